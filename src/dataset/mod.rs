@@ -1,0 +1,124 @@
+//! Parquet datasets: the one writer, the one reader, and registration with DataFusion.
+//!
+//! Always: a dataset is a folder of `*.parquet` parts, read in name order; it has at least one part (of no rows, if need be), so its
+//! schema is always known. The same batches of rows give the same bytes whatever the sizes of the batches they came in: the writer
+//! re-slices to [`BATCH_ROWS`] and fixes every writer property (FORMS 5). A part becomes visible only when complete and synced.
+//! Must not know: what the columns mean.
+
+mod reader;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::prelude::SessionContext;
+use miette::Diagnostic;
+use thiserror::Error;
+
+pub use reader::{PartReader, read_part, row_count, schema_of};
+pub use writer::{PartInfo, PartWriter};
+
+use crate::durable::DurableError;
+use crate::error::{Consequence, Follow};
+
+/// Rows of every batch that the writer hands to Parquet, whatever came in.
+pub const BATCH_ROWS: usize = 8192;
+/// Rows of a row group.
+pub const ROW_GROUP_ROWS: usize = 131_072;
+/// Rows of a part where a stage decides the size itself.
+pub const PART_ROWS: usize = 524_288;
+
+/// What can go wrong with a Parquet part.
+#[derive(Debug, Error, Diagnostic)]
+pub enum DatasetError {
+    #[error("{path} cannot be read as a Parquet part")]
+    #[diagnostic(
+        code("DAT-001"),
+        help("delete the part and run the command again: it will be computed anew")
+    )]
+    Unreadable { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{path} could not be written")]
+    #[diagnostic(
+        code("DAT-002"),
+        help("check free disk space and rights; then run the same command again: it goes on from here")
+    )]
+    Unwritable { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{path} holds {found} rows where {expected} were written")]
+    #[diagnostic(
+        code("DAT-003"),
+        help("delete the part and run the command again; if it comes back, report it")
+    )]
+    RowCount { path: String, expected: u64, found: u64 },
+    #[error("{path} is not the file that was recorded: its SHA-256 differs")]
+    #[diagnostic(code("DAT-004"), help("somebody changed the file; delete it and run the command again"))]
+    Digest { path: String },
+    #[error("{dir} holds no Parquet part")]
+    #[diagnostic(code("DAT-005"), help("an earlier stage has not run in this work directory"))]
+    Empty { dir: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Durable(#[from] DurableError),
+}
+
+impl Consequence for DatasetError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::Unreadable { .. } | Self::RowCount { .. } | Self::Digest { .. } | Self::Empty { .. } => {
+                Follow::Resume
+            }
+            Self::Unwritable { .. } => Follow::Resume,
+            Self::Durable(e) => e.follow(),
+        }
+    }
+}
+
+/// The parts of a dataset folder, in name order.
+///
+/// # Errors
+/// `DAT-005` when there is none.
+pub fn parts(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|e| e.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "parquet"))
+                .collect()
+        })
+        .unwrap_or_default();
+    if found.is_empty() {
+        return Err(DatasetError::Empty { dir: dir.display().to_string() });
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Registers `parts` as table `name`; the schema is that of the first part. The files are read in the order given when the
+/// session has one partition.
+///
+/// # Errors
+/// `DAT-001` when a part cannot be opened.
+pub fn register(ctx: &SessionContext, name: &str, parts: &[PathBuf]) -> Result<(), DatasetError> {
+    let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
+    let unreadable = |path: &Path, e: datafusion::error::DataFusionError| DatasetError::Unreadable {
+        path: path.display().to_string(),
+        source: Box::new(e),
+    };
+    let urls = parts
+        .iter()
+        .map(|p| {
+            let whole = std::path::absolute(p).unwrap_or_else(|_| p.clone());
+            ListingTableUrl::parse(whole.to_string_lossy()).map_err(|e| unreadable(p, e))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let options =
+        ListingOptions::new(std::sync::Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(schema_of(first)?);
+    let table = ListingTable::try_new(config).map_err(|e| unreadable(first, e))?;
+    ctx.register_table(datafusion::common::TableReference::bare(name), std::sync::Arc::new(table))
+        .map_err(|e| unreadable(first, e))?;
+    Ok(())
+}

@@ -1,0 +1,2 @@
+//! The binary: arguments → one library call → what is printed.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The one integration-test binary: a file a subject.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
