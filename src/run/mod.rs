@@ -1,1 +1,9 @@
-//! (being built)
+//! The walks of a run: source → raw → mapped → gated → staged, reconciled and summed up; the only writer of state.db.
+//!
+//! Always: stage after stage, each a function from datasets to datasets; what a stage finished is in state.db and is not computed
+//! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
+//! Must not know: how a stage does its work, or how anything is printed.
+
+mod summary;
+
+pub use summary::{ExtractRow, FateRow, FindingRow, StageRow, Status, Summary, TableRow};

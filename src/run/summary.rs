@@ -1,0 +1,103 @@
+//! `summary.json`: what a finished run says about itself, for the terminal, the page and other programs.
+//!
+//! Always: counts, rules, tables, digests and times; never a value of a row.
+
+use serde::{Deserialize, Serialize};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything adds up (exit status 0).
+    Done,
+    /// Finished, but something is unexplained (exit status 3).
+    Blocked,
+}
+
+/// What a finished run says about itself; `version` is that of this form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub version: u32,
+    pub run: String,
+    pub status: Status,
+    /// Version of qianyi.
+    pub qianyi: String,
+    pub city: String,
+    pub city_name: String,
+    /// The day that stands for today everywhere (yyyy-mm-dd).
+    pub as_of: String,
+    pub started: String,
+    pub finished: String,
+    /// Digests of what the run stood on (SHA-256, hex).
+    pub config_digest: String,
+    pub national_digest: String,
+    pub mapping_digest: String,
+    pub extracts: Vec<ExtractRow>,
+    pub stages: Vec<StageRow>,
+    pub tables: Vec<TableRow>,
+    pub fates: Vec<FateRow>,
+    pub findings: Vec<FindingRow>,
+    pub unexplained_rows: u64,
+    pub unexplained_fen: u64,
+    /// The most memory the process ever held, in bytes (0 where the system does not tell).
+    pub peak_rss_bytes: u64,
+}
+
+/// The raw snapshot of one source that the run stands on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExtractRow {
+    pub source: String,
+    pub extract: String,
+    pub consistency: String,
+    pub point: String,
+    pub tables: u64,
+    pub rows: u64,
+}
+
+/// One stage: rows that went through it in this process, and how long it took; a stage that an earlier process finished shows 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRow {
+    pub stage: String,
+    pub rows: u64,
+    pub seconds: f64,
+    pub rows_per_second: f64,
+}
+
+/// One national table: its rows by fate, and the digests of what was staged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableRow {
+    pub table: String,
+    pub title: String,
+    pub mapped: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    pub held: u64,
+    pub excluded: u64,
+    pub merged: u64,
+    /// SHA-256 over the names and file digests of the staged parts (FORMS 5, file digest).
+    pub file_digest: String,
+    /// Content digest of the staged rows (FORMS 5).
+    pub content_digest: String,
+}
+
+/// Rows of one table that were not accepted, by fate and reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FateRow {
+    pub table: String,
+    pub fate: String,
+    pub reason: String,
+    pub rows: u64,
+}
+
+/// Findings of one rule on one column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindingRow {
+    pub rule: String,
+    pub title_zh: String,
+    pub title_en: String,
+    pub level: String,
+    pub gate: String,
+    pub table: String,
+    pub column: String,
+    pub rows: u64,
+}
