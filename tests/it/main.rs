@@ -1,2 +1,4 @@
 //! The one integration-test binary: a file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;

@@ -1,0 +1,45 @@
+//! What the tests share: reading datasets as text, and comparing findings with the truth that the fixture planted.
+
+pub mod truth;
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, StringArray};
+use qianyi::dataset;
+
+/// The Parquet parts under a folder at any depth, in name order.
+pub fn parquet_under(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "parquet") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The named text columns of every row of a part; NULL is `None`.
+pub fn text_rows(part: &Path, columns: &[&str]) -> Vec<Vec<Option<String>>> {
+    let mut rows = Vec::new();
+    for batch in dataset::read_part(part).unwrap() {
+        let batch = batch.unwrap();
+        let arrays: Vec<&StringArray> = columns
+            .iter()
+            .map(|c| {
+                let array = batch.column_by_name(c).unwrap_or_else(|| panic!("{} has no {c}", part.display()));
+                array.as_any().downcast_ref::<StringArray>().unwrap()
+            })
+            .collect();
+        for row in 0..batch.num_rows() {
+            rows.push(arrays.iter().map(|a| a.is_valid(row).then(|| a.value(row).to_owned())).collect());
+        }
+    }
+    rows
+}
