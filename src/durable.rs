@@ -1,18 +1,21 @@
 //! The only creator of files: temporary name → write → sync → rename → sync of the folder.
 //!
 //! Always: a name is either absent or holds the complete, synced bytes. A file left under a temporary name (`.<name>.tmp`) belongs
-//! to a killed process and is overwritten by the next one.
+//! to a killed process and is overwritten by the next one. Every operation counts, so that a test can fail the Nth.
 //! Must not know: what is in a file.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::error::{Consequence, Follow};
+use crate::failpoint;
 
 /// A file could not be created, written, synced, renamed or removed.
 #[derive(Debug, Error, Diagnostic)]
@@ -40,11 +43,65 @@ fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> DurableE
     move |source| DurableError { path, what, source }
 }
 
+/// Bytes gathered before they go to the file.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Operations so far, and the fault that a test asks for: `QIANYI_DISK_FAULT=N` (the Nth operation finds the disk full, once) or
+/// `N+` (that one and all later ones: a full disk stays full).
+static OPERATIONS: AtomicU64 = AtomicU64::new(0);
+
+fn fault() -> Option<(u64, bool)> {
+    static FAULT: OnceLock<Option<(u64, bool)>> = OnceLock::new();
+    *FAULT.get_or_init(|| {
+        let text = std::env::var("QIANYI_DISK_FAULT").ok()?;
+        let lasting = text.ends_with('+');
+        Some((text.trim_end_matches('+').parse().ok()?, lasting))
+    })
+}
+
+/// Counts one durable operation, and fails it when a test asked for that.
+fn operation() -> io::Result<()> {
+    let number = OPERATIONS.fetch_add(1, Ordering::Relaxed) + 1;
+    match fault() {
+        Some((nth, lasting)) if number == nth || (lasting && number > nth) => {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Durable operations of this process so far: the end of a fault walk.
+pub fn operations() -> u64 {
+    OPERATIONS.load(Ordering::Relaxed)
+}
+
+/// Announces a durable operation that another library does (a commit of state.db), so that the fault walk covers it.
+///
+/// # Errors
+/// `DUR-001` when a test asked for it.
+pub fn announce(path: &Path, what: &'static str) -> Result<(), DurableError> {
+    operation().map_err(failed(path, what))
+}
+
+/// The file below the buffer: every write counts.
+struct Sink(File);
+
+impl Write for Sink {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        operation()?;
+        self.0.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A file being written under a temporary name; hashes its bytes as they go out.
 pub struct DurableFile {
     path: PathBuf,
     temporary: PathBuf,
-    out: BufWriter<File>,
+    out: BufWriter<Sink>,
     sha: Sha256,
     bytes: u64,
 }
@@ -57,8 +114,10 @@ impl DurableFile {
     pub fn create(path: &Path) -> Result<Self, DurableError> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = path.with_file_name(format!(".{name}.tmp"));
-        let file = File::create(&temporary).map_err(failed(&temporary, "created"))?;
-        Ok(Self { path: path.to_owned(), temporary, out: BufWriter::new(file), sha: Sha256::new(), bytes: 0 })
+        let file =
+            operation().and_then(|()| File::create(&temporary)).map_err(failed(&temporary, "created"))?;
+        let out = BufWriter::with_capacity(BUFFER_BYTES, Sink(file));
+        Ok(Self { path: path.to_owned(), temporary, out, sha: Sha256::new(), bytes: 0 })
     }
 
     /// Syncs, renames to the final name, syncs the folder. Returns the size in bytes and the SHA-256 in lower-case hex.
@@ -67,9 +126,14 @@ impl DurableFile {
     /// `DUR-001`.
     pub fn commit(self) -> Result<(u64, String), DurableError> {
         let Self { path, temporary, out, sha, bytes } = self;
-        let file = out.into_inner().map_err(|e| failed(&temporary, "written")(e.into_error()))?;
-        file.sync_all().map_err(failed(&temporary, "synced"))?;
-        fs::rename(&temporary, &path).map_err(failed(&path, "renamed into place"))?;
+        let Sink(file) = out.into_inner().map_err(|e| failed(&temporary, "written")(e.into_error()))?;
+        failpoint::hit("durable.written");
+        operation().and_then(|()| file.sync_all()).map_err(failed(&temporary, "synced"))?;
+        failpoint::hit("durable.synced");
+        operation()
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(failed(&path, "renamed into place"))?;
+        failpoint::hit("durable.renamed");
         sync_folder(&path)?;
         Ok((bytes, hex(&sha.finalize())))
     }
@@ -90,7 +154,10 @@ impl Write for DurableFile {
 
 fn sync_folder(path: &Path) -> Result<(), DurableError> {
     match path.parent() {
-        Some(folder) => File::open(folder).and_then(|f| f.sync_all()).map_err(failed(folder, "synced")),
+        Some(folder) => operation()
+            .and_then(|()| File::open(folder))
+            .and_then(|f| f.sync_all())
+            .map_err(failed(folder, "synced")),
         None => Ok(()),
     }
 }
@@ -110,7 +177,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(u64, String), DurableError> {
 /// # Errors
 /// `DUR-001`.
 pub fn create_dir_all(path: &Path) -> Result<(), DurableError> {
-    fs::create_dir_all(path).map_err(failed(path, "created"))
+    operation().and_then(|()| fs::create_dir_all(path)).map_err(failed(path, "created"))
 }
 
 /// Removes a folder with all that is in it; a missing folder is fine.
@@ -118,9 +185,47 @@ pub fn create_dir_all(path: &Path) -> Result<(), DurableError> {
 /// # Errors
 /// `DUR-001`.
 pub fn remove_dir_all(path: &Path) -> Result<(), DurableError> {
-    match fs::remove_dir_all(path) {
+    match operation().and_then(|()| fs::remove_dir_all(path)) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(path, "removed")(e)),
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Opens the file that a lock is held on, creating it when absent. Its content is for people; it need not be durable.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn open_lock(path: &Path) -> Result<File, DurableError> {
+    operation()
+        .and_then(|()| File::options().read(true).write(true).create(true).truncate(false).open(path))
+        .map_err(failed(path, "opened"))
+}
+
+/// Replaces the content of the file that a lock is held on.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn rewrite_lock(file: &File, path: &Path, text: &str) -> Result<(), DurableError> {
+    let mut out = file;
+    operation()
+        .and_then(|()| file.set_len(0))
+        .and_then(|()| out.write_all(text.as_bytes()))
+        .map_err(failed(path, "written"))
+}
+
+/// The SHA-256 of a file that exists, in lower-case hex.
+///
+/// # Errors
+/// The cause; `NotFound` when there is no such file.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut sha = Sha256::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&sha.finalize())),
+            n => sha.update(&buffer[..n]),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod tally;
 pub mod trail;
 
 // floor 0: ground
+pub mod clock;
 pub mod durable;
 pub mod error;
 pub mod failpoint;

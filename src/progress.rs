@@ -1,1 +1,22 @@
-//! (being built)
+//! How far a stage is: rows done of rows expected, told to whoever watches.
+//!
+//! Always: counts and table names; never a value of a row.
+
+/// Watches one piece of work after another. One implementation draws on the terminal, one is silent.
+pub trait Progress: Send + Sync {
+    /// A stage begins a table of about `total` rows (0: not known).
+    fn start(&self, stage: &str, table: &str, total: u64);
+    /// `n` more rows of it are done.
+    fn rows(&self, n: u64);
+    /// It is done.
+    fn finish(&self);
+}
+
+/// Nobody watches.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _stage: &str, _table: &str, _total: u64) {}
+    fn rows(&self, _n: u64) {}
+    fn finish(&self) {}
+}

@@ -1,1 +1,195 @@
-//! (being built)
+//! state.db: what is finished, so that the next start goes on from there (FORMS 8); and the lock of the work directory.
+//!
+//! Always: one writer, who holds the lock; every change is one transaction; a row is written only after the files it names are
+//! durable. Paths are stored relative to the work directory, which may be moved. Readers take no lock.
+//! Must not know: what a stage computes.
+
+mod chunk;
+mod extract;
+mod id;
+mod lock;
+mod output;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use miette::Diagnostic;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use thiserror::Error;
+
+pub use chunk::Chunk;
+pub use extract::{Extract, ExtractStatus, NewExtract};
+pub use id::{ExtractId, RunId};
+pub use output::Output;
+pub use run::{Run, RunStatus};
+
+use crate::dataset::PartInfo;
+use crate::durable::{self, DurableError};
+use crate::error::{Consequence, Follow};
+use crate::failpoint;
+use lock::Lock;
+
+/// Every form that state.db ever had, oldest first; `user_version` counts them.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+/// How long a statement waits for a reader.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// What can go wrong with the work directory's state.
+#[derive(Debug, Error, Diagnostic)]
+pub enum StateError {
+    #[error("the work directory {workdir} is in use by process {pid} ({command}), since {since}")]
+    #[diagnostic(
+        code("STA-001"),
+        help(
+            "wait until it has finished, or choose another --workdir; reading commands (status, report) need no lock"
+        )
+    )]
+    Locked { workdir: String, pid: String, command: String, since: String },
+    #[error("{workdir} holds no state.db: nothing has been extracted or run there")]
+    #[diagnostic(code("STA-002"), help("check --workdir, or run `qianyi run` or `qianyi demo` first"))]
+    Missing { workdir: String },
+    #[error("state.db could not {what}")]
+    #[diagnostic(
+        code("STA-003"),
+        help(
+            "check free disk space and rights of the work directory; then run the same command again: it goes on from here"
+        )
+    )]
+    Sql { what: &'static str, source: rusqlite::Error },
+    #[error("state.db has form {found}; this version knows forms up to {known}")]
+    #[diagnostic(code("STA-004"), help("a newer qianyi wrote it: use that version, or another --workdir"))]
+    TooNew { found: usize, known: usize },
+    #[error("state.db holds an entry that cannot be: {what}")]
+    #[diagnostic(code("STA-005"), help("keep the work directory as it is and report this"))]
+    Impossible { what: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Durable(#[from] DurableError),
+}
+
+impl Consequence for StateError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::Locked { .. } | Self::Sql { .. } => Follow::Resume,
+            Self::Missing { .. } | Self::TooNew { .. } => Follow::Usage,
+            Self::Impossible { .. } => Follow::Bug,
+            Self::Durable(e) => e.follow(),
+        }
+    }
+}
+
+fn sql(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StateError {
+    move |source| StateError::Sql { what, source }
+}
+
+/// The state of one work directory.
+pub struct State {
+    workdir: PathBuf,
+    db: Mutex<Connection>,
+    _lock: Option<Lock>,
+}
+
+impl State {
+    /// Opens the work directory for writing: creates it when absent, takes its lock, brings state.db to the newest form.
+    /// `command` is what another process will be told is running here.
+    ///
+    /// # Errors
+    /// `STA-001` when another process writes here; `STA-003`, `STA-004`, `DUR-001`.
+    pub fn open(workdir: &Path, command: &str) -> Result<Self, StateError> {
+        durable::create_dir_all(workdir)?;
+        let lock = Lock::take(workdir, command)?;
+        let db = Connection::open(workdir.join("state.db")).map_err(sql("be opened"))?;
+        db.busy_timeout(BUSY).map_err(sql("be opened"))?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(sql("be opened"))?;
+        db.pragma_update(None, "synchronous", "FULL").map_err(sql("be opened"))?;
+        db.pragma_update(None, "foreign_keys", true).map_err(sql("be opened"))?;
+        let state = Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: Some(lock) };
+        state.migrate()?;
+        Ok(state)
+    }
+
+    /// Opens the state for reading only; takes no lock.
+    ///
+    /// # Errors
+    /// `STA-002` when there is none; `STA-003`, `STA-004`.
+    pub fn open_readonly(workdir: &Path) -> Result<Self, StateError> {
+        let path = workdir.join("state.db");
+        if !path.is_file() {
+            return Err(StateError::Missing { workdir: workdir.display().to_string() });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(sql("be opened"))?;
+        db.busy_timeout(BUSY).map_err(sql("be opened"))?;
+        match version(&db)? {
+            0 => Err(StateError::Missing { workdir: workdir.display().to_string() }),
+            _ => Ok(Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: None }),
+        }
+    }
+
+    /// The work directory.
+    pub fn workdir(&self) -> &Path {
+        &self.workdir
+    }
+
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `change` in one transaction; `what` completes "state.db could not …".
+    fn change<T>(
+        &self,
+        what: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, StateError> {
+        let mut db = self.db();
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql(what))?;
+        let made = change(&transaction).map_err(sql(what))?;
+        durable::announce(&self.workdir.join("state.db"), "committed")?;
+        failpoint::hit("state.commit");
+        transaction.commit().map_err(sql(what))?;
+        failpoint::hit("state.committed");
+        Ok(made)
+    }
+
+    fn migrate(&self) -> Result<(), StateError> {
+        let at = version(&self.db())?;
+        for (number, text) in (1_u32..).zip(MIGRATIONS).skip(at) {
+            self.change("be brought to its newest form", |t| {
+                t.execute_batch(text)?;
+                t.pragma_update(None, "user_version", number)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A part as it is stored: its path relative to the work directory.
+    fn stored(&self, part: &PartInfo) -> PartInfo {
+        let path = part.path.strip_prefix(&self.workdir).unwrap_or(&part.path).to_owned();
+        PartInfo { path, ..part.clone() }
+    }
+
+    /// A part as it is handed out: its path under the work directory.
+    fn handed(&self, part: PartInfo) -> PartInfo {
+        PartInfo { path: self.workdir.join(&part.path), ..part }
+    }
+}
+
+fn version(db: &Connection) -> Result<usize, StateError> {
+    let found = db
+        .pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0))
+        .map_err(sql("be opened"))? as usize;
+    if found > MIGRATIONS.len() {
+        return Err(StateError::TooNew { found, known: MIGRATIONS.len() });
+    }
+    Ok(found)
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, StateError> {
+    serde_json::to_string(value).map_err(|e| StateError::Impossible { what: e.to_string() })
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StateError> {
+    serde_json::from_str(text).map_err(|e| StateError::Impossible { what: e.to_string() })
+}

@@ -1,0 +1,8 @@
+//! The one clock: when something happened, for people and for state.db.
+//!
+//! Always: UTC, to the second. What a run computes never depends on it (`as_of` stands for today, FORMS 8).
+
+/// Now, as `2026-11-23T19:06:22Z`.
+pub fn now() -> String {
+    chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

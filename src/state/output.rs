@@ -1,0 +1,95 @@
+//! What a stage of a run finished for one table (or one part of it): where, with which digest, and what it counted.
+
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
+
+use super::{RunId, State, StateError, from_json, sql, to_json};
+use crate::dataset::PartInfo;
+
+/// One finished output. `counts` is the stage's own (rows used, fates, ...); `digest` is empty where the stage has none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    pub stage: String,
+    pub table: String,
+    pub parts: Vec<PartInfo>,
+    pub digest: String,
+    pub counts: Value,
+}
+
+type Fields = (String, String, String, String, String);
+
+impl State {
+    /// Records an output, in place of an earlier one of the same stage and table.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn record_output(&self, run: RunId, output: &Output) -> Result<(), StateError> {
+        let parts = to_json(&output.parts.iter().map(|p| self.stored(p)).collect::<Vec<_>>())?;
+        let counts = to_json(&output.counts)?;
+        self.change("record an output", |t| {
+            t.execute(
+                "INSERT OR REPLACE INTO output (run, stage, tbl, parts, digest, counts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![run.0, output.stage, output.table, parts, output.digest, counts],
+            )
+        })?;
+        Ok(())
+    }
+
+    /// The output of a stage for a table, if it was finished.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn output(&self, run: RunId, stage: &str, table: &str) -> Result<Option<Output>, StateError> {
+        let found: Option<Fields> = {
+            let db = self.db();
+            db.query_row(
+                "SELECT stage, tbl, parts, digest, counts FROM output WHERE run = ?1 AND stage = ?2 AND tbl = ?3",
+                params![run.0, stage, table],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)),
+            )
+            .optional()
+            .map_err(sql("look up an output"))?
+        };
+        found.map(|f| self.output_of(f)).transpose()
+    }
+
+    /// Every finished output of a run, by stage and table.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn outputs(&self, run: RunId) -> Result<Vec<Output>, StateError> {
+        let found: Vec<Fields> = {
+            let db = self.db();
+            let mut query = db
+                .prepare_cached(
+                    "SELECT stage, tbl, parts, digest, counts FROM output WHERE run = ?1 ORDER BY stage, tbl",
+                )
+                .map_err(sql("list outputs"))?;
+            query
+                .query_map([run.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))
+                .and_then(Iterator::collect)
+                .map_err(sql("list outputs"))?
+        };
+        found.into_iter().map(|f| self.output_of(f)).collect()
+    }
+
+    /// Forgets an output: it is computed again.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn delete_output(&self, run: RunId, stage: &str, table: &str) -> Result<(), StateError> {
+        self.change("forget an output", |t| {
+            t.execute(
+                "DELETE FROM output WHERE run = ?1 AND stage = ?2 AND tbl = ?3",
+                params![run.0, stage, table],
+            )
+        })?;
+        Ok(())
+    }
+
+    fn output_of(&self, (stage, table, parts, digest, counts): Fields) -> Result<Output, StateError> {
+        let parts: Vec<PartInfo> = from_json(&parts)?;
+        let parts = parts.into_iter().map(|p| self.handed(p)).collect();
+        Ok(Output { stage, table, parts, digest, counts: from_json(&counts)? })
+    }
+}

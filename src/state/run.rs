@@ -1,0 +1,118 @@
+//! Runs: over which extracts, under which digest, and how they ended.
+
+use rusqlite::params;
+
+use super::{ExtractId, RunId, State, StateError, from_json, sql, to_json};
+use crate::clock;
+
+/// How far a run is, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Begun and not finished; goes on under the same digest.
+    Running,
+    /// Everything adds up.
+    Done,
+    /// Finished, but something is unexplained.
+    Blocked,
+    /// Begun under a digest that no longer holds; never goes on.
+    Abandoned,
+}
+
+impl RunStatus {
+    /// As written in state.db and shown by `status`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Blocked => "blocked",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, StateError> {
+        [Self::Running, Self::Done, Self::Blocked, Self::Abandoned]
+            .into_iter()
+            .find(|s| s.text() == text)
+            .ok_or_else(|| StateError::Impossible { what: format!("run status {text}") })
+    }
+}
+
+/// One run as recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub id: RunId,
+    /// Of config, mappings, rules, version and extracts.
+    pub digest: String,
+    pub extracts: Vec<ExtractId>,
+    pub status: RunStatus,
+    pub started: String,
+    pub finished: Option<String>,
+}
+
+impl State {
+    /// Records a new run as running.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn begin_run(&self, digest: &str, extracts: &[ExtractId]) -> Result<RunId, StateError> {
+        let extracts = to_json(&extracts)?;
+        self.change("begin a run", |t| {
+            t.execute(
+                "INSERT INTO run (digest, extracts, status, started) VALUES (?1, ?2, 'running', ?3)",
+                params![digest, extracts, clock::now()],
+            )?;
+            Ok(RunId(t.last_insert_rowid()))
+        })
+    }
+
+    /// All runs, oldest first.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn runs(&self) -> Result<Vec<Run>, StateError> {
+        let found: Vec<(i64, String, String, String, String, Option<String>)> = {
+            let db = self.db();
+            let mut query = db
+                .prepare_cached("SELECT id, digest, extracts, status, started, finished FROM run ORDER BY id")
+                .map_err(sql("list runs"))?;
+            query
+                .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))
+                .and_then(Iterator::collect)
+                .map_err(sql("list runs"))?
+        };
+        found
+            .into_iter()
+            .map(|(id, digest, extracts, status, started, finished)| {
+                let (extracts, status) = (from_json(&extracts)?, RunStatus::parse(&status)?);
+                Ok(Run { id: RunId(id), digest, extracts, status, started, finished })
+            })
+            .collect()
+    }
+
+    /// The unfinished run under this digest, which goes on.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn unfinished_run(&self, digest: &str) -> Result<Option<RunId>, StateError> {
+        let found = self.runs()?.into_iter().rfind(|r| r.status == RunStatus::Running && r.digest == digest);
+        Ok(found.map(|r| r.id))
+    }
+
+    /// Records how a run ended (or that it goes on: `Running`).
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn set_run(&self, id: RunId, status: RunStatus) -> Result<(), StateError> {
+        let finished = match status {
+            RunStatus::Running => None,
+            RunStatus::Done | RunStatus::Blocked | RunStatus::Abandoned => Some(clock::now()),
+        };
+        self.change("record a run's status", |t| {
+            t.execute(
+                "UPDATE run SET status = ?2, finished = ?3 WHERE id = ?1",
+                params![id.0, status.text(), finished],
+            )
+        })?;
+        Ok(())
+    }
+}
