@@ -191,6 +191,17 @@ pub fn remove_dir_all(path: &Path) -> Result<(), DurableError> {
     }
 }
 
+/// Removes a file; a missing one is fine.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn remove_file(path: &Path) -> Result<(), DurableError> {
+    match operation().and_then(|()| fs::remove_file(path)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(path, "removed")(e)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Opens the file that a lock is held on, creating it when absent. Its content is for people; it need not be durable.
 ///
 /// # Errors

@@ -1,1 +1,152 @@
-//! (being built)
+//! What we hold of the sources: exact Parquet parts, one folder a table and extract, and the current view of them (FORMS 1).
+//!
+//! Always: `raw/<source>/<table>/<extract>/<nnnnnn>.parquet`, rows in key order. The current view is the newest complete extract;
+//! parts of an unfinished one are never seen.
+//! Must not know: how a database is read, or what the columns mean.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::dataset::{DatasetError, PartInfo, PartWriter, schema_of};
+use crate::durable::{self, DurableError};
+use crate::error::{Consequence, Follow};
+use crate::failpoint;
+use crate::state::{Extract, ExtractId, State, StateError};
+
+/// What can go wrong with raw parts.
+#[derive(Debug, Error, Diagnostic)]
+pub enum RawError {
+    #[error("source {source_id} has no complete extract in this work directory")]
+    #[diagnostic(code("RAW-001"), help("run `qianyi extract` first"))]
+    NoExtract { source_id: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Dataset(#[from] DatasetError),
+}
+
+impl Consequence for RawError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::NoExtract { .. } => Follow::Usage,
+            Self::State(e) => e.follow(),
+            Self::Dataset(e) => e.follow(),
+        }
+    }
+}
+
+/// A legacy name as a folder's name: letters, digits, `_` and `-` stay, every other byte becomes `%XX`.
+fn folder_name(name: &str) -> String {
+    name.chars().fold(String::new(), |mut out, c| {
+        if c.is_alphanumeric() || matches!(c, '_' | '-') {
+            out.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+        out
+    })
+}
+
+/// The folder of one table's parts in one extract.
+pub fn folder(workdir: &Path, source: &str, table: &str, extract: ExtractId) -> PathBuf {
+    workdir.join("raw").join(folder_name(source)).join(folder_name(table)).join(extract.to_string())
+}
+
+/// The part of chunk `no`.
+pub fn part_path(workdir: &Path, source: &str, table: &str, extract: ExtractId, no: u32) -> PathBuf {
+    folder(workdir, source, table, extract).join(format!("{no:06}.parquet"))
+}
+
+/// The source's own counts and sums at the point of an extract.
+pub fn measures_path(workdir: &Path, source: &str, extract: ExtractId) -> PathBuf {
+    workdir.join("raw").join(folder_name(source)).join(format!("{extract}.measures.parquet"))
+}
+
+/// Writes one part durably; `written` hears of rows as they go. The folder must exist.
+///
+/// # Errors
+/// The first error of `batches`, or `DAT-002`, `DAT-003`, `DUR-001`.
+pub fn write_part<E: From<DatasetError>>(
+    path: &Path,
+    schema: SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch, E>>,
+    mut written: impl FnMut(u64),
+) -> Result<PartInfo, E> {
+    let mut part = PartWriter::create(path, schema)?;
+    for batch in batches {
+        let batch = batch?;
+        part.write(&batch)?;
+        written(batch.num_rows() as u64);
+    }
+    Ok(part.finish()?)
+}
+
+/// True when the file of a recorded part is there and is what was recorded, byte for byte.
+pub fn intact(part: &PartInfo) -> bool {
+    let size = std::fs::metadata(&part.path).is_ok_and(|m| m.len() == part.bytes);
+    size && durable::sha256(&part.path).is_ok_and(|found| found == part.sha256)
+}
+
+/// Removes everything that an extract left on disk.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn remove(workdir: &Path, extract: &Extract) -> Result<(), DurableError> {
+    for table in &extract.of.tables {
+        durable::remove_dir_all(&folder(workdir, &extract.of.source, table, extract.id))?;
+        failpoint::hit("extract.abandoned");
+    }
+    durable::remove_file(&measures_path(workdir, &extract.of.source, extract.id))
+}
+
+/// One table of the current view.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawTable {
+    /// In key order; at least one.
+    pub parts: Vec<PartInfo>,
+    pub rows: u64,
+    /// The columns of every part: `c`, and for text `c__b`.
+    pub schema: SchemaRef,
+}
+
+/// The newest complete extract of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawView {
+    pub extract: ExtractId,
+    pub consistency: String,
+    pub point: String,
+    /// By legacy table.
+    pub tables: BTreeMap<String, RawTable>,
+    /// The source's own counts and sums.
+    pub measures: Option<PartInfo>,
+}
+
+/// The current view of a source.
+///
+/// # Errors
+/// `RAW-001` when nothing was extracted completely yet; `STA-003`, `DAT-001`, `DAT-005`.
+pub fn current(state: &State, source: &str) -> Result<RawView, RawError> {
+    let extract =
+        state.latest_extract(source)?.ok_or_else(|| RawError::NoExtract { source_id: source.to_owned() })?;
+    let mut tables = BTreeMap::new();
+    for name in extract.of.tables {
+        let parts: Vec<PartInfo> =
+            state.chunks(extract.id, &name)?.into_iter().filter_map(|c| c.part).collect();
+        let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: format!("{source}.{name}") })?;
+        let schema = schema_of(&first.path)?;
+        let rows = parts.iter().map(|p| p.rows).sum();
+        tables.insert(name, RawTable { parts, rows, schema });
+    }
+    let (consistency, point) = (extract.of.consistency, extract.of.point);
+    Ok(RawView { extract: extract.id, consistency, point, tables, measures: extract.measures })
+}

@@ -4,6 +4,7 @@
 //! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
 //! Must not know: how a stage does its work, or how anything is printed.
 
+pub mod extract;
 mod summary;
 
 pub use summary::{ExtractRow, FateRow, FindingRow, StageRow, Status, Summary, TableRow};

@@ -33,7 +33,8 @@ pub fn text_rows(part: &Path, columns: &[&str]) -> Vec<Vec<Option<String>>> {
         let arrays: Vec<&StringArray> = columns
             .iter()
             .map(|c| {
-                let array = batch.column_by_name(c).unwrap_or_else(|| panic!("{} has no {c}", part.display()));
+                let array =
+                    batch.column_by_name(c).unwrap_or_else(|| panic!("{} has no {c}", part.display()));
                 array.as_any().downcast_ref::<StringArray>().unwrap()
             })
             .collect();

@@ -1,0 +1,149 @@
+//! What a legacy database holds: tables, columns, keys, and the exact Arrow type of each legacy type.
+//!
+//! Always: a type that is not known stays unknown until its table is read; then it is an error that names the column.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::SourceError;
+
+/// A legacy type, as far as it decides how a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegacyType {
+    BigInt,
+    Int,
+    SmallInt,
+    TinyInt,
+    Bit,
+    Numeric {
+        precision: u8,
+        scale: i8,
+    },
+    Money,
+    SmallMoney,
+    Float,
+    /// char, varchar, text: bytes in the source's code page.
+    CodePageText,
+    /// nchar, nvarchar, ntext.
+    Unicode,
+    DateTime,
+    /// binary, varbinary, image.
+    Binary,
+}
+
+impl LegacyType {
+    /// Reads a declaration (`varchar(20)`, `numeric(10,2)`, any case); `None` for a type that is not known.
+    pub fn parse(declared: &str) -> Option<Self> {
+        let (name, arguments) = match declared.split_once('(') {
+            Some((name, rest)) => (name, rest.trim_end().strip_suffix(')')?),
+            None => (declared, ""),
+        };
+        match name.trim().to_ascii_lowercase().as_str() {
+            "bigint" => Some(Self::BigInt),
+            "int" | "integer" => Some(Self::Int),
+            "smallint" => Some(Self::SmallInt),
+            "tinyint" => Some(Self::TinyInt),
+            "bit" => Some(Self::Bit),
+            "numeric" | "decimal" => numeric(arguments),
+            "money" => Some(Self::Money),
+            "smallmoney" => Some(Self::SmallMoney),
+            "float" | "real" => Some(Self::Float),
+            "char" | "varchar" | "text" => Some(Self::CodePageText),
+            "nchar" | "nvarchar" | "ntext" => Some(Self::Unicode),
+            "datetime" | "smalldatetime" | "datetime2" => Some(Self::DateTime),
+            "binary" | "varbinary" | "image" => Some(Self::Binary),
+            _ => None,
+        }
+    }
+
+    /// The Arrow type in raw; text has a second, Binary column beside it (FORMS 1).
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::BigInt => DataType::Int64,
+            Self::Int => DataType::Int32,
+            Self::SmallInt => DataType::Int16,
+            Self::TinyInt => DataType::UInt8,
+            Self::Bit => DataType::Boolean,
+            Self::Numeric { precision, scale } => DataType::Decimal128(precision, scale),
+            Self::Money => DataType::Decimal128(19, 4),
+            Self::SmallMoney => DataType::Decimal128(10, 4),
+            Self::Float => DataType::Float64,
+            Self::CodePageText | Self::Unicode => DataType::Utf8,
+            Self::DateTime => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Binary => DataType::Binary,
+        }
+    }
+
+    /// Text keeps what does not decode strictly in a second column.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::CodePageText | Self::Unicode)
+    }
+}
+
+fn numeric(arguments: &str) -> Option<LegacyType> {
+    let mut parts = arguments.split(',').map(str::trim);
+    let precision = match parts.next() {
+        None | Some("") => 18,
+        Some(p) => p.parse().ok()?,
+    };
+    let scale = parts.next().map_or(Some(0), |s| s.parse().ok())?;
+    let fits = (1..=38).contains(&precision) && (0..=i8::try_from(precision).ok()?).contains(&scale);
+    (fits && parts.next().is_none()).then_some(LegacyType::Numeric { precision, scale })
+}
+
+/// A legacy column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// As the source declares it.
+    pub declared: String,
+    /// `None`: not known; the table cannot be read.
+    pub kind: Option<LegacyType>,
+    pub nullable: bool,
+}
+
+/// A legacy table or view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub name: String,
+    pub view: bool,
+    pub columns: Vec<Column>,
+    /// Columns of the declared primary key, in key order; empty where there is none.
+    pub key: Vec<String>,
+    /// About how many rows; exact numbers come from [`super::Source::count`].
+    pub estimated_rows: u64,
+}
+
+/// The name of the Binary column beside a text column.
+pub fn bytes_column(column: &str) -> String {
+    format!("{column}__b")
+}
+
+impl Table {
+    /// The column of that name (exact case).
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The columns of raw, in declared order: `c`, and for text `c__b` after it; all nullable. `source` is named in the error.
+    ///
+    /// # Errors
+    /// `SRC-007` naming the first column of an unknown type.
+    pub fn schema(&self, source: &str) -> Result<SchemaRef, SourceError> {
+        let mut fields = Vec::with_capacity(self.columns.len() * 2);
+        for column in &self.columns {
+            let kind = column.kind.ok_or_else(|| SourceError::UnknownType {
+                id: source.to_owned(),
+                table: self.name.clone(),
+                column: column.name.clone(),
+                declared: column.declared.clone(),
+            })?;
+            fields.push(Field::new(&column.name, kind.arrow(), true));
+            if kind.is_text() {
+                fields.push(Field::new(bytes_column(&column.name), DataType::Binary, true));
+            }
+        }
+        Ok(Arc::new(Schema::new(fields)))
+    }
+}

@@ -1,0 +1,110 @@
+//! Legacy values → Arrow columns, one file a type family.
+//!
+//! Always: exact or refused. A value arrives in the storage class that the database holds it in, so that a class that does not fit
+//! the declared type is seen.
+
+mod decimal;
+mod number;
+mod text;
+mod time;
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int16Builder, Int32Builder,
+    Int64Builder, TimestampMicrosecondBuilder, UInt8Builder,
+};
+use encoding_rs::Encoding;
+
+use super::LegacyType;
+pub(super) use text::spelling;
+
+/// A value as the database holds it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value<'a> {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(&'a [u8]),
+    Bytes(&'a [u8]),
+}
+
+/// What was found where the declared type does not allow it; completes "the row … holds …".
+pub(super) type Misfit = &'static str;
+
+/// Builds the column (for text: both columns) of one legacy column.
+pub(super) enum ColumnBuilder {
+    BigInt(Int64Builder),
+    Int(Int32Builder),
+    SmallInt(Int16Builder),
+    TinyInt(UInt8Builder),
+    Bit(BooleanBuilder),
+    Decimal { precision: u8, scale: i8, values: Decimal128Builder },
+    Float(Float64Builder),
+    Text { code_page: Option<&'static Encoding>, values: text::TextBuilder },
+    DateTime(TimestampMicrosecondBuilder),
+    Binary(BinaryBuilder),
+}
+
+impl ColumnBuilder {
+    /// `code_page` is that of char, varchar and text.
+    pub(super) fn new(kind: LegacyType, code_page: &'static Encoding) -> Self {
+        let decimal = |precision, scale| Self::Decimal {
+            precision,
+            scale,
+            values: Decimal128Builder::new().with_data_type(kind.arrow()),
+        };
+        match kind {
+            LegacyType::BigInt => Self::BigInt(Int64Builder::new()),
+            LegacyType::Int => Self::Int(Int32Builder::new()),
+            LegacyType::SmallInt => Self::SmallInt(Int16Builder::new()),
+            LegacyType::TinyInt => Self::TinyInt(UInt8Builder::new()),
+            LegacyType::Bit => Self::Bit(BooleanBuilder::new()),
+            LegacyType::Numeric { precision, scale } => decimal(precision, scale),
+            LegacyType::Money => decimal(19, 4),
+            LegacyType::SmallMoney => decimal(10, 4),
+            LegacyType::Float => Self::Float(Float64Builder::new()),
+            LegacyType::CodePageText => {
+                Self::Text { code_page: Some(code_page), values: text::TextBuilder::default() }
+            }
+            LegacyType::Unicode => Self::Text { code_page: None, values: text::TextBuilder::default() },
+            LegacyType::DateTime => Self::DateTime(TimestampMicrosecondBuilder::new()),
+            LegacyType::Binary => Self::Binary(BinaryBuilder::new()),
+        }
+    }
+
+    /// Appends one value.
+    pub(super) fn append(&mut self, value: Value<'_>) -> Result<(), Misfit> {
+        match self {
+            Self::BigInt(b) => b.append_option(number::integer(value)?),
+            Self::Int(b) => b.append_option(number::integer(value)?),
+            Self::SmallInt(b) => b.append_option(number::integer(value)?),
+            Self::TinyInt(b) => b.append_option(number::integer(value)?),
+            Self::Bit(b) => b.append_option(number::bit(value)?),
+            Self::Decimal { precision, scale, values } => {
+                values.append_option(decimal::exact(value, *precision, *scale)?);
+            }
+            Self::Float(b) => b.append_option(number::float(value)?),
+            Self::Text { code_page, values } => values.append(value, *code_page)?,
+            Self::DateTime(b) => b.append_option(time::datetime(value)?),
+            Self::Binary(b) => b.append_option(number::binary(value)?),
+        }
+        Ok(())
+    }
+
+    /// The finished arrays: one, or for text `c` and `c__b`. The builder is empty again.
+    pub(super) fn finish(&mut self, into: &mut Vec<ArrayRef>) {
+        match self {
+            Self::BigInt(b) => into.push(Arc::new(b.finish())),
+            Self::Int(b) => into.push(Arc::new(b.finish())),
+            Self::SmallInt(b) => into.push(Arc::new(b.finish())),
+            Self::TinyInt(b) => into.push(Arc::new(b.finish())),
+            Self::Bit(b) => into.push(Arc::new(b.finish())),
+            Self::Decimal { values, .. } => into.push(Arc::new(values.finish())),
+            Self::Float(b) => into.push(Arc::new(b.finish())),
+            Self::Text { values, .. } => values.finish(into),
+            Self::DateTime(b) => into.push(Arc::new(b.finish())),
+            Self::Binary(b) => into.push(Arc::new(b.finish())),
+        }
+    }
+}

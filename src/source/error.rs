@@ -1,0 +1,96 @@
+//! What can go wrong with a legacy database.
+//!
+//! Always: a row is named by its row id and its number keys; keys that are text may be personal and stay hidden.
+
+use std::error::Error;
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use crate::error::{Consequence, Follow};
+
+/// A failure of a source. Each names what to check.
+#[derive(Debug, ThisError, Diagnostic)]
+pub enum SourceError {
+    #[error("source {id}: there is no database at {path}")]
+    #[diagnostic(
+        code("SRC-001"),
+        help("check `path` of the source in the configuration; is the disk mounted?")
+    )]
+    Missing { id: String, path: String },
+    #[error("source {id}: {path} is no file")]
+    #[diagnostic(code("SRC-002"), help("`path` names the database file itself, not its folder"))]
+    NotAFile { id: String, path: String },
+    #[error("source {id}: {path} cannot be opened")]
+    #[diagnostic(
+        code("SRC-003"),
+        help("check the rights of the file and its folders for the user who runs qianyi")
+    )]
+    Unreadable { id: String, path: String, source: std::io::Error },
+    #[error("source {id}: {path} is not a SQLite database")]
+    #[diagnostic(
+        code("SRC-004"),
+        help("check that `path` and `kind` belong together, and that the copy was complete")
+    )]
+    NotADatabase { id: String, path: String },
+    #[error("source {id}: {path} is in WAL mode, which cannot be read without writing beside it")]
+    #[diagnostic(
+        code("SRC-005"),
+        help(
+            "give qianyi a copy of its own, in rollback mode: sqlite3 original.db \"VACUUM INTO 'copy.db'\""
+        )
+    )]
+    Wal { id: String, path: String },
+    #[error("source {id}: {what} failed")]
+    #[diagnostic(
+        code("SRC-006"),
+        help(
+            "check that the database is intact and that nobody writes to it now (it may be locked, or have a hot journal); then run the same command again: it goes on from here"
+        )
+    )]
+    Database { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: column {table}.{column} has the type `{declared}`, which qianyi does not know")]
+    #[diagnostic(
+        code("SRC-007"),
+        help("list the table under [[ignore]] in city.toml if it is not needed; otherwise report the type")
+    )]
+    UnknownType { id: String, table: String, column: String, declared: String },
+    #[error("source {id}: {field} is declared `{declared}`, but the row with {key} holds {found}")]
+    #[diagnostic(
+        code("SRC-008"),
+        help(
+            "look at this row in the source. A copy of a legacy database must keep its storage classes: code-page text as BLOB, nvarchar and datetime as TEXT, numbers as numbers"
+        )
+    )]
+    Misfit { id: String, field: String, declared: String, key: String, found: &'static str },
+    #[error("source {id}: the encoding `{encoding}` is unknown or cannot be used for legacy text")]
+    #[diagnostic(code("SRC-009"), help("use gbk for code page 936, or gb18030, big5, utf-8, windows-1252"))]
+    Encoding { id: String, encoding: String },
+    #[error("source {id}: there is no {what}")]
+    #[diagnostic(code("SRC-010"), help("`qianyi profile` lists the tables and columns that the source has"))]
+    Unknown { id: String, what: String },
+    #[error("source {id}: reading {table} ended before its last row")]
+    #[diagnostic(code("SRC-011"), help("run the same command again; if it comes back, report it"))]
+    Interrupted { id: String, table: String },
+    #[error("source {id}: {table} is a view and has no rows of its own")]
+    #[diagnostic(code("SRC-012"), help("name the tables below the view in the mapping"))]
+    View { id: String, table: String },
+}
+
+impl Consequence for SourceError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::Missing { .. }
+            | Self::NotAFile { .. }
+            | Self::Unreadable { .. }
+            | Self::NotADatabase { .. }
+            | Self::Wal { .. }
+            | Self::UnknownType { .. }
+            | Self::Misfit { .. }
+            | Self::Encoding { .. }
+            | Self::Unknown { .. }
+            | Self::View { .. } => Follow::Usage,
+            Self::Database { .. } | Self::Interrupted { .. } => Follow::Resume,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The embedded source: a SQLite file.
+//!
+//! Always: opened read-only, one connection, one read transaction held as long as the value lives, so nobody changes the file
+//! meanwhile. Blocking work runs on blocking threads. The file is also held open for its header; it is closed after the connection,
+//! because closing any handle of a file drops this process's locks on it.
+
+mod catalogue;
+mod measure;
+mod read;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use encoding_rs::Encoding;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use read::Range;
+
+use super::chunk::QUEUE;
+use super::{
+    Bounds, ChunkStream, Frequency, Measured, Point, Source, SourceError, SourceSettings, Table,
+    TableMeasures,
+};
+
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const HEADER_BYTES: usize = 100;
+/// How long to wait for a writer.
+const BUSY: Duration = Duration::from_secs(10);
+/// Page cache of the connection, in KiB.
+const CACHE_KIB: i64 = 32 * 1024;
+/// Changes when raw parts come out otherwise for the same source.
+const FORM_OF_RAW: u32 = 1;
+
+/// A SQLite file at one point in time.
+pub struct Sqlite {
+    inner: Arc<Inner>,
+}
+
+/// What the blocking threads share. Field order matters: the connection closes before the file.
+struct Inner {
+    id: String,
+    code_page: &'static Encoding,
+    chunk_rows: u64,
+    db: Mutex<Connection>,
+    file: Mutex<File>,
+}
+
+impl Inner {
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> SourceError {
+        let (id, what) = (self.id.clone(), what.into());
+        move |e| SourceError::Database { id, what, source: Box::new(e) }
+    }
+
+    fn point(&self) -> Result<Point, SourceError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut header = [0; HEADER_BYTES];
+        let size = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_exact(&mut header))
+            .and_then(|()| file.metadata())
+            .map_err(|e| SourceError::Database {
+                id: self.id.clone(),
+                what: "reading the header".to_owned(),
+                source: Box::new(e),
+            })?
+            .len();
+        let word =
+            |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let text = format!("change {} schema {} size {size}", word(24), word(40));
+        Ok(Point { consistency: "read transaction".to_owned(), text })
+    }
+}
+
+/// Opens the file and looks at its header before SQLite does: its refusals are clearer than SQLite's.
+fn checked(id: &str, path: &Path) -> Result<File, SourceError> {
+    let (id, shown) = (id.to_owned(), path.display().to_string());
+    let unreadable = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => SourceError::Missing { id: id.clone(), path: shown.clone() },
+        _ => SourceError::Unreadable { id: id.clone(), path: shown.clone(), source },
+    };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(SourceError::NotAFile { id, path: shown });
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut header = [0; HEADER_BYTES];
+    match file.read_exact(&mut header) {
+        Ok(()) if header.starts_with(MAGIC) => {}
+        Ok(()) => return Err(SourceError::NotADatabase { id, path: shown }),
+        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            return Err(SourceError::NotADatabase { id, path: shown });
+        }
+        Err(e) => return Err(unreadable(e)),
+    }
+    if header[18] == 2 || header[19] == 2 {
+        return Err(SourceError::Wal { id, path: shown });
+    }
+    Ok(file)
+}
+
+impl Sqlite {
+    /// Opens the file read-only and begins the read transaction.
+    ///
+    /// # Errors
+    /// `SRC-001` to `SRC-006`, `SRC-009`.
+    pub fn open(settings: &SourceSettings) -> Result<Self, SourceError> {
+        let id = settings.id.clone();
+        let code_page = Encoding::for_label(settings.encoding.as_bytes())
+            .filter(|e| e.is_ascii_compatible())
+            .ok_or_else(|| SourceError::Encoding { id: id.clone(), encoding: settings.encoding.clone() })?;
+        let file = checked(&id, &settings.path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&settings.path, flags)
+            .and_then(|db| {
+                db.busy_timeout(BUSY)?;
+                db.pragma_update(None, "query_only", true)?;
+                db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+                db.execute_batch("BEGIN")?;
+                db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+                Ok(db)
+            })
+            .map_err(|e| SourceError::Database {
+                id: id.clone(),
+                what: "opening the database".to_owned(),
+                source: Box::new(e),
+            })?;
+        let chunk_rows = settings.chunk_rows.max(1);
+        let inner = Inner { id, code_page, chunk_rows, db: Mutex::new(db), file: Mutex::new(file) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Runs `work` on a blocking thread.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let inner = self.inner.clone();
+        spawn_blocking(move || work(&inner)).await.map_err(|e| SourceError::Database {
+            id: self.inner.id.clone(),
+            what: "a reading thread".to_owned(),
+            source: Box::new(e),
+        })?
+    }
+}
+
+#[async_trait]
+impl Source for Sqlite {
+    fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    fn reading(&self) -> String {
+        format!("sqlite, {}, form {FORM_OF_RAW}", self.inner.code_page.name())
+    }
+
+    async fn point(&self) -> Result<Point, SourceError> {
+        self.blocking(Inner::point).await
+    }
+
+    async fn catalogue(&self) -> Result<Vec<Table>, SourceError> {
+        self.blocking(catalogue::tables).await
+    }
+
+    async fn count(&self, table: &Table) -> Result<u64, SourceError> {
+        let table = table.clone();
+        self.blocking(move |s| read::count(s, &table)).await
+    }
+
+    async fn chunks(&self, table: &Table) -> Result<Vec<Bounds>, SourceError> {
+        let table = table.clone();
+        self.blocking(move |s| read::chunks(s, &table)).await
+    }
+
+    async fn read_chunk(&self, table: &Table, bounds: &Bounds) -> Result<ChunkStream, SourceError> {
+        let schema = table.schema(&self.inner.id)?;
+        let range = Range { table: Arc::new(table.clone()), schema, bounds: bounds.clone() };
+        let (to_decoder, from_reader) = mpsc::channel(QUEUE);
+        let (to_caller, pieces) = mpsc::channel(QUEUE);
+        let (inner, reading) = (self.inner.clone(), range.clone());
+        spawn_blocking(move || read::read(&inner, &reading, &to_decoder));
+        let inner = self.inner.clone();
+        spawn_blocking(move || read::decode(&inner, &range, from_reader, &to_caller));
+        Ok(ChunkStream::new(&self.inner.id, &table.name, pieces))
+    }
+
+    async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {
+        let (table, asked) = (table.clone(), asked.clone());
+        self.blocking(move |s| measure::measure(s, &table, &asked)).await
+    }
+
+    async fn frequencies(
+        &self,
+        table: &Table,
+        column: &str,
+        limit: u64,
+    ) -> Result<Vec<Frequency>, SourceError> {
+        let (table, column) = (table.clone(), column.to_owned());
+        self.blocking(move |s| measure::frequencies(s, &table, &column, limit)).await
+    }
+}
+
+/// An identifier for SQL text; the only way a name gets into one.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
