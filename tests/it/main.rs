@@ -1,4 +1,8 @@
 //! The one integration-test binary: a file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod durable;
+mod extract;
+mod source;
+mod state;
 mod support;

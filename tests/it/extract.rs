@@ -1,0 +1,321 @@
+//! source → raw: what is extracted, gone on with, reused; and the same bytes after any end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use qianyi::error::{Consequence, Follow};
+use qianyi::failpoint;
+use qianyi::progress::Silent;
+use qianyi::raw;
+use qianyi::run::extract::{ExtractError, Extracted, Extraction, Origin, extract};
+use qianyi::source::{SourceSettings, TableMeasures, connect};
+use qianyi::state::{ExtractStatus, State};
+use rusqlite::types::Value;
+
+use crate::support::legacy::{Legacy, settings};
+use crate::support::{parquet_under, text_rows};
+
+const CHUNK_ROWS: u64 = 40;
+
+/// Four small tables: keyed by bytes, keyed by two columns, without a key, empty.
+fn city() -> Legacy {
+    let legacy = Legacy::new(
+        "CREATE TABLE GRJBXX (GRBH char(10) NOT NULL PRIMARY KEY, XM varchar(20), LRRQ datetime);
+         CREATE TABLE GRZHND (GRBH char(10) NOT NULL, ND char(4) NOT NULL, YE numeric(12,2), PRIMARY KEY (GRBH, ND));
+         CREATE TABLE YLJFF (GRBH char(10), JE money); CREATE TABLE QFXX (DWBH char(8))",
+    );
+    let key = |n: i64| Value::Blob(format!("{:010}", (n * 7919) % 100_000).into_bytes());
+    let rows = |count: i64, f: &dyn Fn(i64) -> Vec<Value>| (0..count).map(f).collect::<Vec<_>>();
+    let name = |n: i64| Value::Blob(if n % 9 == 0 { vec![0xAA, 0xA1] } else { vec![0xB0, 0xD7, 0xB3, 0xC7] });
+    let time = |n: i64| Value::Text(format!("2009-03-{:02} 08:30:00.000", n % 28 + 1));
+    legacy.insert("GRJBXX", &rows(150, &|n| vec![key(n), name(n), time(n)]));
+    #[allow(clippy::cast_precision_loss)]
+    let amount = |n: i64| Value::Real(n as f64 / 4.0);
+    legacy.insert(
+        "GRZHND",
+        &rows(90, &|n| vec![key(n / 3), Value::Blob(format!("{}", 2000 + n % 3).into_bytes()), amount(n)]),
+    );
+    legacy.insert("YLJFF", &rows(40, &|n| vec![key(n % 7), amount(n)]));
+    legacy
+}
+
+fn wanted() -> Vec<TableMeasures> {
+    let texts = |t: &[&str]| t.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    vec![TableMeasures { table: "GRZHND".to_owned(), by: texts(&["ND"]), amounts: texts(&["YE"]) }]
+}
+
+async fn run(
+    workdir: &Path,
+    settings: &SourceSettings,
+    measures: &[TableMeasures],
+) -> Result<Extracted, ExtractError> {
+    let state = State::open(workdir, "test")?;
+    let source = connect(settings).await?;
+    let tables: Vec<_> = source.catalogue().await?.into_iter().filter(|t| !t.view).collect();
+    let progress = Arc::new(Silent);
+    extract(&Extraction { state: &state, source: &*source, tables: &tables, measures, progress }).await
+}
+
+/// The digest of every part as it lies on disk, by table and part; no unfinished file may be left.
+fn digests(workdir: &Path) -> BTreeMap<String, String> {
+    let state = State::open_readonly(workdir).unwrap();
+    let view = raw::current(&state, "ylbx").unwrap();
+    let mut all = BTreeMap::new();
+    for (name, table) in view.tables {
+        for part in table.parts {
+            assert!(raw::intact(&part), "{}", part.path.display());
+            let file = part.path.file_name().unwrap().to_string_lossy().into_owned();
+            all.insert(format!("{name}/{file}"), part.sha256);
+        }
+    }
+    all.insert("measures".to_owned(), view.measures.unwrap().sha256);
+    assert_eq!(parquet_under(&workdir.join("raw")).len(), all.len(), "parts that nobody knows");
+    all
+}
+
+fn unfinished(workdir: &Path) -> usize {
+    let mut open = vec![workdir.join("raw")];
+    let mut found = 0;
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.path().is_dir() {
+                open.push(entry.path());
+            } else if entry.file_name().to_string_lossy().ends_with(".tmp") {
+                found += 1;
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_extract_holds_every_row_and_the_sums_of_the_source() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    let done = run(work.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+    assert_eq!((done.origin, done.rows_read, done.id.to_string().as_str()), (Origin::New, 280, "e0001"));
+    let counts: Vec<_> = done.tables.iter().map(|t| (t.table.as_str(), t.rows, t.parts.len())).collect();
+    assert_eq!(counts, [("GRJBXX", 150, 4), ("GRZHND", 90, 3), ("QFXX", 0, 1), ("YLJFF", 40, 1)]);
+    assert!(work.path().join("raw/ylbx/GRJBXX/e0001/000004.parquet").is_file());
+    let measures = work.path().join("raw/ylbx/e0001.measures.parquet");
+    let shown: Vec<String> =
+        text_rows(&measures, &["border", "side", "table", "measure", "insurance", "period"])
+            .into_iter()
+            .map(|r| r.into_iter().map(Option::unwrap).collect::<Vec<_>>().join(","))
+            .collect();
+    assert_eq!(shown[0], "source-raw,source,ylbx.GRJBXX,rows,,");
+    assert_eq!(shown[1], "source-raw,source,ylbx.GRZHND,YE,,2000");
+    assert_eq!(shown.len(), 1 + 2 * 3 + 1 + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unchanged_source_is_not_read_twice() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    let settings = legacy.settings(CHUNK_ROWS);
+    run(work.path(), &settings, &wanted()).await.unwrap();
+    let before = digests(work.path());
+    let again = run(work.path(), &settings, &wanted()).await.unwrap();
+    assert_eq!((again.origin, again.rows_read, again.id.to_string().as_str()), (Origin::Reused, 0, "e0001"));
+    assert_eq!(digests(work.path()), before);
+    let other = run(work.path(), &settings, &[]).await.unwrap();
+    assert_eq!((other.origin, other.rows_read), (Origin::Resumed, 0), "other sums are asked, no row is read");
+    assert_ne!(digests(work.path())["measures"], before["measures"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_lost_or_changed_is_read_again() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    let settings = legacy.settings(CHUNK_ROWS);
+    run(work.path(), &settings, &wanted()).await.unwrap();
+    let before = digests(work.path());
+    let part = |n: u32| work.path().join(format!("raw/ylbx/GRJBXX/e0001/{n:06}.parquet"));
+    std::fs::remove_file(part(1)).unwrap();
+    let mut bytes = std::fs::read(part(2)).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(part(2), bytes).unwrap();
+    let again = run(work.path(), &settings, &wanted()).await.unwrap();
+    assert_eq!((again.origin, again.rows_read), (Origin::Resumed, 80));
+    assert_eq!(digests(work.path()), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_point_or_code_page_is_another_extract() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    let settings = legacy.settings(CHUNK_ROWS);
+    run(work.path(), &settings, &[]).await.unwrap();
+    legacy.change("INSERT INTO QFXX VALUES (x'3031')");
+    let second = run(work.path(), &settings, &[]).await.unwrap();
+    assert_eq!((second.id.to_string().as_str(), second.rows_read), ("e0002", 281));
+    let other = SourceSettings { encoding: "gb18030".to_owned(), ..settings };
+    assert_eq!(run(work.path(), &other, &[]).await.unwrap().id.to_string(), "e0003");
+    let state = State::open_readonly(work.path()).unwrap();
+    assert_eq!(raw::current(&state, "ylbx").unwrap().tables["QFXX"].rows, 1);
+    assert!(state.extracts("ylbx").unwrap().iter().all(|e| e.status == ExtractStatus::Complete));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_extract_of_an_older_point_is_abandoned_and_removed() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    assert!(!child(&legacy, work.path(), &[("QIANYI_FAILPOINT", "extract.recorded:2")]).status.success());
+    assert!(work.path().join("raw/ylbx/GRJBXX/e0001").is_dir());
+    legacy.change("INSERT INTO QFXX VALUES (x'3031')");
+    // Killed while it removes the old parts: the next start removes the rest.
+    assert!(!child(&legacy, work.path(), &[("QIANYI_FAILPOINT", "extract.abandoned:1")]).status.success());
+    let done = run(work.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+    assert_eq!((done.id.to_string().as_str(), done.origin), ("e0002", Origin::New));
+    assert!(!work.path().join("raw/ylbx/GRJBXX/e0001").exists());
+    let state = State::open_readonly(work.path()).unwrap();
+    let statuses: Vec<_> = state.extracts("ylbx").unwrap().into_iter().map(|e| e.status).collect();
+    assert_eq!(statuses, [ExtractStatus::Removed, ExtractStatus::Complete]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_current_before_the_first_extract_is_complete() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    assert!(!child(&legacy, work.path(), &[("QIANYI_FAILPOINT", "extract.measured:1")]).status.success());
+    let state = State::open_readonly(work.path()).unwrap();
+    let error = raw::current(&state, "ylbx").unwrap_err();
+    assert_eq!(error.to_string(), "source ylbx has no complete extract in this work directory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_does_not_fit_fails_the_extract_and_leaves_no_part_of_that_chunk() {
+    let (legacy, work) = (city(), tempfile::tempdir().unwrap());
+    legacy.change("INSERT INTO YLJFF VALUES (x'31', 'one yuan')");
+    let error = run(work.path(), &legacy.settings(CHUNK_ROWS), &[]).await.unwrap_err();
+    assert_eq!(error.follow(), Follow::Usage);
+    assert_eq!(
+        error.to_string(),
+        "source ylbx: YLJFF.JE is declared `money`, but the row with row id 41 holds text"
+    );
+    assert_eq!(
+        parquet_under(&work.path().join("raw/ylbx/YLJFF")).len(),
+        1,
+        "the sound chunk before it stays"
+    );
+}
+
+/// Runs [`extract_in_a_child`] in a process of its own.
+fn child(legacy: &Legacy, workdir: &Path, environment: &[(&str, &str)]) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "extract::extract_in_a_child", "--ignored", "--nocapture"])
+        .env("QIANYI_TEST_SOURCE", &legacy.path)
+        .env("QIANYI_TEST_WORKDIR", workdir)
+        .env("RUST_BACKTRACE", "0")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// Not a test of its own: what [`child`] runs.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by other tests, in a process that may die"]
+async fn extract_in_a_child() {
+    let (Ok(source), Ok(work)) = (std::env::var("QIANYI_TEST_SOURCE"), std::env::var("QIANYI_TEST_WORKDIR"))
+    else {
+        return;
+    };
+    match run(Path::new(&work), &settings(Path::new(&source), CHUNK_ROWS), &wanted()).await {
+        Ok(_) => println!("operations={}", qianyi::durable::operations()),
+        Err(e) => {
+            println!("follow={:?}", e.follow());
+            panic!("{:?}", miette::Report::new(e));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_failpoint_the_next_start_gives_the_same_bytes() {
+    let (legacy, whole) = (city(), tempfile::tempdir().unwrap());
+    run(whole.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+    let expected = digests(whole.path());
+    let mut kills = 0;
+    for name in failpoint::ALL.iter().filter(|n| **n != "extract.abandoned") {
+        for nth in 1.. {
+            if !kill_and_resume(&legacy, &format!("{name}:{nth}"), &expected).await {
+                assert!(nth > 1, "{name} is never hit");
+                break;
+            }
+            kills += 1;
+        }
+    }
+    println!("{kills} kills");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_anywhere_and_again_the_next_start_gives_the_same_bytes() {
+    let (legacy, whole) = (city(), tempfile::tempdir().unwrap());
+    run(whole.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+    let expected = digests(whole.path());
+    let mut seed = 20_261_123_u64;
+    for _ in 0..12 {
+        let work = tempfile::tempdir().unwrap();
+        for _ in 0..4 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            child(&legacy, work.path(), &[("QIANYI_FAILPOINT", &format!("*:{}", (seed >> 33) % 40 + 1))]);
+        }
+        run(work.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+        assert_eq!(digests(work.path()), expected);
+        assert_eq!(unfinished(work.path()), 0);
+    }
+}
+
+/// Kills a child at `failpoint`, goes on in this process, compares; false when the child never got there.
+async fn kill_and_resume(legacy: &Legacy, failpoint: &str, expected: &BTreeMap<String, String>) -> bool {
+    let work = tempfile::tempdir().unwrap();
+    let killed = !child(legacy, work.path(), &[("QIANYI_FAILPOINT", failpoint)]).status.success();
+    run(work.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+    assert_eq!(&digests(work.path()), expected, "{failpoint}");
+    assert_eq!(unfinished(work.path()), 0, "{failpoint}");
+    killed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_durable_operation_finds_the_disk_full_the_next_start_gives_the_same_bytes() {
+    let (legacy, whole) = (city(), tempfile::tempdir().unwrap());
+    let sound = child(&legacy, whole.path(), &[]);
+    let expected = digests(whole.path());
+    let said = String::from_utf8_lossy(&sound.stdout).into_owned();
+    let operations: u64 =
+        said.lines().find_map(|l| l.split("operations=").nth(1)).unwrap().trim().parse().unwrap();
+    assert!(operations > 50, "{operations}");
+    for nth in 1..=operations {
+        for fault in [nth.to_string(), format!("{nth}+")] {
+            let work = tempfile::tempdir().unwrap();
+            let failed = child(&legacy, work.path(), &[("QIANYI_DISK_FAULT", &fault)]);
+            let said = String::from_utf8_lossy(&failed.stdout);
+            assert!(said.contains("follow=Resume"), "fault {fault}: {said}");
+            run(work.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
+            assert_eq!(digests(work.path()), expected, "fault {fault}");
+            assert_eq!(unfinished(work.path()), 0, "fault {fault}");
+        }
+    }
+}
+
+/// `cargo nextest run --run-ignored all a_million --no-capture`: rows per second and peak memory.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, not a check"]
+async fn a_million_rows_of_twelve_columns() {
+    let legacy = Legacy::new(
+        "CREATE TABLE GRJFMX (LSH int NOT NULL PRIMARY KEY, GRBH char(10), DWBH char(8), XZLX char(2), TZNY char(6),
+           FKSSQ varchar(7), JFLX char(2), JFGZ numeric(10,2), JFJS numeric(10,2), DWJFE numeric(10,2), GRJFE numeric(10,2), DZRQ char(8));
+         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+         INSERT INTO GRJFMX SELECT i, CAST(printf('%010d', i % 20000) AS BLOB), CAST(printf('%08d', i % 300) AS BLOB), x'594C',
+           CAST(printf('%06d', 201301 + i % 12) AS BLOB), CAST(printf('%06d', 201301 + i % 12) AS BLOB), x'3120',
+           (i % 900000) / 100.0, (i % 900000) / 100.0, (i % 90000) / 100.0, (i % 70000) / 100.0, x'3230313330333135' FROM n",
+    );
+    let work = tempfile::tempdir().unwrap();
+    let measures = [TableMeasures {
+        table: "GRJFMX".to_owned(),
+        by: vec!["XZLX".to_owned(), "FKSSQ".to_owned()],
+        amounts: vec!["DWJFE".to_owned(), "GRJFE".to_owned()],
+    }];
+    let done = run(work.path(), &legacy.settings(262_144), &measures).await.unwrap();
+    #[allow(clippy::cast_precision_loss)]
+    let rate = done.rows_read as f64 / done.seconds;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("");
+    println!("{} rows in {:.2} s: {rate:.0} rows/s; {peak}", done.rows_read, done.seconds);
+    assert_eq!(done.rows_read, 1_000_000);
+}

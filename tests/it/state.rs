@@ -1,0 +1,87 @@
+//! state.db and the lock of the work directory.
+
+use std::path::PathBuf;
+
+use qianyi::dataset::PartInfo;
+use qianyi::error::{Consequence, Follow};
+use qianyi::state::{Output, RunStatus, State, StateError};
+
+fn part(workdir: &std::path::Path, name: &str) -> PartInfo {
+    PartInfo { path: workdir.join(name), rows: 3, bytes: 100, sha256: "ab".repeat(32) }
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_work_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = State::open(dir.path(), "qianyi extract").unwrap();
+    let Err(error) = State::open(dir.path(), "qianyi run") else { panic!("two writers") };
+    let StateError::Locked { pid, command, since, .. } = &error else { panic!("{error}") };
+    assert_eq!(pid, &std::process::id().to_string());
+    assert_eq!(command, "qianyi extract");
+    assert!(since.ends_with('Z') && since.len() == 20, "{since}");
+    assert_eq!(error.follow(), Follow::Resume);
+    assert!(State::open_readonly(dir.path()).is_ok(), "readers need no lock");
+    drop(first);
+    assert!(State::open(dir.path(), "qianyi run").is_ok());
+}
+
+#[test]
+fn reading_where_nothing_was_written_says_so_and_creates_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let Err(error) = State::open_readonly(dir.path()) else { panic!("opened") };
+    assert!(matches!(error, StateError::Missing { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_state_of_a_newer_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(State::open(dir.path(), "test").unwrap());
+    let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    for opened in [State::open(dir.path(), "test"), State::open_readonly(dir.path())] {
+        let Err(error) = opened else { panic!("opened") };
+        assert_eq!(error.to_string(), "state.db has form 99; this version knows forms up to 1");
+    }
+}
+
+#[test]
+fn runs_go_on_only_under_their_own_digest() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path(), "test").unwrap();
+    let first = state.begin_run("aa", &[]).unwrap();
+    assert_eq!(first.to_string(), "r0001");
+    assert_eq!(state.unfinished_run("aa").unwrap(), Some(first));
+    assert_eq!(state.unfinished_run("bb").unwrap(), None);
+    state.set_run(first, RunStatus::Blocked).unwrap();
+    assert_eq!(state.unfinished_run("aa").unwrap(), None);
+    assert_eq!(state.begin_run("aa", &[]).unwrap().to_string(), "r0002");
+    let statuses: Vec<_> =
+        state.runs().unwrap().into_iter().map(|r| (r.status, r.finished.is_some())).collect();
+    assert_eq!(statuses, [(RunStatus::Blocked, true), (RunStatus::Running, false)]);
+}
+
+#[test]
+fn an_output_is_what_was_recorded_last_even_where_the_work_directory_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    let state = State::open(&old, "test").unwrap();
+    let run = state.begin_run("aa", &[]).unwrap();
+    let output = |name: &str, at: &PathBuf| Output {
+        stage: "mapped".to_owned(),
+        table: "AC01".to_owned(),
+        parts: vec![part(at, name)],
+        digest: "dd".to_owned(),
+        counts: serde_json::json!({ "rows": 3 }),
+    };
+    state.record_output(run, &output("first", &old)).unwrap();
+    state.record_output(run, &output("second", &old)).unwrap();
+    assert_eq!(state.output(run, "mapped", "AC01").unwrap(), Some(output("second", &old)));
+    drop(state);
+    std::fs::rename(&old, &new).unwrap();
+    let state = State::open(&new, "test").unwrap();
+    assert_eq!(state.outputs(run).unwrap(), [output("second", &new)]);
+    state.delete_output(run, "mapped", "AC01").unwrap();
+    assert_eq!(state.output(run, "mapped", "AC01").unwrap(), None);
+}
