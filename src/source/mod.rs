@@ -13,6 +13,7 @@ mod sqlite;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use encoding_rs::Encoding;
 use serde::Deserialize;
 
 pub use catalogue::{Column, LegacyType, Table};
@@ -97,6 +98,9 @@ pub trait Source: Send + Sync {
 
     /// What besides the point decides the bytes of raw: code page and form, as text.
     fn reading(&self) -> String;
+
+    /// The code page of the source's char, varchar and text.
+    fn code_page(&self) -> &'static Encoding;
 
     /// The point that all answers share; asked again later, another text means that the source did change.
     async fn point(&self) -> Result<Point, SourceError>;

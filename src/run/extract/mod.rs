@@ -2,7 +2,8 @@
 //!
 //! Always: a chunk is recorded before it is read; its part is durable before it is recorded as finished. Rows of all chunks add up to
 //! the source's own count at the same point. An extract goes on only while the source stands at the same point; otherwise it is
-//! abandoned and its parts go. What the source sums itself is asked at that point, too.
+//! abandoned and its parts go. What the source sums itself is asked at that point, too,
+//! and compared with the parts later (prove).
 //! Must not know: what columns mean.
 
 mod measures;
@@ -144,7 +145,7 @@ pub async fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
         rows_read += read;
         tables.push(done);
     }
-    let asked = measures::ask(job, id).await?;
+    let asked = measures::ask(job, id, &tables).await?;
     let after = job.source.point().await?;
     if after != point {
         return Err(ExtractError::Moved { before: point.text, after: after.text });

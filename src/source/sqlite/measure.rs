@@ -23,6 +23,17 @@ fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceE
     })
 }
 
+/// A column to group by: text or a number.
+fn groupable(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
+    match kind(source, table, name)? {
+        LegacyType::DateTime | LegacyType::Binary => Err(SourceError::Unknown {
+            id: source.id.clone(),
+            what: format!("way to group {} by {name}: it is neither text nor a number", table.name),
+        }),
+        kind => Ok(kind),
+    }
+}
+
 /// The sums of one column: measure name and SQL.
 fn sums(name: &str, kind: LegacyType) -> Vec<(String, String)> {
     let column = quote(name);
@@ -37,7 +48,8 @@ fn sums(name: &str, kind: LegacyType) -> Vec<(String, String)> {
         LegacyType::Numeric { scale, .. } => one(exact(u32::from(scale.unsigned_abs()))),
         LegacyType::Money | LegacyType::SmallMoney => one(exact(4)),
         LegacyType::Float => one(format!("SUM(CAST({column} * 10000 AS INTEGER))")),
-        LegacyType::CodePageText | LegacyType::Unicode | LegacyType::DateTime | LegacyType::Binary => vec![
+        LegacyType::DateTime => vec![(format!("{name}.rows"), format!("COUNT({column})"))],
+        LegacyType::CodePageText | LegacyType::Unicode | LegacyType::Binary => vec![
             (format!("{name}.rows"), format!("COUNT({column})")),
             (format!("{name}.bytes"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
@@ -61,7 +73,7 @@ pub(super) fn measure(
     table: &Table,
     asked: &TableMeasures,
 ) -> Result<Vec<Measured>, SourceError> {
-    let by = asked.by.iter().map(|n| kind(source, table, n)).collect::<Result<Vec<_>, _>>()?;
+    let by = asked.by.iter().map(|n| groupable(source, table, n)).collect::<Result<Vec<_>, _>>()?;
     let mut measures = vec![("rows".to_owned(), "COUNT(*)".to_owned())];
     for name in &asked.amounts {
         measures.extend(sums(name, kind(source, table, name)?));

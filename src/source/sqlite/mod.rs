@@ -162,6 +162,10 @@ impl Source for Sqlite {
         format!("sqlite, {}, form {FORM_OF_RAW}", self.inner.code_page.name())
     }
 
+    fn code_page(&self) -> &'static Encoding {
+        self.inner.code_page
+    }
+
     async fn point(&self) -> Result<Point, SourceError> {
         self.blocking(Inner::point).await
     }
