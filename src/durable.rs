@@ -153,7 +153,8 @@ impl Write for DurableFile {
 }
 
 fn sync_folder(path: &Path) -> Result<(), DurableError> {
-    match path.parent() {
+    let named = |folder: &&Path| !folder.as_os_str().is_empty();
+    match path.parent().map(|folder| if named(&folder) { folder } else { Path::new(".") }) {
         Some(folder) => operation()
             .and_then(|()| File::open(folder))
             .and_then(|f| f.sync_all())
@@ -172,12 +173,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(u64, String), DurableError> {
     file.commit()
 }
 
-/// Creates a folder and its parents.
+/// Creates a folder and its parents, and syncs the folders that hold the new ones.
 ///
 /// # Errors
 /// `DUR-001`.
 pub fn create_dir_all(path: &Path) -> Result<(), DurableError> {
-    operation().and_then(|()| fs::create_dir_all(path)).map_err(failed(path, "created"))
+    let new: Vec<&Path> = path.ancestors().take_while(|a| !a.as_os_str().is_empty() && !a.exists()).collect();
+    operation().and_then(|()| fs::create_dir_all(path)).map_err(failed(path, "created"))?;
+    new.into_iter().rev().try_for_each(sync_folder)
 }
 
 /// Removes a folder with all that is in it; a missing folder is fine.

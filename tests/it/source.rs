@@ -399,3 +399,15 @@ async fn the_source_is_never_written_and_its_point_tells_a_change() {
     legacy.change("INSERT INTO T VALUES (2)");
     assert_ne!(legacy.connect(10).await.point().await.unwrap(), point);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_of_the_demo_city_is_known() {
+    let schema = include_str!("../../fixtures/baicheng/schema.sql");
+    let source = Legacy::new(schema).connect(10).await;
+    let all = source.catalogue().await.unwrap();
+    assert!(all.len() > 30, "{}", all.len());
+    for table in all.iter().filter(|t| !t.view) {
+        table.schema("ylbx").unwrap();
+        assert_eq!(batches(&*source, table).await.unwrap().concat().len(), 1, "{}", table.name);
+    }
+}
