@@ -3,6 +3,7 @@
 
 mod durable;
 mod extract;
+mod fixture;
 mod source;
 mod state;
 mod support;
