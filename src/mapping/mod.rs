@@ -1,1 +1,17 @@
-//! (being built)
+//! The mapping of a city: raw legacy tables → typed layer-1 views → national tables (FORMS 2; docs/mapping.md has the file form).
+//!
+//! Always: layer 1 gives one row for one row and is the only place where notes arise; layer 2 is SQL over layer-1 views; every row of a
+//! legacy table is used by a branch or left out for a reason from a closed list; the same inputs give the same bytes with any number
+//! of partitions.
+//! Must not know: databases, quality, gate.
+
+pub mod file;
+mod pattern;
+#[allow(dead_code, reason = "used by the loader that follows")]
+mod refs;
+
+pub use file::{
+    AmountComponent, Branch, City, ColumnRef, Content, Generation, Group, Ignore, Join, LayerOne, LeftOut,
+    Legacy, Mapped, MeasureSpec, Part, REASONS, Reading, Reason, Shape, SourceView, TableMapping, Viewed,
+};
+pub use pattern::Pattern;

@@ -1,0 +1,117 @@
+//! Periods (期号): Int32 yyyymm (reference 3, dirt table; FORMS 2, 9).
+//!
+//! Always: the month is 01 to 12; a 13th period or a month 00 is no period. A period as a date takes day 01 (9.7).
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Date32Array, Int32Array};
+use arrow::datatypes::{DataType, Date32Type};
+use chrono::Datelike;
+use datafusion::logical_expr::ScalarUDF;
+
+use super::date::{Century, date_from, days, digits, real};
+use super::scalar::{Scalar, Takes};
+
+const YEARS: std::ops::RangeInclusive<u32> = 1900..=2099;
+
+/// One way of writing a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeriodForm {
+    /// 200403
+    Compact,
+    /// 2004-03
+    Hyphen,
+    /// 2004.3
+    Dot,
+    /// 2004/3
+    Slash,
+    /// 0403
+    Short,
+}
+
+impl PeriodForm {
+    /// Every form, as a mapping spells it.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("yyyymm", Self::Compact),
+        ("yyyy-mm", Self::Hyphen),
+        ("yyyy.m", Self::Dot),
+        ("yyyy/m", Self::Slash),
+        ("yymm", Self::Short),
+    ];
+
+    /// The form of that spelling.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(n, _)| *n == name).map(|(_, form)| *form)
+    }
+}
+
+/// Reads a period in one of `forms`; spaces around it do not matter.
+pub(super) fn parse(text: &str, forms: &[PeriodForm]) -> Option<i32> {
+    let t = text.trim().as_bytes();
+    let (form, year, month) = match (t.len(), t.get(4)) {
+        (4, None) => (PeriodForm::Short, Century::Other.year(digits(&t[..2])?), digits(&t[2..])?),
+        (6, Some(b'0'..=b'9')) => (PeriodForm::Compact, digits(&t[..4])?, digits(&t[4..])?),
+        (6 | 7, Some(b'-')) => (PeriodForm::Hyphen, digits(&t[..4])?, digits(&t[5..])?),
+        (6 | 7, Some(b'.')) => (PeriodForm::Dot, digits(&t[..4])?, digits(&t[5..])?),
+        (6 | 7, Some(b'/')) => (PeriodForm::Slash, digits(&t[..4])?, digits(&t[5..])?),
+        _ => return None,
+    };
+    let good = forms.contains(&form) && YEARS.contains(&year) && (1..=12).contains(&month);
+    good.then(|| i32::try_from(year * 100 + month).ok()).flatten()
+}
+
+/// Year and month of a period, if it is one.
+fn parts(period: i64) -> Option<(u32, u32)> {
+    let period = u32::try_from(period).ok()?;
+    let (year, month) = (period / 100, period % 100);
+    (YEARS.contains(&year) && (1..=12).contains(&month)).then_some((year, month))
+}
+
+/// The period `months` later (or earlier).
+fn shifted(period: i64, months: i64) -> Option<i32> {
+    let (year, month) = parts(period)?;
+    let count = i64::from(year * 12 + month - 1).checked_add(months)?;
+    let moved = (count.div_euclid(12)) * 100 + count.rem_euclid(12) + 1;
+    parts(moved).and_then(|_| i32::try_from(moved).ok())
+}
+
+/// `period_of(text)`: a period in any form, else NULL.
+pub(super) fn period_of() -> ScalarUDF {
+    Scalar::new("period_of", &[Takes::Text], DataType::Int32).does(|call| {
+        let text = call.text(0)?;
+        let forms = PeriodForm::ALL.map(|(_, form)| form);
+        let read = |row| text.get(row).and_then(|t| parse(t, &forms));
+        Ok(Arc::new((0..call.rows).map(read).collect::<Int32Array>()))
+    })
+}
+
+/// `period_date(period)`: its first day; NULL for what is no period.
+pub(super) fn period_date() -> ScalarUDF {
+    Scalar::new("period_date", &[Takes::Int], DataType::Date32).does(|call| {
+        let first = |p| parts(p).and_then(|(year, month)| real(year, month, 1)).map(days);
+        Ok(Arc::new(call.ints(0)?.iter().map(|p| p.and_then(first)).collect::<Date32Array>()))
+    })
+}
+
+/// `date_period(date)`: the period that the day lies in.
+pub(super) fn date_period() -> ScalarUDF {
+    Scalar::new("date_period", &[Takes::Date], DataType::Int32).does(|call| {
+        let array = call.array(0)?;
+        let month = |d: i32| {
+            let date = date_from(d)?;
+            let month = i32::try_from(date.month()).ok()?;
+            parts(i64::from(date.year() * 100 + month)).map(|_| date.year() * 100 + month)
+        };
+        let dates = array.as_primitive::<Date32Type>();
+        Ok(Arc::new(dates.iter().map(|d| d.and_then(month)).collect::<Int32Array>()))
+    })
+}
+
+/// `period_add(period, months)`: the period so many months later; NULL for what is no period.
+pub(super) fn period_add() -> ScalarUDF {
+    Scalar::new("period_add", &[Takes::Int, Takes::Int], DataType::Int32).does(|call| {
+        let (periods, months) = (call.ints(0)?, call.ints(1)?);
+        let add = |(p, m): (Option<i64>, Option<i64>)| shifted(p?, m?);
+        Ok(Arc::new(periods.iter().zip(&months).map(add).collect::<Int32Array>()))
+    })
+}

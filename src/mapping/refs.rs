@@ -1,0 +1,112 @@
+//! What a piece of mapping SQL refers to: columns by alias, functions, literals in their first argument. By the parser, never by text.
+//!
+//! Must not know: what the names mean.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value, visit_expressions,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::file::ColumnRef;
+
+/// A function call: name in lower case, and its first arguments where they are text literals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Called {
+    pub(super) name: String,
+    pub(super) first: Option<String>,
+    /// The columns anywhere inside its arguments.
+    pub(super) columns: Vec<ColumnRef>,
+}
+
+/// What an expression refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct References {
+    pub(super) columns: Vec<ColumnRef>,
+    pub(super) functions: Vec<Called>,
+    /// Names without an alias, other than `_occ`.
+    pub(super) bare: Vec<String>,
+    /// A sub-query, which no mapping needs.
+    pub(super) subquery: bool,
+}
+
+/// Parses one SQL expression, to its last character.
+pub(super) fn parse(sql: &str) -> Result<Expr, ParserError> {
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql)?;
+    let expression = parser.parse_expr()?;
+    parser.expect_token(&Token::EOF)?;
+    Ok(expression)
+}
+
+fn columns_of(expression: &Expr) -> (Vec<ColumnRef>, Vec<String>, bool) {
+    let (mut columns, mut bare, mut subquery) = (Vec::new(), Vec::new(), false);
+    let _ = visit_expressions(expression, |e| {
+        match e {
+            Expr::CompoundIdentifier(parts) if parts.len() == 2 => {
+                let column = ColumnRef { alias: parts[0].value.clone(), column: parts[1].value.clone() };
+                if !columns.contains(&column) {
+                    columns.push(column);
+                }
+            }
+            Expr::Identifier(name) if name.value != "_occ" => bare.push(name.value.clone()),
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => subquery = true,
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    (columns, bare, subquery)
+}
+
+fn arguments(arguments: &FunctionArguments) -> Vec<&Expr> {
+    let FunctionArguments::List(list) = arguments else { return Vec::new() };
+    list.args
+        .iter()
+        .filter_map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(e),
+            _ => None,
+        })
+        .collect()
+}
+
+fn literal(e: &Expr) -> Option<String> {
+    match e {
+        Expr::Value(v) => match &v.value {
+            Value::SingleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Everything that an expression refers to.
+pub(super) fn references(expression: &Expr) -> References {
+    let (columns, bare, subquery) = columns_of(expression);
+    let mut functions = Vec::new();
+    let _ = visit_expressions(expression, |e| {
+        if let Expr::Function(f) = e {
+            let args = arguments(&f.args);
+            let inside = args.iter().flat_map(|a| columns_of(a).0).collect();
+            functions.push(Called {
+                name: f.name.to_string().to_lowercase(),
+                first: args.first().and_then(|a| literal(a)),
+                columns: inside,
+            });
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    References { columns, functions, bare, subquery }
+}
+
+/// The plain column that an expression is, if it is nothing else.
+pub(super) fn plain(expression: &Expr) -> Option<ColumnRef> {
+    match expression {
+        Expr::CompoundIdentifier(parts) if parts.len() == 2 => {
+            Some(ColumnRef { alias: parts[0].value.clone(), column: parts[1].value.clone() })
+        }
+        Expr::Nested(inner) => plain(inner),
+        _ => None,
+    }
+}
