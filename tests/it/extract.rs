@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use qianyi::error::{Consequence, Follow};
 use qianyi::failpoint;
+use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::progress::Silent;
 use qianyi::raw;
 use qianyi::run::extract::{ExtractError, Extracted, Extraction, Origin, extract};
@@ -329,6 +330,37 @@ async fn whichever_durable_operation_finds_the_disk_full_the_next_start_gives_th
             assert_eq!(unfinished(work.path()), 0, "fault {fault}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_city_is_extracted_whole_and_source_and_raw_agree() {
+    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = dir.path().join("city.db");
+    let as_of = chrono::NaiveDate::from_ymd_opt(2021, 5, 31).unwrap();
+    let of = FixtureSettings { persons: 200, seed: 7, as_of, defects: Defects::Planted };
+    let made = generate(&of, &path, &mut |_| {}).unwrap();
+    let texts = |t: &[&str]| t.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let wanted = |table: &str, by: &[&str], amounts: &[&str]| TableMeasures {
+        table: table.to_owned(),
+        by: texts(by),
+        amounts: texts(amounts),
+    };
+    let measures = [
+        wanted("GRJFMX_2001", &["XZLX", "FKSSQ"], &["JFE", "HRJE"]),
+        wanted("GRJFMX_2007", &["XZLX", "JFNY"], &["DWJFE_F", "GRJFE_F"]),
+        wanted("GRJFMX_2010", &["XZLX", "FKSSQ"], &["DWJFE", "GRJFE"]),
+        wanted("SYJFMX", &["NY"], &["DWJE", "GRJE"]),
+        wanted("ZYJX", &["ZYNY"], &["ZHJE", "TCJE"]),
+    ];
+    let done = run(work.path(), &settings(&path, 1000), &measures).await.unwrap();
+    for table in &done.tables {
+        assert_eq!(table.rows, made.rows.get(&table.table).copied().unwrap_or(0), "{}", table.table);
+    }
+    let mut sides = ["measures", "raw-measures"]
+        .map(|name| lines(&work.path().join(format!("raw/ylbx/e0001.{name}.parquet"))));
+    sides.iter_mut().for_each(|s| s.sort());
+    assert_eq!(sides[0], sides[1]);
+    assert!(sides[0].len() > 100);
 }
 
 /// `cargo nextest run --run-ignored all a_million --no-capture`: rows per second and peak memory.

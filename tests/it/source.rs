@@ -401,6 +401,19 @@ async fn the_source_is_never_written_and_its_point_tells_a_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_file_of_the_same_size_and_history_is_another_point() {
+    let make =
+        |value: &str| Legacy::new(&format!("CREATE TABLE T (C char(4)); INSERT INTO T VALUES (x'{value}')"));
+    let (one, other, same) = (make("30303031"), make("30303032"), make("30303031"));
+    let mut points = Vec::new();
+    for legacy in [&one, &other, &same] {
+        points.push(connect(&legacy.settings(10)).await.unwrap().point().await.unwrap());
+    }
+    assert_ne!(points[0], points[1]);
+    assert_eq!(points[0], points[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_type_of_the_demo_city_is_known() {
     let schema = include_str!("../../fixtures/baicheng/schema.sql");
     let source = Legacy::new(schema).connect(10).await;
