@@ -1,1 +1,88 @@
-//! (being built)
+//! How a value about a person looks where people look: names, citizen IDs, phones, accounts, addresses, other text.
+//!
+//! Always: pure; what was masked is never the value itself, whatever the value; a value of two or more characters never comes out
+//! whole, also not inside a longer text.
+//! Must not know: where values come from, or who is allowed to see them.
+
+/// What a value is, and so how much of it may be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MaskKind {
+    /// The family name's first character.
+    Name,
+    /// Citizen ID or another document's number: the first and the last four of 15 or more.
+    Id,
+    /// The first three and the last four of 11.
+    Phone,
+    /// The last four of ten or more.
+    Account,
+    /// The first six characters of twelve or more: province and city.
+    Address,
+    /// Nothing.
+    Text,
+}
+
+/// Masks a value of that kind.
+pub fn mask(kind: MaskKind, value: &str) -> String {
+    let value = value.trim();
+    let length = value.chars().count();
+    let masked = match kind {
+        MaskKind::Name => keep(value, length, usize::from(length >= 2), 0),
+        MaskKind::Id if length >= 15 => keep(value, length, 4, 4),
+        MaskKind::Phone if length >= 11 => keep(value, length, 3, 4),
+        MaskKind::Account if length >= 10 => keep(value, length, 0, 4),
+        MaskKind::Address if length >= 12 => keep(value, length, 6, 0),
+        MaskKind::Id | MaskKind::Phone | MaskKind::Account | MaskKind::Address => keep(value, length, 0, 0),
+        MaskKind::Text => "***".to_owned(),
+    };
+    // A value may look masked already (`张*`): what comes out still differs from it.
+    if masked == value && length > 0 { format!("{masked}*") } else { masked }
+}
+
+/// `张三` → `张*`.
+pub fn name(value: &str) -> String {
+    mask(MaskKind::Name, value)
+}
+
+/// `229901198001010010` → `2299**********0010`.
+pub fn id(value: &str) -> String {
+    mask(MaskKind::Id, value)
+}
+
+/// At most so many stars: the length of a long text is nobody's business either.
+const STARS: usize = 24;
+
+fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
+    let hidden = length.saturating_sub(first + last);
+    let mut out: String = value.chars().take(first).collect();
+    out.extend(std::iter::repeat_n('*', hidden.min(STARS)));
+    out.extend(value.chars().skip(length - last));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MaskKind, mask};
+
+    #[test]
+    fn each_kind_shows_what_it_may() {
+        for (kind, given, expected) in [
+            (MaskKind::Name, "张三", "张*"),
+            (MaskKind::Name, "欧阳娜娜", "欧***"),
+            (MaskKind::Name, "张", "*"),
+            (MaskKind::Name, "", ""),
+            (MaskKind::Name, "张*", "张**"),
+            (MaskKind::Id, "229901198001010010", "2299**********0010"),
+            (MaskKind::Id, "229901800101001", "2299*******1001"),
+            (MaskKind::Id, "2299018001", "**********"),
+            (MaskKind::Phone, "13843600001", "138****0001"),
+            (MaskKind::Phone, "3236000", "*******"),
+            (MaskKind::Account, "6222020812345678", "************5678"),
+            (MaskKind::Address, "吉林省白城市洮北区海明西路1号", "吉林省白城市*********"),
+            (MaskKind::Address, "海明西路1号", "*******"),
+            (MaskKind::Text, "个体户", "***"),
+            (MaskKind::Text, "***", "****"),
+        ] {
+            assert_eq!(mask(kind, given), expected, "{kind:?} {given}");
+        }
+    }
+}

@@ -1,1 +1,12 @@
-//! (being built)
+//! Counting: measures (one dataset form for every side of every border), the canonical row and its content digest (FORMS 5, 7).
+//!
+//! Always: integers; a sum that does not fit is an error, never a wrapped number. Equal rows give equal measures and digests,
+//! whatever their order, parts or partitions.
+//! Must not know: which side is right, or why two sides differ.
+
+mod error;
+mod measure;
+
+pub use error::TallyError;
+
+pub use measure::{ALL, Measure, NONE, border, measures_schema, read_measures, side, write_measures};

@@ -1,0 +1,60 @@
+//! What can go wrong while counting.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::dataset::DatasetError;
+use crate::error::{Consequence, Follow};
+
+/// What can go wrong while counting.
+#[derive(Debug, Error, Diagnostic)]
+pub enum TallyError {
+    #[error("{what} has no type that can be counted: column {column} is {found}")]
+    #[diagnostic(
+        code("TAL-001"),
+        help(
+            "amounts are numbers or text, insurance and period are text or numbers: see `[measures]` of the table"
+        )
+    )]
+    Uncountable { what: String, column: String, found: String },
+    #[error("{path} does not hold measures")]
+    #[diagnostic(code("TAL-002"), help("delete it and run the command again: it will be computed anew"))]
+    NotMeasures { path: String },
+    #[error("{what} falls into more than {limit} cells of insurance and period (tally::MAX_CELLS)")]
+    #[diagnostic(
+        code("TAL-003"),
+        help(
+            "the columns under `by` in `[measures]` hold too many different values: leave out the one that is no insurance or period"
+        )
+    )]
+    TooManyCells { what: String, limit: usize },
+    #[error("a sum over {what} does not fit 64 bits")]
+    #[diagnostic(
+        code("TAL-004"),
+        help("an amount is absurdly large: `qianyi profile` shows the largest values of each column")
+    )]
+    Overflow { what: String },
+    #[error("{what} cannot be")]
+    #[diagnostic(code("TAL-900"), help("this is a fault of qianyi: please report it"))]
+    Impossible { what: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Dataset(#[from] DatasetError),
+}
+
+impl TallyError {
+    pub(super) fn impossible(what: &str, e: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Impossible { what: what.to_owned(), source: Box::new(e) }
+    }
+}
+
+impl Consequence for TallyError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::Uncountable { .. } | Self::TooManyCells { .. } | Self::Overflow { .. } => Follow::Usage,
+            Self::NotMeasures { .. } => Follow::Resume,
+            Self::Impossible { .. } => Follow::Bug,
+            Self::Dataset(e) => e.follow(),
+        }
+    }
+}

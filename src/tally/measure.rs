@@ -1,0 +1,130 @@
+//! The one form of a measure, and its dataset.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+
+use super::TallyError;
+use crate::dataset::{PartInfo, PartWriter, read_part};
+
+/// The cell of an insurance or a period that is NULL or did not parse, in national terms.
+pub const NONE: &str = "(none)";
+/// The cell of what is not told apart by insurance or period.
+pub const ALL: &str = "";
+
+/// Where two sides meet.
+pub mod border {
+    /// Each legacy table: what the source says, what raw holds; in the source's own spelling.
+    pub const SOURCE_RAW: &str = "source-raw";
+    /// Each edge (`ylbx.GRJFMX→AC43`): raw rows in national terms, mapped rows. Also each legacy table as a whole: raw amounts as
+    /// they stand, and as layer 1 reads them.
+    pub const RAW_MAPPED: &str = "raw-mapped";
+    /// Each national table: mapped rows, and the rows of each fate.
+    pub const MAPPED_FATES: &str = "mapped-fates";
+    /// Each national table: staged rows, and the package's.
+    pub const STAGED_PACKAGE: &str = "staged-package";
+}
+
+/// Who says it.
+pub mod side {
+    pub const SOURCE: &str = "source";
+    pub const RAW: &str = "raw";
+    pub const MAPPED: &str = "mapped";
+    pub const FATES: &str = "fates";
+    pub const STAGED: &str = "staged";
+    pub const PACKAGE: &str = "package";
+}
+
+/// One number of one side. What `measure` may be is in docs/measures.md: `rows`, `fen:<column>`, …
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Measure {
+    pub border: String,
+    pub side: String,
+    /// Legacy table, edge, or national table.
+    pub table: String,
+    pub measure: String,
+    /// [`ALL`] where not told apart, [`NONE`] where NULL.
+    pub insurance: String,
+    /// As `insurance`.
+    pub period: String,
+    /// Empty for what goes on; else the reason why the rows do not (a left-out reason, a fate).
+    pub bucket: String,
+    /// Rows, fen, or what the measure's name says.
+    pub value: i64,
+}
+
+/// The columns of a measures dataset.
+pub fn measures_schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    Arc::new(Schema::new(vec![
+        text("border"),
+        text("side"),
+        text("table"),
+        text("measure"),
+        text("insurance"),
+        text("period"),
+        text("bucket"),
+        Field::new("value", DataType::Int64, false),
+    ]))
+}
+
+fn batch(measures: &[Measure]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let column = |of: &dyn Fn(&Measure) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(measures.iter().map(of)))
+    };
+    RecordBatch::try_new(
+        measures_schema(),
+        vec![
+            column(&|m| &m.border),
+            column(&|m| &m.side),
+            column(&|m| &m.table),
+            column(&|m| &m.measure),
+            column(&|m| &m.insurance),
+            column(&|m| &m.period),
+            column(&|m| &m.bucket),
+            Arc::new(Int64Array::from_iter_values(measures.iter().map(|m| m.value))),
+        ],
+    )
+}
+
+/// Writes measures as one part, sorted; the folder must exist.
+///
+/// # Errors
+/// `DAT-002`, `DAT-003`.
+pub fn write_measures(path: &Path, measures: &[Measure]) -> Result<PartInfo, TallyError> {
+    let mut sorted = measures.to_vec();
+    sorted.sort_unstable();
+    let mut writer = PartWriter::create(path, measures_schema())?;
+    writer.write(&batch(&sorted).map_err(|e| TallyError::impossible("a batch of measures", e))?)?;
+    Ok(writer.finish()?)
+}
+
+/// Reads a part of measures.
+///
+/// # Errors
+/// `DAT-001`, `TAL-002` when it has other columns.
+pub fn read_measures(path: &Path) -> Result<Vec<Measure>, TallyError> {
+    let mut out = Vec::new();
+    for batch in read_part(path)? {
+        let batch = batch?;
+        if batch.schema().fields() != measures_schema().fields() {
+            return Err(TallyError::NotMeasures { path: path.display().to_string() });
+        }
+        let text = |at: usize, row: usize| batch.column(at).as_string::<i32>().value(row).to_owned();
+        let values = batch.column(7).as_primitive::<Int64Type>();
+        out.extend((0..batch.num_rows()).map(|row| Measure {
+            border: text(0, row),
+            side: text(1, row),
+            table: text(2, row),
+            measure: text(3, row),
+            insurance: text(4, row),
+            period: text(5, row),
+            bucket: text(6, row),
+            value: values.value(row),
+        }));
+        debug_assert_eq!(values.null_count(), 0);
+    }
+    Ok(out)
+}
