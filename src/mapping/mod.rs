@@ -5,13 +5,24 @@
 //! of partitions.
 //! Must not know: databases, quality, gate.
 
+mod error;
+mod fault;
 pub mod file;
+mod layer1;
+mod parts;
 mod pattern;
 #[allow(dead_code, reason = "used by the loader that follows")]
 mod refs;
+#[allow(dead_code, reason = "used by the loader that follows")]
+mod sources;
+#[allow(dead_code, reason = "used by the loader that follows")]
+mod text;
 
+pub use error::MappingError;
+pub use fault::{MappingErrors, MappingFault, Mistake};
 pub use file::{
     AmountComponent, Branch, City, ColumnRef, Content, Generation, Group, Ignore, Join, LayerOne, LeftOut,
     Legacy, Mapped, MeasureSpec, Part, REASONS, Reading, Reason, Shape, SourceView, TableMapping, Viewed,
 };
+pub use layer1::{Layer1Out, Layer1Report, LegacyTable, Rounding, check_columns, read_layer1};
 pub use pattern::Pattern;

@@ -1,0 +1,84 @@
+//! What can go wrong when a checked mapping runs; mistakes in its files are in fault.rs.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::dataset::DatasetError;
+use crate::durable::DurableError;
+use crate::engine::EngineError;
+use crate::error::{Consequence, Follow};
+
+/// A legacy table does not fit its mapping, or a plan could not be run.
+#[derive(Debug, Error, Diagnostic)]
+pub enum MappingError {
+    #[error("the legacy table {table} has no column {column}, which sources/{view}.toml reads")]
+    #[diagnostic(
+        code("MAP-101"),
+        help("its nearest column is {nearest}; correct `from` or the column's name, then `qianyi plan`")
+    )]
+    NoColumn { view: String, table: String, column: String, nearest: String },
+    #[error("the legacy table {table} has columns that sources/{view}.toml does not name: {columns}")]
+    #[diagnostic(
+        code("MAP-102"),
+        help("read each of them, or write {{ skip = \"reason\" }}; then `qianyi plan`")
+    )]
+    Unlisted { view: String, table: String, columns: String },
+    #[error("two rows of {table} have one key ({key}), which sources/{view}.toml says is unique")]
+    #[diagnostic(code("MAP-103"), help("write `unique = false`: each row then gets an occurrence number"))]
+    KeyTwice { view: String, table: String, key: String },
+    #[error("{table} joins {joined} by {columns}, but {rows} rows of {joined} have one such key ({key})")]
+    #[diagnostic(
+        code("MAP-104"),
+        help("a join is n:1: join by more columns, or by a view whose rows are unique")
+    )]
+    JoinTwice { table: String, joined: String, columns: String, rows: u64, key: String },
+    #[error("{table} branch {branch}: {expected} rows were expected from {from}, {found} came out")]
+    #[diagnostic(code("MAP-105"), help("this must not happen: please report it with the mapping file"))]
+    RowCount { table: String, branch: String, from: String, expected: u64, found: u64 },
+    #[error("a typed dataset of the view {view} is missing")]
+    #[diagnostic(code("MAP-106"), help("layer 1 of every table of that view runs before layer 2"))]
+    NotRead { view: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Dataset(#[from] DatasetError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Durable(#[from] DurableError),
+}
+
+impl Consequence for MappingError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::NoColumn { .. }
+            | Self::Unlisted { .. }
+            | Self::KeyTwice { .. }
+            | Self::JoinTwice { .. } => Follow::Usage,
+            Self::RowCount { .. } | Self::NotRead { .. } => Follow::Bug,
+            Self::Engine(e) => e.follow(),
+            Self::Dataset(e) => e.follow(),
+            Self::Durable(e) => e.follow(),
+        }
+    }
+}
+
+/// A key as an error may show it: its first two and last characters.
+pub(super) fn masked(key: &str) -> String {
+    let chars: Vec<char> = key.chars().collect();
+    if chars.len() <= 4 {
+        return "*".repeat(chars.len());
+    }
+    let head: String = chars[..2].iter().collect();
+    format!("{head}{}{}", "*".repeat(chars.len() - 3), chars[chars.len() - 1])
+}
+
+/// The name most like `wanted`, or `none`.
+pub(super) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    names
+        .into_iter()
+        .max_by(|a, b| strsim::jaro_winkler(wanted, a).total_cmp(&strsim::jaro_winkler(wanted, b)))
+        .unwrap_or("none")
+        .to_owned()
+}

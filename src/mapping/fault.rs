@@ -1,0 +1,166 @@
+//! Mistakes in the files of a mapping: shown with file, line and marker, all of them at once.
+//!
+//! Always: a mistake names what is written, what is wrong with it, and the nearest thing that exists.
+
+use std::fmt;
+use std::path::Path;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+use crate::error::{Consequence, Follow};
+
+/// What kind of mistake; its code is described in docs/mapping.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mistake {
+    /// The file cannot be read, or is no TOML or CSV.
+    File,
+    /// A key is unknown, missing, or has a value of the wrong form.
+    Form,
+    View,
+    LegacyColumn,
+    National,
+    Function,
+    CodeList,
+    Reason,
+    /// A hard column without a source, a soft one neither mapped nor absent.
+    Mandatory,
+    Type,
+    Float,
+    /// A function that only rules may call, one that is not the same every time, or a sub-query.
+    Forbidden,
+    /// One code, two meanings (reference 0.3).
+    Trap,
+    Sql,
+    Domain,
+    /// Two things of one name, two views of one table, two codes for one legacy code.
+    Twice,
+    /// The key of a group is not computed from what it groups by.
+    GroupKey,
+}
+
+impl Mistake {
+    /// The error code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::File => "MAP-001",
+            Self::Form => "MAP-002",
+            Self::View => "MAP-003",
+            Self::LegacyColumn => "MAP-004",
+            Self::National => "MAP-005",
+            Self::Function => "MAP-006",
+            Self::CodeList => "MAP-007",
+            Self::Reason => "MAP-008",
+            Self::Mandatory => "MAP-009",
+            Self::Type => "MAP-010",
+            Self::Float => "MAP-011",
+            Self::Forbidden => "MAP-012",
+            Self::Trap => "MAP-013",
+            Self::Sql => "MAP-014",
+            Self::Domain => "MAP-015",
+            Self::Twice => "MAP-016",
+            Self::GroupKey => "MAP-017",
+        }
+    }
+}
+
+/// One mistake.
+#[derive(Debug)]
+pub struct MappingFault {
+    pub mistake: Mistake,
+    /// Path of the file as given.
+    pub file: String,
+    /// 1-based.
+    pub line: usize,
+    pub message: String,
+    pub hint: Option<String>,
+    text: NamedSource<String>,
+    span: std::ops::Range<usize>,
+}
+
+impl MappingFault {
+    /// A mistake at `span` (bytes) of `text`.
+    pub(super) fn new(
+        mistake: Mistake,
+        file: &Path,
+        text: &str,
+        span: std::ops::Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
+        let file = file.display().to_string();
+        let start = span.start.min(text.len());
+        let line = text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
+        let source = NamedSource::new(&file, text.to_owned());
+        Self { mistake, file, line, message: message.into(), hint: None, text: source, span }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for MappingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)
+    }
+}
+
+impl std::error::Error for MappingFault {}
+
+impl Diagnostic for MappingFault {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.mistake.code()))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.hint.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.text)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, self.span.clone()))))
+    }
+}
+
+/// Every mistake in the files of a mapping.
+#[derive(Debug)]
+pub struct MappingErrors {
+    pub faults: Vec<MappingFault>,
+}
+
+impl fmt::Display for MappingErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.faults.as_slice() {
+            [one] => write!(f, "the mapping has a mistake: {one}"),
+            many => {
+                write!(f, "the mapping has {} mistakes", many.len())?;
+                many.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for MappingErrors {}
+
+impl Diagnostic for MappingErrors {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new("MAP-000"))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new("docs/mapping.md describes the form of the files; nothing was read or written"))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.faults.iter().map(|f| f as &dyn Diagnostic)))
+    }
+}
+
+impl Consequence for MappingErrors {
+    fn follow(&self) -> Follow {
+        Follow::Usage
+    }
+}

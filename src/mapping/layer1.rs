@@ -1,0 +1,453 @@
+//! Layer 1: the raw parts of one legacy table → typed parts and notes.
+//!
+//! Always: one row in, one row out. With a unique key, raw part n becomes typed part n in the order of raw, parts side by side. Without
+//! one, the table is ordered by key and content digest of the raw row, and each row gets its occurrence; what is equal in both is equal
+//! altogether, so the order among such rows cannot matter. Nothing is collected: batches stream, the sort spills.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
+};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use datafusion::error::DataFusionError;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::{Expr, ExprFunctionExt, ident, lit};
+use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::scalar::ScalarValue;
+use futures::StreamExt;
+
+use super::error::{MappingError, masked, nearest};
+use super::file::{City, SourceView};
+use super::parts::{Naming, Parts, fresh};
+use crate::dataset::{self, PartInfo};
+use crate::engine::{Engine, Joins};
+use crate::functions::{Reader, reader, spelled_key};
+use crate::trail::note_schema;
+
+/// Rows of the key and of its order inside plans.
+const KEY: &str = "__skey";
+const DIGEST: &str = "__digest";
+const OCCURRENCE: &str = "__occurrence";
+
+/// A legacy table as raw holds it.
+#[derive(Debug, Clone)]
+pub struct LegacyTable {
+    /// Id of the legacy database.
+    pub source_id: String,
+    pub name: String,
+    /// Raw parts in key order; at least one.
+    pub parts: Vec<PathBuf>,
+}
+
+impl LegacyTable {
+    /// `_source`: `ylbx.GRJBXX`.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.source_id, self.name)
+    }
+}
+
+/// Where layer 1 of one legacy table goes; both folders are emptied first.
+#[derive(Debug, Clone)]
+pub struct Layer1Out {
+    pub typed: PathBuf,
+    pub notes: PathBuf,
+}
+
+/// What rounding to fen changed in one column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Rounding {
+    /// Rows that were changed.
+    pub rows: u64,
+    /// Σ (fen × 100 − trunc(amount × 10⁴)): 10⁻⁴ yuan.
+    pub shift: i64,
+}
+
+/// What layer 1 of one legacy table came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Layer1Report {
+    pub rows: u64,
+    pub typed: Vec<PartInfo>,
+    pub notes: Vec<PartInfo>,
+    /// Notes by layer-1 column and code.
+    pub noted: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Money columns that rounding changed.
+    pub rounding: BTreeMap<String, Rounding>,
+}
+
+impl Layer1Report {
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.typed.extend(other.typed);
+        self.notes.extend(other.notes);
+        for (column, codes) in other.noted {
+            let counts = self.noted.entry(column).or_default();
+            for (code, n) in codes {
+                *counts.entry(code).or_default() += n;
+            }
+        }
+        for (column, rounding) in other.rounding {
+            let sum = self.rounding.entry(column).or_default();
+            sum.rows += rounding.rows;
+            sum.shift += rounding.shift;
+        }
+    }
+}
+
+/// The plan of a legacy table: what is selected of raw, and what becomes of it.
+struct Plan {
+    label: String,
+    legacy_key: Expr,
+    /// The readers in the order of the typed columns after `_source` and `_skey`.
+    readers: Vec<(String, Expr)>,
+    typed: SchemaRef,
+    view: String,
+    unique: bool,
+}
+
+/// Reads one legacy table. Columns out: `_source`, `_skey`, then the view's; notes as `trail::note_schema`.
+///
+/// # Errors
+/// `MAP-101`, `MAP-102` when raw and the view's file differ; `MAP-103` when a key said to be unique is not; `ENG-001`, `ENG-002`;
+/// errors of the dataset.
+pub fn read_layer1(
+    engine: &Engine,
+    city: &City,
+    view: &SourceView,
+    legacy: &LegacyTable,
+    out: &Layer1Out,
+) -> Result<Layer1Report, MappingError> {
+    let first = legacy.parts.first().ok_or_else(|| MappingError::NotRead { view: view.name.clone() })?;
+    let raw = dataset::schema_of(first)?;
+    check_columns(view, &legacy.name, &raw)?;
+    fresh(&out.typed)?;
+    fresh(&out.notes)?;
+    let plan = Arc::new(plan(city, view, &raw, legacy.label()));
+    if view.unique { row_wise(engine, &plan, legacy, out) } else { ordered(engine, &plan, &raw, legacy, out) }
+}
+
+fn is_bytes_of(raw: &Schema, name: &str) -> bool {
+    name.strip_suffix("__b").is_some_and(|text| raw.column_with_name(text).is_some())
+}
+
+/// Compares what raw holds with what the view's file names.
+///
+/// # Errors
+/// `MAP-101` for a column that raw does not have, `MAP-102` for columns that the file does not name.
+pub fn check_columns(view: &SourceView, table: &str, raw: &Schema) -> Result<(), MappingError> {
+    let held: Vec<&str> =
+        raw.fields().iter().map(|f| f.name().as_str()).filter(|n| !is_bytes_of(raw, n)).collect();
+    let named: BTreeSet<&str> = view.columns.iter().map(|c| c.from.as_str()).collect();
+    if let Some(missing) = named.iter().find(|n| !held.contains(n)) {
+        return Err(MappingError::NoColumn {
+            view: view.name.clone(),
+            table: table.to_owned(),
+            column: (*missing).to_owned(),
+            nearest: nearest(missing, held.iter().copied()),
+        });
+    }
+    let unlisted: Vec<&str> = held.into_iter().filter(|h| !named.contains(h)).collect();
+    if unlisted.is_empty() {
+        return Ok(());
+    }
+    let (view, table) = (view.name.clone(), table.to_owned());
+    Err(MappingError::Unlisted { view, table, columns: unlisted.join(", ") })
+}
+
+fn plan(city: &City, view: &SourceView, raw: &Schema, label: String) -> Plan {
+    let bytes_name = |c: &str| format!("{c}__b");
+    let bytes = |c: &str| raw.column_with_name(&bytes_name(c)).map(|(_, f)| (ident(bytes_name(c)), f));
+    let mut key = Vec::new();
+    for column in view.key.iter().filter_map(|k| view.column(k)) {
+        key.push(ident(&column.from));
+        key.push(bytes(&column.from).map_or_else(|| lit(ScalarValue::Binary(None)), |(e, _)| e));
+    }
+    let mut readers = Vec::new();
+    for (column, viewed) in view.read_columns() {
+        let mut args = vec![ident(&column.from)];
+        let mut code_page = Some(city.code_page);
+        if let Some((expression, field)) = bytes(&column.from) {
+            args.push(expression);
+            if field.metadata().get("encoding").is_some_and(|e| e == "utf-8") {
+                code_page = None;
+            }
+        }
+        let one = Reader {
+            column: column.name.clone(),
+            read: viewed.read.clone(),
+            nulls: viewed.nulls.clone(),
+            font: city.font.clone(),
+            code_page,
+        };
+        readers.push((column.name.clone(), reader(one).call(args)));
+    }
+    Plan {
+        label,
+        legacy_key: spelled_key().call(key),
+        readers,
+        typed: view.typed_schema(),
+        view: view.name.clone(),
+        unique: view.unique,
+    }
+}
+
+impl Plan {
+    fn select(&self, from: DataFrame, key: Expr) -> Result<DataFrame, DataFusionError> {
+        let mut columns = vec![key.alias(KEY)];
+        columns.extend(self.readers.iter().map(|(name, e)| e.clone().alias(name)));
+        from.select(columns)
+    }
+}
+
+/// A unique key: part by part, side by side.
+fn row_wise(
+    engine: &Engine,
+    plan: &Arc<Plan>,
+    legacy: &LegacyTable,
+    out: &Layer1Out,
+) -> Result<Layer1Report, MappingError> {
+    let session = engine.session(1, Joins::Large);
+    let fault = |e| engine.error(format!("layer 1 of {}", legacy.name), e);
+    engine.block_on(async {
+        let jobs = legacy.parts.iter().cloned().map(|part| {
+            let (session, plan, out) = (session.clone(), plan.clone(), out.clone());
+            tokio::spawn(async move { one_part(&session, &plan, &part, &out).await })
+        });
+        let mut running = futures::stream::iter(jobs).buffered(engine.partitions());
+        let mut report = Layer1Report::default();
+        let mut last: Option<String> = None;
+        while let Some(done) = running.next().await {
+            let done = done.map_err(|e| fault(DataFusionError::External(Box::new(e))))?;
+            let (part, ends) = done.map_err(|e| e.into_mapping(fault))?;
+            if let Some((first, end)) = ends {
+                if last.as_ref() == Some(&first) {
+                    return Err(plan.key_twice(&first));
+                }
+                last = Some(end);
+            }
+            report.add(part);
+        }
+        Ok(report)
+    })
+}
+
+/// A failure inside a task, before the engine has said what it means.
+enum Failure {
+    Query(DataFusionError),
+    Mapping(MappingError),
+}
+
+impl Failure {
+    fn into_mapping(self, fault: impl FnOnce(DataFusionError) -> crate::engine::EngineError) -> MappingError {
+        match self {
+            Self::Query(e) => fault(e).into(),
+            Self::Mapping(e) => e,
+        }
+    }
+}
+
+impl From<DataFusionError> for Failure {
+    fn from(e: DataFusionError) -> Self {
+        Self::Query(e)
+    }
+}
+
+impl From<MappingError> for Failure {
+    fn from(e: MappingError) -> Self {
+        Self::Mapping(e)
+    }
+}
+
+impl From<dataset::DatasetError> for Failure {
+    fn from(e: dataset::DatasetError) -> Self {
+        Self::Mapping(e.into())
+    }
+}
+
+type Ends = Option<(String, String)>;
+
+async fn one_part(
+    session: &SessionContext,
+    plan: &Plan,
+    part: &Path,
+    out: &Layer1Out,
+) -> Result<(Layer1Report, Ends), Failure> {
+    let name = format!("raw {}", part.display());
+    dataset::register(session, &name, &[part.to_owned()])?;
+    let raw = session.table(datafusion::common::TableReference::bare(name.as_str())).await?;
+    let mut stream = plan.select(raw, plan.legacy_key.clone())?.execute_stream().await?;
+    let mut sink = Sink::new(plan, out, &Naming::Like(part.to_owned()));
+    while let Some(batch) = stream.next().await {
+        sink.take(plan, &batch?)?;
+    }
+    session.deregister_table(datafusion::common::TableReference::bare(name.as_str()))?;
+    Ok(sink.finish()?)
+}
+
+/// No unique key: the whole table by key and content.
+fn ordered(
+    engine: &Engine,
+    plan: &Plan,
+    raw: &Schema,
+    legacy: &LegacyTable,
+    out: &Layer1Out,
+) -> Result<Layer1Report, MappingError> {
+    let session = engine.session(engine.partitions(), Joins::Large);
+    dataset::register(&session, "raw", &legacy.parts)?;
+    let run = async {
+        let raw_columns: Vec<Expr> = raw.fields().iter().map(|f| ident(f.name())).collect();
+        let digest = row_digest(engine)?.call(raw_columns.clone());
+        let mut keyed = raw_columns;
+        keyed.push(plan.legacy_key.clone().alias(KEY));
+        keyed.push(digest.alias(DIGEST));
+        let by_content = vec![ident(DIGEST).sort(true, false)];
+        let occurrence = row_number().partition_by(vec![ident(KEY)]).order_by(by_content).build()?;
+        let keyed = session.table("raw").await?.select(keyed)?.window(vec![occurrence.alias(OCCURRENCE)])?;
+        let keyed = keyed.sort(vec![ident(KEY).sort(true, false), ident(DIGEST).sort(true, false)])?;
+        let key = with_occurrence(engine)?.call(vec![ident(KEY), ident(OCCURRENCE)]);
+        let mut stream = plan.select(keyed, key)?.execute_stream().await?;
+        let mut sink = Sink::new(plan, out, &Naming::Numbered);
+        while let Some(batch) = stream.next().await {
+            sink.take(plan, &batch?)?;
+        }
+        Ok::<_, Failure>(sink.finish()?.0)
+    };
+    engine
+        .block_on(run)
+        .map_err(|e| e.into_mapping(|e| engine.error(format!("layer 1 of {}", legacy.name), e)))
+}
+
+type Function = Arc<datafusion::logical_expr::ScalarUDF>;
+
+fn function(engine: &Engine, name: &str) -> Result<Function, DataFusionError> {
+    let known = engine.functions().get(name).cloned();
+    known.ok_or_else(|| DataFusionError::Plan(format!("the registry has no {name}")))
+}
+
+fn row_digest(engine: &Engine) -> Result<Function, DataFusionError> {
+    function(engine, "row_digest")
+}
+
+fn with_occurrence(engine: &Engine) -> Result<Function, DataFusionError> {
+    function(engine, "with_occurrence")
+}
+
+/// Splits what the readers give into typed rows and notes, and counts.
+struct Sink {
+    typed: Parts,
+    notes: Parts,
+    report: Layer1Report,
+    ends: Ends,
+}
+
+impl Plan {
+    fn key_twice(&self, key: &str) -> MappingError {
+        MappingError::KeyTwice { view: self.view.clone(), table: self.label.clone(), key: masked(key) }
+    }
+}
+
+fn broken(e: arrow::error::ArrowError) -> Failure {
+    Failure::Query(DataFusionError::ArrowError(Box::new(e), None))
+}
+
+impl Sink {
+    fn new(plan: &Plan, out: &Layer1Out, naming: &Naming) -> Self {
+        Self {
+            typed: Parts::new(&out.typed, plan.typed.clone(), naming.clone()),
+            notes: Parts::new(&out.notes, note_schema(), naming.clone()),
+            report: Layer1Report::default(),
+            ends: None,
+        }
+    }
+
+    fn take(&mut self, plan: &Plan, batch: &RecordBatch) -> Result<(), Failure> {
+        let keys = batch.column(0).as_string::<i32>();
+        if plan.unique {
+            self.check_order(plan, keys)?;
+        }
+        let readings: Vec<&StructArray> = batch.columns()[1..].iter().map(|c| c.as_struct()).collect();
+        let source: ArrayRef =
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&plan.label, batch.num_rows())));
+        let mut columns = vec![source, batch.column(0).clone()];
+        columns.extend(readings.iter().map(|r| r.column(0).clone()));
+        self.typed.write(&RecordBatch::try_new(plan.typed.clone(), columns).map_err(broken)?)?;
+        self.report.rows += batch.num_rows() as u64;
+        let names = plan.readers.iter().map(|(name, _)| name.as_str());
+        let read: Vec<(&str, &StructArray)> = names.zip(readings).collect();
+        self.count_rounding(&read);
+        self.take_notes(plan, keys, &read)
+    }
+
+    /// Neighbours in key order must differ.
+    fn check_order(&mut self, plan: &Plan, keys: &StringArray) -> Result<(), Failure> {
+        for key in keys.iter().flatten() {
+            match &mut self.ends {
+                Some((_, last)) if last == key => return Err(plan.key_twice(key).into()),
+                Some((_, last)) => key.clone_into(last),
+                None => self.ends = Some((key.to_owned(), key.to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    fn count_rounding(&mut self, read: &[(&str, &StructArray)]) {
+        for (name, reading) in read {
+            let Some(shift) = reading.column_by_name("shift") else { continue };
+            let shift = shift.as_primitive::<Int64Type>();
+            if shift.null_count() < shift.len() {
+                let sum = self.report.rounding.entry((*name).to_owned()).or_default();
+                sum.rows += (shift.len() - shift.null_count()) as u64;
+                sum.shift += shift.iter().flatten().sum::<i64>();
+            }
+        }
+    }
+
+    fn take_notes(
+        &mut self,
+        plan: &Plan,
+        keys: &StringArray,
+        read: &[(&str, &StructArray)],
+    ) -> Result<(), Failure> {
+        let noted: Vec<_> = read.iter().filter(|(_, r)| r.column(1).null_count() < r.len()).collect();
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let text = || StringBuilder::new();
+        let (mut source, mut skey, mut column, mut code) = (text(), text(), text(), text());
+        let mut bytes = BinaryBuilder::new();
+        for row in 0..keys.len() {
+            for (name, reading) in &noted {
+                let values = reading.column(1).as_binary::<i32>();
+                if values.is_null(row) {
+                    continue;
+                }
+                let what = reading.column(2).as_string::<i32>().value(row);
+                source.append_value(&plan.label);
+                skey.append_value(keys.value(row));
+                column.append_value(name);
+                code.append_value(what);
+                bytes.append_value(values.value(row));
+                let counts = self.report.noted.entry((*name).to_owned()).or_default();
+                *counts.entry(what.to_owned()).or_default() += 1;
+            }
+        }
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(source.finish()),
+            Arc::new(skey.finish()),
+            Arc::new(column.finish()),
+            Arc::new(code.finish()),
+            Arc::new(bytes.finish()),
+        ];
+        let batch = RecordBatch::try_new(note_schema(), columns).map_err(broken)?;
+        Ok(self.notes.write(&batch)?)
+    }
+
+    fn finish(self) -> Result<(Layer1Report, Ends), Failure> {
+        let Self { typed, notes, mut report, ends } = self;
+        report.typed = typed.finish()?;
+        report.notes = notes.finish()?;
+        Ok((report, ends))
+    }
+}

@@ -1,0 +1,245 @@
+//! TOML with spans: a small reader that reports every mistake of form and goes on.
+//!
+//! Always: a table says which keys it knows, and every other key is a mistake that names the nearest known one.
+//! Must not know: what the keys mean.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::nearest;
+use super::fault::{MappingFault, Mistake};
+
+/// A file of the mapping, and the mistakes found in it so far.
+pub(super) struct Doc {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    faults: RefCell<Vec<MappingFault>>,
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+impl Doc {
+    /// Reads a file; one that cannot be read is empty, with a mistake.
+    pub(super) fn open(path: &Path) -> Self {
+        let read = std::fs::read_to_string(path);
+        let doc = |text| Self { path: path.to_owned(), text, faults: RefCell::default() };
+        match read {
+            Ok(text) => doc(text),
+            Err(e) => {
+                let empty = doc(String::new());
+                empty.fault(Mistake::File, 0..0, format!("the file cannot be read: {e}"));
+                empty
+            }
+        }
+    }
+
+    /// Notes a mistake.
+    pub(super) fn fault(&self, mistake: Mistake, span: Range<usize>, message: impl Into<String>) {
+        self.add(MappingFault::new(mistake, &self.path, &self.text, span, message));
+    }
+
+    /// Notes a mistake with a hint.
+    pub(super) fn hinted(
+        &self,
+        mistake: Mistake,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(MappingFault::new(mistake, &self.path, &self.text, span, message).hint(hint));
+    }
+
+    fn add(&self, fault: MappingFault) {
+        self.faults.borrow_mut().push(fault);
+    }
+
+    /// Parses the file; mistakes of syntax are noted.
+    pub(super) fn parse(&self) -> DeTable<'_> {
+        let (table, errors) = DeTable::parse_recoverable(&self.text);
+        for e in errors {
+            self.fault(Mistake::File, e.span().unwrap_or(0..0), format!("this is no TOML: {}", e.message()));
+        }
+        table.into_inner()
+    }
+
+    /// The mistakes, in the order of the file.
+    pub(super) fn finish(self) -> Vec<MappingFault> {
+        let mut faults = self.faults.into_inner();
+        faults.sort_by_key(|f| f.line);
+        faults
+    }
+}
+
+/// A TOML table of which some keys are known.
+pub(super) struct Table<'d> {
+    pub(super) doc: &'d Doc,
+    table: &'d DeTable<'d>,
+    pub(super) span: Range<usize>,
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+impl<'d> Table<'d> {
+    /// Opens a table; keys that are not `known` are mistakes.
+    pub(super) fn open(doc: &'d Doc, table: &'d DeTable<'d>, span: Range<usize>, known: &[&str]) -> Self {
+        for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
+            let near = nearest(key.get_ref(), known.iter().copied());
+            doc.hinted(
+                Mistake::Form,
+                key.span(),
+                format!("there is no key `{}` here", key.get_ref()),
+                format!("the nearest is `{near}`; known are {}", known.join(", ")),
+            );
+        }
+        Self { doc, table, span }
+    }
+
+    fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
+        self.table.iter().find(|(k, _)| k.get_ref() == key).map(|(_, v)| v)
+    }
+
+    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let found = kind(value.get_ref());
+        self.doc.fault(Mistake::Form, value.span(), format!("`{key}` must be {wanted}, not {found}"));
+    }
+
+    /// Whether the key stands here.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Where the key's value stands; the table's own place when it does not.
+    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
+        self.get(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
+    /// A text.
+    pub(super) fn text(&self, key: &str) -> Option<At<String>> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::String(s) => Some(At { value: s.to_string(), span: value.span() }),
+            _ => {
+                self.wrong(key, value, "a text");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    pub(super) fn required(&self, key: &str) -> Option<At<String>> {
+        if !self.has(key) {
+            self.doc.fault(Mistake::Form, self.span.clone(), format!("`{key}` is missing here"));
+        }
+        self.text(key)
+    }
+
+    /// true or false.
+    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(b) => Some(*b),
+            _ => {
+                self.wrong(key, value, "true or false");
+                None
+            }
+        }
+    }
+
+    /// A small whole number.
+    pub(super) fn number(&self, key: &str) -> Option<u8> {
+        let value = self.get(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(n) => n.as_str().parse().ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong(key, value, "a whole number from 0 to 255");
+        }
+        number
+    }
+
+    /// A list of texts; empty when it is not there.
+    pub(super) fn texts(&self, key: &str) -> Vec<At<String>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.wrong(key, value, "a list of texts");
+            return Vec::new();
+        };
+        let text = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::String(s) => Some(At { value: s.to_string(), span: item.span() }),
+            _ => {
+                self.wrong(key, item, "a list of texts");
+                None
+            }
+        };
+        items.iter().filter_map(text).collect()
+    }
+
+    /// A table under a key, with its known keys; `None` when it is not there.
+    pub(super) fn table(&self, key: &str, known: &[&str]) -> Option<Table<'d>> {
+        let value = self.get(key)?;
+        match value.get_ref() {
+            DeValue::Table(table) => Some(Table::open(self.doc, table, value.span(), known)),
+            _ => {
+                self.wrong(key, value, "a table");
+                None
+            }
+        }
+    }
+
+    /// A list of tables, each with its known keys; empty when it is not there.
+    pub(super) fn tables(&self, key: &str, known: &[&str]) -> Vec<Table<'d>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.wrong(key, value, "a list of tables");
+            return Vec::new();
+        };
+        let open = |item: &'d Spanned<DeValue<'d>>| match item.get_ref() {
+            DeValue::Table(table) => Some(Table::open(self.doc, table, item.span(), known)),
+            _ => {
+                self.wrong(key, item, "a table");
+                None
+            }
+        };
+        items.iter().filter_map(open).collect()
+    }
+
+    /// The entries of a table whose keys are names, in the order of the file.
+    pub(super) fn entries(&self, key: &str) -> Vec<(At<String>, &'d Spanned<DeValue<'d>>)> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Table(table) = value.get_ref() else {
+            self.wrong(key, value, "a table");
+            return Vec::new();
+        };
+        let mut entries: Vec<_> =
+            table.iter().map(|(k, v)| (At { value: k.get_ref().to_string(), span: k.span() }, v)).collect();
+        entries.sort_by_key(|(k, _)| k.span.start);
+        entries
+    }
+}
+
+/// Names that occur more than once.
+pub(super) fn twice<'a>(names: impl IntoIterator<Item = &'a At<String>>) -> Vec<&'a At<String>> {
+    let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
+    names.into_iter().filter(|n| seen.insert(n.value.as_str(), ()).is_some()).collect()
+}
