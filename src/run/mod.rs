@@ -4,7 +4,11 @@
 //! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
 //! Must not know: how a stage does its work, or how anything is printed.
 
+mod error;
 pub mod extract;
+mod raw_stage;
 mod summary;
 
+pub use error::RunError;
+pub use raw_stage::{Inventory, LeftAlone, extract_all, inventory, sources_of};
 pub use summary::{ExtractRow, FateRow, FindingRow, StageRow, Status, Summary, TableRow};

@@ -1,0 +1,71 @@
+//! Where a run keeps what (DESIGN.md, "Files of a work directory").
+
+use std::path::{Path, PathBuf};
+
+use crate::state::RunId;
+
+/// The folder of one run.
+#[derive(Debug, Clone)]
+pub struct RunDir(PathBuf);
+
+impl RunDir {
+    /// The folder of a run in a work directory.
+    pub fn of(workdir: &Path, run: RunId) -> Self {
+        Self(workdir.join("runs").join(run.to_string()))
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Layer 1 of a legacy table (`ylbx.GRJBXX`); scratch, removed when the run is done.
+    pub fn typed(&self, legacy: &str) -> PathBuf {
+        self.0.join("typed").join(legacy)
+    }
+
+    /// Notes of a legacy table.
+    pub fn notes(&self, legacy: &str) -> PathBuf {
+        self.0.join("notes").join(legacy)
+    }
+
+    /// Mapped rows of one branch.
+    pub fn mapped(&self, table: &str, branch: &str) -> PathBuf {
+        self.0.join("mapped").join(table).join(branch)
+    }
+
+    /// Which legacy rows a `group` branch's rows came from.
+    pub fn lineage(&self, table: &str, branch: &str) -> PathBuf {
+        self.0.join("lineage").join(table).join(branch)
+    }
+
+    /// Findings of a national table.
+    pub fn findings(&self, table: &str) -> PathBuf {
+        self.0.join("findings").join(table)
+    }
+
+    /// Rows of a national table that were not accepted, and why.
+    pub fn fates(&self, table: &str) -> PathBuf {
+        self.0.join("fates").join(table)
+    }
+
+    /// Accepted rows of a national table.
+    pub fn staged(&self, table: &str) -> PathBuf {
+        self.0.join("staged").join(table)
+    }
+
+    /// Rows that were not accepted.
+    pub fn rejected(&self, table: &str) -> PathBuf {
+        self.0.join("rejected").join(table)
+    }
+
+    /// Measures of one side of one border.
+    pub fn measures(&self, name: &str) -> PathBuf {
+        self.0.join("measures").join(format!("{name}.parquet"))
+    }
+
+    /// A file of the run's own folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}

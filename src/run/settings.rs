@@ -1,0 +1,28 @@
+//! What a walk is given: where, which city, which sources, how much memory. Checked by config/ before it comes here.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use crate::source::SourceSettings;
+
+/// The settings of a run.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    pub workdir: PathBuf,
+    /// `mappings/national`.
+    pub national: PathBuf,
+    /// `mappings/<city>`.
+    pub city: PathBuf,
+    pub sources: Vec<SourceSettings>,
+    /// Bytes for the whole process.
+    pub memory: u64,
+    /// Parallel streams.
+    pub partitions: usize,
+    /// The day that stands for today.
+    pub as_of: NaiveDate,
+    /// SHA-256 of the merged configuration, without what cannot change a result (work directory, memory, partitions).
+    pub config_digest: String,
+    /// What another process is told is running here.
+    pub command: String,
+}
