@@ -115,7 +115,8 @@ impl NullTokens {
         Self { tokens, longest }
     }
 
-    fn holds(&self, text: &str) -> bool {
+    /// Whether a value counts as NULL.
+    pub fn holds(&self, text: &str) -> bool {
         let text = text.trim();
         text.len() <= self.longest && self.tokens.iter().any(|t| t == text)
     }

@@ -5,6 +5,7 @@
 //! of partitions.
 //! Must not know: databases, quality, gate.
 
+mod coverage;
 mod error;
 mod fault;
 pub mod file;
@@ -18,6 +19,10 @@ mod sources;
 #[allow(dead_code, reason = "used by the loader that follows")]
 mod text;
 
+pub use coverage::{
+    CodeColumn, CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage,
+    NationalCoverage, Origin, Share, coverage, held_columns,
+};
 pub use error::MappingError;
 pub use fault::{MappingErrors, MappingFault, Mistake};
 pub use file::{

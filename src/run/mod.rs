@@ -6,6 +6,7 @@
 
 mod error;
 pub mod extract;
+pub mod plan;
 mod raw_stage;
 mod summary;
 

@@ -1,0 +1,402 @@
+//! What a mapping covers: every legacy column and every national column with its fate, and of every code column how much of what
+//! stands in it is translated.
+//!
+//! Always: a column is in exactly one state; what nobody decided about says so (`unmapped`). Codes are counted over raw, as they stand
+//! there, and weighed by the money of their rows.
+//! Must not know: databases, quality, gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, Schema};
+use datafusion::error::DataFusionError;
+use datafusion::functions::core::expr_fn::get_field;
+use datafusion::functions::expr_fn::{abs, btrim};
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::logical_expr::{Expr, cast, ident, lit};
+use datafusion::prelude::SessionContext;
+use serde::Serialize;
+
+use super::{Branch, City, Content, LegacyTable, MappingError, Reading, SourceView, TableMapping};
+use crate::dataset;
+use crate::engine::{Engine, Joins};
+use crate::functions::{CodeList, NullTokens, Read, Reader, reader};
+use crate::national::{Mandatory, National};
+
+/// Raw keeps undecodable bytes of column `c` in `c__b` (FORMS 1).
+const BYTES_SUFFIX: &str = "__b";
+/// The name under which a session knows the table that is being counted.
+const RAW: &str = "raw";
+
+/// What a mapping covers of what is held.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    pub legacy: Vec<LegacyTableCoverage>,
+    pub national: Vec<NationalCoverage>,
+    pub codes: Vec<CodeCoverage>,
+}
+
+/// One legacy table. `read_by` names its source file, `ignored` the reason why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LegacyTableCoverage {
+    pub source: String,
+    pub table: String,
+    pub read_by: Option<String>,
+    pub ignored: Option<String>,
+    pub columns: Vec<LegacyColumnCoverage>,
+}
+
+/// One legacy column. `feeds`: the national columns (`AC01.AAC003`) that it reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LegacyColumnCoverage {
+    pub column: String,
+    pub fate: LegacyFate,
+    pub feeds: Vec<String>,
+}
+
+/// What happens to a legacy column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum LegacyFate {
+    /// It reaches at least one national column.
+    Mapped,
+    /// Read, but no national column takes it.
+    Unused,
+    /// Left out on purpose.
+    Skipped { reason: String },
+    /// Nobody decided about it.
+    Unmapped,
+}
+
+/// One national column of one branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NationalCoverage {
+    pub table: String,
+    pub branch: String,
+    pub column: String,
+    pub title: String,
+    /// hard, soft or no.
+    pub mandatory: &'static str,
+    pub origin: Origin,
+    /// Rows of the branch.
+    pub rows: u64,
+}
+
+/// Where a national column comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Origin {
+    /// From legacy columns, as they are.
+    Mapped,
+    /// Computed, on this ground.
+    Derived { basis: String },
+    /// The city does not have it, and why.
+    Absent { reason: String },
+    /// Not mandatory, and the branch does not fill it.
+    Unmapped,
+}
+
+/// One code column of one legacy table, read through one list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeCoverage {
+    pub list: String,
+    pub source: String,
+    pub table: String,
+    pub column: String,
+    pub mapped: Share,
+    pub unmapped: Share,
+}
+
+/// How much: distinct legacy codes, rows, and the money of those rows in fen (absolute amounts; 0 where the table has none).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Share {
+    pub distinct: u64,
+    pub rows: u64,
+    pub fen: i128,
+}
+
+/// A legacy column that is read through a code list.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeColumn<'a> {
+    /// The legacy column.
+    pub column: &'a str,
+    /// The list's name.
+    pub list: &'a str,
+    codes: &'a CodeList,
+    nulls: &'a NullTokens,
+}
+
+impl CodeColumn<'_> {
+    /// Whether a value has a line in the list (be it a declared NULL) or is a null token.
+    pub fn translates(&self, value: &str) -> bool {
+        self.codes.translate(value).is_some() || self.nulls.holds(value)
+    }
+}
+
+impl SourceView {
+    /// The columns that are read through a code list; a legacy column with two readings comes twice.
+    pub fn code_columns(&self) -> Vec<CodeColumn<'_>> {
+        let code = |column: &'_ super::LayerOne| match &column.reading {
+            Reading::Viewed(v) => v.codes.is_some() && matches!(v.read, Read::Code(_)),
+            Reading::Skip(_) => false,
+        };
+        let mut found = Vec::new();
+        for column in self.columns.iter().filter(|c| code(c)) {
+            if let Reading::Viewed(v) = &column.reading
+                && let (Read::Code(codes), Some(list)) = (&v.read, &v.codes)
+            {
+                found.push(CodeColumn { column: &column.from, list, codes, nulls: &v.nulls });
+            }
+        }
+        found
+    }
+
+    /// The legacy columns that the source file names, skipped ones too.
+    pub fn legacy_columns(&self) -> BTreeSet<&str> {
+        self.columns.iter().map(|c| c.from.as_str()).collect()
+    }
+}
+
+impl City {
+    /// The national columns that each legacy column of a view reaches, as `TABLE.COLUMN`.
+    fn reach(&self, view: &SourceView) -> BTreeMap<&str, BTreeSet<String>> {
+        let mut reach: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let from = |name: &str| {
+            self.sources.iter().find(|v| v.name == view.name)?.column(name).map(|c| c.from.as_str())
+        };
+        for table in &self.tables {
+            for branch in &table.branches {
+                let aliases = branch.aliases_of(&view.name);
+                for mapped in branch.all_columns() {
+                    let ours = mapped.refers.iter().filter(|r| aliases.contains(r.alias.as_str()));
+                    for legacy in ours.filter_map(|r| from(&r.column)) {
+                        reach.entry(legacy).or_default().insert(format!("{}.{}", table.table, mapped.column));
+                    }
+                }
+            }
+        }
+        reach
+    }
+
+    /// The national tables with a branch from a view, in load order.
+    pub fn fed_by(&self, view: &str) -> Vec<String> {
+        let fed = |t: &&TableMapping| t.branches.iter().any(|b| b.from.view == view);
+        self.tables.iter().filter(fed).map(|t| t.table.clone()).collect()
+    }
+}
+
+impl Branch {
+    fn aliases_of(&self, view: &str) -> BTreeSet<&str> {
+        let joined = self.joins.iter().map(|j| &j.legacy);
+        std::iter::once(&self.from)
+            .chain(joined)
+            .filter(|l| l.view == view)
+            .map(|l| l.alias.as_str())
+            .collect()
+    }
+}
+
+/// What `city` covers of the tables that raw holds; `rows` are those of each (national table, branch) of the run.
+///
+/// # Errors
+/// `ENG-001`, `ENG-002`, `DAT-001`.
+pub fn coverage(
+    engine: &Engine,
+    city: &City,
+    national: &National,
+    held: &[LegacyTable],
+    rows: &BTreeMap<(String, String), u64>,
+) -> Result<Coverage, MappingError> {
+    let mut covered = Coverage { national: national_columns(city, national, rows), ..Coverage::default() };
+    for table in held {
+        let first = table.parts.first().ok_or_else(|| MappingError::NotRead { view: table.name.clone() })?;
+        let raw = dataset::schema_of(first)?;
+        covered.legacy.push(legacy_columns(city, table, &raw));
+        if let Some(view) = city.view_of(&table.source_id, &table.name) {
+            let counted = engine.block_on(code_shares(engine, city, view, table, &raw))?;
+            covered.codes.extend(counted);
+        }
+    }
+    Ok(covered)
+}
+
+fn legacy_columns(city: &City, table: &LegacyTable, raw: &Schema) -> LegacyTableCoverage {
+    let view = city.view_of(&table.source_id, &table.name);
+    let reach = view.map(|v| city.reach(v)).unwrap_or_default();
+    let columns = held_columns(raw)
+        .map(|column| {
+            let feeds: Vec<String> = reach.get(column).into_iter().flatten().cloned().collect();
+            let fate = view.map_or(LegacyFate::Unmapped, |v| fate(v, column, !feeds.is_empty()));
+            LegacyColumnCoverage { column: column.to_owned(), fate, feeds }
+        })
+        .collect();
+    LegacyTableCoverage {
+        source: table.source_id.clone(),
+        table: table.name.clone(),
+        read_by: view.map(|v| v.name.clone()),
+        ignored: city.ignored(&table.name).map(str::to_owned),
+        columns,
+    }
+}
+
+/// The legacy columns of a raw schema: all but the `__b` companions of text.
+pub fn held_columns(raw: &Schema) -> impl Iterator<Item = &str> {
+    let companion = |name: &str| {
+        name.strip_suffix(BYTES_SUFFIX)
+            .is_some_and(|c| raw.field_with_name(c).is_ok_and(|f| *f.data_type() == DataType::Utf8))
+    };
+    raw.fields().iter().map(|f| f.name().as_str()).filter(move |n| !companion(n))
+}
+
+fn fate(view: &SourceView, column: &str, feeds: bool) -> LegacyFate {
+    let mut readings = view.columns.iter().filter(|c| c.from == column).map(|c| &c.reading).peekable();
+    if feeds {
+        return LegacyFate::Mapped;
+    }
+    match readings.peek() {
+        None => LegacyFate::Unmapped,
+        Some(Reading::Skip(reason)) => LegacyFate::Skipped { reason: reason.clone() },
+        Some(Reading::Viewed(_)) => LegacyFate::Unused,
+    }
+}
+
+fn national_columns(
+    city: &City,
+    national: &National,
+    rows: &BTreeMap<(String, String), u64>,
+) -> Vec<NationalCoverage> {
+    let mut covered = Vec::new();
+    for mapping in &city.tables {
+        let Some(table) = national.table(&mapping.table) else { continue };
+        for branch in &mapping.branches {
+            let counted = rows.get(&(mapping.table.clone(), branch.name.clone())).copied().unwrap_or(0);
+            for column in &table.columns {
+                covered.push(NationalCoverage {
+                    table: mapping.table.clone(),
+                    branch: branch.name.clone(),
+                    column: column.code.clone(),
+                    title: column.title.clone(),
+                    mandatory: match column.mandatory {
+                        Mandatory::Hard => "hard",
+                        Mandatory::Soft => "soft",
+                        Mandatory::No => "no",
+                    },
+                    origin: origin(branch, &column.code),
+                    rows: counted,
+                });
+            }
+        }
+    }
+    covered
+}
+
+fn origin(branch: &Branch, column: &str) -> Origin {
+    let mapped = branch.all_columns().find(|m| m.column == column);
+    match mapped.map(|m| &m.content) {
+        None => Origin::Unmapped,
+        Some(Content::Absent(reason)) => Origin::Absent { reason: reason.clone() },
+        Some(Content::Sql { basis: Some(basis), .. }) => Origin::Derived { basis: basis.clone() },
+        Some(Content::Sql { basis: None, .. }) => Origin::Mapped,
+    }
+}
+
+/// Shares of every code column of one table.
+async fn code_shares(
+    engine: &Engine,
+    city: &City,
+    view: &SourceView,
+    table: &LegacyTable,
+    raw: &Schema,
+) -> Result<Vec<CodeCoverage>, MappingError> {
+    let session = engine.session(engine.partitions(), Joins::Large);
+    dataset::register(&session, RAW, &table.parts)?;
+    let fault = |e| engine.error(format!("the coverage of {}", table.name), e);
+    let mut shares = Vec::new();
+    let mut counted: BTreeMap<&str, Vec<(String, u64, i128)>> = BTreeMap::new();
+    for code in view.code_columns() {
+        if !counted.contains_key(code.column) {
+            let values = frequencies(&session, city, view, raw, code.column).await.map_err(fault)?;
+            counted.insert(code.column, values);
+        }
+        let mut coverage = CodeCoverage {
+            list: code.list.to_owned(),
+            source: table.source_id.clone(),
+            table: table.name.clone(),
+            column: code.column.to_owned(),
+            mapped: Share::default(),
+            unmapped: Share::default(),
+        };
+        for (value, rows, fen) in counted.get(code.column).into_iter().flatten() {
+            let share = if code.translates(value) { &mut coverage.mapped } else { &mut coverage.unmapped };
+            share.distinct += 1;
+            share.rows += rows;
+            share.fen += fen;
+        }
+        shares.push(coverage);
+    }
+    Ok(shares)
+}
+
+/// The distinct values of one legacy column with their rows and the money of their rows.
+async fn frequencies(
+    session: &SessionContext,
+    city: &City,
+    view: &SourceView,
+    raw: &Schema,
+    column: &str,
+) -> Result<Vec<(String, u64, i128)>, DataFusionError> {
+    let text = raw.field_with_name(column).is_ok_and(|f| *f.data_type() == DataType::Utf8);
+    let value = if text { btrim(vec![ident(column)]) } else { cast(ident(column), DataType::Utf8) };
+    let mut asked = vec![count(lit(1)).alias("rows")];
+    asked
+        .extend(amounts(city, view, raw).into_iter().enumerate().map(|(i, a)| sum(a).alias(format!("a{i}"))));
+    let answers = session
+        .table(RAW)
+        .await?
+        .filter(ident(column).is_not_null())?
+        .aggregate(vec![value.alias("value")], asked)?
+        .collect()
+        .await?;
+    let mut found = Vec::new();
+    for batch in &answers {
+        let values = batch.column(0).as_string::<i32>();
+        for (row, value) in values.iter().enumerate() {
+            let rows = batch.column(1).as_primitive::<Int64Type>().value(row);
+            let fen = batch.columns()[2..].iter().map(|c| fen(c, row)).sum();
+            found.push((value.unwrap_or_default().to_owned(), u64::try_from(rows).unwrap_or(0), fen));
+        }
+    }
+    Ok(found)
+}
+
+/// A sum of money (Decimal128 of scale 2) in fen.
+fn fen(sums: &ArrayRef, row: usize) -> i128 {
+    let sums = sums.as_primitive_opt::<Decimal128Type>();
+    sums.filter(|s| s.is_valid(row)).map_or(0, |s| s.value(row))
+}
+
+/// The amounts of a view as layer 1 reads them.
+fn amounts(city: &City, view: &SourceView, raw: &Schema) -> Vec<Expr> {
+    let spec = view.measures.iter().flat_map(|m| &m.amounts);
+    spec.filter_map(|name| view.column(name))
+        .filter_map(|column| match &column.reading {
+            Reading::Viewed(viewed) => Some((column, viewed)),
+            Reading::Skip(_) => None,
+        })
+        .map(|(column, viewed)| {
+            let one = Reader {
+                column: column.name.clone(),
+                read: viewed.read.clone(),
+                nulls: viewed.nulls.clone(),
+                font: city.font.clone(),
+                code_page: Some(city.code_page),
+            };
+            let mut given = vec![ident(&column.from)];
+            let bytes = format!("{}{BYTES_SUFFIX}", column.from);
+            if raw.field_with_name(&bytes).is_ok() {
+                given.push(ident(bytes));
+            }
+            abs(get_field(reader(one).call(given), "value"))
+        })
+        .collect()
+}
