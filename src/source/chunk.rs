@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::SourceError;
 
 /// Batches that wait between two threads: bounds memory, keeps both busy.
-pub(super) const QUEUE: usize = 4;
+pub(super) const QUEUE: usize = 2;
 
 /// One part of a key, in the source's storage class; state.db keeps it as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
