@@ -5,7 +5,6 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{BATCH_ROWS, DatasetError};
@@ -44,21 +43,6 @@ pub fn read_part(path: &Path) -> Result<PartReader, DatasetError> {
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|e| DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) })?;
-    Ok(PartReader { path: path.display().to_string(), inner })
-}
-
-/// Streams some columns of one part: those of `columns` that it has, in the part's order.
-///
-/// # Errors
-/// `DAT-001` when the file is missing or no complete Parquet file.
-pub fn read_columns(path: &Path, columns: &[String]) -> Result<PartReader, DatasetError> {
-    let builder = open(path)?;
-    let names = columns.iter().map(String::as_str);
-    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-    let inner =
-        builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| {
-            DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) }
-        })?;
     Ok(PartReader { path: path.display().to_string(), inner })
 }
 

@@ -4,8 +4,6 @@
 //! parts of an unfinished one are never seen.
 //! Must not know: how a database is read, or what the columns mean.
 
-mod measure;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -14,8 +12,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use miette::Diagnostic;
 use thiserror::Error;
-
-pub use measure::{Measurable, Sum, measure};
 
 use crate::dataset::{DatasetError, PartInfo, PartWriter, schema_of};
 use crate::durable::{self, DurableError};
@@ -29,12 +25,6 @@ pub enum RawError {
     #[error("source {source_id} has no complete extract in this work directory")]
     #[diagnostic(code("RAW-001"), help("run `qianyi extract` first"))]
     NoExtract { source_id: String },
-    #[error("the sum {measure} of raw does not fit into 64 bits")]
-    #[diagnostic(code("RAW-002"), help("a column that is no amount is listed under [measures] amounts"))]
-    Overflow { measure: String },
-    #[error("raw has no column {column} that could be summed or grouped by")]
-    #[diagnostic(code("RAW-003"), help("correct [measures] of the source file in the city's mappings"))]
-    Unfit { column: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     State(#[from] StateError),
@@ -46,7 +36,7 @@ pub enum RawError {
 impl Consequence for RawError {
     fn follow(&self) -> Follow {
         match self {
-            Self::NoExtract { .. } | Self::Overflow { .. } | Self::Unfit { .. } => Follow::Usage,
+            Self::NoExtract { .. } => Follow::Usage,
             Self::State(e) => e.follow(),
             Self::Dataset(e) => e.follow(),
         }
@@ -77,22 +67,9 @@ pub fn part_path(workdir: &Path, source: &str, table: &str, extract: ExtractId, 
     folder(workdir, source, table, extract).join(format!("{no:06}.parquet"))
 }
 
-/// Whose counts and sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Computed by the source itself.
-    Source,
-    /// Computed from the parts.
-    Raw,
-}
-
-/// Counts and sums of one side, at the point of an extract.
-pub fn measures_path(workdir: &Path, source: &str, extract: ExtractId, side: Side) -> PathBuf {
-    let ending = match side {
-        Side::Source => "measures.parquet",
-        Side::Raw => "raw-measures.parquet",
-    };
-    workdir.join("raw").join(folder_name(source)).join(format!("{extract}.{ending}"))
+/// What the source counted and summed itself at the point of an extract.
+pub fn measures_path(workdir: &Path, source: &str, extract: ExtractId) -> PathBuf {
+    workdir.join("raw").join(folder_name(source)).join(format!("{extract}.measures.parquet"))
 }
 
 /// Writes one part durably; `written` hears of rows as they go. The folder must exist.
@@ -129,8 +106,7 @@ pub fn remove(workdir: &Path, extract: &Extract) -> Result<(), DurableError> {
         durable::remove_dir_all(&folder(workdir, &extract.of.source, table, extract.id))?;
         failpoint::hit("extract.abandoned");
     }
-    durable::remove_file(&measures_path(workdir, &extract.of.source, extract.id, Side::Source))?;
-    durable::remove_file(&measures_path(workdir, &extract.of.source, extract.id, Side::Raw))
+    durable::remove_file(&measures_path(workdir, &extract.of.source, extract.id))
 }
 
 /// One table of the current view.
@@ -151,8 +127,8 @@ pub struct RawView {
     pub point: String,
     /// By legacy table.
     pub tables: BTreeMap<String, RawTable>,
-    /// Counts and sums by the source itself, and the same by the parts: both sides of the border source-raw.
-    pub measures: Option<(PartInfo, PartInfo)>,
+    /// What the source counted and summed itself: the `source` side of the border source-raw.
+    pub measures: Option<PartInfo>,
 }
 
 /// The current view of a source.

@@ -59,8 +59,8 @@ pub struct Extract {
     pub finished: Option<String>,
     /// Which measures were asked of the source, as text; `None` until they were.
     pub asked: Option<String>,
-    /// The answers of the source, and the same computed from raw.
-    pub measures: Option<(PartInfo, PartInfo)>,
+    /// The part with the answers.
+    pub measures: Option<PartInfo>,
 }
 
 const COLUMNS: &str =
@@ -119,10 +119,7 @@ impl State {
             started,
             finished,
             asked,
-            measures: measures
-                .map(|m| from_json::<(PartInfo, PartInfo)>(&m))
-                .transpose()?
-                .map(|(source, raw)| (self.handed(source), self.handed(raw))),
+            measures: measures.map(|m| from_json(&m).map(|p| self.handed(p))).transpose()?,
         })
     }
 
@@ -155,21 +152,16 @@ impl State {
         })
     }
 
-    /// Records the answers of the source, the same computed from raw, and what had been asked.
+    /// Records the part with the source's own answers, and what had been asked.
     ///
     /// # Errors
     /// `STA-003`.
-    pub fn record_measures(
-        &self,
-        id: ExtractId,
-        asked: &str,
-        (source, raw): (&PartInfo, &PartInfo),
-    ) -> Result<(), StateError> {
-        let parts = to_json(&(self.stored(source), self.stored(raw)))?;
+    pub fn record_measures(&self, id: ExtractId, asked: &str, part: &PartInfo) -> Result<(), StateError> {
+        let part = to_json(&self.stored(part))?;
         self.change("record measures", |t| {
             t.execute(
                 "UPDATE extract SET asked = ?2, measures = ?3 WHERE id = ?1",
-                params![id.0, asked, parts],
+                params![id.0, asked, part],
             )
         })?;
         Ok(())

@@ -2,8 +2,7 @@
 //!
 //! Always: a chunk is recorded before it is read; its part is durable before it is recorded as finished. Rows of all chunks add up to
 //! the source's own count at the same point. An extract goes on only while the source stands at the same point; otherwise it is
-//! abandoned and its parts go. What the source sums itself is asked at that point, too,
-//! and compared with the parts later (prove).
+//! abandoned and its parts go. What the source sums itself is asked at that point, too.
 //! Must not know: what columns mean.
 
 mod measures;
@@ -23,6 +22,7 @@ use crate::progress::Progress;
 use crate::raw::{self, RawError};
 use crate::source::{Bounds, Point, Source, SourceError, Table, TableMeasures};
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, State, StateError};
+use crate::tally::TallyError;
 
 /// What can go wrong between a source and raw.
 #[derive(Debug, Error, Diagnostic)]
@@ -55,6 +55,9 @@ pub enum ExtractError {
     Raw(#[from] RawError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Tally(#[from] TallyError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -69,6 +72,7 @@ impl Consequence for ExtractError {
             Self::Source(e) => e.follow(),
             Self::Dataset(e) => e.follow(),
             Self::Raw(e) => e.follow(),
+            Self::Tally(e) => e.follow(),
             Self::State(e) => e.follow(),
             Self::Durable(e) => e.follow(),
         }
@@ -112,6 +116,8 @@ pub struct Extracted {
     pub origin: Origin,
     pub point: Point,
     pub tables: Vec<ExtractedTable>,
+    /// What the source counted and summed itself: the `source` side of the border source-raw.
+    pub measures: PartInfo,
     /// Rows that this call read itself, and how long it took.
     pub rows_read: u64,
     pub seconds: f64,
@@ -141,19 +147,27 @@ pub async fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
         rows_read += read;
         tables.push(done);
     }
-    let asked = measures::ask(job, id, &tables).await?;
+    let answers = measures::ask(job, id).await?;
     let after = job.source.point().await?;
     if after != point {
         return Err(ExtractError::Moved { before: point.text, after: after.text });
     }
-    if origin == Origin::Reused && (rows_read > 0 || asked == measures::Asked::Now) {
+    if origin == Origin::Reused && (rows_read > 0 || answers.asked_now) {
         origin = Origin::Resumed;
     }
     if state_of(job, id)? != ExtractStatus::Complete {
         job.state.set_extract(id, ExtractStatus::Complete)?;
         failpoint::hit("extract.complete");
     }
-    Ok(Extracted { id, origin, point, tables, rows_read, seconds: begun.elapsed().as_secs_f64() })
+    Ok(Extracted {
+        id,
+        origin,
+        point,
+        tables,
+        measures: answers.part,
+        rows_read,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
 }
 
 fn state_of(job: &Extraction<'_>, id: ExtractId) -> Result<ExtractStatus, ExtractError> {
@@ -206,15 +220,10 @@ async fn extract_table(
         job.state.set_extract(id, ExtractStatus::Running)?;
     }
     let mut read = 0;
-    let mut written =
-        futures::stream::iter(missing)
-            .map(|chunk| async move {
-                Ok::<_, ExtractError>((chunk.no, read_chunk(job, id, table, chunk).await?))
-            })
-            .buffered(IN_FLIGHT);
-    while let Some((no, part)) = written.try_next().await? {
+    for chunk in missing {
+        let part = read_chunk(job, id, table, chunk).await?;
         failpoint::hit("extract.written");
-        job.state.record_chunk(id, &table.name, no, &part)?;
+        job.state.record_chunk(id, &table.name, chunk.no, &part)?;
         failpoint::hit("extract.recorded");
         read += part.rows;
     }

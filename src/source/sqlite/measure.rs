@@ -23,23 +23,36 @@ fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceE
     })
 }
 
-/// A column to group by: text or a number.
+/// A column to group by: text or a whole number.
 fn groupable(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
-    match kind(source, table, name)? {
-        LegacyType::DateTime | LegacyType::Binary => Err(SourceError::Unknown {
+    let kind = kind(source, table, name)?;
+    match kind {
+        LegacyType::CodePageText
+        | LegacyType::Unicode
+        | LegacyType::BigInt
+        | LegacyType::Int
+        | LegacyType::SmallInt
+        | LegacyType::TinyInt
+        | LegacyType::Bit => Ok(kind),
+        LegacyType::Numeric { .. }
+        | LegacyType::Money
+        | LegacyType::SmallMoney
+        | LegacyType::Float
+        | LegacyType::DateTime
+        | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
-            what: format!("way to group {} by {name}: it is neither text nor a number", table.name),
+            what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
         }),
-        kind => Ok(kind),
     }
 }
 
 /// The sums of one column: measure name and SQL.
-fn sums(name: &str, kind: LegacyType) -> Vec<(String, String)> {
+fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
+    let kind = kind(source, table, name)?;
     let column = quote(name);
     let exact = |scale: u32| format!("SUM(CAST(ROUND({column} * {}) AS INTEGER))", 10_i128.pow(scale));
     let one = |text: String| vec![(name.to_owned(), text)];
-    match kind {
+    Ok(match kind {
         LegacyType::BigInt
         | LegacyType::Int
         | LegacyType::SmallInt
@@ -48,12 +61,17 @@ fn sums(name: &str, kind: LegacyType) -> Vec<(String, String)> {
         LegacyType::Numeric { scale, .. } => one(exact(u32::from(scale.unsigned_abs()))),
         LegacyType::Money | LegacyType::SmallMoney => one(exact(4)),
         LegacyType::Float => one(format!("SUM(CAST({column} * 10000 AS INTEGER))")),
-        LegacyType::DateTime => vec![(format!("{name}.rows"), format!("COUNT({column})"))],
-        LegacyType::CodePageText | LegacyType::Unicode | LegacyType::Binary => vec![
+        LegacyType::CodePageText | LegacyType::Unicode => vec![
             (format!("{name}.rows"), format!("COUNT({column})")),
             (format!("{name}.bytes"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
-    }
+        LegacyType::DateTime | LegacyType::Binary => {
+            return Err(SourceError::Unknown {
+                id: source.id.clone(),
+                what: format!("way to sum {}.{name}: it is no amount", table.name),
+            });
+        }
+    })
 }
 
 fn spelled(source: &Inner, kind: LegacyType, row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
@@ -76,7 +94,7 @@ pub(super) fn measure(
     let by = asked.by.iter().map(|n| groupable(source, table, n)).collect::<Result<Vec<_>, _>>()?;
     let mut measures = vec![("rows".to_owned(), "COUNT(*)".to_owned())];
     for name in &asked.amounts {
-        measures.extend(sums(name, kind(source, table, name)?));
+        measures.extend(sums(source, table, name)?);
     }
     let groups: Vec<String> = asked.by.iter().map(|n| format!("{} COLLATE BINARY", quote(n))).collect();
     let mut columns = groups.clone();

@@ -10,7 +10,7 @@ CREATE TABLE extract (
   started     TEXT NOT NULL,
   finished    TEXT,
   asked       TEXT,            -- which measures were asked of the source (JSON)
-  measures    TEXT             -- the parts with the answers of the source, and of raw (JSON)
+  measures    TEXT             -- the part with the answers (JSON)
 ) STRICT;
 -- Chunks: a range of keys of one table; recorded before it is read, part NULL until it is durable.
 CREATE TABLE chunk (
