@@ -82,14 +82,44 @@ fn a_fixture_is_replaced_and_a_foreign_database_is_not_touched() {
 }
 
 #[test]
-fn nobody_and_too_many_are_refused() {
+fn nobody_too_many_and_another_age_are_refused() {
     let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.db");
     for persons in [0, qianyi::fixture::MOST_PERSONS + 1] {
-        let refused =
-            generate(&settings(persons, 1, Defects::Planted), &dir.path().join("x.db"), &mut |_| {});
+        let refused = generate(&settings(persons, 1, Defects::Planted), &path, &mut |_| {});
         assert!(matches!(refused, Err(FixtureError::Persons { .. })));
     }
-    assert!(!dir.path().join("x.db").exists());
+    for year in [1999, 2019, 2035] {
+        let as_of = NaiveDate::from_ymd_opt(year, 5, 31).unwrap();
+        let refused =
+            generate(&FixtureSettings { as_of, ..settings(10, 1, Defects::Planted) }, &path, &mut |_| {});
+        assert!(matches!(refused, Err(FixtureError::AsOf { .. })));
+    }
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_city_of_any_size_and_seed_can_be_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.db");
+    for (persons, seed) in [(1, 3), (7, 4), (22, 5), (50, 6), (199, u64::MAX)] {
+        let report = city(&path, persons, seed, Defects::Planted);
+        assert!(report.rows["GRJBXX"] + report.rows["GRJBXX2"] >= persons, "{persons}");
+    }
+    for seed in 10..16 {
+        let report = city(&path, 200, seed, Defects::Planted);
+        let (found, wanted) = (&report.defects, structural_defects());
+        assert!(wanted.iter().all(|d| found.contains_key(d)), "seed {seed}: {found:?}");
+    }
+}
+
+/// The structural defects that `defects.toml` names.
+fn structural_defects() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/baicheng/defects.toml");
+    let file: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let all = file["defect"].as_array().unwrap();
+    let structural = all.iter().filter(|d| d["kind"].as_str() == Some("structural"));
+    structural.map(|d| d["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -107,14 +137,8 @@ fn the_truth_lists_what_was_planted_and_every_planned_defect_is_there() {
     for (defect, planted) in &report.defects {
         assert!(named[defect] >= *planted, "{defect}");
     }
-    let file =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/baicheng/defects.toml"))
-            .unwrap();
-    let file: toml::Table = file.parse().unwrap();
-    for defect in file["defect"].as_array().unwrap() {
-        let name = defect["name"].as_str().unwrap();
-        let structural = defect["kind"].as_str() == Some("structural");
-        assert!(!structural || report.defects.contains_key(name), "{name} is not in a small city");
+    for defect in structural_defects() {
+        assert!(report.defects.contains_key(&defect), "{defect} is not in a small city");
     }
     let distinct: std::collections::BTreeSet<_> = lines.iter().collect();
     assert_eq!(distinct.len(), lines.len(), "no line stands twice");
