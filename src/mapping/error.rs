@@ -35,6 +35,14 @@ pub enum MappingError {
     #[error("{table} branch {branch}: {expected} rows were expected from {from}, {found} came out")]
     #[diagnostic(code("MAP-105"), help("this must not happen: please report it with the mapping file"))]
     RowCount { table: String, branch: String, from: String, expected: u64, found: u64 },
+    #[error("{table} branch {branch}: a value of {column} does not fit {wanted}")]
+    #[diagnostic(
+        code("MAP-107"),
+        help(
+            "look for the largest values of its legacy column with `qianyi profile`; a smaller type in layer 1 turns them into notes"
+        )
+    )]
+    Misfit { table: String, branch: String, column: String, wanted: String },
     #[error("a typed dataset of the view {view} is missing")]
     #[diagnostic(code("MAP-106"), help("layer 1 of every table of that view runs before layer 2"))]
     NotRead { view: String },
@@ -55,7 +63,8 @@ impl Consequence for MappingError {
             Self::NoColumn { .. }
             | Self::Unlisted { .. }
             | Self::KeyTwice { .. }
-            | Self::JoinTwice { .. } => Follow::Usage,
+            | Self::JoinTwice { .. }
+            | Self::Misfit { .. } => Follow::Usage,
             Self::RowCount { .. } | Self::NotRead { .. } => Follow::Bug,
             Self::Engine(e) => e.follow(),
             Self::Dataset(e) => e.follow(),

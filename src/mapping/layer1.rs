@@ -20,8 +20,9 @@ use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
 use super::error::{MappingError, masked, nearest};
+use super::failure::Failure;
 use super::file::{City, SourceView};
-use super::parts::{Naming, Parts, fresh};
+use super::parts::{Naming, Parts, file_name, fresh};
 use crate::dataset::{self, PartInfo};
 use crate::engine::{Engine, Joins};
 use crate::functions::{Reader, reader, spelled_key};
@@ -209,8 +210,7 @@ fn row_wise(
     out: &Layer1Out,
 ) -> Result<Layer1Report, MappingError> {
     let session = engine.session(1, Joins::Large);
-    let fault = |e| engine.error(format!("layer 1 of {}", legacy.name), e);
-    engine.block_on(async {
+    let run = async {
         let jobs = legacy.parts.iter().cloned().map(|part| {
             let (session, plan, out) = (session.clone(), plan.clone(), out.clone());
             tokio::spawn(async move { one_part(&session, &plan, &part, &out).await })
@@ -219,51 +219,22 @@ fn row_wise(
         let mut report = Layer1Report::default();
         let mut last: Option<String> = None;
         while let Some(done) = running.next().await {
-            let done = done.map_err(|e| fault(DataFusionError::External(Box::new(e))))?;
-            let (part, ends) = done.map_err(|e| e.into_mapping(fault))?;
+            let (part, ends) = done??;
             if let Some((first, end)) = ends {
                 if last.as_ref() == Some(&first) {
-                    return Err(plan.key_twice(&first));
+                    return Err(plan.key_twice(&first).into());
                 }
                 last = Some(end);
             }
             report.add(part);
         }
-        Ok(report)
-    })
+        Ok::<_, Failure>(report)
+    };
+    engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))
 }
 
-/// A failure inside a task, before the engine has said what it means.
-enum Failure {
-    Query(DataFusionError),
-    Mapping(MappingError),
-}
-
-impl Failure {
-    fn into_mapping(self, fault: impl FnOnce(DataFusionError) -> crate::engine::EngineError) -> MappingError {
-        match self {
-            Self::Query(e) => fault(e).into(),
-            Self::Mapping(e) => e,
-        }
-    }
-}
-
-impl From<DataFusionError> for Failure {
-    fn from(e: DataFusionError) -> Self {
-        Self::Query(e)
-    }
-}
-
-impl From<MappingError> for Failure {
-    fn from(e: MappingError) -> Self {
-        Self::Mapping(e)
-    }
-}
-
-impl From<dataset::DatasetError> for Failure {
-    fn from(e: dataset::DatasetError) -> Self {
-        Self::Mapping(e.into())
-    }
+fn what(legacy: &LegacyTable) -> String {
+    format!("layer 1 of {}", legacy.label())
 }
 
 type Ends = Option<(String, String)>;
@@ -278,7 +249,7 @@ async fn one_part(
     dataset::register(session, &name, &[part.to_owned()])?;
     let raw = session.table(datafusion::common::TableReference::bare(name.as_str())).await?;
     let mut stream = plan.select(raw, plan.legacy_key.clone())?.execute_stream().await?;
-    let mut sink = Sink::new(plan, out, &Naming::Like(part.to_owned()));
+    let mut sink = Sink::new(plan, out, &Naming::One(file_name(part)));
     while let Some(batch) = stream.next().await {
         sink.take(plan, &batch?)?;
     }
@@ -308,15 +279,13 @@ fn ordered(
         let keyed = keyed.sort(vec![ident(KEY).sort(true, false), ident(DIGEST).sort(true, false)])?;
         let key = with_occurrence(engine)?.call(vec![ident(KEY), ident(OCCURRENCE)]);
         let mut stream = plan.select(keyed, key)?.execute_stream().await?;
-        let mut sink = Sink::new(plan, out, &Naming::Numbered);
+        let mut sink = Sink::new(plan, out, &Naming::Numbered { prefix: String::new() });
         while let Some(batch) = stream.next().await {
             sink.take(plan, &batch?)?;
         }
         Ok::<_, Failure>(sink.finish()?.0)
     };
-    engine
-        .block_on(run)
-        .map_err(|e| e.into_mapping(|e| engine.error(format!("layer 1 of {}", legacy.name), e)))
+    engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))
 }
 
 type Function = Arc<datafusion::logical_expr::ScalarUDF>;
@@ -348,10 +317,6 @@ impl Plan {
     }
 }
 
-fn broken(e: arrow::error::ArrowError) -> Failure {
-    Failure::Query(DataFusionError::ArrowError(Box::new(e), None))
-}
-
 impl Sink {
     fn new(plan: &Plan, out: &Layer1Out, naming: &Naming) -> Self {
         Self {
@@ -372,7 +337,7 @@ impl Sink {
             Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&plan.label, batch.num_rows())));
         let mut columns = vec![source, batch.column(0).clone()];
         columns.extend(readings.iter().map(|r| r.column(0).clone()));
-        self.typed.write(&RecordBatch::try_new(plan.typed.clone(), columns).map_err(broken)?)?;
+        self.typed.write(&RecordBatch::try_new(plan.typed.clone(), columns)?)?;
         self.report.rows += batch.num_rows() as u64;
         let names = plan.readers.iter().map(|(name, _)| name.as_str());
         let read: Vec<(&str, &StructArray)> = names.zip(readings).collect();
@@ -440,7 +405,7 @@ impl Sink {
             Arc::new(code.finish()),
             Arc::new(bytes.finish()),
         ];
-        let batch = RecordBatch::try_new(note_schema(), columns).map_err(broken)?;
+        let batch = RecordBatch::try_new(note_schema(), columns)?;
         Ok(self.notes.write(&batch)?)
     }
 

@@ -5,18 +5,22 @@
 //! of partitions.
 //! Must not know: databases, quality, gate.
 
+mod branches;
+mod check;
 mod coverage;
 mod error;
+mod failure;
 mod fault;
 pub mod file;
 mod layer1;
+mod load;
 mod parts;
 mod pattern;
-#[allow(dead_code, reason = "used by the loader that follows")]
+mod plan;
+mod planner;
 mod refs;
-#[allow(dead_code, reason = "used by the loader that follows")]
 mod sources;
-#[allow(dead_code, reason = "used by the loader that follows")]
+mod sql;
 mod text;
 
 pub use coverage::{
@@ -30,4 +34,6 @@ pub use file::{
     Legacy, Mapped, MeasureSpec, Part, REASONS, Reading, Reason, Shape, SourceView, TableMapping, Viewed,
 };
 pub use layer1::{Layer1Out, Layer1Report, LegacyTable, Rounding, check_columns, read_layer1};
+pub use load::load;
 pub use pattern::Pattern;
+pub use plan::{BranchReport, MappedOut, TypedTables, translate};

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::dataset::{DatasetError, PART_ROWS, PartInfo, PartWriter};
+use crate::dataset::{self, DatasetError, PART_ROWS, PartInfo, PartWriter};
 use crate::durable;
 
 /// How parts are named.
 #[derive(Debug, Clone)]
 pub(super) enum Naming {
-    /// `000000.parquet`, `000001.parquet`, … of [`PART_ROWS`] rows.
-    Numbered,
-    /// One part with the name of the part that it comes from.
-    Like(PathBuf),
+    /// `<prefix>000000.parquet`, `<prefix>000001.parquet`, … of [`PART_ROWS`] rows.
+    Numbered { prefix: String },
+    /// One part of that file name.
+    One(String),
 }
 
 /// Writes one dataset.
@@ -38,8 +38,8 @@ impl Parts {
     fn writer(&mut self) -> Result<&mut PartWriter, DatasetError> {
         if self.open.is_none() {
             let name = match &self.naming {
-                Naming::Numbered => PathBuf::from(format!("{:06}.parquet", self.done.len())),
-                Naming::Like(path) => path.file_name().map(PathBuf::from).unwrap_or_default(),
+                Naming::Numbered { prefix } => format!("{prefix}{:06}.parquet", self.done.len()),
+                Naming::One(name) => name.clone(),
             };
             self.open = Some(PartWriter::create(&self.dir.join(name), self.schema.clone())?);
         }
@@ -51,7 +51,7 @@ impl Parts {
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), DatasetError> {
         let mut rest = batch.clone();
         while rest.num_rows() > 0 {
-            let cut = matches!(self.naming, Naming::Numbered);
+            let cut = matches!(self.naming, Naming::Numbered { .. });
             let writer = self.writer()?;
             let room = usize::try_from(writer.rows()).map_or(0, |rows| PART_ROWS.saturating_sub(rows));
             let take = if cut { room.min(rest.num_rows()) } else { rest.num_rows() };
@@ -79,6 +79,31 @@ impl Parts {
         self.close()?;
         Ok(self.done)
     }
+}
+
+/// The file name of a part.
+pub(super) fn file_name(part: &Path) -> String {
+    part.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What the parts that come from one legacy table start with, in a folder that several legacy tables share.
+pub(super) fn prefix(legacy_table: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || c == '_' { c } else { '_' };
+    format!("{}-", legacy_table.chars().map(plain).collect::<String>())
+}
+
+/// Makes the folder, and removes what an earlier, unfinished run left of the parts with that prefix.
+pub(super) fn without(dir: &Path, prefix: &str) -> Result<(), DatasetError> {
+    durable::create_dir_all(dir)?;
+    let old = |path: &PathBuf| {
+        let name = file_name(path);
+        let number = name.strip_prefix(prefix).and_then(|n| n.strip_suffix(".parquet"));
+        number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    for path in dataset::parts(dir).unwrap_or_default().iter().filter(|p| old(p)) {
+        durable::remove_file(path)?;
+    }
+    Ok(())
 }
 
 /// Empties a folder for a dataset that is computed (again).

@@ -5,7 +5,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value, visit_expressions,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+    Ident, OrderByExpr, Value, visit_expressions, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -109,4 +110,76 @@ pub(super) fn plain(expression: &Expr) -> Option<ColumnRef> {
         Expr::Nested(inner) => plain(inner),
         _ => None,
     }
+}
+
+/// The columns of `alias` that a join's ON compares by `=`; `None` when the ON is anything but such comparisons with AND between.
+pub(super) fn joined_columns(on: &Expr, alias: &str) -> Option<Vec<String>> {
+    match on {
+        Expr::Nested(inner) => joined_columns(inner, alias),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            let mut columns = joined_columns(left, alias)?;
+            columns.extend(joined_columns(right, alias)?);
+            Some(columns)
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+            let own = |e: &Expr| plain(e).filter(|c| c.alias == alias).map(|c| c.column);
+            let free = |e: &Expr| columns_of(e).0.iter().all(|c| c.alias != alias);
+            match (own(left), own(right)) {
+                (Some(column), None) if free(right) => Some(vec![column]),
+                (None, Some(column)) if free(left) => Some(vec![column]),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The same SQL with every ordered aggregate ordered to the end: `<alias>._skey` tells rows apart that are equal before.
+pub(super) fn settled(expression: &mut Expr, alias: &str) -> String {
+    let _ = visit_expressions_mut(expression, |e| {
+        if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = e {
+            for clause in &mut list.clauses {
+                if let FunctionArgumentClause::OrderBy(by) = clause {
+                    let parts = vec![Ident::new(alias), Ident::with_quote('"', "_skey")];
+                    let mut last = OrderByExpr::from(Ident::new("_skey"));
+                    last.expr = Expr::CompoundIdentifier(parts);
+                    by.push(last);
+                }
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    expression.to_string()
+}
+
+/// Aggregates whose value depends on the order of rows, called without one.
+pub(super) fn unordered(expression: &Expr) -> Option<String> {
+    let mut found = None;
+    let _ = visit_expressions(expression, |e| {
+        if let Expr::Function(f) = e
+            && let FunctionArguments::List(list) = &f.args
+        {
+            let name = f.name.to_string().to_lowercase();
+            let ordered = list.clauses.iter().any(|c| matches!(c, FunctionArgumentClause::OrderBy(_)));
+            let wants = ["first_value", "last_value", "nth_value", "array_agg", "string_agg"];
+            if wants.contains(&name.as_str()) && !ordered {
+                found = Some(name);
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+/// Whether an aggregate in it has an ORDER BY.
+pub(super) fn ordered(expression: &Expr) -> bool {
+    let found = visit_expressions(expression, |e| match e {
+        Expr::Function(Function { args: FunctionArguments::List(list), .. })
+            if list.clauses.iter().any(|c| matches!(c, FunctionArgumentClause::OrderBy(_))) =>
+        {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use encoding_rs::{Encoding, GB18030};
 use toml::de::DeValue;
 
@@ -14,6 +15,7 @@ use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
 use super::file::{Generation, Ignore, LayerOne, MeasureSpec, Reading, SourceView, Viewed};
 use super::pattern::Pattern;
+use super::planner::{Planner, Refusal};
 use super::text::{At, Doc, Table, twice};
 use crate::functions::{
     Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit, code_page,
@@ -193,6 +195,7 @@ pub(super) fn stem(path: &Path) -> String {
 pub(super) struct Given<'a> {
     pub(super) head: &'a Head,
     pub(super) lists: &'a BTreeMap<String, Arc<CodeList>>,
+    pub(super) planner: &'a Planner,
 }
 
 const FILE_KEYS: [&str; 8] =
@@ -245,10 +248,8 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
         columns.extend(column(name, &inner, &nulls, given));
     }
     let key = key(doc, table, &columns);
-    let measures = table
-        .table("measures", &["by", "insurance", "period", "amounts"])
-        .map(|m| measures(doc, &m, &columns));
-    Some(SourceView {
+    let spec = table.table("measures", &["by", "insurance", "period", "amounts"]);
+    let mut view = SourceView {
         name,
         source: source?.value,
         tables: tables?,
@@ -256,9 +257,35 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
         unique: table.flag("unique").unwrap_or(true),
         generation: generation?,
         columns,
-        measures,
+        measures: None,
         path: path.to_owned(),
-    })
+    };
+    view.measures = spec.map(|m| measures(doc, &m, &view, given.planner));
+    Some(view)
+}
+
+/// Plans a measure's expression over the view, and looks at its type.
+fn expression(
+    doc: &Doc,
+    view: &SourceView,
+    planner: &Planner,
+    sql: &At<String>,
+    wanted: &str,
+    fits: fn(&DataType) -> bool,
+) {
+    if let Err(message) = planner.table("_view", view.typed_schema()) {
+        doc.fault(Mistake::Sql, sql.span.clone(), message);
+        return;
+    }
+    match planner.types(&format!("SELECT {} AS x FROM _view", sql.value)) {
+        Ok(types) if types.iter().all(|(_, t)| fits(t)) => {}
+        Ok(types) => {
+            let found = types.first().map(|(_, t)| t.to_string()).unwrap_or_default();
+            doc.fault(Mistake::Type, sql.span.clone(), format!("this is {found}, not {wanted}"));
+        }
+        Err(Refusal::Sql(message)) => doc.fault(Mistake::Sql, sql.span.clone(), message),
+        Err(Refusal::Float(e)) => doc.fault(Mistake::Float, sql.span.clone(), format!("{e} is a float")),
+    }
 }
 
 fn key(doc: &Doc, table: &Table<'_>, columns: &[LayerOne]) -> Vec<String> {
@@ -278,7 +305,8 @@ fn unknown_column(doc: &Doc, name: &At<String>, columns: &[LayerOne]) {
     doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("the nearest is `{near}`"));
 }
 
-fn measures(doc: &Doc, table: &Table<'_>, columns: &[LayerOne]) -> MeasureSpec {
+fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, planner: &Planner) -> MeasureSpec {
+    let columns = &view.columns;
     let (by, amounts) = (table.texts("by"), table.texts("amounts"));
     for name in by.iter().filter(|b| !columns.iter().any(|c| c.from == b.value)) {
         unknown_column(doc, name, columns);
@@ -298,10 +326,17 @@ fn measures(doc: &Doc, table: &Table<'_>, columns: &[LayerOne]) -> MeasureSpec {
             unknown_column(doc, name, columns);
         }
     }
+    let (insurance, period) = (table.text("insurance"), table.text("period"));
+    if let Some(sql) = &insurance {
+        expression(doc, view, planner, sql, "text", |t| *t == DataType::Utf8);
+    }
+    if let Some(sql) = &period {
+        expression(doc, view, planner, sql, "a period", DataType::is_integer);
+    }
     MeasureSpec {
         by: texts(by),
-        insurance: table.text("insurance").map(|t| t.value),
-        period: table.text("period").map(|t| t.value),
+        insurance: insurance.map(|t| t.value),
+        period: period.map(|t| t.value),
         amounts: texts(amounts),
     }
 }

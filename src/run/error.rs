@@ -17,16 +17,24 @@ use crate::state::StateError;
 #[derive(Debug, Error, Diagnostic)]
 pub enum RunError {
     #[error("the city {city} reads source {wanted}, which the configuration does not have")]
-    #[diagnostic(code("RUN-001"), help("add [[sources]] with id = \"{wanted}\" to the configuration; it has: {known}"))]
+    #[diagnostic(
+        code("RUN-001"),
+        help("add [[sources]] with id = \"{wanted}\" to the configuration; it has: {known}")
+    )]
     NoSource { city: String, wanted: String, known: String },
     #[error("source {source_id} has no table {table} that {view}.toml could read")]
     #[diagnostic(
         code("RUN-002"),
-        help("check `match` in mappings/<city>/sources/{view}.toml, or whether the right database is configured")
+        help(
+            "check `match` in mappings/<city>/sources/{view}.toml, or whether the right database is configured"
+        )
     )]
     NoTable { source_id: String, table: String, view: String },
     #[error("no finished run in {workdir}")]
-    #[diagnostic(code("RUN-003"), help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)"))]
+    #[diagnostic(
+        code("RUN-003"),
+        help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
+    )]
     NoRun { workdir: String },
     #[error("a working thread ended without a result")]
     #[diagnostic(code("RUN-004"), help("report this with the log"))]
@@ -63,7 +71,9 @@ pub enum RunError {
 impl Consequence for RunError {
     fn follow(&self) -> Follow {
         match self {
-            Self::NoSource { .. } | Self::NoTable { .. } | Self::NoRun { .. } | Self::Form { .. } => Follow::Usage,
+            Self::NoSource { .. } | Self::NoTable { .. } | Self::NoRun { .. } | Self::Form { .. } => {
+                Follow::Usage
+            }
             Self::Thread => Follow::Bug,
             Self::National(e) => e.follow(),
             Self::Source(e) => e.follow(),

@@ -31,7 +31,10 @@ pub struct Inventory {
 ///
 /// # Errors
 /// `RUN-001` when the configuration lacks one.
-pub fn sources_of<'s>(city: &City, sources: &'s [SourceSettings]) -> Result<Vec<&'s SourceSettings>, RunError> {
+pub fn sources_of<'s>(
+    city: &City,
+    sources: &'s [SourceSettings],
+) -> Result<Vec<&'s SourceSettings>, RunError> {
     let find = |wanted: &String| {
         sources.iter().find(|s| s.id == *wanted).ok_or_else(|| RunError::NoSource {
             city: city.id.clone(),

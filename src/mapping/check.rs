@@ -1,0 +1,468 @@
+//! What the SQL of a branch means: names, functions, types, traps, mandatory columns.
+//!
+//! Always: checked by the parser and the planner, never by text; an expression is planned alone only when the branch does not plan as a
+//! whole, to find the one at fault.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::sql::sqlparser::ast::Expr;
+
+use super::branches::{Around, Places};
+use super::error::nearest;
+use super::fault::Mistake;
+use super::file::{Branch, ColumnRef, Content, Generation, Mapped, Reading, Shape, SourceView};
+use super::planner::{Known, Refusal};
+use super::refs::{self, Called, References};
+use super::sql::{self, FROM, Order, join_name};
+use super::text::Doc;
+use crate::functions::{Caller, Read};
+use crate::national::{self, Mandatory};
+
+/// One branch under examination.
+struct Check<'a> {
+    doc: &'a Doc,
+    branch: &'a Branch,
+    places: &'a Places,
+    national: &'a national::Table,
+    around: &'a Around<'a>,
+    views: BTreeMap<&'a str, &'a SourceView>,
+}
+
+/// Notes every mistake of a branch.
+pub(super) fn branch(
+    doc: &Doc,
+    branch: &Branch,
+    places: &Places,
+    national: &national::Table,
+    around: &Around<'_>,
+) {
+    let mut check = Check { doc, branch, places, national, around, views: BTreeMap::new() };
+    if !check.aliases() {
+        return;
+    }
+    check.mandatory();
+    let mut sound = check.conditions();
+    for (mapped, span) in check.columns() {
+        let Content::Sql { sql, .. } = &mapped.content else { continue };
+        if let Some(expression) = check.expression(sql, &span) {
+            check.trap(mapped, &expression, &span);
+        } else {
+            sound = false;
+        }
+    }
+    check.group_key();
+    if sound {
+        check.types();
+    }
+}
+
+/// Fills in what the columns refer to, and makes every ordered aggregate's order complete.
+pub(super) fn finished(mut branch: Branch) -> Branch {
+    let alias = branch.from.alias.clone();
+    let finish = |mapped: &mut Mapped| {
+        let Content::Sql { sql, .. } = &mut mapped.content else { return };
+        let Ok(mut expression) = refs::parse(sql) else { return };
+        mapped.refers = refs::references(&expression).columns;
+        if refs::ordered(&expression) {
+            *sql = refs::settled(&mut expression, &alias);
+        }
+    };
+    branch.columns.iter_mut().for_each(finish);
+    if let Shape::Split(parts) = &mut branch.shape {
+        parts.iter_mut().flat_map(|p| &mut p.columns).for_each(finish);
+    }
+    branch
+}
+
+impl<'a> Check<'a> {
+    /// Resolves the aliases to views; false when one is unknown.
+    fn aliases(&mut self) -> bool {
+        let joined = self.branch.joins.iter().map(|j| &j.legacy).zip(&self.places.joins);
+        let all = std::iter::once((&self.branch.from, &self.places.from)).chain(joined);
+        let mut good = true;
+        for (legacy, span) in all {
+            let Some(view) = self.around.views.iter().find(|v| v.name == legacy.view) else {
+                let near = nearest(&legacy.view, self.around.views.iter().map(|v| v.name.as_str()));
+                let message = format!("there is no view {} under sources/", legacy.view);
+                self.doc.hinted(Mistake::View, span.clone(), message, format!("the nearest is {near}"));
+                good = false;
+                continue;
+            };
+            if self.views.insert(&legacy.alias, view).is_some() {
+                let message = format!("the alias {} stands here twice", legacy.alias);
+                self.doc.fault(Mistake::Twice, span.clone(), message);
+                good = false;
+            }
+        }
+        good
+    }
+
+    /// Every mapped column with the place of its value.
+    fn columns(&self) -> Vec<(&'a Mapped, Range<usize>)> {
+        let spans = self.places.columns.iter().flatten().map(|at| at.span.clone());
+        self.branch.all_columns().zip(spans).collect()
+    }
+
+    /// Joins, filter, parts' conditions, group expressions.
+    fn conditions(&self) -> bool {
+        let mut good = true;
+        for (join, span) in self.branch.joins.iter().zip(&self.places.joins) {
+            good &= self.expression(&join.on, span).is_some();
+        }
+        if let Some(filter) = &self.branch.filter {
+            good &= self.expression(&filter.sql, &self.places.filter).is_some();
+        }
+        match &self.branch.shape {
+            Shape::Row => {}
+            Shape::Split(parts) => {
+                for (part, span) in parts.iter().zip(&self.places.whens) {
+                    good &= self.expression(&part.when, span).is_some();
+                }
+            }
+            Shape::Group(group) => {
+                for by in group.by.iter().chain(&group.occurrence) {
+                    good &= self.driving_only(by, &self.places.group);
+                }
+                if let Some(filter) = &self.branch.filter {
+                    good &= self.driving_only(&filter.sql, &self.places.filter);
+                }
+            }
+        }
+        good
+    }
+
+    /// In a group branch rows are numbered before joins, so group, occurrence and filter know the first alias only.
+    fn driving_only(&self, sql: &str, span: &Range<usize>) -> bool {
+        let Some(expression) = self.expression(sql, span) else { return false };
+        let first = &self.branch.from.alias;
+        let other = refs::references(&expression).columns.into_iter().find(|c| c.alias != *first);
+        if let Some(other) = &other {
+            let message =
+                format!("{}.{} is joined: a group is formed from {first} alone", other.alias, other.column);
+            self.doc.fault(Mistake::Sql, span.clone(), message);
+        }
+        other.is_none()
+    }
+
+    /// Parses an expression and checks every name in it.
+    fn expression(&self, sql: &str, span: &Range<usize>) -> Option<Expr> {
+        let expression = match refs::parse(sql) {
+            Ok(expression) => expression,
+            Err(e) => {
+                self.doc.fault(Mistake::Sql, span.clone(), format!("this SQL does not parse: {e}"));
+                return None;
+            }
+        };
+        let References { columns, functions, bare, subquery } = refs::references(&expression);
+        let mut good = true;
+        if subquery {
+            self.doc.fault(Mistake::Forbidden, span.clone(), "a mapping has no sub-queries: use `join`");
+            good = false;
+        }
+        for name in bare {
+            let message = format!("`{name}` has no alias");
+            let hint = format!("write {}.{name}", self.branch.from.alias);
+            self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, hint);
+            good = false;
+        }
+        if let Some(name) = refs::unordered(&expression) {
+            let message = format!("{name} needs ORDER BY: without one its value is any row's");
+            self.doc.fault(Mistake::Forbidden, span.clone(), message);
+            good = false;
+        }
+        for column in &columns {
+            good &= self.column(column, span);
+        }
+        for called in &functions {
+            good &= self.function(called, span);
+        }
+        good.then_some(expression)
+    }
+
+    fn column(&self, found: &ColumnRef, span: &Range<usize>) -> bool {
+        let Some(view) = self.views.get(found.alias.as_str()) else {
+            let near = nearest(&found.alias, self.views.keys().copied());
+            let message = format!("there is no alias `{}`", found.alias);
+            self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, format!("the nearest is `{near}`"));
+            return false;
+        };
+        let schema = view.typed_schema();
+        if schema.column_with_name(&found.column).is_some() {
+            return true;
+        }
+        let skipped = view.column(&found.column).and_then(|c| match &c.reading {
+            Reading::Skip(reason) => Some(reason),
+            Reading::Viewed(_) => None,
+        });
+        let (message, hint) = match skipped {
+            Some(reason) => (
+                format!("sources/{}.toml skips {}: {reason}", view.name, found.column),
+                "read it in layer 1, or leave it out".to_owned(),
+            ),
+            None => {
+                let near = nearest(&found.column, schema.fields().iter().map(|f| f.name().as_str()));
+                (
+                    format!("{} has no column `{}`", view.name, found.column),
+                    format!("the nearest is `{near}`"),
+                )
+            }
+        };
+        self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, hint);
+        false
+    }
+
+    fn function(&self, called: &Called, span: &Range<usize>) -> bool {
+        let name = called.name.as_str();
+        let planner = self.around.planner;
+        if self.around.functions.caller(name) == Some(Caller::Rules) {
+            let message = format!("{name} changes what a value says: only rules call it, and leave a change");
+            let hint = "map the value as it stands; a rule proposes the repair";
+            self.doc.hinted(Mistake::Forbidden, span.clone(), message, hint);
+            return false;
+        }
+        match planner.function(name) {
+            Known::Steady => {}
+            Known::Unsteady => {
+                let message = format!("{name} is not the same every time; a mapping is");
+                self.doc.fault(Mistake::Forbidden, span.clone(), message);
+                return false;
+            }
+            Known::Unknown => {
+                let names = planner.function_names();
+                let near = nearest(name, names.iter().map(String::as_str));
+                let message = format!("there is no function {name}");
+                self.doc.hinted(Mistake::Function, span.clone(), message, format!("the nearest is {near}"));
+                return false;
+            }
+        }
+        let settings = self.around.settings;
+        match name {
+            "id" => self.named(called, span, Mistake::Domain, "key domain", settings.domains.keys()),
+            "code_of" => {
+                self.named(called, span, Mistake::CodeList, "code list", settings.codes.lists.keys())
+            }
+            "in_code" => {
+                self.named(called, span, Mistake::CodeList, "code table", settings.codes.national.keys())
+            }
+            _ => true,
+        }
+    }
+
+    /// The first argument must be a literal that names one of `names`.
+    fn named<'n>(
+        &self,
+        called: &Called,
+        span: &Range<usize>,
+        mistake: Mistake,
+        what: &str,
+        names: impl Iterator<Item = &'n String>,
+    ) -> bool {
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let Some(first) = &called.first else {
+            let message = format!("the first argument of {} is the name of a {what}", called.name);
+            self.doc.fault(mistake, span.clone(), message);
+            return false;
+        };
+        if names.contains(&first.as_str()) {
+            return true;
+        }
+        let near = nearest(first, names.iter().copied());
+        let message = format!("there is no {what} `{first}`");
+        self.doc.hinted(mistake, span.clone(), message, format!("the nearest is `{near}`"));
+        false
+    }
+
+    /// Hard columns are computed, soft ones computed or absent, in every part.
+    fn mandatory(&self) {
+        let empty: &[super::file::Part] = &[];
+        let parts = match &self.branch.shape {
+            Shape::Split(parts) => parts.as_slice(),
+            Shape::Row | Shape::Group(_) => empty,
+        };
+        for (i, one) in self.places.columns.iter().enumerate().skip(1) {
+            for name in one.iter().filter(|n| self.branch.columns.iter().any(|m| m.column == n.value)) {
+                let part = &parts[i - 1].name;
+                let message = format!("{} stands under the branch and under the part {part}", name.value);
+                self.doc.fault(Mistake::Twice, name.span.clone(), message);
+            }
+        }
+        for column in self.national.columns.iter().filter(|c| c.mandatory != Mandatory::No) {
+            let own = |columns: &'a [Mapped]| columns.iter().find(|m| m.column == column.code);
+            let found: Vec<Option<&Mapped>> = match own(&self.branch.columns) {
+                Some(mapped) => vec![Some(mapped)],
+                None if parts.is_empty() => vec![None],
+                None => parts.iter().map(|p| own(&p.columns)).collect(),
+            };
+            self.mandatory_column(column, &found);
+        }
+    }
+
+    fn mandatory_column(&self, column: &national::Column, found: &[Option<&Mapped>]) {
+        let (code, title) = (&column.code, &column.title);
+        if found.iter().any(Option::is_none) {
+            let message = format!("{code} {title} is mandatory and not mapped");
+            let hint = match column.mandatory {
+                Mandatory::Hard => "it is hard: it needs SQL".to_owned(),
+                Mandatory::Soft | Mandatory::No => format!("map it, or {code} = {{ absent = \"reason\" }}"),
+            };
+            self.doc.hinted(Mistake::Mandatory, self.places.whole.clone(), message, hint);
+        }
+        let absent = found.iter().flatten().any(|m| matches!(m.content, Content::Absent(_)));
+        if absent && column.mandatory == Mandatory::Hard {
+            let span = self.columns().into_iter().find(|(m, _)| m.column == *code).map(|(_, s)| s);
+            let message = format!("{code} {title} is hard: it cannot be absent");
+            self.doc.fault(Mistake::Mandatory, span.unwrap_or_else(|| self.places.whole.clone()), message);
+        }
+    }
+
+    /// Reference 0.3: a G2 column under the same name means something else.
+    fn trap(&self, mapped: &Mapped, expression: &Expr, span: &Range<usize>) {
+        let Some(trap) = self.around.national.traps.iter().find(|t| t.code == mapped.column) else { return };
+        let references = refs::references(expression);
+        let translated: Vec<&ColumnRef> =
+            references.functions.iter().filter(|f| f.name == "code_of").flat_map(|f| &f.columns).collect();
+        let taken = references.columns.iter().find(|c| {
+            let Some(view) = self.views.get(c.alias.as_str()) else { return false };
+            let Some(column) = view.column(&c.column) else { return false };
+            let coded = match &column.reading {
+                Reading::Viewed(viewed) => matches!(viewed.read, Read::Code(_)),
+                Reading::Skip(_) => false,
+            };
+            view.generation == Generation::G2
+                && column.from == mapped.column
+                && !coded
+                && !translated.contains(c)
+        });
+        if let Some(column) = taken {
+            let view = self.views.get(column.alias.as_str()).map_or("", |v| v.name.as_str());
+            let message = format!(
+                "{} of the G2 view {view} means {}, in the national table {}",
+                trap.code, trap.g2, trap.g3
+            );
+            self.doc.hinted(Mistake::Trap, span.clone(), message, remedy(&trap.remedy, &trap.code));
+        }
+    }
+
+    /// The key of a group row must be known of each of its source rows.
+    fn group_key(&self) {
+        if !matches!(self.branch.shape, Shape::Group(_)) {
+            return;
+        }
+        for (mapped, span) in self.columns() {
+            let Content::Sql { sql, .. } = &mapped.content else { continue };
+            if !self.national.key.contains(&mapped.column) {
+                continue;
+            }
+            let Ok(expression) = refs::parse(sql) else { continue };
+            let references = refs::references(&expression);
+            let aggregate = references.functions.iter().find(|f| self.around.planner.aggregates(&f.name));
+            let joined = references.columns.iter().find(|c| c.alias != self.branch.from.alias);
+            if let Some(culprit) = aggregate.map(|f| f.name.clone()).or(joined.map(|c| c.alias.clone())) {
+                let message =
+                    format!("the key {} must come from `group` alone, not from {culprit}", mapped.column);
+                self.doc.fault(Mistake::GroupKey, span, message);
+            }
+        }
+    }
+
+    fn types(&self) {
+        let planner = self.around.planner;
+        let joined = self.branch.joins.iter().map(|j| j.legacy.alias.as_str()).enumerate();
+        let mut tables = vec![(FROM.to_owned(), self.branch.from.alias.as_str())];
+        tables.extend(joined.map(|(i, alias)| (join_name(i), alias)));
+        for (name, alias) in tables {
+            let Some(view) = self.views.get(alias) else { continue };
+            if let Err(message) = planner.table(&name, view.typed_schema()) {
+                self.doc.fault(Mistake::Sql, self.places.whole.clone(), message);
+                return;
+            }
+        }
+        let key = &self.national.key;
+        let whole = planner.types(&sql::rows(self.branch, key, Order::ByKey));
+        if let (Ok(types), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
+            for (mapped, span) in self.columns() {
+                if let Some((_, found)) = types.iter().find(|(n, _)| *n == mapped.column) {
+                    self.fits(mapped, found, &span);
+                }
+            }
+            return;
+        }
+        let mut found = false;
+        for (mapped, span) in self.columns() {
+            found |= self.alone(mapped, &span);
+        }
+        if let (Err(refusal), false) = (whole, found) {
+            self.refused(refusal, &self.places.whole);
+        }
+    }
+
+    /// Plans one column alone; whether it was at fault.
+    fn alone(&self, mapped: &Mapped, span: &Range<usize>) -> bool {
+        let mut one = self.branch.clone();
+        one.columns = vec![mapped.clone()];
+        if let Shape::Split(_) = one.shape {
+            one.shape = Shape::Row;
+        }
+        match self.around.planner.types(&sql::rows(&one, &[], Order::AsItComes)) {
+            Ok(types) => types.first().is_some_and(|(_, found)| !self.fits(mapped, found, span)),
+            Err(refusal) => {
+                self.refused(refusal, span);
+                true
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, span: &Range<usize>) {
+        match refusal {
+            Refusal::Sql(message) => self.doc.fault(Mistake::Sql, span.clone(), message),
+            Refusal::Float(e) => {
+                let hint = "money is exact: cast to DECIMAL, write 1.5 and not 15e-1";
+                self.doc.hinted(
+                    Mistake::Float,
+                    span.clone(),
+                    format!("{e} is a floating-point number"),
+                    hint,
+                );
+            }
+        }
+    }
+
+    fn fits(&self, mapped: &Mapped, found: &DataType, span: &Range<usize>) -> bool {
+        let Some(column) = self.national.column(&mapped.column) else { return true };
+        let wanted = column.kind.arrow();
+        let good = lossless(found, &wanted);
+        if !good {
+            let message = format!("{} is {wanted}, this is {found}", mapped.column);
+            let hint = "convert it in the expression (CAST, period_of, date_of, money_of), or read it otherwise in layer 1";
+            self.doc.hinted(Mistake::Type, span.clone(), message, hint);
+        }
+        good
+    }
+}
+
+/// Whether every value of `found` that fits at all can be stored as `wanted` without changing; what does not fit is an error at run.
+fn lossless(found: &DataType, wanted: &DataType) -> bool {
+    match (found, wanted) {
+        (found, wanted) if found == wanted => true,
+        (DataType::Utf8View | DataType::LargeUtf8, DataType::Utf8) => true,
+        (found, DataType::Int32 | DataType::Int64) => found.is_integer(),
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => from <= to,
+        (found, DataType::Decimal128(_, _)) => found.is_integer(),
+        (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, None)) => true,
+        _ => false,
+    }
+}
+
+fn remedy(remedy: &str, code: &str) -> String {
+    match remedy.split_once(':') {
+        Some(("swap", other)) => format!("take it from the G2 column {other}"),
+        Some(("rename", other)) => format!("the national column for it is {other}"),
+        Some(_) | None => {
+            format!(
+                "translate it: `{code} = {{ code = \"G2/{code}\" }}` in layer 1, or code_of('G2/{code}', …)"
+            )
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A city's folder → [`City`].
+//!
+//! Always: either everything in it is right, or every mistake is shown. The digest covers every file, in name order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+
+use super::branches::{self, Around};
+use super::fault::{MappingErrors, MappingFault, Mistake};
+use super::file::{City, SourceView, TableMapping};
+use super::planner::Planner;
+use super::sources::{self, Given, files, stem};
+use crate::durable::hex;
+use crate::functions::{CodeList, Codes, FunctionSettings, registry};
+use crate::national::National;
+
+/// Loads and checks `mappings/<city>/`.
+///
+/// # Errors
+/// [`MappingErrors`] with every mistake of every file (`MAP-001` … `MAP-017`).
+pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
+    let mut faults = Vec::new();
+    let head = sources::head(dir, &mut faults);
+    let mut lists = sources::code_lists(dir, &mut faults);
+    lists.extend(crosswalks(national));
+    let members = |list: &crate::national::CodeList| Arc::new(list.codes.keys().cloned().collect());
+    let codes =
+        Codes { lists, national: national.codes.iter().map(|(n, l)| (n.clone(), members(l))).collect() };
+    let settings = FunctionSettings {
+        domains: Arc::new(head.domains.clone()),
+        codes: Arc::new(codes),
+        as_of: NaiveDate::default(),
+    };
+    let functions = registry(&settings);
+    let planner = match Planner::new(&functions) {
+        Ok(planner) => planner,
+        Err(e) => {
+            faults.push(at_start(dir, Mistake::File, format!("the planner cannot be started: {e}")));
+            return Err(MappingErrors { faults });
+        }
+    };
+    let given = Given { head: &head, lists: &settings.codes.lists, planner: &planner };
+    let views: Vec<SourceView> = files(&dir.join("sources"), "toml")
+        .iter()
+        .filter_map(|path| sources::source(path, &given, &mut faults))
+        .collect();
+    overlaps(&views, &mut faults);
+    let around =
+        Around { national, views: &views, planner: &planner, functions: &functions, settings: &settings };
+    let tables = tables(dir, &around, &mut faults);
+    let digest = digest(dir, &mut faults);
+    if !faults.is_empty() {
+        return Err(MappingErrors { faults });
+    }
+    let sources::Head { id, name, source_ids, ignore, font, code_page, .. } = head;
+    let FunctionSettings { domains, codes, .. } = settings;
+    let font = Arc::new(font);
+    Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, code_page, digest })
+}
+
+fn at_start(path: &Path, mistake: Mistake, message: String) -> MappingFault {
+    MappingFault::new(mistake, path, "", 0..0, message)
+}
+
+fn crosswalks(national: &National) -> BTreeMap<String, Arc<CodeList>> {
+    let list = |pairs: &BTreeMap<String, String>| {
+        // Keys of a map are unique after trimming too: the national loader has checked them.
+        CodeList::new(pairs.iter().map(|(l, c)| (l.clone(), c.clone()))).unwrap_or_default()
+    };
+    national.crosswalks.iter().map(|(name, walk)| (name.clone(), Arc::new(list(&walk.codes)))).collect()
+}
+
+/// Layer 2 in load order of the national tables.
+fn tables(dir: &Path, around: &Around<'_>, faults: &mut Vec<MappingFault>) -> Vec<TableMapping> {
+    let paths = files(dir, "toml").into_iter().filter(|p| stem(p) != "city");
+    let mut tables: Vec<TableMapping> =
+        paths.filter_map(|path| branches::table(&path, around, faults)).collect();
+    let place = |t: &TableMapping| around.national.tables.iter().position(|n| n.name == t.table);
+    tables.sort_by_key(place);
+    tables
+}
+
+/// Two views must not read one table; only plain names can be compared without a database.
+fn overlaps(views: &[SourceView], faults: &mut Vec<MappingFault>) {
+    for (i, view) in views.iter().enumerate() {
+        let name = view.tables.to_string();
+        let rival =
+            views.iter().enumerate().find(|(j, v)| *j != i && v.source == view.source && v.matches(&name));
+        if let Some((_, rival)) = rival {
+            let message = format!("the table {name} is read by {} too", rival.path.display());
+            faults.push(at_start(&view.path, Mistake::Twice, message));
+        }
+    }
+}
+
+fn digest(dir: &Path, faults: &mut Vec<MappingFault>) -> String {
+    let mut paths: Vec<PathBuf> = files(dir, "toml");
+    paths.extend(files(dir, "csv"));
+    paths.extend(files(&dir.join("sources"), "toml"));
+    paths.extend(files(&dir.join("codes"), "csv"));
+    let mut hash = Sha256::new();
+    for path in paths {
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let name = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
+                hash.update((name.len() as u64).to_le_bytes());
+                hash.update(name.as_bytes());
+                hash.update((bytes.len() as u64).to_le_bytes());
+                hash.update(&bytes);
+            }
+            Err(e) => faults.push(at_start(&path, Mistake::File, format!("the file cannot be read: {e}"))),
+        }
+    }
+    hex(&hash.finalize())
+}
