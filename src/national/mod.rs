@@ -4,6 +4,8 @@
 //! children, predicates name columns of their table. Nothing later looks at the files again.
 //! Must not know: any city.
 
+mod check;
+mod fault;
 mod file;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-pub use file::{NationalError, load};
+pub use fault::{NationalError, NationalFault};
+pub use file::load;
 
 /// The national schema.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 mod durable;
 mod extract;
 mod fixture;
+mod national;
 mod source;
 mod state;
 mod support;

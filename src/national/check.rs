@@ -1,0 +1,174 @@
+//! Whether the tables of the national schema fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use toml::Spanned;
+
+use super::file::{ColumnFile, Reader, TableFile, Text, kind, unknown};
+use super::{CodeList, Degree, GateFile, Kind, Mandatory, Rule, Table};
+
+/// What a table is checked against.
+struct Around<'a> {
+    names: BTreeMap<&'a str, &'a TableFile>,
+    codes: &'a BTreeMap<String, CodeList>,
+    rules: &'a BTreeMap<String, Rule>,
+    gate: &'a GateFile,
+    common: &'a [ColumnFile],
+}
+
+/// Checks every table file; the tables come in file order.
+pub(super) fn tables(
+    reader: &mut Reader,
+    read: &[(Text, TableFile)],
+    common: &[ColumnFile],
+    codes: &BTreeMap<String, CodeList>,
+    rules: &BTreeMap<String, Rule>,
+    gate: &GateFile,
+) -> Vec<Table> {
+    let names = read.iter().map(|(_, f)| (f.table.get_ref().as_str(), f)).collect();
+    let around = Around { names, codes, rules, gate, common };
+    let mut tables = Vec::new();
+    for (text, file) in read {
+        let mut seen = BTreeSet::new();
+        for column in file.column.iter().chain(common) {
+            if !seen.insert(column.code.get_ref().clone()) {
+                reader.fault(text, column.code.span(), format!("{} stands twice", column.code.get_ref()));
+            }
+        }
+        file.column.iter().for_each(|c| column(reader, text, c, &around));
+        keys(reader, text, file, &seen);
+        parents(reader, text, file, &around, &seen);
+        let table = file.table(common);
+        predicates(reader, text, file, &table);
+        tables.push(table);
+    }
+    tables
+}
+
+fn column(reader: &mut Reader, text: &Text, column: &ColumnFile, around: &Around<'_>) {
+    let parsed = kind(column.kind.get_ref());
+    if parsed.is_none() {
+        let message = "a type is id, text(n), date, period, time, money, rate(p,s) or int(n)";
+        reader.fault(text, column.kind.span(), message);
+    }
+    if column.measure && parsed != Some(Kind::Money) {
+        reader.fault(text, column.kind.span(), "only money is a measure");
+    }
+    if column.when.is_some() && *column.mandatory.get_ref() != Mandatory::No {
+        reader.fault(text, column.mandatory.span(), "a column with `when` is mandatory = \"no\" otherwise");
+    }
+    if let Some(rule) = &column.empty {
+        let known = around.rules.contains_key(rule.get_ref());
+        if !known || around.gate.decide(rule.get_ref(), Degree::Hard).is_none() {
+            reader.fault(
+                text,
+                rule.span(),
+                unknown("rule of emptiness", rule.get_ref(), around.rules.keys()),
+            );
+        }
+    }
+    let Some(list) = &column.codes else { return };
+    let Some(codes) = around.codes.get(list.get_ref()) else {
+        reader.fault(text, list.span(), unknown("code list", list.get_ref(), around.codes.keys()));
+        return;
+    };
+    match parsed {
+        Some(Kind::Text(length)) => {
+            if let Some(long) = codes.codes.keys().find(|c| c.chars().count() > length as usize) {
+                reader.fault(text, list.span(), format!("code {long} is longer than {length}"));
+            }
+        }
+        _ => reader.fault(text, column.kind.span(), "codes are text"),
+    }
+}
+
+fn keys(reader: &mut Reader, text: &Text, file: &TableFile, columns: &BTreeSet<String>) {
+    if file.key.is_empty() {
+        reader.fault(text, file.table.span(), "a table has a key");
+    }
+    let named = file.key.iter().chain(&file.insurance).chain(&file.period);
+    for name in named {
+        if !columns.contains(name.get_ref()) {
+            reader.fault(text, name.span(), unknown("column", name.get_ref(), columns));
+        }
+    }
+    for name in &file.key {
+        let hard =
+            |c: &ColumnFile| c.code.get_ref() == name.get_ref() && *c.mandatory.get_ref() == Mandatory::Hard;
+        if columns.contains(name.get_ref())
+            && file.upload()
+            && !file.column.iter().any(hard)
+            && file.key.len() == 1
+        {
+            reader.fault(text, name.span(), "a key column is mandatory = \"hard\"");
+        }
+    }
+}
+
+fn parents(
+    reader: &mut Reader,
+    text: &Text,
+    file: &TableFile,
+    around: &Around<'_>,
+    columns: &BTreeSet<String>,
+) {
+    for parent in &file.parent {
+        if !around.rules.contains_key(parent.rule.get_ref()) {
+            reader.fault(
+                text,
+                parent.rule.span(),
+                unknown("rule", parent.rule.get_ref(), around.rules.keys()),
+            );
+        }
+        let Some(other) = around.names.get(parent.table.get_ref().as_str()) else {
+            let known: Vec<String> = around.names.keys().map(|n| (*n).to_owned()).collect();
+            reader.fault(text, parent.table.span(), unknown("table", parent.table.get_ref(), &known));
+            continue;
+        };
+        if other.key.len() != parent.columns.len() {
+            let message = format!("{} has {} key column(s)", parent.table.get_ref(), other.key.len());
+            reader.fault(text, parent.table.span(), message);
+        }
+        let kind_in = |f: &TableFile, name: &str| {
+            let all = f.column.iter().chain(around.common);
+            all.filter(|c| c.code.get_ref() == name).find_map(|c| kind(c.kind.get_ref()))
+        };
+        for (column, key) in parent.columns.iter().zip(&other.key) {
+            if !columns.contains(column.get_ref()) {
+                reader.fault(text, column.span(), unknown("column", column.get_ref(), columns));
+            } else if kind_in(file, column.get_ref()) != kind_in(other, key.get_ref()) {
+                let message =
+                    format!("{} is of another type in {}", column.get_ref(), parent.table.get_ref());
+                reader.fault(text, column.span(), message);
+            }
+        }
+    }
+}
+
+/// Predicates name columns of their table and are true or false.
+fn predicates(reader: &mut Reader, text: &Text, file: &TableFile, table: &Table) {
+    let mut config = SessionConfig::new();
+    config.options_mut().sql_parser.enable_ident_normalization = false;
+    let ctx = SessionContext::new_with_config(config);
+    let empty = Arc::new(EmptyTable::new(table.mapped_schema()));
+    if ctx.register_table(datafusion::common::TableReference::bare(table.name.as_str()), empty).is_err() {
+        return;
+    }
+    let whens = file.column.iter().filter_map(|c| c.when.as_ref());
+    let all: Vec<&Spanned<String>> =
+        whens.chain(&file.scope).chain(file.parent.iter().filter_map(|p| p.when.as_ref())).collect();
+    for predicate in all {
+        let sql = format!("SELECT 1 FROM \"{}\" WHERE {}", table.name, predicate.get_ref());
+        let planned = futures::executor::block_on(ctx.sql(&sql));
+        if let Err(e) = planned {
+            reader.fault(
+                text,
+                predicate.span(),
+                format!("no predicate over {}: {}", table.name, e.strip_backtrace()),
+            );
+        }
+    }
+}
