@@ -1,6 +1,7 @@
 //! The one integration-test binary: a file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod city;
 mod durable;
 mod extract;
 mod fixture;
