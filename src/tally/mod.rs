@@ -4,9 +4,10 @@
 //! whatever their order, parts or partitions.
 //! Must not know: which side is right, or why two sides differ.
 
+mod digest;
 mod error;
 mod measure;
 
+pub use digest::{BUCKETS, ContentDigest, bucket, content_digest, digest_schema};
 pub use error::TallyError;
-
 pub use measure::{ALL, Measure, NONE, border, measures_schema, read_measures, side, write_measures};
