@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::dataset::DatasetError;
+use crate::engine::EngineError;
 use crate::error::{Consequence, Follow};
 
 /// What can go wrong while counting.
@@ -40,6 +41,9 @@ pub enum TallyError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Dataset(#[from] DatasetError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
 }
 
 impl TallyError {
@@ -55,6 +59,7 @@ impl Consequence for TallyError {
             Self::NotMeasures { .. } => Follow::Resume,
             Self::Impossible { .. } => Follow::Bug,
             Self::Dataset(e) => e.follow(),
+            Self::Engine(e) => e.follow(),
         }
     }
 }

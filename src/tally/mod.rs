@@ -4,10 +4,19 @@
 //! whatever their order, parts or partitions.
 //! Must not know: which side is right, or why two sides differ.
 
+mod cells;
+mod count;
 mod digest;
+mod edge;
 mod error;
 mod measure;
+mod own;
+mod query;
 
+pub use cells::MAX_CELLS;
+pub use count::{Counted, count};
 pub use digest::{BUCKETS, ContentDigest, bucket, content_digest, digest_schema};
+pub use edge::{BranchEdges, CellOf, Component, EdgeShape, components, edge_measures, edge_name};
 pub use error::TallyError;
 pub use measure::{ALL, Measure, NONE, border, measures_schema, read_measures, side, write_measures};
+pub use own::{RawSide, raw_side};
