@@ -135,6 +135,17 @@ impl Engine {
         self.settings.partitions.max(1)
     }
 
+    /// Bytes of the shared pool.
+    pub fn pool_bytes(&self) -> u64 {
+        pool_bytes(self.settings.memory)
+    }
+
+    /// The join for a smaller side of so many rows of about so many bytes: hash when it takes at most a quarter of the pool.
+    pub fn joins(&self, small_rows: u64, row_bytes: u64) -> Joins {
+        let fits = small_rows.saturating_mul(row_bytes) <= self.pool_bytes() / 4;
+        if fits { Joins::OneSmall } else { Joins::Large }
+    }
+
     /// The functions that its sessions know.
     pub fn functions(&self) -> &FunctionRegistry {
         &self.functions

@@ -157,14 +157,12 @@ impl BranchEdges<'_> {
 
     /// The joins, only where `where` or a part looks at what they bring.
     fn needed_joins(&self) -> String {
-        let mut looked = vec![self.bucket(), self.parts()];
-        looked.extend(self.joins.iter().filter_map(|j| j.split_once(" ON ").map(|(_, on)| on.to_owned())));
-        let alias = |join: &String| {
-            let head = join.split_once(" ON ").map_or(join.as_str(), |(head, _)| head);
+        let looked = format!("{} {}", self.bucket(), self.parts());
+        let alias = |join: &str| {
+            let head = join.split_once(" ON ").map_or(join, |(head, _)| head);
             head.split_whitespace().last().unwrap_or_default().to_owned()
         };
-        let own = &looked[..2];
-        let needed = self.joins.iter().any(|j| own.iter().any(|sql| sql.contains(&format!("{}.", alias(j)))));
+        let needed = self.joins.iter().any(|j| looked.contains(&format!("{}.", alias(j))));
         if !needed {
             return String::new();
         }

@@ -25,6 +25,8 @@ pub mod border {
     pub const MAPPED_FATES: &str = "mapped-fates";
     /// Each national table: staged rows, and the package's.
     pub const STAGED_PACKAGE: &str = "staged-package";
+    /// No border of conservation: payment details and unit ledgers by year, which shows a wrongly declared unit of money.
+    pub const DETAILS_LEDGERS: &str = "details-ledgers";
 }
 
 /// Who says it.
@@ -35,6 +37,8 @@ pub mod side {
     pub const FATES: &str = "fates";
     pub const STAGED: &str = "staged";
     pub const PACKAGE: &str = "package";
+    pub const DETAILS: &str = "details";
+    pub const LEDGERS: &str = "ledgers";
 }
 
 /// One number of one side. What `measure` may be is in docs/measures.md: `rows`, `fen:<column>`, …
