@@ -83,6 +83,12 @@ pub(super) struct Amount {
     pub(super) shift: i64,
 }
 
+/// What rounding changed in a float of yuan, against what the source sums: trunc(x × 10⁴) of the double product (FORMS 7).
+pub(super) fn float_shift(fen: i128, value: f64) -> Option<i64> {
+    // The amount fits Decimal128(16, 2), so the product is below 10¹⁸ and its integer part an i64.
+    i64::try_from(fen * 100).ok()?.checked_sub((value * 10_000.0).trunc() as i64)
+}
+
 /// `None` when the amount does not fit Decimal128(16, 2).
 pub(super) fn amount(exact: Exact, unit: Unit) -> Option<Amount> {
     let fen = exact.rounded(unit.places()).filter(|fen| fen.abs() <= LIMIT)?;

@@ -416,10 +416,18 @@ impl Reader {
     fn money(&self, call: &Call, unit: Unit) -> Result<Vec<ArrayRef>> {
         let mut out = Decimal128Builder::with_capacity(call.rows).with_data_type(MONEY);
         let mut shifts = Int64Builder::with_capacity(call.rows);
+        let raw = call.array(0)?;
+        let floats = raw.as_primitive_opt::<Float64Type>().filter(|_| unit == Unit::Yuan);
+        let mut row = 0;
         let notes = self.numbers(call, |value| {
             let amount = value.and_then(|v| money::amount(v, unit));
             out.append_option(amount.map(|a| a.fen));
-            shifts.append_option(amount.map(|a| a.shift).filter(|s| *s != 0));
+            let shift = amount.and_then(|a| match floats {
+                Some(floats) => money::float_shift(a.fen, floats.value(row)),
+                None => Some(a.shift),
+            });
+            shifts.append_option(shift.filter(|s| *s != 0));
+            row += 1;
             value.is_none() || amount.is_some()
         })?;
         let [bytes, codes] = notes.finish(call.rows);

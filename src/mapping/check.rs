@@ -43,18 +43,20 @@ pub(super) fn branch(
         return;
     }
     check.mandatory();
-    let mut sound = check.conditions();
+    let framed = check.conditions();
+    let (mut good, mut bad) = (Vec::new(), 0);
     for (mapped, span) in check.columns() {
         let Content::Sql { sql, .. } = &mapped.content else { continue };
         if let Some(expression) = check.expression(sql, &span) {
             check.trap(mapped, &expression, &span);
+            good.push((mapped, span));
         } else {
-            sound = false;
+            bad += 1;
         }
     }
     check.group_key();
-    if sound {
-        check.types();
+    if framed && check.tables() {
+        check.types(&good, bad > 0);
     }
 }
 
@@ -367,33 +369,38 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn types(&self) {
-        let planner = self.around.planner;
+    /// Empty tables under the names that the branch's SQL uses.
+    fn tables(&self) -> bool {
         let joined = self.branch.joins.iter().map(|j| j.legacy.alias.as_str()).enumerate();
         let mut tables = vec![(FROM.to_owned(), self.branch.from.alias.as_str())];
         tables.extend(joined.map(|(i, alias)| (join_name(i), alias)));
         for (name, alias) in tables {
-            let Some(view) = self.views.get(alias) else { continue };
-            if let Err(message) = planner.table(&name, view.typed_schema()) {
+            let Some(view) = self.views.get(alias) else { return false };
+            if let Err(message) = self.around.planner.table(&name, view.typed_schema()) {
                 self.doc.fault(Mistake::Sql, self.places.whole.clone(), message);
-                return;
+                return false;
             }
         }
-        let key = &self.national.key;
-        let whole = planner.types(&sql::rows(self.branch, key, Order::ByKey));
-        if let (Ok(types), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
-            for (mapped, span) in self.columns() {
+        true
+    }
+
+    /// Plans the branch as a whole; column by column where it is split, has other mistakes, or does not plan.
+    fn types(&self, columns: &[(&Mapped, Range<usize>)], incomplete: bool) {
+        let whole = (!incomplete)
+            .then(|| self.around.planner.types(&sql::rows(self.branch, &self.national.key, Order::ByKey)));
+        if let (Some(Ok(types)), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
+            for (mapped, span) in columns {
                 if let Some((_, found)) = types.iter().find(|(n, _)| *n == mapped.column) {
-                    self.fits(mapped, found, &span);
+                    self.fits(mapped, found, span);
                 }
             }
             return;
         }
         let mut found = false;
-        for (mapped, span) in self.columns() {
-            found |= self.alone(mapped, &span);
+        for (mapped, span) in columns {
+            found |= self.alone(mapped, span);
         }
-        if let (Err(refusal), false) = (whole, found) {
+        if let (Some(Err(refusal)), false) = (whole, found) {
             self.refused(refusal, &self.places.whole);
         }
     }

@@ -5,6 +5,7 @@ mod city;
 mod durable;
 mod extract;
 mod fixture;
+mod mapping;
 mod national;
 mod source;
 mod state;

@@ -1,5 +1,6 @@
 //! What the tests share: reading datasets as text, and comparing findings with the truth that the fixture planted.
 
+pub mod cases;
 pub mod legacy;
 pub mod truth;
 
