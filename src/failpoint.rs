@@ -21,6 +21,8 @@ pub const ALL: &[&str] = &[
     "extract.recorded",
     "extract.measured",
     "extract.complete",
+    "run.computed",
+    "run.recorded",
 ];
 
 /// `name:N` or `*:N`: which hit ends the process.

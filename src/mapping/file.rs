@@ -30,6 +30,13 @@ pub const REASONS: &[(&str, &str)] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Reason(pub(super) &'static str);
 
+impl<'de> serde::Deserialize<'de> for Reason {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        Self::named(&name).ok_or_else(|| serde::de::Error::custom(format!("there is no reason {name}")))
+    }
+}
+
 impl Reason {
     /// Rows of a split branch without any part.
     pub const NO_PART: Self = Self("no_part");

@@ -70,7 +70,7 @@ pub struct MappedOut {
 }
 
 /// What one branch made of one legacy table: `total` = `used` + Σ `left_out`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BranchReport {
     /// Rows of the legacy table.
     pub total: u64,

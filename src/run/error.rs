@@ -8,6 +8,7 @@ use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, Follow};
+use crate::mapping::{MappingError, MappingErrors};
 use crate::national::NationalError;
 use crate::raw::RawError;
 use crate::source::SourceError;
@@ -47,6 +48,12 @@ pub enum RunError {
     National(#[from] NationalError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Mappings(#[from] MappingErrors),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Mapping(#[from] MappingError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -76,6 +83,8 @@ impl Consequence for RunError {
             }
             Self::Thread => Follow::Bug,
             Self::National(e) => e.follow(),
+            Self::Mappings(e) => e.follow(),
+            Self::Mapping(e) => e.follow(),
             Self::Source(e) => e.follow(),
             Self::Extract(e) => e.follow(),
             Self::Raw(e) => e.follow(),

@@ -1,0 +1,107 @@
+//! raw → typed → mapped: layer 1 of every legacy table, then every branch of every national table.
+
+use std::collections::BTreeMap;
+
+use super::RunError;
+use super::stages::{Walk, paths};
+use crate::dataset::PartInfo;
+use crate::mapping::{
+    self, Branch, BranchReport, Layer1Out, Layer1Report, LegacyTable, MappedOut, TableMapping, TypedTables,
+};
+use crate::raw::RawView;
+
+/// Layer 1 of a run: what each legacy table came to, by label (`ylbx.GRJBXX`).
+pub(super) struct Typed {
+    pub(super) tables: TypedTables,
+    pub(super) reports: BTreeMap<String, Layer1Report>,
+    /// The view that read each.
+    pub(super) views: BTreeMap<String, String>,
+}
+
+/// What a branch made of every legacy table that it reads.
+pub(super) struct Edges<'a> {
+    pub(super) table: &'a TableMapping,
+    pub(super) branch: &'a Branch,
+    /// By label.
+    pub(super) reports: BTreeMap<String, BranchReport>,
+}
+
+impl Edges<'_> {
+    /// Every mapped part.
+    pub(super) fn parts(&self) -> Vec<PartInfo> {
+        self.reports.values().flat_map(|r| r.parts.clone()).collect()
+    }
+
+    /// Every lineage part.
+    pub(super) fn lineage(&self) -> Vec<PartInfo> {
+        self.reports.values().flat_map(|r| r.lineage.clone()).collect()
+    }
+
+    /// Mapped rows.
+    pub(super) fn rows(&self) -> u64 {
+        self.reports.values().map(|r| r.rows).sum()
+    }
+}
+
+/// Layer 1 of every legacy table of every source.
+pub(super) fn read_all(walk: &mut Walk<'_>, raw: &BTreeMap<String, RawView>) -> Result<Typed, RunError> {
+    let mut typed =
+        Typed { tables: TypedTables::default(), reports: BTreeMap::new(), views: BTreeMap::new() };
+    for (source, view) in raw {
+        for (name, table) in &view.tables {
+            let Some(reading) = walk.city.view_of(source, name) else { continue };
+            let legacy =
+                LegacyTable { source_id: source.clone(), name: name.clone(), parts: paths(&table.parts) };
+            let label = legacy.label();
+            let out = Layer1Out { typed: walk.dir.typed(&label), notes: walk.dir.notes(&label) };
+            typed.tables.add(&legacy, out.typed.clone());
+            let report = walk.once(
+                "read",
+                &label,
+                table.rows,
+                |w| Ok(mapping::read_layer1(w.engine, w.city, reading, &legacy, &out)?),
+                |r: &Layer1Report| (r.rows, r.typed.iter().chain(&r.notes).cloned().collect()),
+            )?;
+            typed.reports.insert(label.clone(), report);
+            typed.views.insert(label, reading.name.clone());
+        }
+    }
+    Ok(typed)
+}
+
+/// Every branch of every national table, in load order.
+pub(super) fn map_all<'c>(
+    walk: &mut Walk<'_>,
+    city: &'c mapping::City,
+    raw: &BTreeMap<String, RawView>,
+    typed: &Typed,
+) -> Result<Vec<Edges<'c>>, RunError> {
+    let mut all = Vec::new();
+    for table in &city.tables {
+        for branch in &table.branches {
+            let mut reports = BTreeMap::new();
+            let Some(view) = city.view(&branch.from.view) else { continue };
+            let out = MappedOut {
+                mapped: walk.dir.mapped(&table.table, &branch.name),
+                lineage: walk.dir.lineage(&table.table, &branch.name),
+            };
+            let held = raw.get(&view.source).into_iter().flat_map(|r| &r.tables);
+            for (name, legacy) in held.filter(|(name, _)| view.matches(name)) {
+                let report = walk.once(
+                    "map",
+                    &format!("{}/{}/{name}", table.table, branch.name),
+                    legacy.rows,
+                    |w| {
+                        let (engine, national) = (w.engine, w.national);
+                        let tables = &typed.tables;
+                        Ok(mapping::translate(engine, city, national, table, branch, name, tables, &out)?)
+                    },
+                    |r: &BranchReport| (r.total, r.parts.iter().chain(&r.lineage).cloned().collect()),
+                )?;
+                reports.insert(format!("{}.{name}", view.source), report);
+            }
+            all.push(Edges { table, branch, reports });
+        }
+    }
+    Ok(all)
+}
