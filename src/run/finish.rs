@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::map_stage::{Edges, Typed};
 use super::stages::Walk;
-use super::{ExtractRow, LeftAlone, RunError, RunSettings, Status, Summary, TableRow};
+use super::{RunError, RunSettings};
 use crate::clock;
 use crate::raw::RawView;
+use crate::trail::{ExtractRow, LeftAlone, Status, Summary, TableRow};
 
 /// TODO first slice.
 pub(super) fn finish(
@@ -61,6 +62,8 @@ pub(super) fn finish(
         tables,
         fates: Vec::new(),
         findings: Vec::new(),
+        notes: Vec::new(),
+        left_alone: Vec::new(),
         unexplained_rows: 0,
         unexplained_fen: 0,
         peak_rss_bytes: 0,

@@ -13,12 +13,10 @@ pub mod plan;
 mod raw_stage;
 mod settings;
 mod stages;
-mod summary;
 mod whole;
 
 pub use error::RunError;
 pub use paths::RunDir;
-pub use raw_stage::{Inventory, LeftAlone, extract_all, inventory, sources_of};
+pub use raw_stage::{Inventory, extract_all, inventory, sources_of};
 pub use settings::RunSettings;
-pub use summary::{ExtractRow, FateRow, FindingRow, StageRow, Status, Summary, TableRow};
 pub use whole::run;

@@ -9,16 +9,7 @@ use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
 use crate::source::{self, Source, SourceSettings, Table, TableMeasures};
 use crate::state::State;
-
-/// A legacy table that is not extracted: counted only.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct LeftAlone {
-    pub source: String,
-    pub table: String,
-    /// From `[[ignore]]`, or that it is a view, or that nothing reads it.
-    pub reason: String,
-    pub mapped: bool,
-}
+use crate::trail::LeftAlone;
 
 /// What a source holds, sorted by what becomes of it.
 pub struct Inventory {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::paths::RunDir;
-use super::{RunError, StageRow};
+use super::RunError;
 use crate::dataset::PartInfo;
 use crate::engine::Engine;
 use crate::failpoint;
@@ -16,6 +16,7 @@ use crate::mapping::City;
 use crate::national::National;
 use crate::progress::Progress;
 use crate::state::{Output, RunId, State};
+use crate::trail::StageRow;
 
 /// One run being computed.
 pub(super) struct Walk<'a> {

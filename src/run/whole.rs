@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::paths::RunDir;
 use super::stages::Walk;
-use super::{RunError, RunSettings, Summary, extract_all, finish, map_stage};
+use super::{RunError, RunSettings, extract_all, finish, map_stage};
 use crate::clock;
 use crate::durable::{self, hex};
 use crate::engine::{Engine, EngineSettings};
@@ -16,6 +16,7 @@ use crate::national::{self, National};
 use crate::progress::Progress;
 use crate::raw::{self, RawView};
 use crate::state::{ExtractId, RunId, RunStatus, State};
+use crate::trail::Summary;
 
 /// Extracts what the city reads, and computes everything from raw to staged, reconciled.
 ///

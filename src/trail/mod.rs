@@ -1,12 +1,18 @@
-//! The columns of what a run says about rows: notes, findings, fates, lineage (FORMS 6).
+//! The forms of what a run leaves behind: columns of notes, findings, fates and lineage (FORMS 6), summary, reconciliation.
 //!
 //! Always: one schema each, built here and nowhere else. Values of people are masked before they come here, except the bytes of a
 //! note, which stay inside the work directory.
 //! Must not know: how a finding is computed.
 
+mod reconciliation;
+mod summary;
+
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+pub use reconciliation::{Border, Cell, Line, Reconciliation, Totals, Unit, UnitOfMoney};
+pub use summary::{ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow};
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
     Arc::new(Schema::new(

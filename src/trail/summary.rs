@@ -37,6 +37,10 @@ pub struct Summary {
     pub tables: Vec<TableRow>,
     pub fates: Vec<FateRow>,
     pub findings: Vec<FindingRow>,
+    /// Values that could not be decoded, read or translated.
+    pub notes: Vec<NotedRow>,
+    /// Legacy tables that are not extracted, and why.
+    pub left_alone: Vec<LeftAlone>,
     pub unexplained_rows: u64,
     pub unexplained_fen: u64,
     /// The most memory the process ever held, in bytes (0 where the system does not tell).
@@ -100,4 +104,25 @@ pub struct FindingRow {
     pub table: String,
     pub column: String,
     pub rows: u64,
+}
+
+/// Values of one legacy column that could not be read, by note code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotedRow {
+    /// `ylbx.GRJBXX`.
+    pub table: String,
+    pub column: String,
+    pub code: String,
+    pub rows: u64,
+}
+
+/// A legacy table that is not extracted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftAlone {
+    pub source: String,
+    pub table: String,
+    /// From `[[ignore]]`, or that it is a view, or that nothing reads it.
+    pub reason: String,
+    /// False when nobody decided: no `[[ignore]]` and no view of layer 1.
+    pub mapped: bool,
 }
