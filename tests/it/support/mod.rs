@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod legacy;
+pub mod mapped;
 pub mod truth;
 
 use std::path::{Path, PathBuf};
