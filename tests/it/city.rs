@@ -86,14 +86,3 @@ fn a_city_without_defects_gives_no_note_and_breaks_nothing() {
     assert!(notes.is_empty(), "{notes:#?}");
     assert_eq!(broken(&made), Vec::<String>::new());
 }
-
-#[test]
-fn debug_rows() {
-    let made = MappedCity::make(3000, 11, Defects::None);
-    let mut sums = std::collections::BTreeMap::new();
-    for ((t, b, _), r) in &made.layer2 { let e = sums.entry((t.clone(), b.clone())).or_insert((0, 0, 0, vec![])); e.0 += r.total; e.1 += r.rows; e.2 += r.used; e.3.extend(r.left_out.clone()); }
-    for (k, v) in &sums { println!("{k:?} {v:?}"); }
-    for (t, r) in &made.layer1 { if !r.noted.is_empty() || !r.rounding.is_empty() { println!("{t} {:?} {:?}", r.noted, r.rounding); } }
-    for b in broken(&made) { println!("BROKEN {b}"); }
-    for row in made.ask("SELECT * FROM AC43 LIMIT 3") { println!("{row}"); }
-}
