@@ -13,6 +13,7 @@ use qianyi::raw;
 use qianyi::run::extract::{ExtractError, Extracted, Extraction, Origin, extract};
 use qianyi::source::{SourceSettings, TableMeasures, connect};
 use qianyi::state::{ExtractStatus, State};
+use qianyi::tally::{RawSide, raw_side, read_measures, side};
 use rusqlite::types::Value;
 
 use crate::support::legacy::{Legacy, settings};
@@ -108,6 +109,55 @@ async fn an_extract_holds_every_row_and_the_sums_of_the_source() {
     assert_eq!(shown[0], "source-raw,source,ylbx.GRJBXX,rows,,");
     assert_eq!(shown[1], "source-raw,source,ylbx.GRZHND,YE,,2000");
     assert_eq!(shown.len(), 1 + 2 * 3 + 1 + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn source_and_raw_sum_every_type_alike() {
+    let legacy = Legacy::new(
+        "CREATE TABLE T (XZ char(2), NY nvarchar(6), D bit, A numeric(10,2), M money, F float, I int, S varchar(9));
+         INSERT INTO T VALUES (x'594C', '一月', 1, 0.10, 0.0001, 338.39999, 5, x'312C3233'),
+                              (x'594C', '一月', 1, 0.20, 1.5, -0.00019, 6, x'B0D7'),
+                              (x'594C', '', 0, 0.30, NULL, 1e14, NULL, NULL),
+                              (x'AAA1', NULL, NULL, -7, -1, 1, 1, x'B0')",
+    );
+    for by in [&[][..], &["XZ", "NY"], &["D"], &["I", "S"]] {
+        let (lines, same) =
+            both_sides(&legacy.path, 3, &[table_measures("T", by, &["A", "M", "F", "I", "D", "S"])]).await;
+        assert!(lines >= 8, "{by:?}");
+        assert!(same, "{by:?}");
+    }
+    let work = tempfile::tempdir().unwrap();
+    let error = run(work.path(), &legacy.settings(3), &[table_measures("T", &["F"], &[])]).await.unwrap_err();
+    assert!(error.to_string().contains("group T by F: it is neither text nor a whole number"), "{error}");
+}
+
+fn table_measures(table: &str, by: &[&str], amounts: &[&str]) -> TableMeasures {
+    let texts = |t: &[&str]| t.iter().map(|s| (*s).to_owned()).collect();
+    TableMeasures { table: table.to_owned(), by: texts(by), amounts: texts(amounts) }
+}
+
+/// Extracts, then compares the source's answers with the same counted from the parts: how many lines, and whether they agree.
+async fn both_sides(database: &Path, chunk_rows: u64, wanted: &[TableMeasures]) -> (usize, bool) {
+    let work = tempfile::tempdir().unwrap();
+    let done = run(work.path(), &settings(database, chunk_rows), wanted).await.unwrap();
+    let mut raw = Vec::new();
+    for table in &done.tables {
+        let name = format!("ylbx.{}", table.table);
+        let parts: Vec<_> = table.parts.iter().map(|p| p.path.clone()).collect();
+        let asked = wanted.iter().find(|w| w.table == table.table);
+        let side = RawSide {
+            table: &name,
+            parts: &parts,
+            by: asked.map_or(&[], |a| &a.by),
+            amounts: asked.map_or(&[], |a| &a.amounts),
+            code_page: encoding_rs::GBK,
+        };
+        raw.extend(raw_side(&side).unwrap());
+    }
+    let mut source = read_measures(&done.measures.path).unwrap();
+    source.iter_mut().for_each(|m| m.side = side::RAW.to_owned());
+    raw.sort();
+    (source.len(), source == raw)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -298,37 +348,26 @@ async fn whichever_durable_operation_finds_the_disk_full_the_next_start_gives_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_demo_city_is_extracted_whole() {
-    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+async fn a_demo_city_is_extracted_whole_and_source_and_raw_agree() {
+    let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("city.db");
     let as_of = chrono::NaiveDate::from_ymd_opt(2021, 5, 31).unwrap();
     let of = FixtureSettings { persons: 200, seed: 7, as_of, defects: Defects::Planted };
     let made = generate(&of, &path, &mut |_| {}).unwrap();
-    let texts = |t: &[&str]| t.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-    let wanted = |table: &str, by: &[&str], amounts: &[&str]| TableMeasures {
-        table: table.to_owned(),
-        by: texts(by),
-        amounts: texts(amounts),
-    };
-    let measures = [
-        wanted("GRJFMX_2001", &["XZLX", "FKSSQ"], &["JFE", "HRJE"]),
-        wanted("GRJFMX_2007", &["XZLX", "JFNY"], &["DWJFE_F", "GRJFE_F"]),
-        wanted("GRJFMX_2010", &["XZLX", "FKSSQ"], &["DWJFE", "GRJFE"]),
-        wanted("SYJFMX", &["NY"], &["DWJE", "GRJE"]),
-        wanted("ZYJX", &["ZYNY"], &["ZHJE", "TCJE"]),
-    ];
-    let done = run(work.path(), &settings(&path, 1000), &measures).await.unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let done = run(work.path(), &settings(&path, 1000), &[]).await.unwrap();
     for table in &done.tables {
         assert_eq!(table.rows, made.rows.get(&table.table).copied().unwrap_or(0), "{}", table.table);
     }
-    let counted: i64 =
-        text_and_value(&done.measures.path).into_iter().filter(|(m, _)| m == "rows").map(|(_, v)| v).sum();
-    assert_eq!(counted, done.tables.iter().map(|t| i64::try_from(t.rows).unwrap()).sum::<i64>());
-}
-
-/// Measure and value of every line.
-fn text_and_value(part: &Path) -> Vec<(String, i64)> {
-    qianyi::tally::read_measures(part).unwrap().into_iter().map(|m| (m.measure, m.value)).collect()
+    let wanted = [
+        table_measures("GRJFMX_2001", &["XZLX", "FKSSQ"], &["JFE", "HRJE"]),
+        table_measures("GRJFMX_2007", &["XZLX", "JFNY"], &["DWJFE_F", "GRJFE_F"]),
+        table_measures("GRJFMX_2010", &["XZLX", "FKSSQ"], &["DWJFE", "GRJFE"]),
+        table_measures("SYJFMX", &["NY"], &["DWJE", "GRJE"]),
+        table_measures("ZYJX", &["ZYNY"], &["ZHJE", "TCJE"]),
+    ];
+    let (lines, same) = both_sides(&path, 1000, &wanted).await;
+    assert!(lines > 100 && same, "{lines} lines");
 }
 
 /// `cargo nextest run --run-ignored all a_million --no-capture`: rows per second and peak memory.
