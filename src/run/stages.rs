@@ -7,8 +7,8 @@ use std::time::Instant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::paths::RunDir;
 use super::RunError;
+use super::paths::RunDir;
 use crate::dataset::PartInfo;
 use crate::engine::Engine;
 use crate::failpoint;

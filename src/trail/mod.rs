@@ -12,7 +12,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub use reconciliation::{Border, Cell, Line, Reconciliation, Totals, Unit, UnitOfMoney};
-pub use summary::{ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow};
+pub use summary::{
+    ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow,
+};
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
     Arc::new(Schema::new(

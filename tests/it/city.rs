@@ -19,7 +19,10 @@ fn demands(made: &MappedCity) -> Vec<(String, String)> {
         let keys = mapping.key.iter().map(|k| format!("\"{k}\"")).collect::<Vec<_>>().join(", ");
         asked.push((
             format!("{}: key twice", table.name),
-            format!("SELECT count(*) FROM (SELECT 1 FROM {} GROUP BY {keys} HAVING count(*) > 1)", table.name),
+            format!(
+                "SELECT count(*) FROM (SELECT 1 FROM {} GROUP BY {keys} HAVING count(*) > 1)",
+                table.name
+            ),
         ));
         for parent in &table.parents {
             let to = &made.national.table(&parent.table).unwrap().key;
@@ -55,7 +58,10 @@ fn demands(made: &MappedCity) -> Vec<(String, String)> {
                     asked.push((what("empty"), count(&format!("\"{code}\" IS NULL"))));
                 }
                 if let Some(when) = &column.when {
-                    asked.push((what("empty, conditional"), count(&format!("({when}) AND \"{code}\" IS NULL"))));
+                    asked.push((
+                        what("empty, conditional"),
+                        count(&format!("({when}) AND \"{code}\" IS NULL")),
+                    ));
                 }
                 if let Some(list) = &column.codes {
                     asked.push((what("no code"), count(&format!("NOT in_code('{list}', \"{code}\")"))));
@@ -82,7 +88,8 @@ fn broken(made: &MappedCity) -> Vec<String> {
 #[test]
 fn a_city_without_defects_gives_no_note_and_breaks_nothing() {
     let made = MappedCity::make(300, 7, Defects::None);
-    let notes: Vec<_> = made.layer1.iter().filter(|(_, r)| !r.noted.is_empty()).map(|(t, r)| (t, &r.noted)).collect();
+    let notes: Vec<_> =
+        made.layer1.iter().filter(|(_, r)| !r.noted.is_empty()).map(|(t, r)| (t, &r.noted)).collect();
     assert!(notes.is_empty(), "{notes:#?}");
     assert_eq!(broken(&made), Vec::<String>::new());
 }

@@ -157,6 +157,8 @@ async fn both_sides(database: &Path, chunk_rows: u64, wanted: &[TableMeasures]) 
     let mut source = read_measures(&done.measures.path).unwrap();
     source.iter_mut().for_each(|m| m.side = side::RAW.to_owned());
     raw.sort();
+    // A source says nothing of the sums of an empty table, raw says 0.
+    raw.retain(|m| m.value != 0 || source.contains(m));
     (source.len(), source == raw)
 }
 

@@ -61,7 +61,8 @@ impl MappedCity {
         let raw = extracted(dir.path(), &city, &source);
         let spill = dir.path().join("spill");
         let engine =
-            Engine::start(EngineSettings { memory: 1 << 30, spill, partitions: 3 }, city.functions(as_of)).unwrap();
+            Engine::start(EngineSettings { memory: 1 << 30, spill, partitions: 3 }, city.functions(as_of))
+                .unwrap();
         let held = raw
             .tables
             .iter()
@@ -99,7 +100,14 @@ impl MappedCity {
                         lineage: self.dir.path().join("lineage").join(&table.table).join(&branch.name),
                     };
                     let report = shown(mapping::translate(
-                        &self.engine, &self.city, &self.national, table, branch, &legacy.name, &typed, &out,
+                        &self.engine,
+                        &self.city,
+                        &self.national,
+                        table,
+                        branch,
+                        &legacy.name,
+                        &typed,
+                        &out,
                     ));
                     let key = (table.table.clone(), branch.name.clone(), legacy.name.clone());
                     self.layer2.insert(key, report);
@@ -120,7 +128,8 @@ impl MappedCity {
             let parts = parquet_under(&self.mapped(&table.table));
             qianyi::dataset::register(&session, &table.table, &parts).unwrap();
         }
-        let batches = self.engine.block_on(async { session.sql(sql).await.unwrap().collect().await.unwrap() });
+        let batches =
+            self.engine.block_on(async { session.sql(sql).await.unwrap().collect().await.unwrap() });
         let options = arrow::util::display::FormatOptions::default().with_null("NULL");
         let mut rows = Vec::new();
         for batch in &batches {
