@@ -39,14 +39,21 @@ impl TypedTables {
         self.0.insert(legacy.label(), (legacy.name.clone(), typed));
     }
 
-    fn of_table(&self, label: &str, view: &str) -> Result<Vec<PathBuf>, MappingError> {
+    /// The typed parts of one legacy table (`ylbx.GRJBXX`).
+    ///
+    /// # Errors
+    /// `MAP-106` when layer 1 has not run, `DAT-005`.
+    pub fn of_table(&self, label: &str, view: &str) -> Result<Vec<PathBuf>, MappingError> {
         let missing = || MappingError::NotRead { view: view.to_owned() };
         let (_, dir) = self.0.get(label).ok_or_else(missing)?;
         Ok(dataset::parts(dir)?)
     }
 
     /// The typed parts of every legacy table that a view reads.
-    fn of_view(&self, city: &City, view: &str) -> Result<Vec<PathBuf>, MappingError> {
+    ///
+    /// # Errors
+    /// `MAP-106` when layer 1 has not run, `DAT-005`.
+    pub fn of_view(&self, city: &City, view: &str) -> Result<Vec<PathBuf>, MappingError> {
         let missing = || MappingError::NotRead { view: view.to_owned() };
         let reads = city.view(view).ok_or_else(missing)?;
         let own = |(label, (name, _)): &(&String, &(String, PathBuf))| {

@@ -10,9 +10,11 @@ use crate::engine::EngineError;
 use crate::error::{Consequence, Follow};
 use crate::mapping::{MappingError, MappingErrors};
 use crate::national::NationalError;
+use crate::quality::QualityError;
 use crate::raw::RawError;
 use crate::source::SourceError;
 use crate::state::StateError;
+use crate::tally::TallyError;
 
 /// What can go wrong in a walk.
 #[derive(Debug, Error, Diagnostic)]
@@ -54,6 +56,12 @@ pub enum RunError {
     Mapping(#[from] MappingError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Quality(#[from] QualityError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tally(#[from] TallyError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -85,6 +93,8 @@ impl Consequence for RunError {
             Self::National(e) => e.follow(),
             Self::Mappings(e) => e.follow(),
             Self::Mapping(e) => e.follow(),
+            Self::Quality(e) => e.follow(),
+            Self::Tally(e) => e.follow(),
             Self::Source(e) => e.follow(),
             Self::Extract(e) => e.follow(),
             Self::Raw(e) => e.follow(),

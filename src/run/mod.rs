@@ -4,10 +4,12 @@
 //! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
 //! Must not know: how a stage does its work, or how anything is printed.
 
+mod check_stage;
 mod error;
 pub mod extract;
 mod finish;
 mod map_stage;
+mod measure_stage;
 mod paths;
 pub mod plan;
 mod raw_stage;

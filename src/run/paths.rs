@@ -39,6 +39,11 @@ impl RunDir {
         self.0.join("lineage").join(table).join(branch)
     }
 
+    /// What is in between while a stage works; empty afterwards.
+    pub fn scratch(&self, stage: &str) -> PathBuf {
+        self.0.join("scratch").join(stage)
+    }
+
     /// Findings of a national table.
     pub fn findings(&self, table: &str) -> PathBuf {
         self.0.join("findings").join(table)
@@ -59,7 +64,7 @@ impl RunDir {
         self.0.join("rejected").join(table)
     }
 
-    /// Measures of one side of one border.
+    /// One piece of the run's measures, for example `national.AC43`.
     pub fn measures(&self, name: &str) -> PathBuf {
         self.0.join("measures").join(format!("{name}.parquet"))
     }

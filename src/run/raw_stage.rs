@@ -72,7 +72,7 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
 }
 
 /// What a source is asked to sum of a table: legacy columns, in its own spelling.
-fn asked(view: &SourceView, table: &str) -> Option<TableMeasures> {
+pub(super) fn asked(view: &SourceView, table: &str) -> Option<TableMeasures> {
     let MeasureSpec { by, amounts, .. } = view.measures.as_ref()?;
     let legacy = |name: &String| {
         let column = view.column(name)?;

@@ -1,6 +1,5 @@
 //! What every stage of a recomputation shares: skip what state.db says is finished, time the rest, record it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,9 +42,13 @@ impl Walk<'_> {
         made: impl Fn(&R) -> (u64, Vec<PartInfo>),
     ) -> Result<R, RunError> {
         if let Some(done) = self.state.output(self.run, stage, table)? {
-            self.time(stage, 0, 0.0);
-            return Ok(serde_json::from_value(done.counts)
-                .map_err(|source| RunError::Form { path: format!("state.db, {stage} {table}"), source })?);
+            let report = serde_json::from_value(done.counts)
+                .map_err(|source| RunError::Form { path: format!("state.db, {stage} {table}"), source })?;
+            if made(&report).1.iter().all(there) {
+                self.time(stage, 0, 0.0);
+                return Ok(report);
+            }
+            self.state.delete_output(self.run, stage, table)?;
         }
         let begun = Instant::now();
         self.progress.start(stage, table, expected);
@@ -79,14 +82,12 @@ impl Walk<'_> {
     }
 }
 
+/// True when a recorded part is still there, as long as it was.
+fn there(part: &PartInfo) -> bool {
+    std::fs::metadata(&part.path).is_ok_and(|m| m.len() == part.bytes)
+}
+
 /// Paths of parts.
 pub(super) fn paths(parts: &[PartInfo]) -> Vec<std::path::PathBuf> {
     parts.iter().map(|p| p.path.clone()).collect()
-}
-
-/// Counts by key, added up.
-pub(super) fn add<K: Ord>(into: &mut BTreeMap<K, u64>, from: impl IntoIterator<Item = (K, u64)>) {
-    for (key, n) in from {
-        *into.entry(key).or_default() += n;
-    }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::paths::RunDir;
 use super::stages::Walk;
-use super::{RunError, RunSettings, extract_all, finish, map_stage};
+use super::{RunError, RunSettings, check_stage, extract_all, finish, map_stage, measure_stage};
 use crate::clock;
 use crate::durable::{self, hex};
 use crate::engine::{Engine, EngineSettings};
@@ -36,6 +36,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let run = settle(&state, settings, &national, &city, &raw)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
+    durable::create_dir_all(&dir.path().join("measures"))?;
     let engine = Engine::start(
         EngineSettings {
             memory: settings.memory,
@@ -59,6 +60,11 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     }
     let typed = map_stage::read_all(&mut walk, &raw)?;
     let edges = map_stage::map_all(&mut walk, &city, &raw, &typed)?;
+    let checks = check_stage::check_all(&mut walk, &typed, &edges)?;
+    let mut measures = measure_stage::source_and_raw(&mut walk, &raw)?;
+    measures.extend(measure_stage::layer_one(&mut walk, &raw, &typed)?);
+    measures.extend(measure_stage::all_edges(&mut walk, &typed, &edges)?);
+    measures.extend(measure_stage::unit_of_money(&mut walk, &edges)?);
     finish::finish(walk, settings, &raw, &left, &typed, &edges, started)
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod city;
+mod demo;
 mod durable;
 mod extract;
 mod fixture;

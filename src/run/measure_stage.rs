@@ -1,0 +1,270 @@
+//! Every side of every border, counted: what reconciliation compares (FORMS 7).
+//!
+//! Always: one part of measures a piece of work, all in one folder; the folder is the run's measures dataset.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::check_stage::mapped_parts;
+use super::map_stage::{Edges, Typed};
+use super::raw_stage::asked;
+use super::stages::{Walk, paths};
+use crate::dataset::{PartInfo, schema_of};
+use crate::engine::Engine;
+use crate::functions::{Read, Unit};
+use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables};
+use crate::national::Table;
+use crate::raw::RawView;
+use crate::tally::{
+    self, BranchEdges, CellOf, Component, Counted, DETAILS, EdgeShape, LEDGERS, Measure, RawSide, ReadAmount,
+    WrittenIn, border, side,
+};
+
+/// One piece of the measures.
+#[derive(Serialize, Deserialize)]
+struct Piece {
+    rows: u64,
+    part: PartInfo,
+}
+
+/// Counts `name` and stores it.
+fn piece(
+    walk: &mut Walk<'_>,
+    name: &str,
+    rows: u64,
+    count: impl FnOnce(&Engine) -> Result<Vec<Measure>, RunError>,
+) -> Result<Vec<Measure>, RunError> {
+    let path = walk.dir.measures(name);
+    let done = walk.once(
+        "count",
+        name,
+        rows,
+        |w| {
+            let measures = count(w.engine)?;
+            Ok(Piece { rows, part: tally::write_measures(&path, &measures)? })
+        },
+        |p: &Piece| (p.rows, vec![p.part.clone()]),
+    )?;
+    Ok(tally::read_measures(&done.part.path)?)
+}
+
+/// Source and raw: what each source said, and the same counted from the raw parts.
+pub(super) fn source_and_raw(
+    walk: &mut Walk<'_>,
+    raw: &BTreeMap<String, RawView>,
+) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    let city = walk.city;
+    for (source, view) in raw {
+        if let Some(answers) = &view.measures {
+            let said = || Ok(tally::read_measures(&answers.path)?);
+            all.extend(piece(walk, &format!("source.{source}"), 0, |_| said())?);
+        }
+        for (name, table) in &view.tables {
+            let wanted = city.view_of(source, name).and_then(|v| asked(v, name));
+            let (by, amounts) = wanted.map(|w| (w.by, w.amounts)).unwrap_or_default();
+            let label = format!("{source}.{name}");
+            let parts = paths(&table.parts);
+            let of = RawSide {
+                table: &label,
+                parts: &parts,
+                by: &by,
+                amounts: &amounts,
+                code_page: city.code_page,
+            };
+            all.extend(piece(walk, &format!("raw.{label}"), table.rows, |_| Ok(tally::raw_side(&of)?))?);
+        }
+    }
+    Ok(all)
+}
+
+/// Raw and layer 1: rows and money of every legacy table as a whole.
+pub(super) fn layer_one(
+    walk: &mut Walk<'_>,
+    raw: &BTreeMap<String, RawView>,
+    typed: &Typed,
+) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    let city = walk.city;
+    for (source, view) in raw {
+        for (name, table) in &view.tables {
+            let label = format!("{source}.{name}");
+            let (Some(read), Some(reading)) = (typed.reports.get(&label), city.view_of(source, name)) else {
+                continue;
+            };
+            let (parts, read_parts) = (paths(&table.parts), paths(&read.typed));
+            let columns = amounts_of(reading, &parts)?;
+            all.extend(piece(walk, &format!("read.{label}"), table.rows, |_| {
+                Ok(tally::layer1_measures(&label, &parts, &read_parts, &columns)?)
+            })?);
+        }
+    }
+    Ok(all)
+}
+
+/// The money columns of a view that a sum can be asked of: not those that are written as text.
+fn amounts_of(view: &SourceView, raw: &[PathBuf]) -> Result<Vec<ReadAmount>, RunError> {
+    let Some(first) = raw.first() else { return Ok(Vec::new()) };
+    let schema = schema_of(first)?;
+    let number = |column: &str| schema.field_with_name(column).is_ok_and(|f| f.data_type().is_numeric());
+    let amount = view.read_columns().filter_map(|(column, viewed)| {
+        let Read::Money(unit) = viewed.read else { return None };
+        let unit = match unit {
+            Unit::Yuan => WrittenIn::Yuan,
+            Unit::Fen => WrittenIn::Fen,
+        };
+        let amount = ReadAmount { legacy: column.from.clone(), typed: column.name.clone(), unit };
+        number(&column.from).then_some(amount)
+    });
+    Ok(amount.collect())
+}
+
+/// Raw and mapped: both sides of every edge, in national terms.
+pub(super) fn all_edges(
+    walk: &mut Walk<'_>,
+    typed: &Typed,
+    edges: &[Edges<'_>],
+) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    let (city, national) = (walk.city, walk.national);
+    for edge in edges {
+        let (branch, name) = (edge.branch, &edge.table.table);
+        let (Some(table), Some(view)) = (national.table(name), city.view(&branch.from.view)) else {
+            continue;
+        };
+        let legacy = of_tables(&typed.tables, edge)?;
+        let mut joined = Vec::new();
+        for join in &branch.joins {
+            joined.push((join.legacy.view.clone(), typed.tables.of_view(city, &join.legacy.view)?));
+        }
+        let joins: Vec<String> = branch
+            .joins
+            .iter()
+            .map(|j| format!("{} AS {} ON {}", j.legacy.view, j.legacy.alias, j.on))
+            .collect();
+        let (mapped, lineage) = (paths(&edge.parts()), paths(&edge.lineage()));
+        let whens: Vec<String> = match &branch.shape {
+            Shape::Split(parts) => parts.iter().map(|p| p.when.clone()).collect(),
+            Shape::Row | Shape::Group(_) => Vec::new(),
+        };
+        let components = components(edge, view, table);
+        let (insurance, period) = cells(table, view.measures.as_ref());
+        let of = BranchEdges {
+            table: name,
+            shape: shape(&branch.shape, &whens, &lineage),
+            view: &branch.from.view,
+            alias: &branch.from.alias,
+            joins: &joins,
+            joined: &joined,
+            filter: branch.filter.as_ref().map(|f| (f.sql.as_str(), f.reason.name())),
+            legacy: &legacy,
+            mapped: &mapped,
+            insurance,
+            period,
+            components: &components,
+        };
+        let rows = edge.reports.values().map(|r| r.total).sum();
+        let what = format!("edge.{name}.{}", branch.name);
+        all.extend(piece(walk, &what, rows, |engine| Ok(tally::edge_measures(engine, &of)?))?);
+    }
+    Ok(all)
+}
+
+fn of_tables(typed: &TypedTables, edge: &Edges<'_>) -> Result<Vec<(String, Vec<PathBuf>)>, RunError> {
+    let mut legacy = Vec::new();
+    for label in edge.reports.keys() {
+        legacy.push((label.clone(), typed.of_table(label, &edge.branch.from.view)?));
+    }
+    Ok(legacy)
+}
+
+fn shape<'a>(of: &Shape, whens: &'a [String], lineage: &'a [PathBuf]) -> EdgeShape<'a> {
+    match of {
+        Shape::Row => EdgeShape::Row,
+        Shape::Split(_) => EdgeShape::Split { whens, no_part: crate::mapping::Reason::NO_PART.name() },
+        Shape::Group(_) => EdgeShape::Group { lineage },
+    }
+}
+
+/// What feeds what; a measure that is mapped but fed by no declared amount stands alone, and shows.
+fn components(edge: &Edges<'_>, view: &SourceView, table: &Table) -> Vec<Component> {
+    let found = edge.branch.amount_components(view);
+    let fed = |m: &str| found.iter().any(|c| c.measures.iter().any(|f| f == m));
+    let mapped = |m: &str| {
+        let mut of = edge.branch.all_columns().filter(|c| c.column == m);
+        of.any(|c| matches!(c.content, Content::Sql { .. }))
+    };
+    let unfed: Vec<Component> = table
+        .columns
+        .iter()
+        .filter(|c| c.measure && mapped(&c.code) && !fed(&c.code))
+        .map(|c| Component { amounts: Vec::new(), measures: vec![c.code.clone()] })
+        .collect();
+    let fed = found.into_iter().map(|c| Component { amounts: c.amounts, measures: c.measures });
+    fed.chain(unfed).collect()
+}
+
+/// How cells are told on both sides, where both can tell.
+fn cells<'a>(table: &'a Table, spec: Option<&'a MeasureSpec>) -> (Option<CellOf<'a>>, Option<CellOf<'a>>) {
+    let both = |raw: Option<&'a String>, mapped: Option<&'a String>| {
+        Some(CellOf { raw: raw?.as_str(), mapped: mapped?.as_str() })
+    };
+    let insurance = both(spec.and_then(|s| s.insurance.as_ref()), table.insurance.as_ref());
+    let period = both(spec.and_then(|s| s.period.as_ref()), table.period.as_ref());
+    (insurance, period)
+}
+
+/// The parts of one national table at the gate.
+pub(super) struct AtGate<'a> {
+    pub(super) table: &'a Table,
+    pub(super) rows: u64,
+    pub(super) mapped: Vec<PathBuf>,
+    pub(super) staged: Vec<PathBuf>,
+    pub(super) rejected: Vec<PathBuf>,
+}
+
+/// Mapped and fates, of every uploaded national table.
+pub(super) fn fates(walk: &mut Walk<'_>, gated: &[AtGate<'_>]) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    for of in gated {
+        let table = of.table;
+        let amounts: Vec<String> =
+            table.columns.iter().filter(|c| c.measure).map(|c| c.code.clone()).collect();
+        let sides: [(&str, &[PathBuf], Option<&str>); 3] = [
+            (side::MAPPED, &of.mapped, None),
+            (side::FATES, &of.staged, None),
+            (side::FATES, &of.rejected, Some("_fate")),
+        ];
+        let count = |engine: &Engine| {
+            let mut measures = Vec::new();
+            for (side, parts, bucket) in sides {
+                let counted = Counted {
+                    border: border::MAPPED_FATES,
+                    side,
+                    table: &table.name,
+                    parts,
+                    bucket,
+                    insurance: table.insurance.as_deref(),
+                    period: table.period.as_deref(),
+                    amounts: &amounts,
+                };
+                measures.extend(tally::count(engine, &counted)?);
+            }
+            Ok(measures)
+        };
+        all.extend(piece(walk, &format!("national.{}", table.name), of.rows, count)?);
+    }
+    Ok(all)
+}
+
+/// Payment details and unit ledgers, which show a wrongly declared unit of money.
+pub(super) fn unit_of_money(walk: &mut Walk<'_>, edges: &[Edges<'_>]) -> Result<Vec<Measure>, RunError> {
+    let mapped = mapped_parts(edges);
+    let (Some(details), Some(ledgers)) = (mapped.get(DETAILS), mapped.get(LEDGERS)) else {
+        return Ok(Vec::new());
+    };
+    piece(walk, "ledgers", 0, |engine| Ok(tally::ledger_measures(engine, details, ledgers)?))
+}
