@@ -38,6 +38,7 @@ pub(super) fn finish(
         version: 1,
         run: walk.run.to_string(),
         status: Status::Done,
+        blocked_by: Vec::new(),
         qianyi: env!("CARGO_PKG_VERSION").to_owned(),
         city: walk.city.id.clone(),
         city_name: walk.city.name.clone(),

@@ -20,6 +20,8 @@ pub struct Summary {
     pub version: u32,
     pub run: String,
     pub status: Status,
+    /// Why it is blocked; empty when done.
+    pub blocked_by: Vec<Blocker>,
     /// Version of qianyi.
     pub qianyi: String,
     pub city: String,
@@ -45,6 +47,18 @@ pub struct Summary {
     pub unexplained_fen: u64,
     /// The most memory the process ever held, in bytes (0 where the system does not tell).
     pub peak_rss_bytes: u64,
+}
+
+/// One thing that keeps a finished run from being done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Blocker {
+    /// What does not add up (reconciliation.json says where).
+    Unexplained { rows: u64, fen: u64 },
+    /// A rule that could not be checked.
+    NotChecked { table: String, column: String, rule: String, why: String },
+    /// A legacy table (`ylbx.GRJBXX`) that nothing reads and no `[[ignore]]` names.
+    Undecided { table: String },
 }
 
 /// The raw snapshot of one source that the run stands on.

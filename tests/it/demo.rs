@@ -53,7 +53,7 @@ fn ran(of: &RunSettings) -> Summary {
 #[test]
 fn every_planted_structural_defect_is_found_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    let database = city(dir.path(), 1500, 3);
+    let database = city(dir.path(), 20_000, 1);
     let workdir = dir.path().join("work");
     let summary = ran(&run_settings(&database, &workdir, 4));
     let verdict = truth::compare(&workdir.join("runs").join(&summary.run), &truth_path(&database));
