@@ -15,105 +15,21 @@ use datafusion::functions::expr_fn::{abs, btrim};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use datafusion::prelude::SessionContext;
-use serde::Serialize;
 
 use super::{Branch, City, Content, LegacyTable, MappingError, Reading, SourceView, TableMapping};
 use crate::dataset;
 use crate::engine::{Engine, Joins};
 use crate::functions::{CodeList, NullTokens, Read, Reader, reader};
 use crate::national::{Mandatory, National};
+use crate::trail::{
+    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin,
+    Share,
+};
 
 /// Raw keeps undecodable bytes of column `c` in `c__b` (FORMS 1).
 const BYTES_SUFFIX: &str = "__b";
 /// The name under which a session knows the table that is being counted.
 const RAW: &str = "raw";
-
-/// What a mapping covers of what is held.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    pub legacy: Vec<LegacyTableCoverage>,
-    pub national: Vec<NationalCoverage>,
-    pub codes: Vec<CodeCoverage>,
-}
-
-/// One legacy table. `read_by` names its source file, `ignored` the reason why there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LegacyTableCoverage {
-    pub source: String,
-    pub table: String,
-    pub read_by: Option<String>,
-    pub ignored: Option<String>,
-    pub columns: Vec<LegacyColumnCoverage>,
-}
-
-/// One legacy column. `feeds`: the national columns (`AC01.AAC003`) that it reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LegacyColumnCoverage {
-    pub column: String,
-    pub fate: LegacyFate,
-    pub feeds: Vec<String>,
-}
-
-/// What happens to a legacy column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum LegacyFate {
-    /// It reaches at least one national column.
-    Mapped,
-    /// Read, but no national column takes it.
-    Unused,
-    /// Left out on purpose.
-    Skipped { reason: String },
-    /// Nobody decided about it.
-    Unmapped,
-}
-
-/// One national column of one branch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NationalCoverage {
-    pub table: String,
-    pub branch: String,
-    pub column: String,
-    pub title: String,
-    /// hard, soft or no.
-    pub mandatory: &'static str,
-    pub origin: Origin,
-    /// Rows of the branch.
-    pub rows: u64,
-}
-
-/// Where a national column comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Origin {
-    /// From legacy columns, as they are.
-    Mapped,
-    /// Computed, on this ground.
-    Derived { basis: String },
-    /// The city does not have it, and why.
-    Absent { reason: String },
-    /// Not mandatory, and the branch does not fill it.
-    Unmapped,
-}
-
-/// One code column of one legacy table, read through one list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CodeCoverage {
-    pub list: String,
-    pub source: String,
-    pub table: String,
-    pub column: String,
-    pub mapped: Share,
-    pub unmapped: Share,
-}
-
-/// How much: distinct legacy codes, rows, and the money of those rows in fen (absolute amounts; 0 where the table has none).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Share {
-    pub distinct: u64,
-    pub rows: u64,
-    pub fen: i128,
-}
 
 /// A legacy column that is read through a code list.
 #[derive(Debug, Clone, Copy)]
@@ -207,7 +123,8 @@ pub fn coverage(
     held: &[LegacyTable],
     rows: &BTreeMap<(String, String), u64>,
 ) -> Result<Coverage, MappingError> {
-    let mut covered = Coverage { national: national_columns(city, national, rows), ..Coverage::default() };
+    let mut covered =
+        Coverage { version: 1, national: national_columns(city, national, rows), ..Coverage::default() };
     for table in held {
         let first = table.parts.first().ok_or_else(|| MappingError::NotRead { view: table.name.clone() })?;
         let raw = dataset::schema_of(first)?;
@@ -280,7 +197,8 @@ fn national_columns(
                         Mandatory::Hard => "hard",
                         Mandatory::Soft => "soft",
                         Mandatory::No => "no",
-                    },
+                    }
+                    .to_owned(),
                     origin: origin(branch, &column.code),
                     rows: counted,
                 });

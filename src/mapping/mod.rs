@@ -23,10 +23,7 @@ mod sources;
 mod sql;
 mod text;
 
-pub use coverage::{
-    CodeColumn, CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage,
-    NationalCoverage, Origin, Share, coverage, held_columns,
-};
+pub use coverage::{CodeColumn, coverage, held_columns};
 pub use error::MappingError;
 pub use fault::{MappingErrors, MappingFault, Mistake};
 pub use file::{

@@ -4,6 +4,7 @@
 //! note, which stay inside the work directory.
 //! Must not know: how a finding is computed.
 
+mod coverage;
 mod reconciliation;
 mod summary;
 
@@ -11,6 +12,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+pub use coverage::{
+    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin,
+    Share,
+};
 pub use reconciliation::{Border, Cell, Line, Reconciliation, Totals, Unit, UnitOfMoney};
 pub use summary::{
     ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow,
