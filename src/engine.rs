@@ -123,6 +123,8 @@ impl Engine {
             .map_err(|e| start(Box::new(e)))?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.partitions.max(1))
+            // Spilled batches are read on blocking threads; every further thread keeps memory of its own.
+            .max_blocking_threads(settings.partitions.max(1) * 2)
             .thread_name("qianyi-engine")
             .enable_time()
             .build()

@@ -23,6 +23,7 @@ pub const ALL: &[&str] = &[
     "extract.complete",
     "run.computed",
     "run.recorded",
+    "run.written",
 ];
 
 /// `name:N` or `*:N`: which hit ends the process.

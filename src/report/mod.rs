@@ -1,1 +1,72 @@
-//! (being built)
+//! The page of a run: one self-contained HTML file from its summary, reconciliation and coverage (docs/report.md).
+//!
+//! Always: nothing outside the file is asked for (no script, font, image or address); every text is escaped; one language a page;
+//! numbers are written from integers.
+//! Must not know: rows, files, the mapping, the rules.
+
+mod adds_up;
+mod covered;
+mod error;
+pub mod number;
+mod page;
+mod words;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+
+pub use error::ReportError;
+use words::Words;
+
+use crate::trail::{Coverage, Reconciliation, Summary};
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
+    Zh,
+    En,
+}
+
+impl Lang {
+    /// As HTML names it.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Zh => "zh-CN",
+            Self::En => "en",
+        }
+    }
+}
+
+/// One HTML page that says what a run did and whether it adds up.
+///
+/// # Errors
+/// When summary and reconciliation are of different runs.
+pub fn render(
+    summary: &Summary,
+    reconciliation: &Reconciliation,
+    coverage: &Coverage,
+    lang: Lang,
+) -> Result<String, ReportError> {
+    if summary.run != reconciliation.run {
+        let (summary, reconciliation) = (summary.run.clone(), reconciliation.run.clone());
+        return Err(ReportError::TwoRuns { summary, reconciliation });
+    }
+    let words = Words::of(lang)?;
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    templates.set_syntax(
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
+    );
+    let template = templates.template_from_str(PAGE)?;
+    let html = template.render(context! {
+        lang => lang.tag(),
+        style => Value::from_safe_string(STYLE.to_owned()),
+        w => Serde(words.all()),
+        p => Serde(page::page(summary, reconciliation, coverage, lang, &words)),
+    })?;
+    Ok(html)
+}

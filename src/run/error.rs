@@ -8,10 +8,13 @@ use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, Follow};
+use crate::gate::GateError;
 use crate::mapping::{MappingError, MappingErrors};
 use crate::national::NationalError;
 use crate::quality::QualityError;
 use crate::raw::RawError;
+use crate::reconcile::ReconcileError;
+use crate::report::ReportError;
 use crate::source::SourceError;
 use crate::state::StateError;
 use crate::tally::TallyError;
@@ -33,12 +36,12 @@ pub enum RunError {
         )
     )]
     NoTable { source_id: String, table: String, view: String },
-    #[error("no finished run in {workdir}")]
+    #[error("no finished run{wanted} in {workdir}")]
     #[diagnostic(
         code("RUN-003"),
         help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
     )]
-    NoRun { workdir: String },
+    NoRun { workdir: String, wanted: String },
     #[error("a working thread ended without a result")]
     #[diagnostic(code("RUN-004"), help("report this with the log"))]
     Thread,
@@ -57,6 +60,15 @@ pub enum RunError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Quality(#[from] QualityError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Gate(#[from] GateError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Reconcile(#[from] ReconcileError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Report(#[from] ReportError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Tally(#[from] TallyError),
@@ -94,6 +106,9 @@ impl Consequence for RunError {
             Self::Mappings(e) => e.follow(),
             Self::Mapping(e) => e.follow(),
             Self::Quality(e) => e.follow(),
+            Self::Gate(e) => e.follow(),
+            Self::Reconcile(e) => e.follow(),
+            Self::Report(e) => e.follow(),
             Self::Tally(e) => e.follow(),
             Self::Source(e) => e.follow(),
             Self::Extract(e) => e.follow(),

@@ -1,72 +1,209 @@
-//! The end of a run: its summary, its page, its status.
+//! The end of a run: reconciliation, manifest, summary, page, status.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::map_stage::{Edges, Typed};
+use serde::Serialize;
+
+use super::gate_stage::Gated;
+use super::manifest::manifest;
+use super::map_stage::Typed;
 use super::stages::Walk;
 use super::{RunError, RunSettings};
 use crate::clock;
+use crate::durable;
+use crate::failpoint;
+use crate::quality::{CheckReport, Outcome};
 use crate::raw::RawView;
-use crate::trail::{ExtractRow, LeftAlone, Status, Summary, TableRow};
+use crate::reconcile::{self, Sides};
+use crate::report;
+use crate::state::RunStatus;
+use crate::tally::Measure;
+use crate::trail::{
+    Blocker, Coverage, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, Reconciliation, StageRow,
+    Status, Summary, TableRow,
+};
 
-/// TODO first slice.
-pub(super) fn finish(
-    walk: Walk<'_>,
-    settings: &RunSettings,
-    raw: &BTreeMap<String, RawView>,
-    _left: &[LeftAlone],
-    _typed: &Typed,
-    edges: &[Edges<'_>],
-    started: String,
-) -> Result<Summary, RunError> {
-    let tables = edges
-        .iter()
-        .map(|e| TableRow {
-            table: format!("{}/{}", e.table.table, e.branch.name),
-            title: String::new(),
-            mapped: e.rows(),
-            accepted: 0,
-            rejected: 0,
-            held: 0,
-            excluded: 0,
-            merged: 0,
-            file_digest: String::new(),
-            content_digest: String::new(),
-        })
-        .collect();
-    Ok(Summary {
+/// What the stages of a run came to.
+pub(super) struct Came<'a> {
+    pub(super) raw: &'a BTreeMap<String, RawView>,
+    pub(super) left: Vec<LeftAlone>,
+    pub(super) typed: &'a Typed,
+    pub(super) coverage: &'a Coverage,
+    pub(super) checks: &'a BTreeMap<String, CheckReport>,
+    pub(super) gated: &'a BTreeMap<String, Gated>,
+    pub(super) measures: &'a [Measure],
+    pub(super) started: String,
+}
+
+/// Writes what a finished run says about itself, clears its scratch, and records its status last.
+pub(super) fn finish(walk: Walk<'_>, settings: &RunSettings, came: Came<'_>) -> Result<Summary, RunError> {
+    let run = walk.run.to_string();
+    let reconciliation = reconcile::reconcile(&Sides { run: &run, measures: came.measures })?;
+    store(&walk.dir.file("reconciliation.json"), &reconciliation)?;
+    store(&walk.dir.file("manifest.json"), &manifest(&walk, settings, came.raw)?)?;
+    let coverage = came.coverage;
+    let summary = summary(&walk, settings, came, &reconciliation);
+    store(&walk.dir.file("summary.json"), &summary)?;
+    durable::create_dir_all(&walk.dir.path().join("report"))?;
+    let page = report::render(&summary, &reconciliation, coverage, settings.lang)?;
+    durable::write(&walk.dir.page(), page.as_bytes())?;
+    failpoint::hit("run.written");
+    durable::remove_dir_all(&walk.dir.path().join("typed"))?;
+    durable::remove_dir_all(&walk.dir.path().join("scratch"))?;
+    let status = match summary.status {
+        Status::Done => RunStatus::Done,
+        Status::Blocked => RunStatus::Blocked,
+    };
+    walk.state.set_run(walk.run, status)?;
+    Ok(summary)
+}
+
+/// Writes a document of ours.
+pub(super) fn store(path: &Path, document: &impl Serialize) -> Result<(), RunError> {
+    let form = |source| RunError::Form { path: path.display().to_string(), source };
+    let mut text = serde_json::to_vec_pretty(document).map_err(form)?;
+    text.push(b'\n');
+    durable::write(path, &text)?;
+    Ok(())
+}
+
+fn summary(walk: &Walk<'_>, settings: &RunSettings, came: Came<'_>, adds_up: &Reconciliation) -> Summary {
+    let blocked_by = blockers(&came, adds_up);
+    Summary {
         version: 1,
         run: walk.run.to_string(),
-        status: Status::Done,
-        blocked_by: Vec::new(),
+        status: if blocked_by.is_empty() { Status::Done } else { Status::Blocked },
+        blocked_by,
         qianyi: env!("CARGO_PKG_VERSION").to_owned(),
         city: walk.city.id.clone(),
         city_name: walk.city.name.clone(),
         as_of: settings.as_of.to_string(),
-        started,
+        started: came.started,
         finished: clock::now(),
         config_digest: settings.config_digest.clone(),
         national_digest: walk.national.digest.clone(),
         mapping_digest: walk.city.digest.clone(),
-        extracts: raw
-            .iter()
-            .map(|(source, v)| ExtractRow {
-                source: source.clone(),
-                extract: v.extract.to_string(),
-                consistency: v.consistency.clone(),
-                point: v.point.clone(),
-                tables: v.tables.len() as u64,
-                rows: v.tables.values().map(|t| t.rows).sum(),
-            })
-            .collect(),
-        stages: walk.stages,
-        tables,
-        fates: Vec::new(),
-        findings: Vec::new(),
-        notes: Vec::new(),
-        left_alone: Vec::new(),
-        unexplained_rows: 0,
-        unexplained_fen: 0,
-        peak_rss_bytes: 0,
-    })
+        extracts: came.raw.iter().map(|(source, view)| extract_row(source, view)).collect(),
+        stages: walk.stages.iter().map(rounded).collect(),
+        tables: tables(walk, came.gated),
+        fates: fates(came.gated),
+        findings: findings(walk, came.checks),
+        notes: notes(came.typed),
+        left_alone: came.left,
+        unexplained_rows: adds_up.totals.unexplained_rows,
+        unexplained_fen: adds_up.totals.unexplained_fen,
+        peak_rss_bytes: peak_rss(),
+    }
+}
+
+/// A stage's account as people read it: milliseconds, whole rows a second.
+fn rounded(stage: &StageRow) -> StageRow {
+    let seconds = (stage.seconds * 1000.0).round() / 1000.0;
+    StageRow { seconds, rows_per_second: stage.rows_per_second.round(), ..stage.clone() }
+}
+
+/// Everything that keeps a run from being done.
+fn blockers(came: &Came<'_>, adds_up: &Reconciliation) -> Vec<Blocker> {
+    let mut all = Vec::new();
+    let totals = adds_up.totals;
+    if totals.unexplained_rows > 0 || totals.unexplained_fen > 0 {
+        all.push(Blocker::Unexplained { rows: totals.unexplained_rows, fen: totals.unexplained_fen });
+    }
+    for (table, check) in came.checks {
+        for checked in &check.checked {
+            if let Outcome::DidNotRun(why) = &checked.outcome {
+                let (rule, column, why) = (checked.rule.clone(), checked.column.clone(), why.clone());
+                all.push(Blocker::NotChecked { table: table.clone(), column, rule, why });
+            }
+        }
+    }
+    let undecided = came.left.iter().filter(|l| !l.mapped);
+    all.extend(undecided.map(|l| Blocker::Undecided { table: format!("{}.{}", l.source, l.table) }));
+    all
+}
+
+fn extract_row(source: &str, view: &RawView) -> ExtractRow {
+    ExtractRow {
+        source: source.to_owned(),
+        extract: view.extract.to_string(),
+        consistency: view.consistency.clone(),
+        point: view.point.clone(),
+        tables: view.tables.len() as u64,
+        rows: view.tables.values().map(|t| t.rows).sum(),
+    }
+}
+
+fn tables(walk: &Walk<'_>, gated: &BTreeMap<String, Gated>) -> Vec<TableRow> {
+    let row = |table: &crate::national::Table| {
+        let of = gated.get(&table.name)?;
+        let fate = |fate: &str| of.gate.not_accepted.iter().filter(|n| n.fate == fate).map(|n| n.rows).sum();
+        Some(TableRow {
+            table: table.name.clone(),
+            title: table.title.clone(),
+            mapped: of.gate.rows,
+            accepted: of.gate.accepted,
+            rejected: fate("rejected"),
+            held: fate("held"),
+            excluded: fate("excluded"),
+            merged: fate("merged"),
+            file_digest: of.files.clone(),
+            content_digest: of.content.clone(),
+        })
+    };
+    walk.national.tables.iter().filter_map(row).collect()
+}
+
+fn fates(gated: &BTreeMap<String, Gated>) -> Vec<FateRow> {
+    let rows = gated.iter().flat_map(|(table, of)| {
+        of.gate.not_accepted.iter().map(|n| FateRow {
+            table: table.clone(),
+            fate: n.fate.clone(),
+            reason: n.reason.clone(),
+            rows: n.rows,
+        })
+    });
+    rows.collect()
+}
+
+fn findings(walk: &Walk<'_>, checks: &BTreeMap<String, CheckReport>) -> Vec<FindingRow> {
+    let rows = checks.iter().flat_map(|(table, check)| {
+        check.found.iter().map(|f| {
+            let rule = walk.national.rules.get(&f.rule);
+            FindingRow {
+                rule: f.rule.clone(),
+                title_zh: rule.map(|r| r.title_zh.clone()).unwrap_or_default(),
+                title_en: rule.map(|r| r.title_en.clone()).unwrap_or_default(),
+                level: f.level.clone(),
+                gate: f.gate.clone(),
+                table: table.clone(),
+                column: f.column.clone(),
+                rows: f.rows,
+            }
+        })
+    });
+    rows.collect()
+}
+
+fn notes(typed: &Typed) -> Vec<NotedRow> {
+    let mut rows = Vec::new();
+    for (table, report) in &typed.reports {
+        for (column, codes) in &report.noted {
+            rows.extend(codes.iter().map(|(code, n)| NotedRow {
+                table: table.clone(),
+                column: column.clone(),
+                code: code.clone(),
+                rows: *n,
+            }));
+        }
+    }
+    rows
+}
+
+/// The most memory that this process ever held, as the kernel tells it.
+fn peak_rss() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().strip_suffix("kB")).and_then(|n| n.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }

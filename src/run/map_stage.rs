@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::RunError;
+use super::finish::store;
 use super::stages::{Walk, paths};
 use crate::dataset::PartInfo;
 use crate::mapping::{
     self, Branch, BranchReport, Layer1Out, Layer1Report, LegacyTable, MappedOut, TableMapping, TypedTables,
 };
 use crate::raw::RawView;
+use crate::trail::Coverage;
 
 /// Layer 1 of a run: what each legacy table came to, by label (`ylbx.GRJBXX`).
 pub(super) struct Typed {
@@ -67,6 +69,33 @@ pub(super) fn read_all(walk: &mut Walk<'_>, raw: &BTreeMap<String, RawView>) -> 
         }
     }
     Ok(typed)
+}
+
+/// What the mapping covers, written as `coverage.json`.
+pub(super) fn cover(
+    walk: &mut Walk<'_>,
+    raw: &BTreeMap<String, RawView>,
+    edges: &[Edges<'_>],
+) -> Result<Coverage, RunError> {
+    let mut held = Vec::new();
+    for (source_id, view) in raw {
+        held.extend(view.tables.iter().map(|(name, table)| LegacyTable {
+            source_id: source_id.clone(),
+            name: name.clone(),
+            parts: paths(&table.parts),
+        }));
+    }
+    let rows = edges.iter().map(|e| ((e.table.table.clone(), e.branch.name.clone()), e.rows())).collect();
+    let total = raw.values().flat_map(|v| v.tables.values()).map(|t| t.rows).sum();
+    let coverage = walk.once(
+        "cover",
+        "",
+        total,
+        |w| Ok(mapping::coverage(w.engine, w.city, w.national, &held, &rows)?),
+        |_: &Coverage| (total, Vec::new()),
+    )?;
+    store(&walk.dir.file("coverage.json"), &coverage)?;
+    Ok(coverage)
 }
 
 /// Every branch of every national table, in load order.

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::check_stage::mapped_parts;
+use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
 use super::raw_stage::asked;
 use super::stages::{Walk, paths};
 use crate::dataset::{PartInfo, schema_of};
+use crate::durable;
 use crate::engine::Engine;
 use crate::functions::{Read, Unit};
 use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables};
@@ -51,11 +53,25 @@ fn piece(
     Ok(tally::read_measures(&done.part.path)?)
 }
 
-/// Source and raw: what each source said, and the same counted from the raw parts.
-pub(super) fn source_and_raw(
+/// Every measure of a run.
+pub(super) fn count_all(
     walk: &mut Walk<'_>,
     raw: &BTreeMap<String, RawView>,
+    typed: &Typed,
+    edges: &[Edges<'_>],
+    gated: &BTreeMap<String, Gated>,
 ) -> Result<Vec<Measure>, RunError> {
+    durable::create_dir_all(&walk.dir.path().join("measures"))?;
+    let mut all = source_and_raw(walk, raw)?;
+    all.extend(layer_one(walk, raw, typed)?);
+    all.extend(all_edges(walk, typed, edges)?);
+    all.extend(fates(walk, edges, gated)?);
+    all.extend(unit_of_money(walk, edges)?);
+    Ok(all)
+}
+
+/// Source and raw: what each source said, and the same counted from the raw parts.
+fn source_and_raw(walk: &mut Walk<'_>, raw: &BTreeMap<String, RawView>) -> Result<Vec<Measure>, RunError> {
     let mut all = Vec::new();
     let city = walk.city;
     for (source, view) in raw {
@@ -82,7 +98,7 @@ pub(super) fn source_and_raw(
 }
 
 /// Raw and layer 1: rows and money of every legacy table as a whole.
-pub(super) fn layer_one(
+fn layer_one(
     walk: &mut Walk<'_>,
     raw: &BTreeMap<String, RawView>,
     typed: &Typed,
@@ -123,11 +139,7 @@ fn amounts_of(view: &SourceView, raw: &[PathBuf]) -> Result<Vec<ReadAmount>, Run
 }
 
 /// Raw and mapped: both sides of every edge, in national terms.
-pub(super) fn all_edges(
-    walk: &mut Walk<'_>,
-    typed: &Typed,
-    edges: &[Edges<'_>],
-) -> Result<Vec<Measure>, RunError> {
+fn all_edges(walk: &mut Walk<'_>, typed: &Typed, edges: &[Edges<'_>]) -> Result<Vec<Measure>, RunError> {
     let mut all = Vec::new();
     let (city, national) = (walk.city, walk.national);
     for edge in edges {
@@ -217,26 +229,23 @@ fn cells<'a>(table: &'a Table, spec: Option<&'a MeasureSpec>) -> (Option<CellOf<
     (insurance, period)
 }
 
-/// The parts of one national table at the gate.
-pub(super) struct AtGate<'a> {
-    pub(super) table: &'a Table,
-    pub(super) rows: u64,
-    pub(super) mapped: Vec<PathBuf>,
-    pub(super) staged: Vec<PathBuf>,
-    pub(super) rejected: Vec<PathBuf>,
-}
-
 /// Mapped and fates, of every uploaded national table.
-pub(super) fn fates(walk: &mut Walk<'_>, gated: &[AtGate<'_>]) -> Result<Vec<Measure>, RunError> {
+fn fates(
+    walk: &mut Walk<'_>,
+    edges: &[Edges<'_>],
+    gated: &BTreeMap<String, Gated>,
+) -> Result<Vec<Measure>, RunError> {
     let mut all = Vec::new();
-    for of in gated {
-        let table = of.table;
+    let (mapped, national) = (mapped_parts(edges), walk.national);
+    for table in &national.tables {
+        let (Some(of), Some(mapped)) = (gated.get(&table.name), mapped.get(&table.name)) else { continue };
+        let (staged, rejected) = (paths(&of.gate.staged), paths(&of.gate.rejected));
         let amounts: Vec<String> =
             table.columns.iter().filter(|c| c.measure).map(|c| c.code.clone()).collect();
         let sides: [(&str, &[PathBuf], Option<&str>); 3] = [
-            (side::MAPPED, &of.mapped, None),
-            (side::FATES, &of.staged, None),
-            (side::FATES, &of.rejected, Some("_fate")),
+            (side::MAPPED, mapped, None),
+            (side::FATES, &staged, None),
+            (side::FATES, &rejected, Some("_fate")),
         ];
         let count = |engine: &Engine| {
             let mut measures = Vec::new();
@@ -255,13 +264,13 @@ pub(super) fn fates(walk: &mut Walk<'_>, gated: &[AtGate<'_>]) -> Result<Vec<Mea
             }
             Ok(measures)
         };
-        all.extend(piece(walk, &format!("national.{}", table.name), of.rows, count)?);
+        all.extend(piece(walk, &format!("national.{}", table.name), of.gate.rows, count)?);
     }
     Ok(all)
 }
 
 /// Payment details and unit ledgers, which show a wrongly declared unit of money.
-pub(super) fn unit_of_money(walk: &mut Walk<'_>, edges: &[Edges<'_>]) -> Result<Vec<Measure>, RunError> {
+fn unit_of_money(walk: &mut Walk<'_>, edges: &[Edges<'_>]) -> Result<Vec<Measure>, RunError> {
     let mapped = mapped_parts(edges);
     let (Some(details), Some(ledgers)) = (mapped.get(DETAILS), mapped.get(LEDGERS)) else {
         return Ok(Vec::new());

@@ -8,6 +8,9 @@ mod check_stage;
 mod error;
 pub mod extract;
 mod finish;
+mod finished;
+mod gate_stage;
+mod manifest;
 mod map_stage;
 mod measure_stage;
 mod paths;
@@ -18,6 +21,8 @@ mod stages;
 mod whole;
 
 pub use error::RunError;
+pub use finished::{Finished, finished, reconcile_again, render_report};
+pub use manifest::{Input, Made, Manifest, ManifestPart};
 pub use paths::RunDir;
 pub use raw_stage::{Inventory, extract_all, inventory, sources_of};
 pub use settings::RunSettings;

@@ -69,6 +69,11 @@ impl RunDir {
         self.0.join("measures").join(format!("{name}.parquet"))
     }
 
+    /// The page for people.
+    pub fn page(&self) -> PathBuf {
+        self.0.join("report").join("index.html")
+    }
+
     /// A file of the run's own folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
+use crate::report::Lang;
 use crate::source::SourceSettings;
 
 /// The settings of a run.
@@ -23,6 +24,8 @@ pub struct RunSettings {
     pub as_of: NaiveDate,
     /// SHA-256 of the merged configuration, without what cannot change a result (work directory, memory, partitions).
     pub config_digest: String,
+    /// Language of the page.
+    pub lang: Lang,
     /// What another process is told is running here.
     pub command: String,
 }

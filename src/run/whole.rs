@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::finish::Came;
 use super::paths::RunDir;
 use super::stages::Walk;
-use super::{RunError, RunSettings, check_stage, extract_all, finish, map_stage, measure_stage};
+use super::{RunError, RunSettings, check_stage, extract_all, finish, gate_stage, map_stage, measure_stage};
 use crate::clock;
 use crate::durable::{self, hex};
 use crate::engine::{Engine, EngineSettings};
@@ -24,6 +25,9 @@ use crate::trail::Summary;
 /// Those of every stage; whatever failed, the same call goes on where it stopped.
 pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summary, RunError> {
     let started = clock::now();
+    // Recorded paths must mean the same from any folder.
+    let workdir = std::path::absolute(&settings.workdir).unwrap_or_else(|_| settings.workdir.clone());
+    let settings = &RunSettings { workdir, ..settings.clone() };
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
@@ -36,7 +40,6 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let run = settle(&state, settings, &national, &city, &raw)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
-    durable::create_dir_all(&dir.path().join("measures"))?;
     let engine = Engine::start(
         EngineSettings {
             memory: settings.memory,
@@ -60,12 +63,21 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     }
     let typed = map_stage::read_all(&mut walk, &raw)?;
     let edges = map_stage::map_all(&mut walk, &city, &raw, &typed)?;
+    let coverage = map_stage::cover(&mut walk, &raw, &edges)?;
     let checks = check_stage::check_all(&mut walk, &typed, &edges)?;
-    let mut measures = measure_stage::source_and_raw(&mut walk, &raw)?;
-    measures.extend(measure_stage::layer_one(&mut walk, &raw, &typed)?);
-    measures.extend(measure_stage::all_edges(&mut walk, &typed, &edges)?);
-    measures.extend(measure_stage::unit_of_money(&mut walk, &edges)?);
-    finish::finish(walk, settings, &raw, &left, &typed, &edges, started)
+    let gated = gate_stage::decide_all(&mut walk, &edges, &checks)?;
+    let measures = measure_stage::count_all(&mut walk, &raw, &typed, &edges, &gated)?;
+    let came = Came {
+        raw: &raw,
+        left,
+        typed: &typed,
+        coverage: &coverage,
+        checks: &checks,
+        gated: &gated,
+        measures: &measures,
+        started,
+    };
+    finish::finish(walk, settings, came)
 }
 
 /// The run that goes on, or a new one; a run begun under another digest never goes on.

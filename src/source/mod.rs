@@ -72,8 +72,9 @@ pub struct TableMeasures {
     pub amounts: Vec<String>,
 }
 
-/// One answer: `measure` is `rows`, a column's name (Σ of an exact column in units of its last declared digit, of a float column
-/// Σ trunc(x·10⁴)), or for text money `<column>.rows` and `<column>.bytes` (values that are not NULL, and their bytes).
+/// One answer: `measure` is `rows`; of an exact column the sum in units of its last declared digit (`int:`, `fen:`, `e4:<column>`, see
+/// [`crate::tally::last_digit`]); of a float column `e4:`, Σ trunc(x·10⁴); of money written as text `values:` and `bytes:` (values that
+/// are not NULL, and their bytes).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Measured {
     /// The group, as spelled in the source ([`Frequency::value`]), one part per `by` column.

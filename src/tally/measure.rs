@@ -59,6 +59,16 @@ pub struct Measure {
     pub value: i64,
 }
 
+/// In which unit an exact column of so many digits after the point is summed: its last digit. `fen` of a yuan is two, `e4` is four;
+/// others are plain integers. What a number means (yuan or fen) is not known to the source.
+pub fn last_digit(digits: u32) -> &'static str {
+    match digits {
+        2 => "fen",
+        4 => "e4",
+        _ => "int",
+    }
+}
+
 /// The columns of a measures dataset.
 pub fn measures_schema() -> SchemaRef {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use encoding_rs::Encoding;
 
 use super::cells::{Cells, add};
-use super::measure::{border, side};
+use super::measure::{border, last_digit, side};
 use super::{Measure, TallyError};
 use crate::dataset::read_part;
 
@@ -183,8 +183,16 @@ impl<'a> Amount<'a> {
 
     fn names(&self, column: &str) -> Vec<String> {
         match self {
-            Self::Exact(_) | Self::Int(_) | Self::Float(_) => vec![column.to_owned()],
-            Self::Text { .. } => vec![format!("{column}.rows"), format!("{column}.bytes")],
+            Self::Exact(array) => {
+                let digits = match array.data_type() {
+                    DataType::Decimal128(_, scale) => u32::from(scale.unsigned_abs()),
+                    _ => 0,
+                };
+                vec![format!("{}:{column}", last_digit(digits))]
+            }
+            Self::Int(_) => vec![format!("int:{column}")],
+            Self::Float(_) => vec![format!("e4:{column}")],
+            Self::Text { .. } => vec![format!("values:{column}"), format!("bytes:{column}")],
         }
     }
 

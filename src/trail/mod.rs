@@ -18,7 +18,7 @@ pub use coverage::{
 };
 pub use reconciliation::{Border, Cell, Line, Reconciliation, Totals, Unit, UnitOfMoney};
 pub use summary::{
-    ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow,
+    Blocker, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

@@ -1,16 +1,20 @@
 //! The demo city from its database to the end of a run: what was planted is found, and everything adds up.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use qianyi::error::Consequence;
 use qianyi::fixture::{Defects, FixtureSettings, generate, truth_path};
 use qianyi::progress::{Progress, Silent};
-use qianyi::run::{RunSettings, run};
-use qianyi::trail::Summary;
+use qianyi::report::Lang;
+use qianyi::run::{RunSettings, finished, reconcile_again, run};
+use qianyi::trail::{Blocker, Status, Summary};
 
 use crate::support::legacy::settings;
-use crate::support::truth;
+use crate::support::{parquet_under, truth};
 
 fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mappings").join(name)
@@ -31,11 +35,13 @@ fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSettin
         partitions,
         as_of: as_of(),
         config_digest: "test".to_owned(),
+        lang: Lang::Zh,
         command: "run".to_owned(),
     }
 }
 
 fn city(dir: &Path, persons: u64, seed: u64) -> PathBuf {
+    std::fs::create_dir_all(dir).unwrap();
     let database = dir.join("ylbx.db");
     let of = FixtureSettings { persons, seed, as_of: as_of(), defects: Defects::Planted };
     generate(&of, &database, &mut |_| {}).unwrap();
@@ -50,8 +56,45 @@ fn ran(of: &RunSettings) -> Summary {
     }
 }
 
+/// SHA-256 of every part under these folders of a run, by path in the run.
+fn digests(workdir: &Path, run: &str) -> BTreeMap<String, String> {
+    let dir = workdir.join("runs").join(run);
+    let mut found = BTreeMap::new();
+    for folder in ["staged", "rejected", "fates", "findings"] {
+        for part in parquet_under(&dir.join(folder)) {
+            let name = part.strip_prefix(&dir).unwrap().display().to_string();
+            found.insert(name, qianyi::durable::sha256(&part).unwrap());
+        }
+    }
+    found
+}
+
+/// The run's own copy of the demo city's mapping, to spoil.
+fn spoiled(dir: &Path, file: &str, from: &str, to: &str) -> PathBuf {
+    let city = dir.join("baicheng");
+    copy(&folder("baicheng"), &city);
+    let path = city.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no {from}");
+    std::fs::write(&path, text.replace(from, to)).unwrap();
+    city
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 #[test]
-fn every_planted_structural_defect_is_found_and_nothing_else() {
+fn of_20_000_persons_every_planted_structural_defect_is_found_nothing_else_and_all_adds_up() {
     let dir = tempfile::tempdir().unwrap();
     let database = city(dir.path(), 20_000, 1);
     let workdir = dir.path().join("work");
@@ -59,4 +102,131 @@ fn every_planted_structural_defect_is_found_and_nothing_else() {
     let verdict = truth::compare(&workdir.join("runs").join(&summary.run), &truth_path(&database));
     assert!(verdict.planted.len() >= 20, "{:#?}", verdict.planted);
     assert_eq!((verdict.missed, verdict.invented), (Vec::new(), Vec::new()));
+    assert_eq!((summary.unexplained_rows, summary.unexplained_fen), (0, 0));
+    assert_eq!((summary.status, summary.blocked_by.as_slice()), (Status::Done, &[][..]));
+    // Over a million payment rows, in bounded memory.
+    let ended = finished(&workdir, None).unwrap();
+    let payments: i64 = ended.reconciliation.borders[0]
+        .lines
+        .iter()
+        .filter(|l| l.measure == "rows" && (l.table.contains("GRJFMX") || l.table.contains("SYJFMX")))
+        .map(|l| l.left)
+        .sum();
+    assert!(payments > 1_000_000, "{payments}");
+    println!("{payments} payment rows, at most {} MiB", summary.peak_rss_bytes >> 20);
+    for stage in &summary.stages {
+        println!("{:<8} {:>9} rows {:>9.0} rows/s", stage.stage, stage.rows, stage.rows_per_second);
+    }
+    assert!(summary.peak_rss_bytes > 0 && summary.peak_rss_bytes < 1 << 30, "{}", summary.peak_rss_bytes);
+    for table in &summary.tables {
+        let fates = table.accepted + table.rejected + table.held + table.excluded + table.merged;
+        assert_eq!(table.mapped, fates, "{}", table.table);
+    }
+    assert_eq!(ended.summary, summary);
+    assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_files_whatever_the_partitions_and_also_when_killed_and_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = city(&dir.path().join("a"), 150, 5);
+    let whole = ran(&run_settings(&first, &dir.path().join("whole"), 4));
+    let expected = digests(&dir.path().join("whole"), &whole.run);
+    assert!(expected.len() > 60, "{}", expected.len());
+    let second = city(&dir.path().join("b"), 150, 5);
+    let other = ran(&run_settings(&second, &dir.path().join("other"), 1));
+    assert_eq!(digests(&dir.path().join("other"), &other.run), expected);
+    let killed = dir.path().join("killed");
+    let mut seed = 20_261_123_u64;
+    let mut kills = 0;
+    for _ in 0..12 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let nth = format!("*:{}", (seed >> 33) % 90 + 1);
+        kills += usize::from(!child(&first, &killed, &[("QIANYI_FAILPOINT", &nth)]).status.success());
+    }
+    assert!(kills > 5, "{kills}");
+    let resumed = ran(&run_settings(&first, &killed, 4));
+    assert_eq!(resumed.run, "r0001");
+    assert_eq!(digests(&killed, &resumed.run), expected);
+    let content = |s: &Summary| s.tables.iter().map(|t| t.content_digest.clone()).collect::<Vec<_>>();
+    assert_eq!(content(&resumed), content(&whole));
+}
+
+#[test]
+fn a_full_disk_anywhere_in_a_run_is_a_clear_error_and_the_next_start_gives_the_same_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 60, 9);
+    let whole = dir.path().join("whole");
+    let sound = child(&database, &whole, &[]);
+    let said = String::from_utf8_lossy(&sound.stdout).into_owned();
+    let operations = said.lines().find_map(|l| l.split("operations=").nth(1));
+    let operations: u64 = operations.unwrap_or_else(|| panic!("{said}")).trim().parse().unwrap();
+    let expected = digests(&whole, "r0001");
+    for nth in (1..=operations).step_by(usize::try_from(operations / 5).unwrap()) {
+        let work = dir.path().join(format!("full{nth}"));
+        let failed = child(&database, &work, &[("QIANYI_DISK_FAULT", &format!("{nth}+"))]);
+        let said = String::from_utf8_lossy(&failed.stdout).into_owned();
+        assert!(said.contains("follow=Resume"), "fault {nth}: {said}");
+        let resumed = ran(&run_settings(&database, &work, 2));
+        assert_eq!(digests(&work, &resumed.run), expected, "fault {nth}");
+    }
+}
+
+/// Runs [`run_in_a_child`] in a process of its own.
+fn child(database: &Path, workdir: &Path, environment: &[(&str, &str)]) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "demo::run_in_a_child", "--ignored", "--nocapture"])
+        .env("QIANYI_TEST_SOURCE", database)
+        .env("QIANYI_TEST_WORKDIR", workdir)
+        .env("RUST_BACKTRACE", "0")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// Not a test of its own: what [`child`] runs.
+#[test]
+#[ignore = "run by other tests, in a process that may die"]
+fn run_in_a_child() {
+    let (Ok(source), Ok(work)) = (std::env::var("QIANYI_TEST_SOURCE"), std::env::var("QIANYI_TEST_WORKDIR"))
+    else {
+        return;
+    };
+    let progress: Arc<dyn Progress> = Arc::new(Silent);
+    match run(&run_settings(Path::new(&source), Path::new(&work), 2), &progress) {
+        Ok(_) => println!("operations={}", qianyi::durable::operations()),
+        Err(e) => println!("follow={:?} {e}", e.follow()),
+    }
+}
+
+#[test]
+fn a_wrongly_declared_unit_of_money_is_named_and_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 300, 2);
+    let mut of = run_settings(&database, &dir.path().join("work"), 2);
+    of.city = spoiled(dir.path(), "sources/GRJFMX_FEN.toml", "money = \"fen\"", "money = \"yuan\"");
+    let summary = ran(&of);
+    assert_eq!(summary.status, Status::Blocked);
+    assert!(
+        matches!(summary.blocked_by[..], [Blocker::Unexplained { rows: 0, fen: 1.. }]),
+        "{:?}",
+        summary.blocked_by
+    );
+    let ended = finished(&of.workdir, None).unwrap();
+    let faults: Vec<_> = ended.reconciliation.unit_of_money.iter().filter(|u| u.fault.is_some()).collect();
+    assert!(
+        !faults.is_empty() && faults.iter().all(|u| u.fault.as_deref() == Some("times_100")),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn a_legacy_table_that_nobody_decided_about_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 60, 2);
+    let mut of = run_settings(&database, &dir.path().join("work"), 2);
+    of.city = spoiled(dir.path(), "city.toml", "table = \"TEST_*\"", "table = \"NOTHING_*\"");
+    let summary = ran(&of);
+    assert_eq!(summary.status, Status::Blocked);
+    assert!(matches!(&summary.blocked_by[..], [Blocker::Undecided { .. }, ..]), "{:?}", summary.blocked_by);
 }

@@ -107,7 +107,7 @@ async fn an_extract_holds_every_row_and_the_sums_of_the_source() {
             .map(|r| r.into_iter().map(Option::unwrap).collect::<Vec<_>>().join(","))
             .collect();
     assert_eq!(shown[0], "source-raw,source,ylbx.GRJBXX,rows,,");
-    assert_eq!(shown[1], "source-raw,source,ylbx.GRZHND,YE,,2000");
+    assert_eq!(shown[1], "source-raw,source,ylbx.GRZHND,fen:YE,,2000");
     assert_eq!(shown.len(), 1 + 2 * 3 + 1 + 1);
 }
 

@@ -314,20 +314,20 @@ async fn the_source_counts_and_sums_in_its_own_spelling() {
     let shown: Vec<String> =
         answers.iter().map(|a| format!("{} {} {}", a.by.join(" "), a.measure, a.value)).collect();
     let expected = [
-        "YL 200001 A 60",
-        "YL 200001 F 3383998",
-        "YL 200001 I 11",
-        "YL 200001 M 15001",
-        "YL 200001 S.bytes 6",
-        "YL 200001 S.rows 2",
+        "YL 200001 bytes:S 6",
+        "YL 200001 e4:F 3383998",
+        "YL 200001 e4:M 15001",
+        "YL 200001 fen:A 60",
+        "YL 200001 int:I 11",
         "YL 200001 rows 3",
-        "x'aaa1' ∅ A -700",
-        "x'aaa1' ∅ F 10000",
-        "x'aaa1' ∅ I 1",
-        "x'aaa1' ∅ M -10000",
-        "x'aaa1' ∅ S.bytes 0",
-        "x'aaa1' ∅ S.rows 1",
+        "YL 200001 values:S 2",
+        "x'aaa1' ∅ bytes:S 0",
+        "x'aaa1' ∅ e4:F 10000",
+        "x'aaa1' ∅ e4:M -10000",
+        "x'aaa1' ∅ fen:A -700",
+        "x'aaa1' ∅ int:I 1",
         "x'aaa1' ∅ rows 1",
+        "x'aaa1' ∅ values:S 1",
     ];
     assert_eq!(shown, expected);
     let frequencies = source.frequencies(&table, "XZ", 10).await.unwrap();

@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 use super::{Inner, quote};
 use crate::source::decode::{Value, spelling};
 use crate::source::{Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
+use crate::tally::last_digit;
 
 fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -51,19 +52,22 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
     let kind = kind(source, table, name)?;
     let column = quote(name);
     let exact = |scale: u32| format!("SUM(CAST(ROUND({column} * {}) AS INTEGER))", 10_i128.pow(scale));
-    let one = |text: String| vec![(name.to_owned(), text)];
+    let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
     Ok(match kind {
         LegacyType::BigInt
         | LegacyType::Int
         | LegacyType::SmallInt
         | LegacyType::TinyInt
-        | LegacyType::Bit => one(format!("SUM({column})")),
-        LegacyType::Numeric { scale, .. } => one(exact(u32::from(scale.unsigned_abs()))),
-        LegacyType::Money | LegacyType::SmallMoney => one(exact(4)),
-        LegacyType::Float => one(format!("SUM(CAST({column} * 10000 AS INTEGER))")),
+        | LegacyType::Bit => one("int", format!("SUM({column})")),
+        LegacyType::Numeric { scale, .. } => {
+            let digits = u32::from(scale.unsigned_abs());
+            one(last_digit(digits), exact(digits))
+        }
+        LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
+        LegacyType::Float => one("e4", format!("SUM(CAST({column} * 10000 AS INTEGER))")),
         LegacyType::CodePageText | LegacyType::Unicode => vec![
-            (format!("{name}.rows"), format!("COUNT({column})")),
-            (format!("{name}.bytes"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
+            (format!("values:{name}"), format!("COUNT({column})")),
+            (format!("bytes:{name}"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
         LegacyType::DateTime | LegacyType::Binary => {
             return Err(SourceError::Unknown {

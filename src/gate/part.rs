@@ -1,0 +1,258 @@
+//! One mapped part through the gate: its accepted rows, and the others with their fates.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::StreamExt;
+
+use super::verdict::{Blocked, Lost, Parents, place};
+use super::{Decide, GateError};
+use crate::dataset::{PartInfo, PartWriter, register, schema_of};
+use crate::engine::{Engine, Joins};
+use crate::trail::fate_schema;
+
+/// The reason of a row outside the table's scope.
+const OUT_OF_SCOPE: &str = "out_of_scope";
+
+/// What became of one part.
+pub(super) struct Decided {
+    pub(super) staged: PartInfo,
+    pub(super) rejected: Option<PartInfo>,
+    pub(super) fates: Option<PartInfo>,
+    /// Rows by fate and reason.
+    pub(super) others: BTreeMap<(&'static str, String), u64>,
+}
+
+/// The columns of rows that were not accepted.
+pub(super) fn rejected_schema(mapped: &SchemaRef) -> SchemaRef {
+    let mut fields: Vec<Arc<Field>> = mapped.fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new("_fate", DataType::Utf8, false)));
+    fields.push(Arc::new(Field::new("_reason", DataType::Utf8, false)));
+    Arc::new(Schema::new(fields))
+}
+
+/// The fate of a row that is not accepted.
+struct Fate {
+    fate: &'static str,
+    reason: String,
+    parent: Option<String>,
+}
+
+/// Where rows go.
+struct Out {
+    schema: SchemaRef,
+    staged: PartWriter,
+    rejected: Option<PartWriter>,
+    fates: Option<PartWriter>,
+    others: BTreeMap<(&'static str, String), u64>,
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The part's rows with what SQL has to say about them: in scope, carries money, the key of each parent that matters.
+fn asked(of: &Decide<'_>, parents: &Parents) -> String {
+    let scope = of.table.scope.as_ref().map_or_else(|| "true".to_owned(), |s| format!("({s}) IS NOT FALSE"));
+    let money: Vec<String> = of
+        .table
+        .columns
+        .iter()
+        .filter(|c| c.measure)
+        .map(|c| format!("coalesce({} <> 0, false)", quote(&c.code)))
+        .collect();
+    let money = if money.is_empty() { "false".to_owned() } else { money.join(" OR ") };
+    let keys: Vec<String> = parents
+        .0
+        .iter()
+        .enumerate()
+        .map(|(no, parent)| {
+            let columns: Vec<String> = parent.columns.iter().map(|c| quote(c)).collect();
+            let filled: Vec<String> = columns.iter().map(|c| format!("{c} IS NOT NULL")).collect();
+            let when = parent.when.as_ref().map(|w| format!(" AND ({w})")).unwrap_or_default();
+            format!(
+                ", CASE WHEN {}{when} THEN key_text({}) END AS \"__parent{no}\"",
+                filled.join(" AND "),
+                columns.join(", ")
+            )
+        })
+        .collect();
+    format!("SELECT *, {scope} AS \"__in\", ({money}) AS \"__money\"{} FROM mapped", keys.concat())
+}
+
+/// Decides about the rows of one part, in their order.
+pub(super) fn decide_part(
+    engine: &Engine,
+    of: &Decide<'_>,
+    blocked: &Blocked,
+    parents: &Parents,
+    part: &Path,
+    name: &str,
+) -> Result<Decided, GateError> {
+    let schema = schema_of(part)?;
+    let staged = PartWriter::create(&of.staged.join(name), schema.clone())?;
+    let mut out = Out { schema, staged, rejected: None, fates: None, others: BTreeMap::new() };
+    let session = engine.session(1, Joins::OneSmall);
+    register(&session, "mapped", &[part.to_owned()])?;
+    let sql = asked(of, parents);
+    let what = || format!("the gate of {}", of.table.name);
+    engine.block_on(async {
+        let stream = async { session.sql(&sql).await?.execute_stream().await };
+        let mut stream = stream.await.map_err(|e| engine.error(what(), e))?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(|e| engine.error(what(), e))?;
+            decide_batch(of, blocked, parents, &batch, name, &mut out)?;
+        }
+        Ok::<(), GateError>(())
+    })?;
+    let finished = |writer: Option<PartWriter>| writer.map(PartWriter::finish).transpose();
+    Ok(Decided {
+        staged: out.staged.finish()?,
+        rejected: finished(out.rejected)?,
+        fates: finished(out.fates)?,
+        others: out.others,
+    })
+}
+
+fn decide_batch(
+    of: &Decide<'_>,
+    blocked: &Blocked,
+    parents: &Parents,
+    batch: &RecordBatch,
+    name: &str,
+    out: &mut Out,
+) -> Result<(), GateError> {
+    let uneven = |what: String| GateError::Uneven { table: of.table.name.clone(), what };
+    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| uneven(format!("no column {name}")));
+    let (inside, money) = (column("__in")?.as_boolean(), column("__money")?.as_boolean());
+    let (keys, sources, skeys) = (
+        column("_key")?.as_string::<i32>(),
+        column("_source")?.as_string::<i32>(),
+        column("_skey")?.as_string::<i32>(),
+    );
+    let mut of_parents = Vec::new();
+    for (no, parent) in parents.0.iter().enumerate() {
+        of_parents.push((parent, column(&format!("__parent{no}"))?.as_string::<i32>()));
+    }
+    let mut buffer = Vec::new();
+    let mut fates: Vec<Option<Fate>> = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        let rules = if blocked.is_empty() {
+            None
+        } else {
+            let key = keys.is_valid(row).then(|| keys.value(row));
+            let skey = skeys.is_valid(row).then(|| skeys.value(row));
+            blocked.reason(place(&mut buffer, key, sources.value(row), skey))
+        };
+        let lost = of_parents.iter().filter(|(_, keys)| keys.is_valid(row)).filter_map(|(parent, keys)| {
+            Some((parent.table.as_str(), keys.value(row), parent.lost(keys.value(row))?))
+        });
+        fates.push(fate(inside.value(row), money.value(row), rules, lost));
+    }
+    let rows = batch
+        .project(&(0..out.schema.fields().len()).collect::<Vec<_>>())
+        .and_then(|b| RecordBatch::try_new(out.schema.clone(), b.columns().to_vec()))
+        .map_err(|e| uneven(e.to_string()))?;
+    write(of, &rows, fates, name, out).map_err(|e| match e {
+        Written::Arrow(e) => uneven(e.to_string()),
+        Written::Gate(e) => e,
+    })
+}
+
+/// The precedence of fates.
+fn fate<'a>(
+    inside: bool,
+    money: bool,
+    rules: Option<&str>,
+    lost: impl Iterator<Item = (&'a str, &'a str, Lost)>,
+) -> Option<Fate> {
+    let by = |fate, reason: &str, parent: Option<&str>| {
+        Some(Fate { fate, reason: reason.to_owned(), parent: parent.map(str::to_owned) })
+    };
+    if !inside {
+        return by("excluded", OUT_OF_SCOPE, None);
+    }
+    let mut held = None;
+    for (table, key, lost) in lost {
+        if lost == Lost::Excluded && !money {
+            return by("excluded", table, Some(key));
+        }
+        held = held.or(Some((table, key)));
+    }
+    match (rules, held) {
+        (Some(rules), _) => by("rejected", rules, None),
+        (None, Some((table, key))) => by("held", table, Some(key)),
+        (None, None) => None,
+    }
+}
+
+enum Written {
+    Arrow(arrow::error::ArrowError),
+    Gate(GateError),
+}
+
+impl From<arrow::error::ArrowError> for Written {
+    fn from(e: arrow::error::ArrowError) -> Self {
+        Self::Arrow(e)
+    }
+}
+
+impl From<crate::dataset::DatasetError> for Written {
+    fn from(e: crate::dataset::DatasetError) -> Self {
+        Self::Gate(e.into())
+    }
+}
+
+fn write(
+    of: &Decide<'_>,
+    rows: &RecordBatch,
+    fates: Vec<Option<Fate>>,
+    name: &str,
+    out: &mut Out,
+) -> Result<(), Written> {
+    if fates.iter().all(Option::is_none) {
+        return Ok(out.staged.write(rows)?);
+    }
+    let accepted: BooleanArray = fates.iter().map(|f| Some(f.is_none())).collect();
+    let others: BooleanArray = fates.iter().map(|f| Some(f.is_some())).collect();
+    out.staged.write(&filter_record_batch(rows, &accepted)?)?;
+    let rows = filter_record_batch(rows, &others)?;
+    let fates: Vec<Fate> = fates.into_iter().flatten().collect();
+    let text = |of: &dyn Fn(&Fate) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(fates.iter().map(of)))
+    };
+    let (fate, reason) = (text(&|f| f.fate), text(&|f| &f.reason));
+    let schema = rejected_schema(&out.schema);
+    let mut columns = rows.columns().to_vec();
+    columns.extend([fate.clone(), reason.clone()]);
+    let kept = RecordBatch::try_new(schema.clone(), columns)?;
+    let lineage = ["_key", "_source", "_skey"].map(|c| rows.column_by_name(c).cloned());
+    let [Some(key), Some(source), Some(skey)] = lineage else {
+        let what = "no lineage".to_owned();
+        return Err(Written::Gate(GateError::Uneven { table: of.table.name.clone(), what }));
+    };
+    let parent: ArrayRef = Arc::new(fates.iter().map(|f| f.parent.as_deref()).collect::<StringArray>());
+    let said = RecordBatch::try_new(fate_schema(), vec![key, source, skey, fate, reason, parent])?;
+    into(&mut out.rejected, &of.rejected.join(name), schema)?.write(&kept)?;
+    into(&mut out.fates, &of.fates.join(name), fate_schema())?.write(&said)?;
+    for f in fates {
+        *out.others.entry((f.fate, f.reason)).or_default() += 1;
+    }
+    Ok(())
+}
+
+/// The writer, opened at its first row.
+fn into<'w>(
+    writer: &'w mut Option<PartWriter>,
+    path: &Path,
+    schema: SchemaRef,
+) -> Result<&'w mut PartWriter, crate::dataset::DatasetError> {
+    if writer.is_none() {
+        *writer = Some(PartWriter::create(path, schema)?);
+    }
+    writer.as_mut().ok_or_else(|| crate::dataset::DatasetError::Empty { dir: path.display().to_string() })
+}

@@ -1,0 +1,159 @@
+//! What the page says of the mapping's coverage: codes, legacy columns, national columns that the city does not have.
+//!
+//! Always: what nobody decided about comes first. Legacy tables that are not read stand under the tables left alone, not here.
+//! Must not know: HTML.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use super::number::{count, share, yuan};
+use super::words::Words;
+use crate::trail::{
+    CodeCoverage, Coverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin, Share,
+};
+
+/// The part of the page that is about coverage.
+#[derive(Serialize)]
+pub(super) struct Covered<'a> {
+    codes: Vec<Code<'a>>,
+    codes_bad: usize,
+    undecided: Vec<Undecided<'a>>,
+    tables: Vec<Legacy<'a>>,
+    national: Vec<National<'a>>,
+}
+
+#[derive(Serialize)]
+struct Code<'a> {
+    list: &'a str,
+    table: String,
+    column: &'a str,
+    mapped: Much,
+    unmapped: Much,
+    /// Rows of codes that are mapped.
+    share: String,
+    bad: bool,
+}
+
+#[derive(Serialize)]
+struct Much {
+    distinct: String,
+    rows: String,
+    yuan: String,
+}
+
+#[derive(Serialize)]
+struct Undecided<'a> {
+    table: String,
+    column: &'a str,
+}
+
+#[derive(Serialize)]
+struct Legacy<'a> {
+    table: String,
+    read_by: &'a str,
+    mapped: String,
+    unused: String,
+    skipped: String,
+    unmapped: String,
+    bad: bool,
+}
+
+/// A national column that no legacy column fills as it is.
+#[derive(Serialize)]
+struct National<'a> {
+    table: &'a str,
+    branch: &'a str,
+    column: &'a str,
+    title: &'a str,
+    mandatory: String,
+    origin: String,
+    ground: &'a str,
+    rows: String,
+}
+
+/// Puts coverage into words.
+pub(super) fn covered<'a>(of: &'a Coverage, words: &Words) -> Covered<'a> {
+    let read = || of.legacy.iter().filter_map(|t| t.read_by.as_deref().map(|file| (t, file)));
+    let mut tables: Vec<(&LegacyTableCoverage, &str)> = read().collect();
+    tables.sort_by_key(|(t, _)| (Reverse(columns(t, &LegacyFate::Unmapped)), &t.source, &t.table));
+    let undecided = tables.iter().flat_map(|(t, _)| {
+        let nobody = t.columns.iter().filter(|c| c.fate == LegacyFate::Unmapped);
+        nobody.map(|c| Undecided { table: label(&t.source, &t.table), column: &c.column })
+    });
+    let undecided = undecided.collect();
+    Covered {
+        codes: codes(&of.codes),
+        codes_bad: of.codes.iter().filter(|c| c.unmapped.distinct > 0).count(),
+        undecided,
+        tables: tables.into_iter().map(|(t, file)| legacy(t, file)).collect(),
+        national: national(&of.national, words),
+    }
+}
+
+fn label(source: &str, table: &str) -> String {
+    format!("{source}.{table}")
+}
+
+/// How many columns of a table have that kind of fate.
+fn columns(of: &LegacyTableCoverage, fate: &LegacyFate) -> usize {
+    let kind = std::mem::discriminant(fate);
+    of.columns.iter().filter(|c| std::mem::discriminant(&c.fate) == kind).count()
+}
+
+fn legacy<'a>(of: &LegacyTableCoverage, read_by: &'a str) -> Legacy<'a> {
+    let unmapped = columns(of, &LegacyFate::Unmapped);
+    let shown = |n: usize| count(n as u64);
+    Legacy {
+        table: label(&of.source, &of.table),
+        read_by,
+        mapped: shown(columns(of, &LegacyFate::Mapped)),
+        unused: shown(columns(of, &LegacyFate::Unused)),
+        skipped: shown(columns(of, &LegacyFate::Skipped { reason: String::new() })),
+        unmapped: shown(unmapped),
+        bad: unmapped > 0,
+    }
+}
+
+fn codes(of: &[CodeCoverage]) -> Vec<Code<'_>> {
+    let mut all: Vec<&CodeCoverage> = of.iter().collect();
+    all.sort_by_key(|c| (Reverse(c.unmapped.rows), &c.list, &c.source, &c.table, &c.column));
+    let code = |c: &'_ CodeCoverage| (c.mapped.rows, c.mapped.rows.saturating_add(c.unmapped.rows));
+    all.into_iter()
+        .map(|c| Code {
+            list: &c.list,
+            table: label(&c.source, &c.table),
+            column: &c.column,
+            mapped: much(&c.mapped),
+            unmapped: much(&c.unmapped),
+            share: share(code(c).0, code(c).1),
+            bad: c.unmapped.distinct > 0,
+        })
+        .collect()
+}
+
+fn much(of: &Share) -> Much {
+    Much { distinct: count(of.distinct), rows: count(of.rows), yuan: yuan(of.fen) }
+}
+
+fn national<'a>(of: &'a [NationalCoverage], words: &Words) -> Vec<National<'a>> {
+    let told = |n: &'a NationalCoverage| match &n.origin {
+        Origin::Absent { reason } => Some((0, "absent", reason.as_str(), n)),
+        Origin::Derived { basis } => Some((1, "derived", basis.as_str(), n)),
+        Origin::Mapped | Origin::Unmapped => None,
+    };
+    let mut all: Vec<_> = of.iter().filter_map(told).collect();
+    all.sort_by_key(|(rank, _, _, n)| (*rank, &n.table, &n.column, &n.branch));
+    all.into_iter()
+        .map(|(_, origin, ground, n)| National {
+            table: &n.table,
+            branch: &n.branch,
+            column: &n.column,
+            title: &n.title,
+            mandatory: words.say("mandatory", &n.mandatory),
+            origin: words.say("origin", origin),
+            ground,
+            rows: count(n.rows),
+        })
+        .collect()
+}

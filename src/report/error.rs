@@ -1,0 +1,29 @@
+//! What can go wrong while the page is written.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::error::{Consequence, Follow};
+
+/// What can go wrong while the page is written.
+#[derive(Debug, Error, Diagnostic)]
+pub enum ReportError {
+    #[error("summary.json is of run {summary}, reconciliation.json of run {reconciliation}")]
+    #[diagnostic(code("REP-001"), help("one of them was copied from elsewhere: run again"))]
+    TwoRuns { summary: String, reconciliation: String },
+    #[error("the page's template cannot be filled in")]
+    #[diagnostic(code("REP-900"), help("this is a fault of qianyi: please report it"))]
+    Template(#[from] minijinja::Error),
+    #[error("the page's words cannot be read")]
+    #[diagnostic(code("REP-901"), help("this is a fault of qianyi: please report it"))]
+    Words(#[from] toml::de::Error),
+}
+
+impl Consequence for ReportError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::TwoRuns { .. } => Follow::Usage,
+            Self::Template(_) | Self::Words(_) => Follow::Bug,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! How numbers are written on the page.
+//!
+//! Always: integer arithmetic; money is written from fen exactly; thousands are grouped by commas; what cannot be told is a dash.
+//! Must not know: what a number stands for.
+
+use chrono::{DateTime, FixedOffset, NaiveDateTime};
+
+/// What stands where there is no number.
+pub(super) const NOTHING: &str = "—";
+/// Digits of a digest that are shown; the whole one is the title.
+const DIGEST_SHOWN: usize = 12;
+/// China has one time zone.
+const BEIJING_SECONDS: i32 = 8 * 3600;
+const UTC_FORM: &str = "%Y-%m-%dT%H:%M:%SZ";
+
+/// `-1,234,567`.
+#[must_use]
+pub fn count(n: impl Into<i128>) -> String {
+    let n = n.into();
+    format!("{}{}", minus(n), grouped(n.unsigned_abs()))
+}
+
+/// Yuan of fen: `-1,234.05`.
+#[must_use]
+pub fn yuan(fen: impl Into<i128>) -> String {
+    let fen = fen.into();
+    let (yuan, rest) = (fen.unsigned_abs() / 100, fen.unsigned_abs() % 100);
+    format!("{}{}.{rest:02}", minus(fen), grouped(yuan))
+}
+
+/// Yuan of 1/10000 yuan: `-1,234.0500`.
+#[must_use]
+pub fn yuan4(e4: impl Into<i128>) -> String {
+    let e4 = e4.into();
+    let (yuan, rest) = (e4.unsigned_abs() / 10_000, e4.unsigned_abs() % 10_000);
+    format!("{}{}.{rest:04}", minus(e4), grouped(yuan))
+}
+
+fn minus(n: i128) -> &'static str {
+    if n < 0 { "-" } else { "" }
+}
+
+fn grouped(n: u128) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A share with two decimals, cut off and never rounded: 100.00% is said only where nothing is missing, 0.00% only where there is
+/// nothing.
+#[must_use]
+pub fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return NOTHING.to_owned();
+    }
+    let hundredths = u128::from(part) * 10_000 / u128::from(whole);
+    if hundredths == 0 && part > 0 {
+        return "<0.01%".to_owned();
+    }
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}
+
+/// How many times the one is the other, with two decimals, rounded.
+pub(super) fn times(left: i64, right: i64) -> String {
+    if right == 0 {
+        return NOTHING.to_owned();
+    }
+    let divisor = u128::from(right.unsigned_abs());
+    let hundredths = (u128::from(left.unsigned_abs()) * 100 + divisor / 2) / divisor;
+    let sign = if hundredths > 0 && (left < 0) != (right < 0) { "-" } else { "" };
+    format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// `12.3`; a stage that an earlier process finished took no time of this one.
+pub(super) fn seconds(s: f64) -> String {
+    if s > 0.0 { format!("{s:.1}") } else { NOTHING.to_owned() }
+}
+
+/// `1,234`, from a float that is no count.
+pub(super) fn whole(x: f64) -> String {
+    if !x.is_finite() || x <= 0.0 {
+        return NOTHING.to_owned();
+    }
+    let digits = format!("{x:.0}");
+    digits.parse::<u64>().map_or(digits, count)
+}
+
+/// Bytes as MiB with one decimal.
+pub(super) fn mebibytes(bytes: u64) -> String {
+    if bytes == 0 {
+        return NOTHING.to_owned();
+    }
+    let tenths = u128::from(bytes) * 10 / (1 << 20);
+    let whole = u64::try_from(tenths / 10).unwrap_or(u64::MAX);
+    format!("{}.{} MiB", count(whole), tenths % 10)
+}
+
+/// The first digits of a digest.
+pub(super) fn short(digest: &str) -> String {
+    if digest.is_empty() {
+        return NOTHING.to_owned();
+    }
+    digest.chars().take(DIGEST_SHOWN).collect()
+}
+
+fn utc(text: &str) -> Option<NaiveDateTime> {
+    NaiveDateTime::parse_from_str(text, UTC_FORM).ok()
+}
+
+/// A time of the clock (UTC) as people in China read it: `2026-11-24 03:06:22`; what is no such time stays as it is.
+pub(super) fn beijing(text: &str) -> String {
+    let (Some(time), Some(zone)) = (utc(text), FixedOffset::east_opt(BEIJING_SECONDS)) else {
+        return text.to_owned();
+    };
+    let there: DateTime<FixedOffset> = DateTime::from_naive_utc_and_offset(time, zone);
+    there.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `1:02:03` between two times of the clock.
+pub(super) fn took(started: &str, finished: &str) -> String {
+    let (Some(from), Some(to)) = (utc(started), utc(finished)) else { return NOTHING.to_owned() };
+    let s = (to - from).num_seconds().max(0);
+    format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+}

@@ -1,0 +1,426 @@
+//! What the page says, from the summary: every number already written, every code already in words.
+//!
+//! Always: what blocks and what weighs most comes first; order is decided here and never depends on the order of the input.
+//! Must not know: HTML.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Lang;
+use super::adds_up::{self, Balance};
+use super::covered::{self, Covered};
+use super::number::{self, NOTHING, count};
+use super::words::Words;
+use crate::trail::{
+    Blocker, Coverage, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, Reconciliation, StageRow,
+    Status, Summary, TableRow,
+};
+
+/// Fates in the order of the page; `accepted` is none of them.
+const FATES: [&str; 4] = ["rejected", "held", "excluded", "merged"];
+
+/// Everything the template writes.
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    blocked: bool,
+    blockers: Vec<Blocking>,
+    head: Head<'a>,
+    extracts: Vec<Extract<'a>>,
+    way: Way,
+    tables: Tables<'a>,
+    fates: Vec<Fate<'a>>,
+    findings: Vec<Finding<'a>>,
+    notes: Vec<Note<'a>>,
+    covered: Covered<'a>,
+    balance: Balance<'a>,
+    left_alone: Vec<Left<'a>>,
+    stages: Vec<Stage>,
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    city: &'a str,
+    city_name: &'a str,
+    run: &'a str,
+    as_of: &'a str,
+    started: String,
+    finished: String,
+    took: String,
+    version: &'a str,
+    config: Digest<'a>,
+    national: Digest<'a>,
+    mapping: Digest<'a>,
+    peak: String,
+}
+
+#[derive(Serialize)]
+struct Digest<'a> {
+    short: String,
+    full: &'a str,
+}
+
+#[derive(Serialize)]
+struct Blocking {
+    what: String,
+    /// Where, as codes of ours.
+    at: String,
+    why: String,
+    /// The section that tells more.
+    section: &'static str,
+}
+
+#[derive(Serialize)]
+struct Extract<'a> {
+    source: &'a str,
+    extract: &'a str,
+    consistency: &'a str,
+    point: &'a str,
+    tables: String,
+    rows: String,
+}
+
+/// The overview line.
+#[derive(Serialize)]
+struct Way {
+    source: String,
+    raw: String,
+    mapped: String,
+    fates: Vec<Share>,
+    staged: String,
+}
+
+#[derive(Serialize)]
+struct Share {
+    class: &'static str,
+    name: String,
+    rows: String,
+    share: String,
+}
+
+#[derive(Serialize)]
+struct Tables<'a> {
+    /// Whether any row was merged: else its column says nothing.
+    merged: bool,
+    rows: Vec<TableLine<'a>>,
+    total: TableLine<'a>,
+}
+
+#[derive(Serialize)]
+struct TableLine<'a> {
+    table: &'a str,
+    title: &'a str,
+    mapped: String,
+    accepted: String,
+    rejected: String,
+    held: String,
+    excluded: String,
+    merged: String,
+    share: String,
+    digest: Digest<'a>,
+}
+
+#[derive(Serialize)]
+struct Fate<'a> {
+    table: &'a str,
+    title: &'a str,
+    fate: String,
+    class: &'a str,
+    reason: &'a str,
+    /// The reason in words, where we know any.
+    words: String,
+    rows: String,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    rule: &'a str,
+    title: &'a str,
+    level: String,
+    gate: String,
+    class: &'a str,
+    table: &'a str,
+    column: &'a str,
+    rows: String,
+}
+
+#[derive(Serialize)]
+struct Note<'a> {
+    table: &'a str,
+    column: &'a str,
+    code: &'a str,
+    words: String,
+    rows: String,
+}
+
+#[derive(Serialize)]
+struct Left<'a> {
+    source: &'a str,
+    table: &'a str,
+    reason: &'a str,
+    decided: bool,
+}
+
+#[derive(Serialize)]
+struct Stage {
+    stage: String,
+    rows: String,
+    seconds: String,
+    per_second: String,
+}
+
+fn digest(full: &str) -> Digest<'_> {
+    Digest { short: number::short(full), full }
+}
+
+/// Puts the documents into words.
+pub(super) fn page<'a>(
+    summary: &'a Summary,
+    reconciliation: &'a Reconciliation,
+    coverage: &'a Coverage,
+    lang: Lang,
+    words: &Words,
+) -> Page<'a> {
+    let blockers = blockers(summary, reconciliation, words);
+    Page {
+        blocked: summary.status == Status::Blocked || !blockers.is_empty(),
+        blockers,
+        head: head(summary),
+        extracts: summary.extracts.iter().map(extract).collect(),
+        way: way(summary, reconciliation, words),
+        tables: tables(&summary.tables),
+        fates: fates(summary, lang, words),
+        findings: findings(&summary.findings, lang, words),
+        notes: notes(&summary.notes, words),
+        covered: covered::covered(coverage, words),
+        balance: adds_up::balance(reconciliation, words),
+        left_alone: left_alone(&summary.left_alone),
+        stages: summary.stages.iter().map(|s| stage(s, words)).collect(),
+    }
+}
+
+fn head(of: &Summary) -> Head<'_> {
+    Head {
+        city: &of.city,
+        city_name: &of.city_name,
+        run: &of.run,
+        as_of: &of.as_of,
+        started: number::beijing(&of.started),
+        finished: number::beijing(&of.finished),
+        took: number::took(&of.started, &of.finished),
+        version: &of.qianyi,
+        config: digest(&of.config_digest),
+        national: digest(&of.national_digest),
+        mapping: digest(&of.mapping_digest),
+        peak: number::mebibytes(of.peak_rss_bytes),
+    }
+}
+
+/// What blocks. The reconciliation speaks for itself: a package that was built later may have added a border to it.
+fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Vec<Blocking> {
+    let mut all = Vec::new();
+    let totals = reconciliation.totals;
+    if totals.unexplained_rows > 0 || totals.unexplained_fen > 0 {
+        all.push(unexplained(totals.unexplained_rows, totals.unexplained_fen, words));
+    }
+    let stated = all.is_empty();
+    for blocker in &summary.blocked_by {
+        match blocker {
+            Blocker::Unexplained { rows, fen } if stated => all.push(unexplained(*rows, *fen, words)),
+            Blocker::Unexplained { .. } => {}
+            Blocker::NotChecked { table, column, rule, why } => all.push(Blocking {
+                what: words.say("blocker", "not_checked"),
+                at: format!("{rule} · {table}.{column}"),
+                why: why.clone(),
+                section: "tables",
+            }),
+            Blocker::Undecided { table } => all.push(Blocking {
+                what: words.say("blocker", "undecided"),
+                at: table.clone(),
+                why: String::new(),
+                section: "left-alone",
+            }),
+        }
+    }
+    all
+}
+
+fn unexplained(rows: u64, fen: u64, words: &Words) -> Blocking {
+    let (row, yuan) = (words.say("page", "rows"), words.say("page", "yuan"));
+    Blocking {
+        what: words.say("blocker", "unexplained"),
+        at: format!("{} {row} · {} {yuan}", count(rows), number::yuan(fen)),
+        why: String::new(),
+        section: "reconciliation",
+    }
+}
+
+fn extract(of: &ExtractRow) -> Extract<'_> {
+    Extract {
+        source: &of.source,
+        extract: &of.extract,
+        consistency: &of.consistency,
+        point: &of.point,
+        tables: count(of.tables),
+        rows: count(of.rows),
+    }
+}
+
+fn way(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Way {
+    let sum = |of: fn(&TableRow) -> u64| summary.tables.iter().map(of).sum::<u64>();
+    let mapped = sum(|t| t.mapped);
+    let counted = |n: Option<i64>| n.map_or(NOTHING.to_owned(), count);
+    let fates: [(&'static str, u64); 5] = [
+        ("accepted", sum(|t| t.accepted)),
+        ("rejected", sum(|t| t.rejected)),
+        ("held", sum(|t| t.held)),
+        ("excluded", sum(|t| t.excluded)),
+        ("merged", sum(|t| t.merged)),
+    ];
+    let share = |(class, rows): &(&'static str, u64)| Share {
+        class,
+        name: words.say("fate", class),
+        rows: count(*rows),
+        share: number::share(*rows, mapped),
+    };
+    Way {
+        source: counted(adds_up::rows(reconciliation, "source-raw", |l| l.left)),
+        raw: count(summary.extracts.iter().map(|e| e.rows).sum::<u64>()),
+        mapped: count(mapped),
+        fates: fates.iter().filter(|(class, rows)| *class != "merged" || *rows > 0).map(share).collect(),
+        staged: counted(adds_up::rows(reconciliation, "mapped-fates", |l| l.right)),
+    }
+}
+
+fn tables(of: &[TableRow]) -> Tables<'_> {
+    let sum = |each: fn(&TableRow) -> u64| of.iter().map(each).sum::<u64>();
+    let mut rows: Vec<&TableRow> = of.iter().collect();
+    rows.sort_by_key(|t| &t.table);
+    let total = TableRow {
+        table: String::new(),
+        title: String::new(),
+        mapped: sum(|t| t.mapped),
+        accepted: sum(|t| t.accepted),
+        rejected: sum(|t| t.rejected),
+        held: sum(|t| t.held),
+        excluded: sum(|t| t.excluded),
+        merged: sum(|t| t.merged),
+        file_digest: String::new(),
+        content_digest: String::new(),
+    };
+    Tables {
+        merged: total.merged > 0,
+        rows: rows.into_iter().map(|t| table_line(t, &t.table, &t.title, &t.content_digest)).collect(),
+        total: table_line(&total, "", "", ""),
+    }
+}
+
+fn table_line<'a>(of: &TableRow, table: &'a str, title: &'a str, content: &'a str) -> TableLine<'a> {
+    TableLine {
+        table,
+        title,
+        mapped: count(of.mapped),
+        accepted: count(of.accepted),
+        rejected: count(of.rejected),
+        held: count(of.held),
+        excluded: count(of.excluded),
+        merged: count(of.merged),
+        share: number::share(of.accepted, of.mapped),
+        digest: digest(content),
+    }
+}
+
+fn title(of: &FindingRow, lang: Lang) -> &str {
+    match lang {
+        Lang::Zh => &of.title_zh,
+        Lang::En => &of.title_en,
+    }
+}
+
+fn rank(order: &[&str], code: &str) -> usize {
+    order.iter().position(|c| *c == code).unwrap_or(order.len())
+}
+
+fn fates<'a>(summary: &'a Summary, lang: Lang, words: &Words) -> Vec<Fate<'a>> {
+    let rules: BTreeMap<&str, &str> =
+        summary.findings.iter().map(|f| (f.rule.as_str(), title(f, lang))).collect();
+    let titles: BTreeMap<&str, &str> =
+        summary.tables.iter().map(|t| (t.table.as_str(), t.title.as_str())).collect();
+    let in_words = |of: &FateRow| {
+        if let Some(title) = titles.get(of.reason.as_str()) {
+            return format!("{} {title}", words.say("reason", "parent"));
+        }
+        let said = words.say("reason", &of.reason);
+        if said != of.reason {
+            return said;
+        }
+        let rule = |id: &str| rules.get(id).copied();
+        let known: Vec<&str> = of.reason.split([',', ' ', '+', ';']).filter_map(rule).collect();
+        known.join(" · ")
+    };
+    let mut rows: Vec<&FateRow> = summary.fates.iter().collect();
+    rows.sort_by_key(|f| (rank(&FATES, &f.fate), Reverse(f.rows), &f.table, &f.reason));
+    rows.into_iter()
+        .map(|f| Fate {
+            table: &f.table,
+            title: titles.get(f.table.as_str()).copied().unwrap_or_default(),
+            fate: words.say("fate", &f.fate),
+            class: &f.fate,
+            reason: &f.reason,
+            words: in_words(f),
+            rows: count(f.rows),
+        })
+        .collect()
+}
+
+fn findings<'a>(of: &'a [FindingRow], lang: Lang, words: &Words) -> Vec<Finding<'a>> {
+    let mut rows: Vec<&FindingRow> = of.iter().collect();
+    rows.sort_by_key(|f| {
+        let weight = (rank(&["block", "mark", "count"], &f.gate), rank(&["B", "E", "W", "I"], &f.level));
+        (weight, Reverse(f.rows), &f.rule, &f.table, &f.column)
+    });
+    rows.into_iter()
+        .map(|f| Finding {
+            rule: &f.rule,
+            title: title(f, lang),
+            level: words.say("level", &f.level),
+            gate: words.say("gate", &f.gate),
+            class: &f.gate,
+            table: &f.table,
+            column: &f.column,
+            rows: count(f.rows),
+        })
+        .collect()
+}
+
+fn notes<'a>(of: &'a [NotedRow], words: &Words) -> Vec<Note<'a>> {
+    let mut rows: Vec<&NotedRow> = of.iter().collect();
+    rows.sort_by_key(|n| (Reverse(n.rows), &n.table, &n.column, &n.code));
+    rows.into_iter()
+        .map(|n| Note {
+            table: &n.table,
+            column: &n.column,
+            code: &n.code,
+            words: words.say("note", &n.code),
+            rows: count(n.rows),
+        })
+        .collect()
+}
+
+fn left_alone(of: &[LeftAlone]) -> Vec<Left<'_>> {
+    let mut rows: Vec<&LeftAlone> = of.iter().collect();
+    rows.sort_by_key(|l| (l.mapped, &l.source, &l.table));
+    rows.into_iter()
+        .map(|l| Left { source: &l.source, table: &l.table, reason: &l.reason, decided: l.mapped })
+        .collect()
+}
+
+fn stage(of: &StageRow, words: &Words) -> Stage {
+    Stage {
+        stage: words.say("stage", &of.stage),
+        rows: count(of.rows),
+        seconds: number::seconds(of.seconds),
+        per_second: number::whole(of.rows_per_second),
+    }
+}
