@@ -8,6 +8,7 @@ mod extract;
 mod fixture;
 mod mapping;
 mod national;
+mod report;
 mod source;
 mod state;
 mod support;
