@@ -173,6 +173,26 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(u64, String), DurableError> {
     file.commit()
 }
 
+/// Copies a file. Returns the size in bytes and the SHA-256 of what was written, in lower-case hex.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn copy(from: &Path, to: &Path) -> Result<(u64, String), DurableError> {
+    let mut source = File::open(from).map_err(failed(from, "opened"))?;
+    let mut file = DurableFile::create(to)?;
+    io::copy(&mut source, &mut file).map_err(failed(to, "written"))?;
+    file.commit()
+}
+
+/// Gives a folder that is complete its final name, which must be free.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn rename_dir(from: &Path, to: &Path) -> Result<(), DurableError> {
+    operation().and_then(|()| fs::rename(from, to)).map_err(failed(to, "renamed into place"))?;
+    sync_folder(to)
+}
+
 /// Creates a folder and its parents, and syncs the folders that hold the new ones.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::error::{Consequence, Follow};
 use crate::gate::GateError;
 use crate::mapping::{MappingError, MappingErrors};
 use crate::national::NationalError;
+use crate::package::PackageError;
 use crate::quality::QualityError;
 use crate::raw::RawError;
 use crate::reconcile::ReconcileError;
@@ -71,6 +72,9 @@ pub enum RunError {
     Report(#[from] ReportError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Package(#[from] PackageError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Tally(#[from] TallyError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -109,6 +113,7 @@ impl Consequence for RunError {
             Self::Gate(e) => e.follow(),
             Self::Reconcile(e) => e.follow(),
             Self::Report(e) => e.follow(),
+            Self::Package(e) => e.follow(),
             Self::Tally(e) => e.follow(),
             Self::Source(e) => e.follow(),
             Self::Extract(e) => e.follow(),

@@ -49,7 +49,7 @@ pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> 
     Ok(Finished { id: run.id, dir, summary, reconciliation, coverage })
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     let form = |source| RunError::Form { path: path.display().to_string(), source };
     let text = std::fs::read(path).map_err(|e| form(serde_json::Error::io(e)))?;
     serde_json::from_slice(&text).map_err(form)
@@ -82,10 +82,4 @@ pub fn render_report(of: &Finished, lang: Lang) -> Result<PathBuf, RunError> {
     let path = of.dir.page();
     durable::write(&path, page.as_bytes())?;
     Ok(path)
-}
-
-/// The parts of every staged table of a run, by table.
-pub(super) fn staged(of: &Finished) -> Result<Vec<(String, Vec<PathBuf>)>, RunError> {
-    let tables = of.summary.tables.iter();
-    tables.map(|t| Ok((t.table.clone(), dataset::parts(&of.dir.staged(&t.table))?))).collect()
 }

@@ -1,0 +1,201 @@
+//! Verification: is a bag complete and valid (RFC 8493, 3), and does it hold the rows that it says?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+use serde::Serialize;
+
+use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
+use super::{Contents, PackageError};
+use crate::dataset::row_count;
+use crate::durable;
+use crate::progress::Progress;
+use crate::tally::content_digest;
+
+/// One thing that is wrong with a package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// Relative to the package's folder.
+    pub file: String,
+    pub what: String,
+}
+
+/// What a verification found; sound when there are no problems.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    pub path: PathBuf,
+    /// Payload files and their bytes.
+    pub files: u64,
+    pub bytes: u64,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// What the package itself says: its run did not end well.
+    pub blocked: bool,
+    pub problems: Vec<Problem>,
+}
+
+struct Check<'a> {
+    bag: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn found(&mut self, file: &str, what: impl Into<String>) {
+        self.problems.push(Problem { file: file.to_owned(), what: what.into() });
+    }
+
+    /// A tag file's text; empty, with a problem, when it cannot be read.
+    fn text(&mut self, name: &str) -> String {
+        match std::fs::read_to_string(self.bag.join(name)) {
+            Ok(text) => text,
+            Err(e) => {
+                self.found(name, format!("cannot be read: {e}"));
+                String::new()
+            }
+        }
+    }
+
+    /// Checks every file of a manifest; the size of all that exist.
+    fn manifest(&mut self, name: &str, files: &BTreeMap<String, String>) -> u64 {
+        let mut bytes = 0;
+        for (file, expected) in files {
+            if !inside(file) {
+                self.found(name, format!("{file} leads out of the package"));
+                continue;
+            }
+            let path = self.bag.join(file);
+            match std::fs::symlink_metadata(&path) {
+                Ok(found) if found.is_file() => bytes += found.len(),
+                Ok(_) => {
+                    self.found(file, "is not a plain file");
+                    continue;
+                }
+                Err(_) => {
+                    self.found(file, "is missing");
+                    continue;
+                }
+            }
+            match durable::sha256(&path) {
+                Ok(found) if found == *expected => {}
+                Ok(_) => self.found(file, "was changed: its SHA-256 is another"),
+                Err(e) => self.found(file, format!("cannot be read: {e}")),
+            }
+        }
+        bytes
+    }
+}
+
+/// A path that stays inside the bag.
+fn inside(file: &str) -> bool {
+    !file.is_empty() && Path::new(file).components().all(|c| matches!(c, Component::Normal(_)))
+}
+
+/// Checks every file, digest, row count and content digest of a package; everything that is wrong at once.
+///
+/// # Errors
+/// `PKG-003` when it is no bag at all, `PKG-005` when its folder cannot be read.
+pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageError> {
+    if !path.join("bagit.txt").is_file() {
+        return Err(PackageError::NotABag { path: path.display().to_string() });
+    }
+    let mut check = Check { bag: path, problems: Vec::new() };
+    if check.text("bagit.txt") != DECLARATION {
+        check.found("bagit.txt", "does not declare BagIt 1.0 in UTF-8");
+    }
+    if path.join("fetch.txt").exists() {
+        check.found("fetch.txt", "a package holds all of its files itself");
+    }
+    let mut listed = Vec::new();
+    for name in [MANIFEST, TAG_MANIFEST] {
+        let (files, strange) = bag::read_manifest(&check.text(name));
+        strange.into_iter().for_each(|what| check.found(name, what));
+        listed.push((name, files));
+    }
+    let bytes: Vec<u64> = listed.iter().map(|(name, files)| check.manifest(name, files)).collect();
+    let (payload, tags) = (&listed[0].1, &listed[1].1);
+    for tag in ["bagit.txt", "bag-info.txt", MANIFEST] {
+        if !tags.contains_key(tag) {
+            check.found(TAG_MANIFEST, format!("does not list {tag}"));
+        }
+    }
+    let mut there = BTreeSet::new();
+    walk(path, &path.join("data"), &mut there)?;
+    for extra in there.iter().filter(|f| !payload.contains_key(*f)) {
+        check.found(extra, "is in no manifest");
+    }
+    for outside in payload.keys().filter(|f| !f.starts_with("data/")) {
+        check.found(outside, "is no payload: it lies outside data/");
+    }
+    let info = check.text("bag-info.txt");
+    let oxum = format!("{}.{}", bytes[0], there.len());
+    if bag::field(&info, "Payload-Oxum") != Some(oxum.as_str()) {
+        check.found("bag-info.txt", format!("Payload-Oxum is not {oxum}"));
+    }
+    let (rows, blocked) = tables(&mut check, progress);
+    let mut problems = check.problems;
+    problems.sort();
+    problems.dedup();
+    Ok(Verified {
+        path: path.to_owned(),
+        files: there.len() as u64,
+        bytes: bytes[0],
+        rows,
+        blocked,
+        problems,
+    })
+}
+
+/// Every file under a folder, relative to the bag, with `/`.
+fn walk(bag: &Path, folder: &Path, into: &mut BTreeSet<String>) -> Result<(), PackageError> {
+    let unreadable = |source| PackageError::Unreadable { path: folder.display().to_string(), source };
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            walk(bag, &entry.path(), into)?;
+        } else {
+            let path = entry.path();
+            let names = path.strip_prefix(bag).unwrap_or(&path).components();
+            let names: Vec<_> = names.map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
+            into.insert(names.join("/"));
+        }
+    }
+    Ok(())
+}
+
+/// Rows and content of every table against `data/tables.json`.
+fn tables(check: &mut Check<'_>, progress: &dyn Progress) -> (u64, bool) {
+    const NAME: &str = "data/tables.json";
+    let contents: Contents = match serde_json::from_str(&check.text(NAME)) {
+        Ok(contents) => contents,
+        Err(e) => {
+            check.found(NAME, format!("is not of the form that this version knows: {e}"));
+            return (0, false);
+        }
+    };
+    let mut all = 0;
+    for table in &contents.tables {
+        progress.start("verify", &table.table, table.rows);
+        let mut parts = Vec::new();
+        for part in table.parts.iter().filter(|p| inside(&p.file)) {
+            let path = check.bag.join(&part.file);
+            match row_count(&path) {
+                Ok(rows) if rows == part.rows => parts.push(path),
+                Ok(rows) => check.found(&part.file, format!("holds {rows} rows, not {}", part.rows)),
+                Err(_) => check.found(&part.file, "cannot be read as Parquet"),
+            }
+        }
+        if parts.len() == table.parts.len() {
+            match content_digest(&parts) {
+                Ok(found) if found.hex() == table.content_digest && found.rows() == table.rows => {}
+                Ok(_) => {
+                    check.found(NAME, format!("the rows of {} are not those that it names", table.table))
+                }
+                Err(_) => check.found(NAME, format!("the rows of {} cannot be read", table.table)),
+            }
+        }
+        all += table.rows;
+        progress.rows(table.rows);
+        progress.finish();
+    }
+    (all, contents.blocked)
+}
