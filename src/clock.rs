@@ -6,3 +6,8 @@
 pub fn now() -> String {
     chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+/// The day of the run, where the configuration names no other.
+pub fn today() -> chrono::NaiveDate {
+    chrono::Utc::now().date_naive()
+}

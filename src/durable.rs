@@ -247,6 +247,14 @@ pub fn rewrite_lock(file: &File, path: &Path, text: &str) -> Result<(), DurableE
         .map_err(failed(path, "written"))
 }
 
+/// Opens a log: lines are appended as they come and need not be durable.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn open_log(path: &Path) -> Result<File, DurableError> {
+    File::options().append(true).create(true).open(path).map_err(failed(path, "opened"))
+}
+
 /// The SHA-256 of a file that exists, in lower-case hex.
 ///
 /// # Errors

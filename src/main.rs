@@ -1,2 +1,7 @@
-//! The binary: arguments → one library call → what is printed.
-fn main() {}
+//! The binary `qianyi`: arguments → one library call → what is printed → exit status.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -48,6 +48,35 @@ pub fn id(value: &str) -> String {
     mask(MaskKind::Id, value)
 }
 
+/// A text of somebody else (a driver's message) without what could be a value: Chinese characters and digits in runs of four or
+/// more go; words, short numbers and identifiers stay.
+pub fn scrub(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut digits = String::new();
+    let flush = |digits: &mut String, out: &mut String| {
+        if digits.len() >= 4 {
+            out.push_str("***");
+        } else {
+            out.push_str(digits);
+        }
+        digits.clear();
+    };
+    for c in text.chars() {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        flush(&mut digits, &mut out);
+        match c {
+            '\u{2e80}'..='\u{9fff}' | '\u{e000}'..='\u{faff}' | '\u{20000}'.. if out.ends_with('*') => {}
+            '\u{2e80}'..='\u{9fff}' | '\u{e000}'..='\u{faff}' | '\u{20000}'.. => out.push('*'),
+            _ => out.push(c),
+        }
+    }
+    flush(&mut digits, &mut out);
+    out
+}
+
 /// At most so many stars: the length of a long text is nobody's business either.
 const STARS: usize = 24;
 
@@ -61,7 +90,18 @@ fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskKind, mask};
+    use super::{MaskKind, mask, scrub};
+
+    #[test]
+    fn a_drivers_text_keeps_no_value() {
+        for (given, expected) in [
+            ("Cannot cast string '229901198001010010' to Int64", "Cannot cast string '***' to Int64"),
+            ("no such person: 张三丰 (line 12)", "no such person: * (line 12)"),
+            ("database is locked", "database is locked"),
+        ] {
+            assert_eq!(scrub(given), expected);
+        }
+    }
 
     #[test]
     fn each_kind_shows_what_it_may() {

@@ -1,1 +1,260 @@
-//! (being built)
+//! Layers of settings, merged and checked once: built-in default → files (later wins) → environment `QIANYI_*` → options.
+//!
+//! Always: an unknown key is an error that names file, line and the nearest known key; what is handed out needs no further check.
+//! Paths in a file are relative to that file, those of the environment and of options to the current folder. A later `sources`
+//! replaces an earlier one as a whole.
+//! Must not know: what a run does with the settings.
+
+mod error;
+mod file;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ::config::{Config, File, FileFormat};
+use chrono::NaiveDate;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+pub use error::{ConfigError, Mistake};
+
+use crate::clock;
+use crate::durable::hex;
+use crate::source::SourceSettings;
+
+/// The built-in layer.
+const DEFAULT: &str = include_str!("../../config/default.toml");
+/// The demo's layer.
+pub const DEMO: &str = include_str!("../../config/demo.toml");
+/// Settings that the environment may give: `QIANYI_MEMORY` and so on.
+const VARIABLES: &[(&str, &str)] = &[
+    ("QIANYI_MAPPINGS", "mappings"),
+    ("QIANYI_CITY", "city"),
+    ("QIANYI_AS_OF", "as_of"),
+    ("QIANYI_MEMORY", "memory"),
+    ("QIANYI_PARTITIONS", "partitions"),
+];
+/// Switches of tests, read by failpoint.rs and durable.rs.
+const SWITCHES: &[&str] = &["QIANYI_FAILPOINT", "QIANYI_DISK_FAULT"];
+/// Less than this and not even the smallest sort can start.
+const LEAST_MEMORY: u64 = 128 << 20;
+
+/// Where the layers come from.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// The layer right above the built-in default: the demo's.
+    pub demo: Option<DemoLayer>,
+    /// Files, later wins.
+    pub files: Vec<PathBuf>,
+    /// The environment; only names that begin with `QIANYI_` are looked at.
+    pub environment: Vec<(String, String)>,
+    /// `--memory`.
+    pub memory: Option<String>,
+}
+
+/// The demo's database, in place of the one that config/demo.toml names.
+#[derive(Debug, Clone)]
+pub struct DemoLayer {
+    pub database: PathBuf,
+}
+
+/// The checked settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder with `national/` and a folder a city.
+    pub mappings: PathBuf,
+    pub city: String,
+    pub as_of: NaiveDate,
+    /// Bytes for the whole process.
+    pub memory: u64,
+    /// Parallel streams.
+    pub partitions: usize,
+    pub sources: Vec<SourceSettings>,
+    /// SHA-256 of what can change a result: city, today, and per source its id, kind, code page and chunk size. Folders, memory and
+    /// partitions are left out; mappings have a digest of their own.
+    pub digest: String,
+}
+
+impl Settings {
+    /// `mappings/national`.
+    pub fn national(&self) -> PathBuf {
+        self.mappings.join("national")
+    }
+
+    /// `mappings/<city>`.
+    pub fn city_folder(&self) -> PathBuf {
+        self.mappings.join(&self.city)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merged {
+    mappings: PathBuf,
+    city: Option<String>,
+    as_of: Option<String>,
+    memory: String,
+    partitions: Option<String>,
+    #[serde(default)]
+    sources: Vec<SourceSettings>,
+}
+
+/// Reads, merges and checks the layers.
+///
+/// # Errors
+/// `CFG-…`; each names file, variable or option, and the key.
+pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
+    let (merged, origins) = merge(layers)?;
+    let origin = |key: &str| {
+        origins.iter().rfind(|(_, keys)| keys.contains(key)).map_or("the default", |(o, _)| o.as_str())
+    };
+    let memory_from = if layers.memory.is_some() { "--memory" } else { origin("memory") };
+    let memory = layers.memory.as_deref().unwrap_or(&merged.memory);
+    let memory = bytes(memory).filter(|m| *m >= LEAST_MEMORY).ok_or_else(|| ConfigError::Value {
+        origin: memory_from.to_owned(),
+        key: "memory",
+        value: memory.to_owned(),
+        expected: "a size of 128MiB or more",
+        example: "1GiB, 768MiB",
+    })?;
+    let as_of = match &merged.as_of {
+        Some(text) => text.parse().map_err(|_| ConfigError::Value {
+            origin: origin("as_of").to_owned(),
+            key: "as_of",
+            value: text.clone(),
+            expected: "a date",
+            example: "2021-05-31",
+        })?,
+        None => clock::today(),
+    };
+    let partitions = match &merged.partitions {
+        Some(text) => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| ConfigError::Value {
+            origin: origin("partitions").to_owned(),
+            key: "partitions",
+            value: text.clone(),
+            expected: "a whole number from 1",
+            example: "4",
+        })?,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let mut ids = BTreeSet::new();
+    if let Some(twice) = merged.sources.iter().find(|s| !ids.insert(s.id.as_str())) {
+        return Err(ConfigError::SourceTwice { origin: origin("sources").to_owned(), id: twice.id.clone() });
+    }
+    let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
+    folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
+    let digest = digest(&city, as_of, &merged.sources);
+    let Merged { mappings, sources, .. } = merged;
+    Ok(Settings { mappings, city, as_of, memory, partitions, sources, digest })
+}
+
+/// The day that stands for today in the demo's city, and in every other that is generated.
+///
+/// # Errors
+/// `CFG-…` when config/demo.toml, a part of the program, has none.
+pub fn demo_as_of() -> Result<NaiveDate, ConfigError> {
+    let table = file::read("config/demo.toml", DEMO, Path::new(""))?;
+    let day = table.get("as_of").and_then(toml::Value::as_str).and_then(|t| t.parse().ok());
+    day.ok_or(ConfigError::Absent { key: "as_of" })
+}
+
+/// Which layer set which keys, lowest first.
+type Origins = Vec<(String, BTreeSet<String>)>;
+
+fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
+    let here = Path::new("");
+    let mut tables = vec![("the default".to_owned(), file::read("config/default.toml", DEFAULT, here)?)];
+    if let Some(demo) = &layers.demo {
+        let mut table = file::read("config/demo.toml", DEMO, Path::new("config"))?;
+        table.remove("mappings");
+        if let Some(path) =
+            table.get_mut("sources").and_then(|s| s.get_mut(0)).and_then(|s| s.get_mut("path"))
+        {
+            *path = toml::Value::String(demo.database.display().to_string());
+        }
+        tables.push(("config/demo.toml".to_owned(), table));
+    }
+    for path in &layers.files {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
+        let table = file::read(&name, &text, path.parent().unwrap_or(here))?;
+        tables.push((name, table));
+    }
+    for (name, value) in layers.environment.iter().filter(|(n, _)| n.starts_with("QIANYI_")) {
+        if let Some((_, key)) = VARIABLES.iter().find(|(v, _)| v == name) {
+            let table = toml::Table::from_iter([((*key).to_owned(), toml::Value::String(value.clone()))]);
+            tables.push((name.clone(), table));
+        } else if !SWITCHES.contains(&name.as_str()) {
+            let nearest = file::nearest(name, VARIABLES.iter().map(|(v, _)| *v));
+            return Err(ConfigError::Variable { variable: name.clone(), nearest });
+        }
+    }
+    let bug = |source| ConfigError::Merge { source: Box::new(source) };
+    let mut builder = Config::builder();
+    let mut origins = Vec::new();
+    for (name, table) in tables {
+        builder = builder.add_source(File::from_str(&table.to_string(), FileFormat::Toml));
+        origins.push((name, table.keys().cloned().collect()));
+    }
+    let merged = builder.build().and_then(Config::try_deserialize).map_err(bug)?;
+    Ok((merged, origins))
+}
+
+/// `1GiB`, `768MiB`, `2G`, `512m` or plain bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) -> Result<(), ConfigError> {
+    if !mappings.join("national").is_dir() {
+        return Err(ConfigError::NoMappings {
+            origin: mappings_from.to_owned(),
+            path: mappings.join("national").display().to_string(),
+            hint: "`mappings` names the folder with national/ and one folder a city; the default is ./mappings: start qianyi in the repository's root, or set it".to_owned(),
+        });
+    }
+    let folder = mappings.join(city);
+    if city.is_empty() || city == "national" || !folder.join("city.toml").is_file() {
+        let cities = cities(mappings);
+        return Err(ConfigError::NoMappings {
+            origin: city_from.to_owned(),
+            path: folder.display().to_string(),
+            hint: format!(
+                "the nearest city is `{}`; there are: {}",
+                file::nearest(city, &cities),
+                cities.join(", ")
+            ),
+        });
+    }
+    Ok(())
+}
+
+fn cities(mappings: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(mappings).into_iter().flatten().filter_map(Result::ok);
+    let mut found: Vec<String> = entries
+        .filter(|e| e.path().join("city.toml").is_file())
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    found
+}
+
+fn digest(city: &str, as_of: NaiveDate, sources: &[SourceSettings]) -> String {
+    let mut sha = Sha256::new();
+    sha.update(format!("qianyi config 1\ncity {city}\nas_of {as_of}\n"));
+    for s in sources {
+        sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.encoding, s.chunk_rows));
+    }
+    hex(&sha.finalize())
+}

@@ -91,6 +91,9 @@ pub(super) struct Reader {
     digest: Sha256,
 }
 
+/// One line of a CSV and where it stands.
+type Record<const N: usize> = ([String; N], Range<usize>);
+
 impl Reader {
     pub(super) fn fault(&mut self, text: &Text, span: Range<usize>, message: impl Into<String>) {
         self.faults.push(NationalFault::new(&text.path, &text.text, span, message.into()));
@@ -123,11 +126,7 @@ impl Reader {
     }
 
     /// The records of a CSV with that head, each with its span.
-    fn csv<const N: usize>(
-        &mut self,
-        path: &Path,
-        head: [&str; N],
-    ) -> (Text, Vec<([String; N], Range<usize>)>) {
+    fn csv<const N: usize>(&mut self, path: &Path, head: [&str; N]) -> (Text, Vec<Record<N>>) {
         let text = self.text(path);
         let body = text.text.strip_prefix('\u{feff}').unwrap_or(&text.text);
         let skipped = text.text.len() - body.len();

@@ -16,7 +16,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
 pub use error::ReportError;
-use words::Words;
+pub use words::Words;
 
 use crate::trail::{Coverage, Reconciliation, Summary};
 

@@ -1,4 +1,4 @@
-//! The words of the page in both languages, from labels.toml.
+//! The words of the page and of the terminal in both languages, from labels.toml.
 //!
 //! Always: every word of the page is in that one file; a code that has no word stands for itself, a missing word of the page is an
 //! error.
@@ -19,10 +19,17 @@ struct Label {
 }
 
 /// The words of one language: section, key, text.
-pub(super) struct Words(BTreeMap<String, BTreeMap<String, String>>);
+pub struct Words {
+    lang: Lang,
+    words: BTreeMap<String, BTreeMap<String, String>>,
+}
 
 impl Words {
-    pub(super) fn of(lang: Lang) -> Result<Self, ReportError> {
+    /// The words of a language.
+    ///
+    /// # Errors
+    /// `REP-901` when labels.toml is broken.
+    pub fn of(lang: Lang) -> Result<Self, ReportError> {
         let labels: BTreeMap<String, BTreeMap<String, Label>> = toml::from_str(LABELS)?;
         let word = |label: Label| match lang {
             Lang::Zh => label.zh,
@@ -30,17 +37,25 @@ impl Words {
         };
         let section =
             |labels: BTreeMap<String, Label>| labels.into_iter().map(|(k, l)| (k, word(l))).collect();
-        Ok(Self(labels.into_iter().map(|(name, labels)| (name, section(labels))).collect()))
+        let words = labels.into_iter().map(|(name, labels)| (name, section(labels))).collect();
+        Ok(Self { lang, words })
+    }
+
+    /// Their language.
+    #[must_use]
+    pub fn lang(&self) -> Lang {
+        self.lang
     }
 
     /// All of them, for the template.
     pub(super) fn all(&self) -> &BTreeMap<String, BTreeMap<String, String>> {
-        &self.0
+        &self.words
     }
 
     /// The word of a code, or the code.
-    pub(super) fn say(&self, section: &str, code: &str) -> String {
-        let word = self.0.get(section).and_then(|s| s.get(code));
+    #[must_use]
+    pub fn say(&self, section: &str, code: &str) -> String {
+        let word = self.words.get(section).and_then(|s| s.get(code));
         word.map_or(code, String::as_str).to_owned()
     }
 }

@@ -123,7 +123,8 @@ fn blockers(came: &Came<'_>, adds_up: &Reconciliation) -> Vec<Blocker> {
     all
 }
 
-fn extract_row(source: &str, view: &RawView) -> ExtractRow {
+/// What a summary says about the current view of a source.
+pub(super) fn extract_row(source: &str, view: &RawView) -> ExtractRow {
     ExtractRow {
         source: source.to_owned(),
         extract: view.extract.to_string(),

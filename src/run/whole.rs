@@ -17,7 +17,7 @@ use crate::national::{self, National};
 use crate::progress::Progress;
 use crate::raw::{self, RawView};
 use crate::state::{ExtractId, RunId, RunStatus, State};
-use crate::trail::Summary;
+use crate::trail::{ExtractRow, Summary};
 
 /// Extracts what the city reads, and computes everything from raw to staged, reconciled.
 ///
@@ -78,6 +78,26 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         started,
     };
     finish::finish(walk, settings, came)
+}
+
+/// Extracts what the city reads, and nothing more; the current extract of each source.
+///
+/// # Errors
+/// Those of extraction; whatever failed, the same call goes on where it stopped.
+pub fn extract_only(
+    settings: &RunSettings,
+    progress: &Arc<dyn Progress>,
+) -> Result<Vec<ExtractRow>, RunError> {
+    let national = national::load(&settings.national)?;
+    let city = mapping::load(&settings.city, &national)?;
+    let state = State::open(&settings.workdir, &settings.command)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|_| RunError::Thread)?;
+    let (extracted, _) = runtime.block_on(extract_all(&state, &city, &settings.sources, progress))?;
+    let mut rows = Vec::new();
+    for source in extracted.keys() {
+        rows.push(finish::extract_row(source, &raw::current(&state, source)?));
+    }
+    Ok(rows)
 }
 
 /// The run that goes on, or a new one; a run begun under another digest never goes on.

@@ -20,7 +20,8 @@ pub enum ExtractStatus {
 }
 
 impl ExtractStatus {
-    fn text(self) -> &'static str {
+    /// As stored and shown.
+    pub fn text(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Complete => "complete",
@@ -94,6 +95,19 @@ impl State {
             )?;
             Ok(ExtractId(t.last_insert_rowid()))
         })
+    }
+
+    /// The sources that were ever extracted here, by id.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn sources(&self) -> Result<Vec<String>, StateError> {
+        let db = self.db();
+        let mut query = db
+            .prepare_cached("SELECT DISTINCT source FROM extract ORDER BY source")
+            .map_err(sql("list sources"))?;
+        let found = query.query_map([], |r| r.get(0)).and_then(Iterator::collect);
+        found.map_err(sql("list sources"))
     }
 
     /// All extracts of a source, oldest first.

@@ -40,8 +40,6 @@ pub struct MappedCity {
     pub national: National,
     pub city: City,
     pub engine: Engine,
-    pub source: SourceSettings,
-    pub raw: RawView,
     pub held: Vec<LegacyTable>,
     /// By legacy table.
     pub layer1: BTreeMap<String, Layer1Report>,
@@ -73,8 +71,7 @@ impl MappedCity {
             })
             .collect();
         let empty = BTreeMap::new();
-        let mut made =
-            Self { dir, national, city, engine, source, raw, held, layer1: BTreeMap::new(), layer2: empty };
+        let mut made = Self { dir, national, city, engine, held, layer1: BTreeMap::new(), layer2: empty };
         made.read();
         made
     }

@@ -1,0 +1,147 @@
+//! What can be typed: the one table from which parser, help and completions come.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
+#[derive(Debug, Parser)]
+#[command(name = "qianyi", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 done · 1 failed (run the same command again: it goes on) · \
+2 wrong usage or configuration · 3 finished, but blocked (something is unexplained)")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Where everything is kept: state.db, raw, runs, packages, logs.
+    #[arg(long, global = true, value_name = "DIR", default_value = "work")]
+    pub workdir: PathBuf,
+    /// A configuration file; may be given several times, a later one wins.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// Language of summaries and of the report's address; default: the locale's, else English.
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<LangArg>,
+    /// Print the result as one JSON document.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Memory of the whole process, for example 768MiB [default: 1GiB].
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// No progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LangArg {
+    Zh,
+    En,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a legacy city with known defects, run everything, seal a package, say where things lie.
+    Demo(DemoArgs),
+    /// Make a legacy city of any size, and the truth about its defects beside it.
+    Fixture(FixtureArgs),
+    /// What the extracted legacy tables hold: nulls, lengths, distinct values, codes without a mapping.
+    Profile,
+    /// What a run would do: tables, chunks, rows, unmapped columns and codes. Touches nothing.
+    Plan,
+    /// Copy the legacy tables, exactly, into raw.
+    Extract,
+    /// Extract, map, check, stage, reconcile, report.
+    Run,
+    /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
+    Reconcile(RunArgs),
+    /// Render the report of a run again.
+    Report(RunArgs),
+    /// Seal staged data for upload, or check a sealed package.
+    #[command(subcommand)]
+    Package(PackageCommand),
+    /// Extracts and runs of the work directory, and who works in it now.
+    Status,
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Persons of the city.
+    #[arg(long, default_value_t = 20_000)]
+    pub persons: u64,
+    /// The same seed gives the same city.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `fixture`.
+#[derive(Debug, Args)]
+pub struct FixtureArgs {
+    /// Persons of the city.
+    #[arg(long, default_value_t = 20_000)]
+    pub persons: u64,
+    /// The same seed gives the same city.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where to: sqlite:PATH. Only a file that this command made itself is ever replaced.
+    #[arg(long, value_name = "sqlite:PATH")]
+    pub into: String,
+    /// Plant no defects: dirt only.
+    #[arg(long)]
+    pub no_defects: bool,
+}
+
+/// Which run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `package …`.
+#[derive(Debug, Subcommand)]
+pub enum PackageCommand {
+    /// Seal the staged tables of a finished run as a BagIt bag.
+    Build(BuildArgs),
+    /// Check every file, digest and row count of a package.
+    Verify(VerifyArgs),
+}
+
+/// `package build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Seal a run that is blocked, too; the package says so.
+    #[arg(long)]
+    pub allow_blocked: bool,
+}
+
+/// `package verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A package's folder; default: the newest one of the work directory.
+    #[arg(value_name = "DIR")]
+    pub package: Option<PathBuf>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: Shell,
+}

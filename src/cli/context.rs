@@ -1,0 +1,114 @@
+//! What every command starts from: the global options as meant.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use qianyi::config::{DemoLayer, Layers, Settings, load};
+use qianyi::engine::{Engine, EngineSettings};
+use qianyi::mapping::{self, City};
+use qianyi::national::{self, National};
+use qianyi::progress::Progress;
+use qianyi::report::{Lang, Words};
+use qianyi::run::RunSettings;
+
+use super::args::{Global, LangArg};
+use super::failure::Failure;
+use super::log;
+use super::watch::Watch;
+
+/// The global options.
+pub struct Context {
+    pub workdir: PathBuf,
+    pub lang: Lang,
+    pub json: bool,
+    quiet: bool,
+    layers: Layers,
+}
+
+impl Context {
+    pub fn new(global: Global) -> Self {
+        let environment = std::env::vars_os()
+            .filter_map(|(n, v)| Some((n.into_string().ok()?, v.to_string_lossy().into_owned())))
+            .collect();
+        let lang = match global.lang {
+            Some(LangArg::Zh) => Lang::Zh,
+            Some(LangArg::En) => Lang::En,
+            None => locale(),
+        };
+        let layers = Layers { demo: None, files: global.config, environment, memory: global.memory };
+        Self { workdir: global.workdir, lang, json: global.json, quiet: global.quiet, layers }
+    }
+
+    /// The checked settings.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        Ok(load(&self.layers)?)
+    }
+
+    /// The checked settings over the demo's layer.
+    pub fn demo_settings(&self, database: PathBuf) -> Result<Settings, Failure> {
+        Ok(load(&Layers { demo: Some(DemoLayer { database }), ..self.layers.clone() })?)
+    }
+
+    /// What a walk is given.
+    pub fn run_settings(&self, settings: &Settings, command: &str) -> RunSettings {
+        RunSettings {
+            workdir: self.workdir.clone(),
+            national: settings.national(),
+            city: settings.city_folder(),
+            sources: settings.sources.clone(),
+            memory: settings.memory,
+            partitions: settings.partitions,
+            as_of: settings.as_of,
+            config_digest: settings.digest.clone(),
+            lang: self.lang,
+            command: command.to_owned(),
+        }
+    }
+
+    /// The words of the language.
+    pub fn words(&self) -> Result<Words, Failure> {
+        Ok(Words::of(self.lang)?)
+    }
+
+    /// The day that stands for today in a generated city.
+    pub fn fixture_as_of(&self) -> Result<chrono::NaiveDate, Failure> {
+        Ok(qianyi::config::demo_as_of()?)
+    }
+
+    /// Opens the log of a command that writes.
+    pub fn log(&self, command: &str) -> Result<(), Failure> {
+        log::open(&self.workdir, command)
+    }
+
+    /// Who watches the work.
+    pub fn progress(&self) -> Arc<dyn Progress> {
+        Arc::new(Watch::new(self.quiet))
+    }
+
+    /// The engine of a command that only looks.
+    pub fn engine(&self, settings: &Settings, city: &City) -> Result<Engine, Failure> {
+        let spill = self.workdir.join("spill");
+        let engine = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
+        Ok(Engine::start(engine, city.functions(settings.as_of))?)
+    }
+}
+
+/// The national schema and the city's mapping.
+pub fn mappings(settings: &Settings) -> Result<(National, City), Failure> {
+    let national = national::load(&settings.national())?;
+    let city = mapping::load(&settings.city_folder(), &national)?;
+    Ok((national, city))
+}
+
+/// Runs a future of the source side to its end.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let threads = threads.map_err(|e| qianyi::engine::EngineError::Start { source: Box::new(e) })?;
+    Ok(threads.block_on(future))
+}
+
+fn locale() -> Lang {
+    let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let named = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG")).unwrap_or_default();
+    if named.starts_with("zh") { Lang::Zh } else { Lang::En }
+}

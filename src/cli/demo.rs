@@ -1,0 +1,82 @@
+//! `qianyi demo`: a legacy city with known defects, everything that is done with it, and where the results lie.
+
+use qianyi::fixture::{Defects, FixtureSettings, generate};
+use qianyi::package::verify;
+use qianyi::run::{finished, run};
+use qianyi::state::State;
+use serde::Serialize;
+
+use super::args::DemoArgs;
+use super::context::{Context, mappings};
+use super::exit::Ended;
+use super::failure::Failure;
+use super::{out, package, summary};
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    summary: &'a qianyi::trail::Summary,
+    report: String,
+    staged: String,
+    package: String,
+}
+
+/// Makes the city, runs, seals, verifies.
+pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
+    let folder = context.workdir.join("legacy");
+    let database = folder.join("baicheng.db");
+    let settings = context.demo_settings(database.clone())?;
+    context.log("demo")?;
+    make(context, args, &database, settings.as_of)?;
+    let progress = context.progress();
+    let done = run(&context.run_settings(&settings, "demo"), &progress)?;
+    let words = context.words()?;
+    if !context.json {
+        out::text(&summary::text(&words, &done));
+    }
+    let ended = finished(&context.workdir, Some(&done.run))?;
+    let (national, city) = mappings(&settings)?;
+    let engine = context.engine(&settings, &city)?;
+    let workdir = &context.workdir;
+    // The demo shows a blocked run's package, too; the package says that it is none for upload.
+    let (built, _) =
+        qianyi::run::build_package(workdir, &engine, &national, &ended, true, progress.as_ref())?;
+    let verified = verify(&built.path, progress.as_ref())?;
+    let report = ended.dir.page().display().to_string();
+    let staged = ended.dir.path().join("staged").display().to_string();
+    let package = built.path.display().to_string();
+    if context.json {
+        out::json(&Shown { summary: &done, report, staged, package });
+    } else {
+        out::line(&package::verified(&words, &verified));
+        out::line("");
+        for (label, path) in [("report", report), ("staged", staged), ("package", package)] {
+            out::line(&format!("{}  {path}", words.say("where", label)));
+        }
+    }
+    let sound = verified.problems.is_empty();
+    Ok(if sound { done.status.into() } else { Ended::Blocked })
+}
+
+fn make(
+    context: &Context,
+    args: &DemoArgs,
+    database: &std::path::Path,
+    as_of: chrono::NaiveDate,
+) -> Result<(), Failure> {
+    // Nobody may be reading the city that is replaced here.
+    let _lock = State::open(&context.workdir, "demo")?;
+    let of = FixtureSettings { persons: args.persons, seed: args.seed, as_of, defects: Defects::Planted };
+    if let Some(folder) = database.parent() {
+        qianyi::durable::create_dir_all(folder)?;
+    }
+    let progress = context.progress();
+    // How many rows it will be is not known before.
+    progress.start("generate", "baicheng", 0);
+    let mut told = 0;
+    generate(&of, database, &mut |rows| {
+        progress.rows(rows - told);
+        told = rows;
+    })?;
+    progress.finish();
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The exit status, in one place: 0 done · 1 failed · 2 wrong usage or configuration · 3 finished, but blocked.
+
+use std::process::ExitCode;
+
+use qianyi::error::Follow;
+use qianyi::trail::Status;
+
+use super::failure::Failure;
+
+/// How a command ended when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Done,
+    /// It finished its work, but something does not add up.
+    Blocked,
+}
+
+impl From<Status> for Ended {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Done => Self::Done,
+            Status::Blocked => Self::Blocked,
+        }
+    }
+}
+
+/// The exit status of a command.
+pub fn of(ended: &Result<Ended, Failure>) -> ExitCode {
+    ExitCode::from(match ended {
+        Ok(Ended::Done) => 0,
+        Ok(Ended::Blocked) => 3,
+        Err(failure) => match failure.follow {
+            Follow::Resume | Follow::Bug => 1,
+            Follow::Usage => 2,
+        },
+    })
+}
+
+/// The exit status when the parser answered: help and version were asked for, everything else is wrong usage.
+pub fn of_clap(asked: &clap::Error) -> ExitCode {
+    ExitCode::from(if asked.use_stderr() { 2 } else { 0 })
+}

@@ -1,0 +1,83 @@
+//! A command's error and how it is printed: our words, the causes, the places in the user's files, a blank line, the hint.
+//!
+//! Always: a cause is somebody else's text and may quote values, so it passes the masker first.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use qianyi::error::{Consequence, Follow};
+use qianyi::mask;
+use thiserror::Error;
+
+use super::out;
+
+/// Width of what is printed where no terminal says another.
+const WIDTH: usize = 100;
+
+/// An error of any room, and what follows from it.
+#[derive(Debug)]
+pub struct Failure {
+    pub follow: Follow,
+    pub error: Box<dyn Diagnostic + Send + Sync>,
+}
+
+/// What an argument says that no parser can refuse.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Usage {
+    #[error("--into {given} names no database that a city can be made in")]
+    #[diagnostic(code("CLI-001"), help("give sqlite:PATH, for example sqlite:work/legacy/city.db"))]
+    Into { given: String },
+}
+
+impl Consequence for Usage {
+    fn follow(&self) -> Follow {
+        Follow::Usage
+    }
+}
+
+impl<E: Consequence + Diagnostic + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { follow: error.follow(), error: Box::new(error) }
+    }
+}
+
+/// Prints it to standard error and notes it in the log.
+pub fn show(failure: &Failure) {
+    let error = failure.error.as_ref();
+    let code = error.code().map(|c| c.to_string()).unwrap_or_default();
+    tracing::error!(code, "{error}");
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    out::error(&text(error, &code, colours));
+}
+
+fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> String {
+    let (red, cyan, plain) =
+        if colours { ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m") } else { ("", "", "") };
+    let mut text = format!("{red}error{plain} {code}: {}\n", first_line(error));
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  cause: {}", mask::scrub(&one.to_string()));
+        cause = one.source();
+    }
+    let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let places = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
+    for place in error.related().into_iter().flatten() {
+        text.push('\n');
+        let _ = places.render_report(&mut text, place);
+    }
+    if let Some(hint) = error.help() {
+        let _ = writeln!(text, "\n{cyan}hint:{plain} {hint}");
+    }
+    text
+}
+
+/// The message; where the places follow one by one, only its first line.
+fn first_line(error: &(dyn Diagnostic + Send + Sync)) -> String {
+    let message = error.to_string();
+    match error.related() {
+        Some(_) => message.lines().next().unwrap_or_default().to_owned(),
+        None => message,
+    }
+}

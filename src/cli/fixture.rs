@@ -1,0 +1,58 @@
+//! `qianyi fixture`: a legacy city of any size, and the truth about its defects.
+
+use std::path::PathBuf;
+
+use qianyi::fixture::{Defects, FixtureSettings, generate, profile};
+use serde::Serialize;
+
+use super::args::FixtureArgs;
+use super::context::Context;
+use super::exit::Ended;
+use super::failure::{Failure, Usage};
+use super::out;
+
+#[derive(Serialize)]
+struct Shown {
+    database: PathBuf,
+    truth: PathBuf,
+    persons: u64,
+    seed: u64,
+    rows: std::collections::BTreeMap<String, u64>,
+    payments: u64,
+    defects: std::collections::BTreeMap<String, u64>,
+}
+
+/// Makes the city.
+pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> {
+    let Some(path) = args.into.strip_prefix("sqlite:").filter(|p| !p.is_empty()) else {
+        return Err(Usage::Into { given: args.into.clone() }.into());
+    };
+    let path = PathBuf::from(path);
+    let as_of = context.fixture_as_of()?;
+    let defects = if args.no_defects { Defects::None } else { Defects::Planted };
+    let of = FixtureSettings { persons: args.persons, seed: args.seed, as_of, defects };
+    let progress = context.progress();
+    // How many rows it will be is not known before.
+    progress.start("generate", "baicheng", 0);
+    let mut told = 0;
+    let made = generate(&of, &path, &mut |rows| {
+        progress.rows(rows - told);
+        told = rows;
+    })?;
+    progress.finish();
+    if context.json {
+        out::json(&Shown {
+            database: path,
+            truth: made.truth.clone(),
+            persons: made.persons,
+            seed: made.seed,
+            rows: made.rows,
+            payments: made.payments,
+            defects: made.defects,
+        });
+    } else {
+        out::text(&profile(&made));
+        out::line(&format!("\ndatabase  {}\ntruth     {}", path.display(), made.truth.display()));
+    }
+    Ok(Ended::Done)
+}

@@ -1,0 +1,67 @@
+//! The command line: one file a command; arguments → one library call → what is printed.
+//!
+//! Always: results go to standard output (with `--json` one JSON document and nothing else), progress and errors to standard error;
+//! the exit status comes from exit.rs alone. No personal data in any of them.
+//! Must not know: how anything is computed.
+
+mod args;
+mod completions;
+mod context;
+mod demo;
+mod exit;
+mod extract;
+mod failure;
+mod fixture;
+mod log;
+mod out;
+mod package;
+mod plan;
+mod profile;
+mod reconcile;
+mod report;
+mod run;
+mod status;
+mod summary;
+mod watch;
+
+use clap::Parser;
+
+use args::{Cli, Command, PackageCommand};
+use context::Context;
+use exit::Ended;
+use failure::Failure;
+
+/// Parses the arguments, does what they say, prints, and returns the exit status.
+pub fn main() -> std::process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => {
+            // Help and version go to standard output, a mistake to standard error; a closed pipe is nobody's concern.
+            let _ = asked.print();
+            return exit::of_clap(&asked);
+        }
+    };
+    let context = Context::new(cli.global);
+    let ended = dispatch(&context, cli.command);
+    if let Err(failure) = &ended {
+        failure::show(failure);
+    }
+    exit::of(&ended)
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
+    match command {
+        Command::Demo(args) => demo::demo(context, &args),
+        Command::Fixture(args) => fixture::fixture(context, &args),
+        Command::Profile => profile::profile(context),
+        Command::Plan => plan::plan(context),
+        Command::Extract => extract::extract(context),
+        Command::Run => run::walk(context),
+        Command::Reconcile(args) => reconcile::reconcile(context, &args),
+        Command::Report(args) => report::report(context, &args),
+        Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
+        Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
+        Command::Status => status::status(context),
+        Command::Completions(args) => completions::completions(&args),
+    }
+}

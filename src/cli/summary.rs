@@ -1,0 +1,122 @@
+//! The closing summary of a run on the terminal.
+
+use std::collections::BTreeMap;
+
+use qianyi::report::Words;
+use qianyi::report::number::yuan;
+use qianyi::trail::{Blocker, Status, Summary};
+
+use super::out::{self, Align};
+
+/// Tables, findings, stages, and the last word.
+pub fn text(words: &Words, of: &Summary) -> String {
+    let mut text = format!("\n{}\n", tables(words, of));
+    if !of.findings.is_empty() {
+        text.push_str(&format!("\n{}\n", findings(words, of)));
+    }
+    text.push_str(&format!("\n{}\n", stages(words, of)));
+    let peak = of.peak_rss_bytes >> 20;
+    text.push_str(&format!("{} {peak} MiB\n\n", words.say("page", "peak")));
+    let state = match of.status {
+        Status::Done => "done",
+        Status::Blocked => "blocked",
+    };
+    text.push_str(&format!(
+        "{} {} {} · {}: {} {}, {} {}\n",
+        words.say("summary", "run"),
+        of.run,
+        words.say("page", state),
+        words.say("page", "unexplained"),
+        out::grouped(of.unexplained_rows),
+        words.say("page", "rows"),
+        yuan(of.unexplained_fen),
+        words.say("page", "yuan"),
+    ));
+    for blocker in &of.blocked_by {
+        text.push_str(&format!("  {}\n", blocked(words, blocker)));
+    }
+    text
+}
+
+fn blocked(words: &Words, by: &Blocker) -> String {
+    match by {
+        Blocker::Unexplained { rows, fen } => format!(
+            "{}: {} {}, {} {}",
+            words.say("page", "unexplained"),
+            out::grouped(*rows),
+            words.say("page", "rows"),
+            yuan(*fen),
+            words.say("page", "yuan")
+        ),
+        Blocker::NotChecked { table, column, rule, why } => {
+            format!("{} {rule} {table}.{column}: {why}", words.say("summary", "not_checked"))
+        }
+        Blocker::Undecided { table } => format!("{table}: {}", words.say("page", "undecided")),
+    }
+}
+
+fn tables(words: &Words, of: &Summary) -> String {
+    let fate = |key: &str| (words.say("fate", key), Align::Right);
+    let head: Vec<(String, Align)> = vec![
+        (words.say("page", "table"), Align::Left),
+        (words.say("page", "table_title"), Align::Left),
+        (words.say("way", "mapped"), Align::Right),
+        fate("accepted"),
+        fate("rejected"),
+        fate("held"),
+        fate("excluded"),
+    ];
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut total = [0_u64; 5];
+    for t in &of.tables {
+        let numbers = [t.mapped, t.accepted, t.rejected, t.held, t.excluded];
+        total.iter_mut().zip(numbers).for_each(|(sum, n)| *sum += n);
+        let texts = [t.table.clone(), t.title.clone()];
+        rows.push(texts.into_iter().chain(numbers.map(out::grouped)).collect());
+    }
+    let label = [words.say("page", "total"), String::new()];
+    rows.push(label.into_iter().chain(total.map(out::grouped)).collect());
+    out::table(&head, &rows)
+}
+
+fn findings(words: &Words, of: &Summary) -> String {
+    let zh = words.lang() == qianyi::report::Lang::Zh;
+    let mut rules: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+    for f in &of.findings {
+        let title = if zh { &f.title_zh } else { &f.title_en };
+        *rules.entry((&f.rule, title, &f.gate)).or_default() += f.rows;
+    }
+    let head: Vec<(String, Align)> = vec![
+        (words.say("page", "rule"), Align::Left),
+        (words.say("summary", "means"), Align::Left),
+        (words.say("page", "gate"), Align::Left),
+        (words.say("summary", "findings"), Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = rules
+        .into_iter()
+        .map(|((rule, title, gate), n)| {
+            vec![rule.to_owned(), title.to_owned(), words.say("gate", gate), out::grouped(n)]
+        })
+        .collect();
+    out::table(&head, &rows)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn stages(words: &Words, of: &Summary) -> String {
+    let head: Vec<(String, Align)> = vec![
+        (words.say("page", "stage"), Align::Left),
+        (words.say("page", "rows_n"), Align::Right),
+        (words.say("page", "seconds"), Align::Right),
+        (words.say("page", "per_second"), Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = of
+        .stages
+        .iter()
+        .map(|s| {
+            let speed = out::grouped(s.rows_per_second as u64);
+            let name = words.say("stage", &s.stage);
+            vec![name, out::grouped(s.rows), format!("{:.1}", s.seconds), speed]
+        })
+        .collect();
+    out::table(&head, &rows)
+}
