@@ -133,7 +133,7 @@ fn line<'a>(of: &'a Line, words: &Words) -> LineView<'a> {
         table: &of.table,
         measure: &of.measure,
         words: measure(&of.measure, words),
-        unit: words.say("unit", unit_code(of.unit)),
+        unit: unit(of.unit, words),
         left: amount(of.unit, of.left),
         right: amount(of.unit, of.right),
         explained: explained(of.unit, &of.explained, words),
@@ -185,12 +185,11 @@ fn measure(of: &str, words: &Words) -> String {
     }
 }
 
-fn unit_code(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Rows => "rows",
-        Unit::Fen => "fen",
-        Unit::E4 => "e4",
-        Unit::Bytes => "bytes",
+/// What an amount of money is in; a count needs no unit.
+fn unit(of: Unit, words: &Words) -> String {
+    match of {
+        Unit::Rows | Unit::Bytes => String::new(),
+        Unit::Fen | Unit::E4 => words.say("page", "yuan"),
     }
 }
 

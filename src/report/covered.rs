@@ -16,8 +16,9 @@ use crate::trail::{
 /// The part of the page that is about coverage.
 #[derive(Serialize)]
 pub(super) struct Covered<'a> {
+    /// Code columns with codes that are not mapped.
+    codes_open: Vec<Code<'a>>,
     codes: Vec<Code<'a>>,
-    codes_bad: usize,
     undecided: Vec<Undecided<'a>>,
     tables: Vec<Legacy<'a>>,
     national: Vec<National<'a>>,
@@ -32,7 +33,6 @@ struct Code<'a> {
     unmapped: Much,
     /// Rows of codes that are mapped.
     share: String,
-    bad: bool,
 }
 
 #[derive(Serialize)]
@@ -83,8 +83,8 @@ pub(super) fn covered<'a>(of: &'a Coverage, words: &Words) -> Covered<'a> {
     });
     let undecided = undecided.collect();
     Covered {
-        codes: codes(&of.codes),
-        codes_bad: of.codes.iter().filter(|c| c.unmapped.distinct > 0).count(),
+        codes_open: codes(of, |c| c.unmapped.distinct > 0),
+        codes: codes(of, |c| c.unmapped.distinct == 0),
         undecided,
         tables: tables.into_iter().map(|(t, file)| legacy(t, file)).collect(),
         national: national(&of.national, words),
@@ -115,10 +115,9 @@ fn legacy<'a>(of: &LegacyTableCoverage, read_by: &'a str) -> Legacy<'a> {
     }
 }
 
-fn codes(of: &[CodeCoverage]) -> Vec<Code<'_>> {
-    let mut all: Vec<&CodeCoverage> = of.iter().collect();
+fn codes(of: &Coverage, which: fn(&CodeCoverage) -> bool) -> Vec<Code<'_>> {
+    let mut all: Vec<&CodeCoverage> = of.codes.iter().filter(|c| which(c)).collect();
     all.sort_by_key(|c| (Reverse(c.unmapped.rows), &c.list, &c.source, &c.table, &c.column));
-    let code = |c: &'_ CodeCoverage| (c.mapped.rows, c.mapped.rows.saturating_add(c.unmapped.rows));
     all.into_iter()
         .map(|c| Code {
             list: &c.list,
@@ -126,8 +125,7 @@ fn codes(of: &[CodeCoverage]) -> Vec<Code<'_>> {
             column: &c.column,
             mapped: much(&c.mapped),
             unmapped: much(&c.unmapped),
-            share: share(code(c).0, code(c).1),
-            bad: c.unmapped.distinct > 0,
+            share: share(c.mapped.rows, c.mapped.rows.saturating_add(c.unmapped.rows)),
         })
         .collect()
 }

@@ -531,6 +531,8 @@ fn every_code_that_a_run_can_say_has_a_word() {
     known("reason", &reasons);
     known("reason", &["rejected", "held", "excluded", "merged", "out_of_scope"]);
     known("fate", &["accepted", "rejected", "held", "excluded", "merged"]);
+    known("measure", &["rows", "parts", "groups", "fen", "e4", "int", "values", "bytes"]);
+    known("stage", &["extract", "read", "map", "cover", "check", "gate", "count"]);
     use qianyi::national::Gate;
     known("gate", &[Gate::Block.text(), Gate::Mark.text(), Gate::Count.text()]);
     let national = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/national/rules.csv");
