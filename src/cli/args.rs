@@ -26,7 +26,7 @@ pub struct Global {
     /// A configuration file; may be given several times, a later one wins.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Vec<PathBuf>,
-    /// Language of summaries and of the report's address; default: the locale's, else English.
+    /// Language of what is printed and of the report; default: the locale's, else English.
     #[arg(long, global = true, value_enum)]
     pub lang: Option<LangArg>,
     /// Print the result as one JSON document.
@@ -69,7 +69,7 @@ pub enum Command {
     /// Seal staged data for upload, or check a sealed package.
     #[command(subcommand)]
     Package(PackageCommand),
-    /// Extracts and runs of the work directory, and who works in it now.
+    /// Extracts and runs of the work directory, and how they ended.
     Status,
     /// Print completions for a shell.
     Completions(CompletionsArgs),

@@ -30,7 +30,10 @@ pub fn sources_of<'s>(
         sources.iter().find(|s| s.id == *wanted).ok_or_else(|| RunError::NoSource {
             city: city.id.clone(),
             wanted: wanted.clone(),
-            known: sources.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", "),
+            known: match sources {
+                [] => "none".to_owned(),
+                _ => sources.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", "),
+            },
         })
     };
     city.source_ids.iter().map(find).collect()

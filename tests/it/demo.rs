@@ -5,56 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use qianyi::error::Consequence;
-use qianyi::fixture::{Defects, FixtureSettings, generate, truth_path};
+use qianyi::fixture::truth_path;
 use qianyi::progress::{Progress, Silent};
-use qianyi::report::Lang;
-use qianyi::run::{RunSettings, finished, reconcile_again, run};
+use qianyi::run::{finished, reconcile_again, run};
 use qianyi::trail::{Blocker, Status, Summary};
 
-use crate::support::legacy::settings;
-use crate::support::{parquet_under, truth};
-
-fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mappings").join(name)
-}
-
-fn as_of() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2021, 5, 31).unwrap()
-}
-
-/// Settings of a run over a generated city.
-fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSettings {
-    RunSettings {
-        workdir: workdir.to_owned(),
-        national: folder("national"),
-        city: folder("baicheng"),
-        sources: vec![settings(database, 20_000)],
-        memory: 1 << 30,
-        partitions,
-        as_of: as_of(),
-        config_digest: "test".to_owned(),
-        lang: Lang::Zh,
-        command: "run".to_owned(),
-    }
-}
-
-fn city(dir: &Path, persons: u64, seed: u64) -> PathBuf {
-    std::fs::create_dir_all(dir).unwrap();
-    let database = dir.join("ylbx.db");
-    let of = FixtureSettings { persons, seed, as_of: as_of(), defects: Defects::Planted };
-    generate(&of, &database, &mut |_| {}).unwrap();
-    database
-}
-
-fn ran(of: &RunSettings) -> Summary {
-    let progress: Arc<dyn Progress> = Arc::new(Silent);
-    match run(of, &progress) {
-        Ok(summary) => summary,
-        Err(e) => panic!("{:?}", miette::Report::new(e)),
-    }
-}
+use crate::support::demo::{city, folder, ran, run_settings};
+use crate::support::{copy_folder, parquet_under, truth};
 
 /// SHA-256 of every part under these folders of a run, by path in the run.
 fn digests(workdir: &Path, run: &str) -> BTreeMap<String, String> {
@@ -72,25 +30,12 @@ fn digests(workdir: &Path, run: &str) -> BTreeMap<String, String> {
 /// The run's own copy of the demo city's mapping, to spoil.
 fn spoiled(dir: &Path, file: &str, from: &str, to: &str) -> PathBuf {
     let city = dir.join("baicheng");
-    copy(&folder("baicheng"), &city);
+    copy_folder(&folder("baicheng"), &city);
     let path = city.join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{file} has no {from}");
     std::fs::write(&path, text.replace(from, to)).unwrap();
     city
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]

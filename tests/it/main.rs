@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 mod city;
+mod cli;
 mod demo;
 mod durable;
 mod extract;
 mod fixture;
 mod mapping;
 mod national;
+mod package;
 mod report;
 mod source;
 mod state;

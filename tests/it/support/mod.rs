@@ -1,6 +1,7 @@
 //! What the tests share: reading datasets as text, and comparing findings with the truth that the fixture planted.
 
 pub mod cases;
+pub mod demo;
 pub mod legacy;
 pub mod mapped;
 pub mod truth;
@@ -46,4 +47,18 @@ pub fn text_rows(part: &Path, columns: &[&str]) -> Vec<Vec<Option<String>>> {
         }
     }
     rows
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

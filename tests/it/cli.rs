@@ -1,0 +1,282 @@
+//! The command line as people meet it: the real binary, its texts, its exit statuses.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::legacy::Legacy;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `qianyi` with these arguments, started in the repository's root, in English.
+fn qianyi(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
+    command.args(arguments).current_dir(root()).env_remove("LC_ALL").env("LANG", "C.UTF-8");
+    for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+struct Said {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+fn said(output: &Output) -> Said {
+    Said {
+        status: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout.clone()).unwrap(),
+        err: String::from_utf8(output.stderr.clone()).unwrap(),
+    }
+}
+
+fn run(arguments: &[&str]) -> Said {
+    said(&qianyi(arguments).output().unwrap())
+}
+
+/// A text without what differs from day to day and machine to machine.
+fn stable(text: &str, dir: &Path) -> String {
+    let text = text.replace(&dir.display().to_string(), "DIR").replace(env!("CARGO_MANIFEST_DIR"), "ROOT");
+    let mut out = String::new();
+    for line in text.lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn every_command_explains_itself() {
+    insta::assert_snapshot!("help", run(&["--help"]).out);
+    let mut all = String::new();
+    for command in [
+        "demo",
+        "fixture",
+        "profile",
+        "plan",
+        "extract",
+        "run",
+        "reconcile",
+        "report",
+        "package",
+        "status",
+        "completions",
+    ] {
+        let help = run(&[command, "--help"]);
+        assert_eq!(help.status, 0, "{command}");
+        let first = help.out.lines().next().unwrap_or_default();
+        all.push_str(&format!("{command}: {first}\n"));
+    }
+    insta::assert_snapshot!("help_of_commands", all);
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.status, 0);
+        assert!(script.out.contains("qianyi") && script.out.contains("reconcile"), "{shell}");
+    }
+}
+
+#[test]
+fn wrong_usage_and_configuration_end_with_status_2_and_say_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let work = dir.path().join("work").display().to_string();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let mappings = root().join("mappings").display().to_string();
+    let source = "\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\nencoding = \"gbk\"\n";
+    let unknown = write(
+        "unknown.toml",
+        &format!("mappings = \"{mappings}\"\ncity = \"baicheng\"\nmemroy = \"1GiB\"\n"),
+    );
+    let city = write("city.toml", &format!("mappings = \"{mappings}\"\ncity = \"baichen\"\n"));
+    let memory = write(
+        "memory.toml",
+        &format!("mappings = \"{mappings}\"\ncity = \"baicheng\"\nmemory = \"a lot\"\n"),
+    );
+    let missing = write(
+        "missing.toml",
+        &format!(
+            "mappings = \"{mappings}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"{source}path = \"nowhere.db\"\n"
+        ),
+    );
+    std::fs::write(
+        dir.path().join("not.db"),
+        "this is no database, and long enough to be read as its first page",
+    )
+    .unwrap();
+    let not_sqlite = write(
+        "not.toml",
+        &format!(
+            "mappings = \"{mappings}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"{source}path = \"not.db\"\n"
+        ),
+    );
+    let none = write(
+        "none.toml",
+        &format!("mappings = \"{mappings}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n"),
+    );
+    let mut all = String::new();
+    for (what, arguments) in [
+        ("unknown key", vec!["run", "--config", &unknown]),
+        ("unknown city", vec!["run", "--config", &city]),
+        ("bad memory", vec!["run", "--config", &memory]),
+        ("no city named", vec!["run"]),
+        ("no such config", vec!["run", "--config", "nowhere.toml"]),
+        ("no source configured", vec!["run", "--config", &none]),
+        ("no database there", vec!["run", "--config", &missing]),
+        ("not a database", vec!["run", "--config", &not_sqlite]),
+        ("nothing ran yet", vec!["report"]),
+        ("no package", vec!["package", "verify"]),
+        ("a folder that is no package", vec!["package", "verify", "src"]),
+        ("no such place for a city", vec!["fixture", "--into", "postgres:x"]),
+    ] {
+        let mut with = vec!["--workdir", work.as_str()];
+        with.extend(arguments);
+        let answer = run(&with);
+        assert_eq!(answer.status, 2, "{what}: {}", answer.err);
+        assert_eq!(answer.out, "", "{what}");
+        all.push_str(&format!("== {what}\n{}\n", stable(&answer.err, dir.path())));
+    }
+    insta::assert_snapshot!("wrong_usage", all);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_work_directory_that_cannot_be_written_is_a_clear_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("work"), "a file stands where the folder should be").unwrap();
+    let work = dir.path().join("work").display().to_string();
+    let answer = run(&["--workdir", &work, "demo", "--persons", "10"]);
+    assert_eq!(answer.status, 1, "{}", answer.err);
+    assert!(answer.err.contains("DUR-001") && answer.err.contains("hint:"), "{}", answer.err);
+}
+
+#[test]
+fn two_processes_do_not_write_in_one_work_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let work = dir.path().join("work");
+    let held = qianyi::state::State::open(&work, "run").unwrap();
+    let answer = run(&["--workdir", &work.display().to_string(), "demo", "--persons", "10"]);
+    drop(held);
+    assert_eq!(answer.status, 1);
+    let expected = format!("is in use by process {} (run)", std::process::id());
+    assert!(answer.err.contains("STA-001") && answer.err.contains(&expected), "{}", answer.err);
+}
+
+#[test]
+fn a_mapping_that_names_what_does_not_exist_is_refused_with_its_line_and_the_nearest_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mappings = dir.path().join("mappings");
+    crate::support::copy_folder(&root().join("mappings"), &mappings);
+    let file = mappings.join("baicheng/AC01.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("d.XM\""));
+    std::fs::write(&file, text.replace("d.XM\"", "d.XMM\"")).unwrap();
+    let config = dir.path().join("c.toml");
+    let database = Legacy::new("CREATE TABLE T (A int)");
+    std::fs::write(
+        &config,
+        format!(
+            "mappings = \"mappings\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\nencoding = \"gbk\"\npath = \"{}\"\n",
+            database.path.display()
+        ),
+    )
+    .unwrap();
+    let work = dir.path().join("work").display().to_string();
+    let answer = run(&["--workdir", &work, "run", "--config", &config.display().to_string()]);
+    assert_eq!(answer.status, 2, "{}", answer.err);
+    assert!(answer.err.contains("AC01.toml:") && answer.err.contains("nearest"), "{}", answer.err);
+    insta::assert_snapshot!("unknown_column", stable(&answer.err, dir.path()));
+}
+
+#[test]
+fn the_demo_says_where_everything_lies_and_every_command_works_on_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let work = dir.path().join("work").display().to_string();
+    let demo = run(&["--workdir", &work, "demo", "--persons", "200", "--seed", "4"]);
+    assert_eq!(demo.status, 0, "{}", demo.err);
+    let last: Vec<&str> = demo.out.lines().rev().take(3).collect();
+    assert!(
+        last[0].starts_with("package") && last[1].starts_with("staged") && last[2].starts_with("report"),
+        "{last:?}"
+    );
+    for line in last {
+        let path = line.split_whitespace().last().unwrap();
+        assert!(Path::new(path).exists(), "{path}");
+    }
+    let config = dir.path().join("c.toml");
+    let text = std::fs::read_to_string(root().join("config/demo.toml")).unwrap();
+    let text = text
+        .replace("../mappings", &root().join("mappings").display().to_string())
+        .replace("../work/legacy/baicheng.db", &format!("{work}/legacy/baicheng.db"));
+    std::fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    for command in [
+        vec!["status"],
+        vec!["reconcile"],
+        vec!["report"],
+        vec!["package", "verify"],
+        vec!["package", "build"],
+        vec!["plan"],
+        vec!["profile"],
+        vec!["extract"],
+    ] {
+        for json in [false, true] {
+            let mut with = vec!["--workdir", &work, "--config", &config, "--quiet"];
+            if json {
+                with.push("--json");
+            }
+            with.extend(&command);
+            let answer = run(&with);
+            assert_eq!(answer.status, 0, "{command:?} {}", answer.err);
+            if json {
+                serde_json::from_str::<serde_json::Value>(&answer.out).unwrap();
+            }
+        }
+    }
+    let zh = run(&["--workdir", &work, "--lang", "zh", "reconcile"]);
+    assert!(zh.out.contains("对账") && zh.out.contains("未解释"), "{}", zh.out);
+    no_personal_data(Path::new(&work), &demo);
+}
+
+/// Neither the logs nor the terminal nor the page show a name or an ID of anybody in the city.
+fn no_personal_data(work: &Path, demo: &Said) {
+    let mut texts = vec![demo.out.clone(), demo.err.clone()];
+    texts.push(std::fs::read_to_string(work.join("runs/r0001/report/index.html")).unwrap());
+    let logs: Vec<_> = std::fs::read_dir(work.join("logs")).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(logs.len() >= 2, "{logs:?}");
+    for log in logs {
+        let text = std::fs::read_to_string(log).unwrap();
+        assert!(text.lines().count() >= 1);
+        for line in text.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
+        texts.push(text);
+    }
+    let people = crate::support::parquet_under(&work.join("runs/r0001/staged/AC01"));
+    let mut seen = 0;
+    for part in people {
+        for row in crate::support::text_rows(&part, &["AAC003", "AAC002"]) {
+            for value in row.into_iter().flatten().filter(|v| v.chars().count() > 2) {
+                seen += 1;
+                assert!(texts.iter().all(|t| !t.contains(&value)), "a name or an ID is shown");
+            }
+        }
+    }
+    assert!(seen > 200, "{seen}");
+}
+
+#[test]
+fn a_closed_pipe_ends_the_printing_and_nothing_else() {
+    let mut child = qianyi(&["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,57 @@
+//! A generated demo city and a run over it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use qianyi::fixture::{Defects, FixtureSettings, generate};
+use qianyi::progress::{Progress, Silent};
+use qianyi::report::Lang;
+use qianyi::run::{RunSettings, run};
+use qianyi::trail::Summary;
+
+use super::legacy::settings;
+
+/// A folder of mappings.
+pub fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mappings").join(name)
+}
+
+/// The day that stands for today.
+pub fn as_of() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2021, 5, 31).unwrap()
+}
+
+/// Settings of a run over a generated city.
+pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSettings {
+    RunSettings {
+        workdir: workdir.to_owned(),
+        national: folder("national"),
+        city: folder("baicheng"),
+        sources: vec![settings(database, 20_000)],
+        memory: 1 << 30,
+        partitions,
+        as_of: as_of(),
+        config_digest: "test".to_owned(),
+        lang: Lang::Zh,
+        command: "run".to_owned(),
+    }
+}
+
+/// Generates a city with planted defects; its database.
+pub fn city(dir: &Path, persons: u64, seed: u64) -> PathBuf {
+    std::fs::create_dir_all(dir).unwrap();
+    let database = dir.join("ylbx.db");
+    let of = FixtureSettings { persons, seed, as_of: as_of(), defects: Defects::Planted };
+    generate(&of, &database, &mut |_| {}).unwrap();
+    database
+}
+
+/// Runs; what came of it.
+pub fn ran(of: &RunSettings) -> Summary {
+    let progress: Arc<dyn Progress> = Arc::new(Silent);
+    match run(of, &progress) {
+        Ok(summary) => summary,
+        Err(e) => panic!("{:?}", miette::Report::new(e)),
+    }
+}
