@@ -89,7 +89,7 @@ pub(super) fn cover(
     let total = raw.values().flat_map(|v| v.tables.values()).map(|t| t.rows).sum();
     let coverage = walk.once(
         "cover",
-        "",
+        "mapping",
         total,
         |w| Ok(mapping::coverage(w.engine, w.city, w.national, &held, &rows)?),
         |_: &Coverage| (total, Vec::new()),
