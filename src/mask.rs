@@ -118,7 +118,7 @@ mod tests {
             (MaskKind::Phone, "3236000", "*******"),
             (MaskKind::Account, "6222020812345678", "************5678"),
             (MaskKind::Address, "吉林省白城市洮北区海明西路1号", "吉林省白城市*********"),
-            (MaskKind::Address, "海明西路1号", "*******"),
+            (MaskKind::Address, "海明西路1号", "******"),
             (MaskKind::Text, "个体户", "***"),
             (MaskKind::Text, "***", "****"),
         ] {

@@ -184,7 +184,12 @@ impl Measured {
 
     /// Text of the column as a person would compare it: without padding.
     fn spelled(&self) -> Expr {
-        if self.is_text() { btrim(vec![ident(&self.name)]) } else { cast(ident(&self.name), DataType::Utf8) }
+        // As layer 1 spells them: a bit is 0 or 1.
+        match &self.kind {
+            DataType::Utf8 => btrim(vec![ident(&self.name)]),
+            DataType::Boolean => cast(cast(ident(&self.name), DataType::Int8), DataType::Utf8),
+            _ => cast(ident(&self.name), DataType::Utf8),
+        }
     }
 
     /// The aggregates that [`Measured::profile`] takes out again, in this order.

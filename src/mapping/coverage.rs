@@ -263,8 +263,12 @@ async fn frequencies(
     raw: &Schema,
     column: &str,
 ) -> Result<Vec<(String, u64, i128)>, DataFusionError> {
-    let text = raw.field_with_name(column).is_ok_and(|f| *f.data_type() == DataType::Utf8);
-    let value = if text { btrim(vec![ident(column)]) } else { cast(ident(column), DataType::Utf8) };
+    // As layer 1 spells them: a bit is 0 or 1.
+    let value = match raw.field_with_name(column).map(|f| f.data_type()) {
+        Ok(DataType::Utf8) => btrim(vec![ident(column)]),
+        Ok(DataType::Boolean) => cast(cast(ident(column), DataType::Int8), DataType::Utf8),
+        _ => cast(ident(column), DataType::Utf8),
+    };
     let mut asked = vec![count(lit(1)).alias("rows")];
     asked
         .extend(amounts(city, view, raw).into_iter().enumerate().map(|(i, a)| sum(a).alias(format!("a{i}"))));

@@ -69,6 +69,16 @@ fn of_20_000_persons_every_planted_structural_defect_is_found_nothing_else_and_a
     }
     assert_eq!(ended.summary, summary);
     assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);
+    // What coverage counts as untranslated are exactly the notes about codes.
+    let mut codes: BTreeMap<String, u64> = BTreeMap::new();
+    for code in ended.coverage.codes.iter().filter(|c| c.unmapped.rows > 0) {
+        *codes.entry(format!("{}.{}", code.source, code.table)).or_default() += code.unmapped.rows;
+    }
+    let mut notes: BTreeMap<String, u64> = BTreeMap::new();
+    for note in summary.notes.iter().filter(|n| n.code == "code") {
+        *notes.entry(note.table.clone()).or_default() += note.rows;
+    }
+    assert_eq!(codes, notes);
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Case {
         let head = pieces.next().unwrap().to_owned();
         let section = |piece: &str| {
             let (name, body) = piece.split_once('\n').unwrap_or((piece, ""));
-            (name.trim().to_owned(), format!("{}\n", body.trim_end_matches('\n')))
+            let body = body.trim_end_matches('\n');
+            let body = if body.is_empty() { String::new() } else { format!("{body}\n") };
+            (name.trim().to_owned(), body)
         };
         Self { path: path.to_owned(), head, sections: pieces.map(section).collect() }
     }
