@@ -4,6 +4,7 @@ pub mod cases;
 pub mod demo;
 pub mod legacy;
 pub mod mapped;
+pub mod rows;
 pub mod truth;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,199 @@
+//! Reconciliation on measures made by hand: what adds up, what is explained, what is not.
+
+use proptest::prelude::*;
+use qianyi::reconcile::{ReconcileError, Sides, reconcile};
+use qianyi::tally::{Measure, border, side};
+use qianyi::trail::{Line, Reconciliation};
+
+fn m(
+    border: &str,
+    side: &str,
+    table: &str,
+    measure: &str,
+    cell: (&str, &str),
+    bucket: &str,
+    value: i64,
+) -> Measure {
+    Measure {
+        border: border.to_owned(),
+        side: side.to_owned(),
+        table: table.to_owned(),
+        measure: measure.to_owned(),
+        insurance: cell.0.to_owned(),
+        period: cell.1.to_owned(),
+        bucket: bucket.to_owned(),
+        value,
+    }
+}
+
+fn compared(measures: &[Measure]) -> Reconciliation {
+    reconcile(&Sides { run: "r0001", measures }).unwrap()
+}
+
+/// The only line of the only border.
+fn only(measures: &[Measure]) -> Line {
+    let mut all = compared(measures);
+    assert_eq!((all.borders.len(), all.borders[0].lines.len()), (1, 1));
+    all.borders.remove(0).lines.remove(0)
+}
+
+const SR: &str = border::SOURCE_RAW;
+const RM: &str = border::RAW_MAPPED;
+const MF: &str = border::MAPPED_FATES;
+
+#[test]
+fn equal_sides_leave_nothing_and_cells_that_cancel_out_do_not() {
+    let equal = [
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("YL", "2001"), "", 5),
+        m(SR, side::RAW, "s.T", "fen:JE", ("YL", "2001"), "", 5),
+    ];
+    assert_eq!(only(&equal).unexplained, 0);
+    let crossed = [
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("YL", "2001"), "", 5),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("YL", "2002"), "", 7),
+        m(SR, side::RAW, "s.T", "fen:JE", ("YL", "2001"), "", 7),
+        m(SR, side::RAW, "s.T", "fen:JE", ("YL", "2002"), "", 5),
+    ];
+    let line = only(&crossed);
+    assert_eq!((line.left, line.right, line.unexplained, line.cells.len()), (12, 12, 4, 2));
+    assert_eq!(compared(&crossed).totals.unexplained_fen, 4);
+}
+
+#[test]
+fn what_only_one_side_has_is_unexplained_in_full() {
+    let lost = [m(SR, side::SOURCE, "s.T", "rows", ("", ""), "", 9)];
+    assert_eq!(only(&lost).unexplained, 9);
+    let invented = [m(SR, side::RAW, "s.T", "rows", ("", ""), "", 9)];
+    let line = only(&invented);
+    assert_eq!((line.unexplained, line.cells[0].unexplained), (9, -9));
+    assert_eq!(compared(&invented).totals.unexplained_rows, 9);
+}
+
+#[test]
+fn rows_left_out_for_a_reason_are_explained_and_one_more_is_not() {
+    let mut measures = vec![
+        m(RM, side::RAW, "s.T→AC43", "rows", ("110", "200101"), "", 8),
+        m(RM, side::RAW, "s.T→AC43", "rows", ("110", "200101"), "summary_row", 2),
+        m(RM, side::MAPPED, "s.T→AC43", "rows", ("110", "200101"), "", 8),
+    ];
+    let line = only(&measures);
+    assert_eq!((line.left, line.right, line.unexplained), (10, 8, 0));
+    assert_eq!(line.explained["summary_row"], 2);
+    measures[2].value = 7;
+    assert_eq!(only(&measures).unexplained, 1);
+}
+
+#[test]
+fn fates_explain_what_is_not_accepted() {
+    let measures = [
+        m(MF, side::MAPPED, "AC43", "fen:AAE020", ("110", "200101"), "", 100),
+        m(MF, side::FATES, "AC43", "fen:AAE020", ("110", "200101"), "", 70),
+        m(MF, side::FATES, "AC43", "fen:AAE020", ("110", "200101"), "rejected", 20),
+        m(MF, side::FATES, "AC43", "fen:AAE020", ("110", "200101"), "held", 9),
+    ];
+    let line = only(&measures);
+    assert_eq!((line.left, line.right, line.unexplained), (100, 70, 1));
+    assert_eq!(line.explained.len(), 2);
+}
+
+#[test]
+fn rounding_explains_half_a_fen_a_value_and_no_more() {
+    let sides = |raw: i64, mapped: i64| {
+        vec![
+            m(RM, side::RAW, "s.T", "e4:JE", ("", ""), "", raw),
+            m(RM, side::MAPPED, "s.T", "e4:JE", ("", ""), "", mapped),
+            m(RM, side::RAW, "s.T", "values:JE", ("", ""), "", 4),
+            m(RM, side::MAPPED, "s.T", "values:JE", ("", ""), "", 4),
+        ]
+    };
+    let line = |raw, mapped| {
+        let all = compared(&sides(raw, mapped));
+        all.borders[0].lines.iter().find(|l| l.measure == "e4:JE").unwrap().clone()
+    };
+    let within = line(1_000, 1_200);
+    assert_eq!((within.unexplained, within.explained["rounding"]), (0, -200));
+    let over = line(1_000, 1_201);
+    assert_eq!((over.unexplained, over.explained.len()), (201, 0));
+    // 1/10000 yuan count as fen, rounded up.
+    assert_eq!(compared(&sides(1_000, 1_201)).totals.unexplained_fen, 3);
+    // Exact fen are never rounded.
+    let fen = [
+        m(RM, side::RAW, "s.T", "fen:JE", ("", ""), "", 10),
+        m(RM, side::MAPPED, "s.T", "fen:JE", ("", ""), "", 11),
+    ];
+    assert_eq!(only(&fen).unexplained, 1);
+}
+
+fn year(side: &str, table: &str, year: &str, value: i64) -> Measure {
+    m(border::DETAILS_LEDGERS, side, table, "fen", ("110", year), "", value)
+}
+
+#[test]
+fn a_unit_of_money_that_is_100_times_wrong_is_named_and_back_payments_are_no_fault() {
+    let sound = [
+        year(side::DETAILS, "s.A", "2005", 98_000),
+        // Back payments of 2005, found in the table of 2007: a hundredth of the ledgers, and no fault.
+        year(side::DETAILS, "s.B", "2005", 1_000),
+        year(side::LEDGERS, "AB07", "2005", 100_000),
+        // No ledgers to compare with.
+        year(side::DETAILS, "s.A", "1996", 500),
+    ];
+    let all = compared(&sound);
+    assert_eq!(all.totals.unexplained_fen, 0);
+    let shown: Vec<_> =
+        all.unit_of_money.iter().map(|u| (u.table.as_str(), u.year.as_str(), u.fault.clone())).collect();
+    assert_eq!(shown, [("s.A", "2005", None)]);
+    for (details, fault, off) in [(9_800_000, "times_100", 9_701_000), (980, "hundredth", 98_020)] {
+        let wrong = [
+            year(side::DETAILS, "s.A", "2005", details),
+            year(side::DETAILS, "s.B", "2005", 1_000),
+            year(side::LEDGERS, "AB07", "2005", 100_000),
+        ];
+        let all = compared(&wrong);
+        assert_eq!(all.totals.unexplained_fen, off);
+        assert!(all.unit_of_money.iter().any(|u| u.table == "s.A" && u.fault.as_deref() == Some(fault)));
+    }
+}
+
+#[test]
+fn a_sum_that_does_not_fit_is_an_error() {
+    let huge = [
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("a", ""), "", i64::MAX),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("b", ""), "", i64::MAX),
+    ];
+    let error = reconcile(&Sides { run: "r0001", measures: &huge }).unwrap_err();
+    assert!(matches!(error, ReconcileError::Overflow { .. }), "{error}");
+}
+
+#[test]
+fn the_document_has_this_form() {
+    let measures = [
+        m(SR, side::SOURCE, "ylbx.GRZH", "rows", ("", ""), "", 3),
+        m(SR, side::RAW, "ylbx.GRZH", "rows", ("", ""), "", 3),
+        m(RM, side::RAW, "ylbx.GRZH→AC50", "rows", ("110", "(none)"), "", 2),
+        m(RM, side::RAW, "ylbx.GRZH→AC50", "rows", ("110", "(none)"), "decoy", 1),
+        m(RM, side::MAPPED, "ylbx.GRZH→AC50", "rows", ("110", "(none)"), "", 1),
+        year(side::DETAILS, "ylbx.GRJFMX_2007", "2007", 100),
+        year(side::LEDGERS, "AB07", "2007", 9_000),
+    ];
+    insta::assert_snapshot!(
+        "reconciliation_json",
+        serde_json::to_string_pretty(&compared(&measures)).unwrap()
+    );
+}
+
+proptest! {
+    /// Whatever the numbers: left = right + explained + unexplained in every cell, and no cell hides another.
+    #[test]
+    fn every_line_adds_up(values in proptest::collection::vec((0..3_u8, 0..4_u8, -1_000..1_000_i64), 1..40)) {
+        let measures: Vec<Measure> = values.iter().map(|(what, cell, value)| {
+            let (side, bucket) = [(side::RAW, ""), (side::RAW, "decoy"), (side::MAPPED, "")][usize::from(*what)];
+            m(RM, side, "s.T→AC43", "rows", ("110", ["1", "2", "3", "4"][usize::from(*cell)]), bucket, *value)
+        }).collect();
+        let line = only(&measures);
+        let explained: i64 = line.explained.values().sum();
+        let signed: i64 = line.cells.iter().map(|c| c.unexplained).sum();
+        prop_assert_eq!(line.left, line.right + explained + signed);
+        prop_assert_eq!(line.unexplained, line.cells.iter().map(|c| c.unexplained.unsigned_abs()).sum::<u64>());
+    }
+}
