@@ -8,6 +8,7 @@ mod durable;
 mod extract;
 mod fixture;
 mod gate;
+mod house;
 mod mapping;
 mod national;
 mod package;
