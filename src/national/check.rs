@@ -95,14 +95,10 @@ fn keys(reader: &mut Reader, text: &Text, file: &TableFile, columns: &BTreeSet<S
             reader.fault(text, name.span(), unknown("column", name.get_ref(), columns));
         }
     }
+    // A column that every table carries (common.toml) is never mandatory.
     for name in &file.key {
-        let hard =
-            |c: &ColumnFile| c.code.get_ref() == name.get_ref() && *c.mandatory.get_ref() == Mandatory::Hard;
-        if columns.contains(name.get_ref())
-            && file.upload()
-            && !file.column.iter().any(hard)
-            && file.key.len() == 1
-        {
+        let own = file.column.iter().find(|c| c.code.get_ref() == name.get_ref());
+        if file.upload() && own.is_some_and(|c| *c.mandatory.get_ref() != Mandatory::Hard) {
             reader.fault(text, name.span(), "a key column is mandatory = \"hard\"");
         }
     }
@@ -122,6 +118,9 @@ fn parents(
                 parent.rule.span(),
                 unknown("rule", parent.rule.get_ref(), around.rules.keys()),
             );
+        }
+        if reader.unread.contains(parent.table.get_ref()) {
+            continue;
         }
         let Some(other) = around.names.get(parent.table.get_ref().as_str()) else {
             let known: Vec<String> = around.names.keys().map(|n| (*n).to_owned()).collect();

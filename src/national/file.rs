@@ -88,6 +88,8 @@ pub(super) struct Text {
 /// Reads files, keeps their mistakes, and digests them.
 pub(super) struct Reader {
     pub(super) faults: Vec<NationalFault>,
+    /// Tables whose files cannot be read: nobody is told that they do not exist.
+    pub(super) unread: BTreeSet<String>,
     digest: Sha256,
 }
 
@@ -177,7 +179,7 @@ fn stem(path: &Path) -> String {
 /// # Errors
 /// `NAT-001` with all mistakes of all files.
 pub fn load(dir: &Path) -> Result<National, NationalError> {
-    let mut reader = Reader { faults: Vec::new(), digest: Sha256::new() };
+    let mut reader = Reader { faults: Vec::new(), unread: BTreeSet::new(), digest: Sha256::new() };
     let (schema_text, schema) = reader.toml::<SchemaFile>(&dir.join("schema.toml"));
     let (_, common) = reader.toml::<CommonFile>(&dir.join("common.toml"));
     let rules = read_rules(&mut reader, dir);
@@ -192,6 +194,9 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
             continue;
         }
         let (text, file) = reader.toml::<TableFile>(&path);
+        if file.is_none() {
+            reader.unread.insert(stem(&path));
+        }
         if let Some(file) = file {
             if *file.table.get_ref() != stem(&path) {
                 reader.fault(&text, file.table.span(), format!("the file is called {}", stem(&path)));
@@ -219,7 +224,7 @@ fn sort(reader: &mut Reader, text: &Text, schema: &SchemaFile, tables: &mut [Tab
     }
     let mut place = BTreeMap::new();
     for (at, name) in schema.order.iter().enumerate() {
-        if !tables.iter().any(|t| t.name == *name.get_ref()) {
+        if !tables.iter().any(|t| t.name == *name.get_ref()) && !reader.unread.contains(name.get_ref()) {
             reader.fault(text, name.span(), format!("there is no {}.toml", name.get_ref()));
         }
         if place.insert(name.get_ref().as_str(), at).is_some() {
