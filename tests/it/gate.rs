@@ -107,7 +107,7 @@ fn texts(folder: &Path, columns: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn person<'a>(key: &'a str) -> [(&'a str, &'a str); 4] {
+fn person(key: &str) -> [(&str, &str); 4] {
     [("AAC001", key), ("_key", key), ("_source", "s.T"), ("_skey", key)]
 }
 

@@ -12,8 +12,11 @@ fn shipped() -> National {
     national::load(&folder("national")).unwrap_or_else(|e| panic!("{:?}", miette::Report::new(e)))
 }
 
-/// What loading says after these changes (file, from, to); lines of the mistakes only.
-fn after(changes: &[(&str, &str, &str)]) -> String {
+/// File, from, to.
+type Change<'a> = (&'a str, &'a str, &'a str);
+
+/// What loading says after these changes.
+fn after(changes: &[Change<'_>]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("national");
     copy_folder(&folder("national"), &copy);
@@ -29,7 +32,7 @@ fn after(changes: &[(&str, &str, &str)]) -> String {
 
 #[test]
 fn every_inconsistency_is_refused_with_file_and_line() {
-    let cases: &[(&str, &[(&str, &str, &str)])] = &[
+    let cases: &[(&str, &[Change<'_>])] = &[
         ("an unknown key", &[("AC01.toml", "section = \"T05\"", "section = \"T05\"\nsektion = \"T05\"")]),
         ("no TOML", &[("AC01.toml", "key = [\"AAC001\"]", "key = [\"AAC001\"")]),
         ("an unknown type", &[("AC01.toml", "type = \"text(20)\"", "type = \"string(20)\"")]),
