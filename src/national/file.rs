@@ -424,7 +424,10 @@ impl ColumnFile {
             codes: self.codes.as_ref().map(text),
             measure: self.measure,
             unit: self.unit.clone(),
-            mask: self.mask.unwrap_or(if self.codes.is_some() { Mask::None } else { Mask::Text }),
+            mask: self.mask.unwrap_or(match kind(self.kind.get_ref())? {
+                Kind::Text(_) if self.codes.is_none() => Mask::Text,
+                _ => Mask::None,
+            }),
             source: self.source.clone(),
             standing: self.standing.clone(),
         })

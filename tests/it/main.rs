@@ -12,6 +12,7 @@ mod house;
 mod mapping;
 mod national;
 mod package;
+mod quality;
 mod reconcile;
 mod report;
 mod source;
