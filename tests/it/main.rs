@@ -18,3 +18,4 @@ mod report;
 mod source;
 mod state;
 mod support;
+mod tally;
