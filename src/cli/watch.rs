@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use qianyi::progress::Progress;
 
 use super::out;
@@ -13,8 +13,8 @@ use super::out;
 const EVERY: Duration = Duration::from_secs(10);
 /// Pieces shorter than this get no plain line of their own.
 const BRIEF: Duration = Duration::from_millis(500);
-const STYLE: &str = "{prefix:28!} [{bar:24}] {human_pos}/{human_len} rows  {per_sec}  {eta} left";
-const UNBOUNDED: &str = "{prefix:28!} {spinner} {human_pos} rows  {per_sec}  {elapsed}";
+const STYLE: &str = "{prefix:28!} [{bar:24}] {human_pos}/{human_len} rows  {speed}  {eta} left";
+const UNBOUNDED: &str = "{prefix:28!} {spinner} {human_pos} rows  {speed}  {elapsed}";
 
 struct Piece {
     stage: String,
@@ -60,13 +60,22 @@ fn bar(stage: &str, table: &str, total: u64) -> ProgressBar {
         ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::stderr_with_hz(4));
     let template = if total > 0 { STYLE } else { UNBOUNDED };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        // A speed that cannot be written is no reason to stop.
+        let _ = write!(text, "{} rows/s", out::grouped(whole(state.per_sec())));
+    });
     bar.with_style(style.progress_chars("=> ")).with_prefix(format!("{stage} {table}"))
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(speed: f64) -> u64 {
+    speed as u64
+}
+
+#[allow(clippy::cast_precision_loss)]
 fn line(piece: &Piece, ending: &str) -> String {
     let seconds = piece.begun.elapsed().as_secs_f64().max(0.001);
-    let speed = (piece.rows as f64 / seconds) as u64;
+    let speed = whole(piece.rows as f64 / seconds);
     format!(
         "{:<10} {:<18} {:>12} rows {:>7.1} s {:>11} rows/s{ending}\n",
         piece.stage,
