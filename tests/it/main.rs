@@ -12,6 +12,7 @@ mod house;
 mod mapping;
 mod national;
 mod package;
+mod plan;
 mod quality;
 mod reconcile;
 mod report;
