@@ -58,6 +58,14 @@ pub enum StateError {
         )
     )]
     Sql { what: &'static str, source: rusqlite::Error },
+    #[error("state.db is damaged")]
+    #[diagnostic(
+        code("STA-006"),
+        help(
+            "restore the work directory from a backup, or start in another --workdir: the source is untouched"
+        )
+    )]
+    Damaged { source: rusqlite::Error },
     #[error("state.db has form {found}; this version knows forms up to {known}")]
     #[diagnostic(code("STA-004"), help("a newer qianyi wrote it: use that version, or another --workdir"))]
     TooNew { found: usize, known: usize },
@@ -73,7 +81,7 @@ impl Consequence for StateError {
     fn follow(&self) -> Follow {
         match self {
             Self::Locked { .. } | Self::Sql { .. } => Follow::Resume,
-            Self::Missing { .. } | Self::TooNew { .. } => Follow::Usage,
+            Self::Missing { .. } | Self::TooNew { .. } | Self::Damaged { .. } => Follow::Usage,
             Self::Impossible { .. } => Follow::Bug,
             Self::Durable(e) => e.follow(),
         }
@@ -81,7 +89,11 @@ impl Consequence for StateError {
 }
 
 fn sql(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StateError {
-    move |source| StateError::Sql { what, source }
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    move |source| match source.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => StateError::Damaged { source },
+        Some(_) | None => StateError::Sql { what, source },
+    }
 }
 
 /// The state of one work directory.

@@ -85,3 +85,20 @@ fn an_output_is_what_was_recorded_last_even_where_the_work_directory_moved() {
     state.delete_output(run, "mapped", "AC01").unwrap();
     assert_eq!(state.output(run, "mapped", "AC01").unwrap(), None);
 }
+
+#[test]
+fn a_damaged_state_says_so_and_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("state.db"),
+        "neither SQLite nor anything else, and longer than a header of it ".repeat(4),
+    )
+    .unwrap();
+    let before = std::fs::read(dir.path().join("state.db")).unwrap();
+    for opened in [State::open(dir.path(), "test").err(), State::open_readonly(dir.path()).err()] {
+        let error = opened.unwrap();
+        assert!(matches!(error, StateError::Damaged { .. }), "{error}");
+        assert_eq!(error.follow(), Follow::Usage);
+    }
+    assert_eq!(std::fs::read(dir.path().join("state.db")).unwrap(), before);
+}
