@@ -3,6 +3,7 @@
 
 mod city;
 mod cli;
+mod config;
 mod demo;
 mod durable;
 mod extract;

@@ -1,0 +1,126 @@
+//! Layers of settings: later wins, and every mistake names its layer and key.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use qianyi::config::{ConfigError, DemoLayer, Layers, Settings, demo_as_of, load};
+
+fn mappings() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings").display().to_string()
+}
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A file that names the demo city.
+    fn city(&self, more: &str) -> PathBuf {
+        self.write(
+            "city.toml",
+            &format!("mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n{more}", mappings()),
+        )
+    }
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+}
+
+fn settings(layers: &Layers) -> Settings {
+    load(layers).unwrap_or_else(|e| panic!("{:?}", miette::Report::new(e)))
+}
+
+#[test]
+fn a_later_layer_wins() {
+    let files = Files::new();
+    let city = files.city("memory = \"512MiB\"\npartitions = 3\n");
+    let later = files.write("later.toml", "memory = \"600MiB\"\n");
+    let mut layers = Layers { files: vec![city.clone()], ..Layers::default() };
+    assert_eq!((settings(&layers).memory, settings(&layers).partitions), (512 << 20, 3));
+    layers.files.push(later);
+    assert_eq!(settings(&layers).memory, 600 << 20);
+    layers.environment =
+        environment(&[("QIANYI_MEMORY", "700MiB"), ("QIANYI_PARTITIONS", "2"), ("HOME", "x")]);
+    assert_eq!((settings(&layers).memory, settings(&layers).partitions), (700 << 20, 2));
+    layers.memory = Some("1G".to_owned());
+    assert_eq!(settings(&layers).memory, 1 << 30);
+}
+
+#[test]
+fn paths_are_relative_to_their_file_and_the_demo_needs_no_file() {
+    let files = Files::new();
+    let city = files
+        .city("[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"db/old.db\"\nencoding = \"gbk\"\n");
+    let found = settings(&Layers { files: vec![city], ..Layers::default() });
+    assert_eq!(found.sources[0].path, files.0.path().join("db/old.db"));
+    let demo = Layers {
+        demo: Some(DemoLayer { database: PathBuf::from("elsewhere/x.db") }),
+        environment: environment(&[("QIANYI_MAPPINGS", &mappings())]),
+        ..Layers::default()
+    };
+    let found = settings(&demo);
+    assert_eq!((found.city.as_str(), found.as_of), ("baicheng", demo_as_of().unwrap()));
+    assert_eq!(found.sources[0].path, PathBuf::from("elsewhere/x.db"));
+}
+
+#[test]
+fn the_digest_covers_what_can_change_a_result_and_nothing_else() {
+    let files = Files::new();
+    let source = "[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"a.db\"\nencoding = \"gbk\"\n";
+    let digest = |more: &str| settings(&Layers { files: vec![files.city(more)], ..Layers::default() }).digest;
+    let plain = digest(source);
+    assert_eq!(digest(&format!("memory = \"512MiB\"\npartitions = 2\n{source}")), plain);
+    assert_eq!(digest(&source.replace("a.db", "b.db")), plain);
+    assert_ne!(digest(&source.replace("gbk", "gb18030")), plain);
+    assert_ne!(digest(&format!("{source}chunk_rows = 1000\n")), plain);
+}
+
+#[test]
+fn mistakes_name_their_layer_and_key() {
+    let files = Files::new();
+    let twice = files.city(
+        &"[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"a.db\"\nencoding = \"gbk\"\n".repeat(2),
+    );
+    let fails = |layers: &Layers| load(layers).unwrap_err().to_string();
+    assert!(
+        fails(&Layers { files: vec![twice], ..Layers::default() }).contains("two sources have the id ylbx")
+    );
+    let city = files.city("");
+    let with = |pairs: &[(&str, &str)]| Layers {
+        files: vec![city.clone()],
+        environment: environment(pairs),
+        ..Layers::default()
+    };
+    assert!(fails(&with(&[("QIANYI_MEMORY", "much")])).starts_with("QIANYI_MEMORY sets `memory` to `much`"));
+    assert!(
+        fails(&with(&[("QIANYI_PARTITIONS", "0")])).starts_with("QIANYI_PARTITIONS sets `partitions` to `0`")
+    );
+    assert!(
+        fails(&with(&[("QIANYI_AS_OF", "2021-02-30")]))
+            .contains("`as_of` to `2021-02-30`, which is not a date")
+    );
+    assert!(matches!(load(&with(&[("QIANYI_MEMROY", "1G")])), Err(ConfigError::Variable { .. })));
+    let option = Layers { memory: Some("1MiB".to_owned()), ..with(&[]) };
+    assert!(fails(&option).starts_with("--memory sets `memory` to `1MiB`"));
+}
+
+proptest! {
+    #[test]
+    fn a_size_of_any_form_is_read_or_refused_and_never_panics(text in "[0-9]{0,22} ?[a-zA-Z]{0,4}") {
+        let files = Files::new();
+        let layers = Layers { files: vec![files.city("")], memory: Some(text.clone()), ..Layers::default() };
+        match load(&layers) {
+            Ok(found) => prop_assert!(found.memory >= 128 << 20),
+            Err(e) => prop_assert!(e.to_string().starts_with("--memory"), "{}", e),
+        }
+    }
+}
