@@ -53,6 +53,9 @@ fn a_later_layer_wins() {
     assert_eq!((settings(&layers).memory, settings(&layers).partitions), (700 << 20, 2));
     layers.memory = Some("1G".to_owned());
     assert_eq!(settings(&layers).memory, 1 << 30);
+    // Without a number of streams, memory and processors decide.
+    let plain = Layers { files: vec![files.city("memory = \"512MiB\"\n")], ..Layers::default() };
+    assert_eq!(settings(&plain).partitions, 1);
 }
 
 #[test]
