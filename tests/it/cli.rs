@@ -280,3 +280,51 @@ fn a_closed_pipe_ends_the_printing_and_nothing_else() {
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = crate::support::demo::city(dir.path(), 60, 2);
+    let mappings = dir.path().join("mappings");
+    crate::support::copy_folder(&root().join("mappings"), &mappings);
+    let city = mappings.join("baicheng/city.toml");
+    let text = std::fs::read_to_string(&city).unwrap();
+    std::fs::write(&city, text.replace("table = \"TEST_*\"", "table = \"NOTHING_*\"")).unwrap();
+    let config = dir.path().join("c.toml");
+    std::fs::write(
+        &config,
+        format!(
+            "mappings = \"mappings\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\nencoding = \"gbk\"\npath = \"{}\"\n",
+            database.display()
+        ),
+    )
+    .unwrap();
+    let (work, config) = (dir.path().join("work").display().to_string(), config.display().to_string());
+    let ask = |arguments: &[&str]| {
+        let mut with = vec!["--workdir", work.as_str(), "--config", config.as_str(), "--quiet"];
+        with.extend(arguments);
+        run(&with)
+    };
+    let blocked = ask(&["run"]);
+    assert_eq!(blocked.status, 3, "{}", blocked.err);
+    assert!(
+        blocked.out.contains("Run r0001 Blocked") && blocked.out.contains("ylbx.TEST_GRJBXX: nobody decided"),
+        "{}",
+        blocked.out
+    );
+    let refused = ask(&["package", "build"]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.err.contains("PKG-001"), "{}", refused.err);
+    assert_eq!(ask(&["package", "build", "--allow-blocked"]).status, 0);
+    let verified = ask(&["package", "verify"]);
+    assert_eq!(verified.status, 0);
+    assert!(verified.out.contains("not for upload"), "{}", verified.out);
+    std::fs::write(dir.path().join("work/packages/p0001-r0001/data/more.txt"), "x").unwrap();
+    let damaged = ask(&["package", "verify"]);
+    assert_eq!(damaged.status, 3);
+    assert!(
+        damaged.out.contains("NOT sound") && damaged.out.contains("data/more.txt: is in no manifest"),
+        "{}",
+        damaged.out
+    );
+}
