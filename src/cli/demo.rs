@@ -2,7 +2,7 @@
 
 use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::package::verify;
-use qianyi::run::{finished, run};
+use qianyi::run::{finished, render_report, run};
 use qianyi::state::State;
 use serde::Serialize;
 
@@ -40,6 +40,8 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     // The demo shows a blocked run's package, too; the package says that it is none for upload.
     let (built, _) =
         qianyi::run::build_package(workdir, &engine, &national, &ended, true, progress.as_ref())?;
+    // The page shows the new border, too.
+    render_report(&finished(workdir, Some(&done.run))?, context.lang)?;
     let verified = verify(&built.path, progress.as_ref())?;
     let report = ended.dir.page().display().to_string();
     let staged = ended.dir.path().join("staged").display().to_string();

@@ -2,7 +2,7 @@
 
 use qianyi::package::{Verified, newest};
 use qianyi::report::Words;
-use qianyi::run::{build_package, finished};
+use qianyi::run::{build_package, finished, render_report};
 
 use super::args::{BuildArgs, VerifyArgs};
 use super::context::{Context, mappings};
@@ -20,6 +20,8 @@ pub fn build(context: &Context, args: &BuildArgs) -> Result<Ended, Failure> {
     let progress = context.progress();
     let (workdir, allow) = (&context.workdir, args.allow_blocked);
     let (built, adds_up) = build_package(workdir, &engine, &national, &of, allow, progress.as_ref())?;
+    // The page shows the new border, too.
+    render_report(&finished(workdir, Some(&of.summary.run))?, context.lang)?;
     if context.json {
         out::json(&built);
     } else {

@@ -244,6 +244,8 @@ fn the_demo_says_where_everything_lies_and_every_command_works_on_it() {
     }
     let zh = run(&["--workdir", &work, "--lang", "zh", "reconcile"]);
     assert!(zh.out.contains("对账") && zh.out.contains("未解释"), "{}", zh.out);
+    let page = std::fs::read_to_string(Path::new(&work).join("runs/r0001/report/index.html")).unwrap();
+    assert!(page.contains("Staged → package"));
     no_personal_data(Path::new(&work), &demo);
 }
 
