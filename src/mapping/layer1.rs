@@ -15,6 +15,7 @@ use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, ident, lit};
+use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
@@ -277,15 +278,31 @@ fn ordered(
         let occurrence = row_number().partition_by(vec![ident(KEY)]).order_by(by_content).build()?;
         let keyed = session.table("raw").await?.select(keyed)?.window(vec![occurrence.alias(OCCURRENCE)])?;
         let keyed = keyed.sort(vec![ident(KEY).sort(true, false), ident(DIGEST).sort(true, false)])?;
+        // The order must be the query's last word: a projection above the sort would let the planner forget it. So the readers look
+        // at each batch as it comes out.
         let key = with_occurrence(engine)?.call(vec![ident(KEY), ident(OCCURRENCE)]);
-        let mut stream = plan.select(keyed, key)?.execute_stream().await?;
+        let readers: Vec<Arc<dyn PhysicalExpr>> = std::iter::once(&key)
+            .chain(plan.readers.iter().map(|(_, reader)| reader))
+            .map(|e| session.create_physical_expr(e.clone(), keyed.schema()))
+            .collect::<Result<_, _>>()?;
+        let mut stream = keyed.execute_stream().await?;
         let mut sink = Sink::new(plan, out, &Naming::Numbered { prefix: String::new() });
         while let Some(batch) = stream.next().await {
-            sink.take(plan, &batch?)?;
+            sink.take(plan, &read_batch(&readers, &batch?)?)?;
         }
         Ok::<_, Failure>(sink.finish()?.0)
     };
     engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))
+}
+
+/// What the readers make of a batch, in their order.
+fn read_batch(readers: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+    let rows = batch.num_rows();
+    let mut columns: Vec<(String, ArrayRef)> = Vec::with_capacity(readers.len());
+    for (at, reader) in readers.iter().enumerate() {
+        columns.push((at.to_string(), reader.evaluate(batch)?.into_array(rows)?));
+    }
+    Ok(RecordBatch::try_from_iter(columns)?)
 }
 
 type Function = Arc<datafusion::logical_expr::ScalarUDF>;

@@ -108,6 +108,22 @@ fn the_same_seed_gives_the_same_files_whatever_the_partitions_and_also_when_kill
 }
 
 #[test]
+fn tables_of_many_batches_give_the_same_files_whatever_the_partitions_and_the_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 5_000, 5);
+    let files = |name: &str, partitions: usize, memory: u64| {
+        let workdir = dir.path().join(name);
+        let mut of = run_settings(&database, &workdir, partitions);
+        of.memory = memory;
+        let summary = ran(&of);
+        digests(&workdir, &summary.run)
+    };
+    let one = files("one", 1, 1 << 30);
+    assert_eq!(files("four", 4, 1 << 30), one);
+    assert_eq!(files("little", 2, 300 << 20), one);
+}
+
+#[test]
 fn a_full_disk_anywhere_in_a_run_is_a_clear_error_and_the_next_start_gives_the_same_files() {
     let dir = tempfile::tempdir().unwrap();
     let database = city(dir.path(), 60, 9);
