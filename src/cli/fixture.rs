@@ -31,6 +31,9 @@ pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> 
     let as_of = context.fixture_as_of()?;
     let defects = if args.no_defects { Defects::None } else { Defects::Planted };
     let of = FixtureSettings { persons: args.persons, seed: args.seed, as_of, defects };
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        qianyi::durable::create_dir_all(folder)?;
+    }
     let progress = context.progress();
     // How many rows it will be is not known before.
     progress.start("generate", "baicheng", 0);

@@ -277,6 +277,23 @@ fn no_personal_data(work: &Path, demo: &Said) {
 }
 
 #[test]
+fn a_fixture_is_made_where_it_was_asked_for_and_never_over_somebody_elses_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("new/folder/city.db");
+    let into = format!("sqlite:{}", database.display());
+    let made = run(&["fixture", "--persons", "5", "--into", &into, "--json", "--quiet"]);
+    assert_eq!(made.status, 0, "{}", made.err);
+    let said: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+    assert!(database.is_file() && Path::new(said["truth"].as_str().unwrap()).is_file());
+    std::fs::write(dir.path().join("mine.txt"), "mine").unwrap();
+    let into = format!("sqlite:{}", dir.path().join("mine.txt").display());
+    let refused = run(&["fixture", "--persons", "5", "--into", &into]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.err.contains("FIX-001"), "{}", refused.err);
+    assert_eq!(std::fs::read_to_string(dir.path().join("mine.txt")).unwrap(), "mine");
+}
+
+#[test]
 fn a_closed_pipe_ends_the_printing_and_nothing_else() {
     let mut child = qianyi(&["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
