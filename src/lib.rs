@@ -35,3 +35,4 @@ pub mod error;
 pub mod failpoint;
 pub mod mask;
 pub mod progress;
+pub mod retry;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::SourceError;
+use super::{ChangeMethod, SourceError};
 
 /// A legacy type, as far as it decides how a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,12 @@ pub enum LegacyType {
     /// nchar, nvarchar, ntext.
     Unicode,
     DateTime,
-    /// binary, varbinary, image.
+    Date,
+    /// binary, varbinary, image, rowversion.
     Binary,
+    /// What the database itself writes as ASCII text, because no Arrow type holds it exactly: datetime2(7), time, datetimeoffset,
+    /// uniqueidentifier, numeric without a precision.
+    Spelled,
 }
 
 impl LegacyType {
@@ -51,8 +55,12 @@ impl LegacyType {
             "float" | "real" => Some(Self::Float),
             "char" | "varchar" | "text" => Some(Self::CodePageText),
             "nchar" | "nvarchar" | "ntext" => Some(Self::Unicode),
-            "datetime" | "smalldatetime" | "datetime2" => Some(Self::DateTime),
-            "binary" | "varbinary" | "image" => Some(Self::Binary),
+            "datetime" | "smalldatetime" => Some(Self::DateTime),
+            "datetime2" if matches!(arguments, "" | "7") => Some(Self::Spelled),
+            "datetime2" => Some(Self::DateTime),
+            "date" => Some(Self::Date),
+            "time" | "datetimeoffset" | "uniqueidentifier" => Some(Self::Spelled),
+            "binary" | "varbinary" | "image" | "rowversion" | "timestamp" => Some(Self::Binary),
             _ => None,
         }
     }
@@ -69,7 +77,8 @@ impl LegacyType {
             Self::Money => DataType::Decimal128(19, 4),
             Self::SmallMoney => DataType::Decimal128(10, 4),
             Self::Float => DataType::Float64,
-            Self::CodePageText | Self::Unicode => DataType::Utf8,
+            Self::CodePageText | Self::Unicode | Self::Spelled => DataType::Utf8,
+            Self::Date => DataType::Date32,
             Self::DateTime => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Binary => DataType::Binary,
         }
@@ -104,15 +113,36 @@ pub struct Column {
 }
 
 /// A legacy table or view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     pub name: String,
     pub view: bool,
     pub columns: Vec<Column>,
-    /// Columns of the declared primary key, in key order; empty where there is none.
+    /// Columns of the chosen unique key, else of the primary key, in key order; empty where there is none.
     pub key: Vec<String>,
     /// About how many rows; exact numbers come from [`super::Source::count`].
     pub estimated_rows: u64,
+    /// Ways to find what changed, best first; always ends with those that need nothing of the source.
+    pub changes: Vec<ChangeMethod>,
+    /// The column of the rowversion or timestamp method.
+    pub change_column: Option<String>,
+}
+
+impl Table {
+    /// The same table with only the columns of its key, to read keys.
+    pub fn keys_only(&self) -> Self {
+        let key = |c: &&Column| self.key.contains(&c.name);
+        Self { columns: self.columns.iter().filter(key).cloned().collect(), ..self.clone() }
+    }
+
+    /// How its changes could be found without anything of the source.
+    pub(super) fn plain_changes(&self) -> Vec<ChangeMethod> {
+        if self.key.is_empty() {
+            vec![ChangeMethod::Full]
+        } else {
+            vec![ChangeMethod::Compare, ChangeMethod::Full]
+        }
+    }
 }
 
 /// The name of the Binary column beside a text column.

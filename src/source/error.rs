@@ -8,6 +8,7 @@ use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
 use crate::error::{Consequence, Follow};
+use crate::retry::Passing;
 
 /// A failure of a source. Each names what to check.
 #[derive(Debug, ThisError, Diagnostic)]
@@ -75,6 +76,89 @@ pub enum SourceError {
     #[error("source {id}: {table} is a view and has no rows of its own")]
     #[diagnostic(code("SRC-012"), help("name the tables below the view in the mapping"))]
     View { id: String, table: String },
+    #[error("source {id}: the configuration lacks {what}")]
+    #[diagnostic(code("SRC-013"), help("add it under [sources.server]; docs/config.md describes every key"))]
+    Incomplete { id: String, what: String },
+    #[error("source {id}: no connection to {server}")]
+    #[diagnostic(
+        code("SRC-014"),
+        help(
+            "check host, port, firewall and that the server runs; `qianyi doctor` tells what can be reached. A reset during the handshake of an old SQL Server often means TLS 1.0: see docs/sources.md"
+        )
+    )]
+    Unreachable { id: String, server: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: {server} refuses the login")]
+    #[diagnostic(
+        code("SRC-015"),
+        help(
+            "check user, password (`password_env`, `password_file`), database name, and the login's rights"
+        )
+    )]
+    Refused { id: String, server: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: {server} and qianyi do not agree on TLS")]
+    #[diagnostic(
+        code("SRC-016"),
+        help(
+            "give the server a certificate that this machine trusts (`ca`), or choose `tls = \"trust\"`; a server that speaks only TLS 1.0 needs its TLS 1.2 update, a restored copy on a newer one, or `tls = \"login-only\"`/`\"off\"` over a private line: the run records which"
+        )
+    )]
+    Tls { id: String, server: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: {what} failed for a reason that passes")]
+    #[diagnostic(
+        code("SRC-017"),
+        help(
+            "it was tried again as often as `retries` says; run the same command again later: it goes on from here"
+        )
+    )]
+    Passing { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: the server refuses {what}")]
+    #[diagnostic(
+        code("SRC-018"),
+        help("`qianyi doctor` shows which rights are missing; sql/source/ has the scripts that grant them")
+    )]
+    Statement { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: consistency `{wanted}` cannot be had: {why}")]
+    #[diagnostic(
+        code("SRC-019"),
+        help(
+            "{way_out}. qianyi never falls back by itself; `fuzzy` reads without a common point and is never fit for cutover"
+        )
+    )]
+    Consistency { id: String, wanted: &'static str, why: String, way_out: &'static str },
+    #[error("source {id}: table {table} has no {method} to follow its changes by")]
+    #[diagnostic(
+        code("SRC-020"),
+        help("`qianyi plan` proposes a method for every table; set it under [sources.tables.{table}]")
+    )]
+    NoMethod { id: String, table: String, method: &'static str },
+    #[error("source {id}: {field}, in the row with {key}, holds {found}")]
+    #[diagnostic(
+        code("SRC-021"),
+        help("look at this row in the source; a value that no type here holds exactly is never bent")
+    )]
+    Inexact { id: String, field: String, key: String, found: String },
+    #[error("source {id}: the server sent something that qianyi does not understand: {what}")]
+    #[diagnostic(
+        code("SRC-022"),
+        help("the connection was thrown away; if it comes back, report it with the server's version")
+    )]
+    Protocol { id: String, what: String },
+    #[error(
+        "source {id}: the server no longer knows what changed in {table} since {since}; it knows changes from {oldest} on"
+    )]
+    #[diagnostic(
+        code("SRC-023"),
+        help(
+            "extract the table anew: set `changes = \"full\"` for one extract (or give `--full {table}`); then lengthen the server's retention or extract more often"
+        )
+    )]
+    Expired { id: String, table: String, since: String, oldest: String },
+}
+
+impl Passing for SourceError {
+    fn passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Passing { .. } | Self::Interrupted { .. })
+    }
 }
 
 impl Consequence for SourceError {
@@ -89,8 +173,20 @@ impl Consequence for SourceError {
             | Self::Misfit { .. }
             | Self::Encoding { .. }
             | Self::Unknown { .. }
-            | Self::View { .. } => Follow::Usage,
-            Self::Database { .. } | Self::Interrupted { .. } => Follow::Resume,
+            | Self::View { .. }
+            | Self::Incomplete { .. }
+            | Self::Refused { .. }
+            | Self::Tls { .. }
+            | Self::Consistency { .. }
+            | Self::NoMethod { .. }
+            | Self::Inexact { .. }
+            | Self::Expired { .. } => Follow::Usage,
+            Self::Database { .. }
+            | Self::Interrupted { .. }
+            | Self::Unreachable { .. }
+            | Self::Passing { .. }
+            | Self::Statement { .. }
+            | Self::Protocol { .. } => Follow::Resume,
         }
     }
 }

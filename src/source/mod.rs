@@ -8,58 +8,59 @@ mod catalogue;
 mod chunk;
 mod decode;
 mod error;
+mod settings;
 mod sqlite;
 
-use std::path::PathBuf;
-
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use encoding_rs::Encoding;
-use serde::Deserialize;
 
-pub use catalogue::{Column, LegacyType, Table};
+pub use catalogue::{Column, LegacyType, Table, bytes_column};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
+pub use settings::{
+    ChangeMethod, Consistency, Drift, Limits, Login, Server, SourceKind, SourceSettings, TableSettings, Tls,
+    Window,
+};
 pub use sqlite::Sqlite;
-
-/// Which database, and how to read it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceSettings {
-    /// The short name that lineage and folders carry: `ylbx`.
-    pub id: String,
-    pub kind: SourceKind,
-    /// The database file.
-    pub path: PathBuf,
-    /// Code page of char, varchar and text, as a WHATWG label: `gbk`, `gb18030`, `utf-8`.
-    #[serde(default = "default_encoding")]
-    pub encoding: String,
-    /// Rows of one chunk, the unit of resume: one Parquet part each.
-    #[serde(default = "default_chunk_rows")]
-    pub chunk_rows: u64,
-}
-
-fn default_encoding() -> String {
-    "gbk".to_owned()
-}
-
-fn default_chunk_rows() -> u64 {
-    262_144
-}
-
-/// The kinds of database that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceKind {
-    Sqlite,
-}
 
 /// The point in time that all answers of one [`Source`] share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// How it is held: `read transaction`.
+    /// How it is held: `read transaction`, `exported snapshot`, `fuzzy`, …
     pub consistency: String,
-    /// Equal text means equal content.
+    /// Equal text means equal content; what cannot prove that has a text of its own each time.
     pub text: String,
+}
+
+/// What a check of `doctor` came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    Fine,
+    /// Worth knowing.
+    Fact,
+    /// It works, but somebody should look.
+    Warning,
+    /// It would fail, or hurt.
+    Wrong,
+}
+
+/// One thing that was looked at on a source.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Examined {
+    /// `rights`, `tls`, `isolation`, …
+    pub what: String,
+    pub grade: Grade,
+    pub found: String,
+    /// What to do; empty where nothing is.
+    pub advice: String,
+}
+
+impl Examined {
+    pub(crate) fn new(what: &str, grade: Grade, found: impl Into<String>, advice: &str) -> Self {
+        Self { what: what.to_owned(), grade, found: found.into(), advice: advice.to_owned() }
+    }
 }
 
 /// Sums to ask of the source itself, in its own spelling (FORMS 7).
@@ -118,6 +119,45 @@ pub trait Source: Send + Sync {
     /// Streams the rows of one range in key order, in the columns of [`Table::schema`].
     async fn read_chunk(&self, table: &Table, bounds: &Bounds) -> Result<ChunkStream, SourceError>;
 
+    /// The key of a row that [`Source::read_chunk`] gave, as a bound: a range may be cut after it. `None`: ranges of this table
+    /// are never cut, because it has no key or because they were counted out before.
+    fn key_at(&self, table: &Table, batch: &RecordBatch, row: usize) -> Option<Vec<KeyValue>>;
+
+    /// Ranges that may be read at a time.
+    fn readers(&self) -> usize;
+
+    /// Facts about connection and server that belong into the record of an extract: version, TLS, fall-backs.
+    fn facts(&self) -> Vec<(String, String)>;
+
+    /// Why reading should pause: the server is slow, or somebody waits for a lock of ours.
+    async fn pressed(&self) -> Result<Option<String>, SourceError>;
+
+    /// Connections, rights, encodings, TLS, isolation, change tracking: what `doctor` shows.
+    async fn examine(&self) -> Result<Vec<Examined>, SourceError>;
+
+    /// How far the changes of a table have come at this source's point, in the server's own typed value as text; `None` where the
+    /// method needs none.
+    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError>;
+
+    /// The rows that were inserted or updated after `since` (some of them perhaps before: never fewer), as they are at this point.
+    ///
+    /// # Errors
+    /// `SRC-023` when the server no longer knows what changed since then.
+    async fn changed(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        since: &str,
+    ) -> Result<ChunkStream, SourceError>;
+
+    /// The keys of rows that were deleted after `since`, in the key's columns; `None` where the method does not see deletes.
+    async fn deleted(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        since: &str,
+    ) -> Result<Option<ChunkStream>, SourceError>;
+
     /// Counts and sums, computed by the source.
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError>;
 
@@ -137,5 +177,8 @@ pub trait Source: Send + Sync {
 pub async fn connect(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
     match settings.kind {
         SourceKind::Sqlite => Ok(Box::new(Sqlite::open(settings)?)),
+        SourceKind::Postgres | SourceKind::SqlServer => {
+            Err(SourceError::Incomplete { id: settings.id.clone(), what: "an adapter".to_owned() })
+        }
     }
 }

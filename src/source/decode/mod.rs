@@ -11,8 +11,8 @@ mod time;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int16Builder, Int32Builder,
-    Int64Builder, TimestampMicrosecondBuilder, UInt8Builder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
+    Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
 };
 use encoding_rs::Encoding;
 
@@ -43,6 +43,8 @@ pub(super) enum ColumnBuilder {
     Float(Float64Builder),
     Text { code_page: Option<&'static Encoding>, values: text::TextBuilder },
     DateTime(TimestampMicrosecondBuilder),
+    Date(Date32Builder),
+    Spelled(StringBuilder),
     Binary(BinaryBuilder),
 }
 
@@ -69,6 +71,8 @@ impl ColumnBuilder {
             }
             LegacyType::Unicode => Self::Text { code_page: None, values: text::TextBuilder::default() },
             LegacyType::DateTime => Self::DateTime(TimestampMicrosecondBuilder::new()),
+            LegacyType::Date => Self::Date(Date32Builder::new()),
+            LegacyType::Spelled => Self::Spelled(StringBuilder::new()),
             LegacyType::Binary => Self::Binary(BinaryBuilder::new()),
         }
     }
@@ -87,6 +91,8 @@ impl ColumnBuilder {
             Self::Float(b) => b.append_option(number::float(value)?),
             Self::Text { code_page, values } => values.append(value, *code_page)?,
             Self::DateTime(b) => b.append_option(time::datetime(value)?),
+            Self::Date(b) => b.append_option(time::date(value)?),
+            Self::Spelled(b) => b.append_option(text::spelled(value)?),
             Self::Binary(b) => b.append_option(number::binary(value)?),
         }
         Ok(())
@@ -104,6 +110,8 @@ impl ColumnBuilder {
             Self::Float(b) => into.push(Arc::new(b.finish())),
             Self::Text { values, .. } => values.finish(into),
             Self::DateTime(b) => into.push(Arc::new(b.finish())),
+            Self::Date(b) => into.push(Arc::new(b.finish())),
+            Self::Spelled(b) => into.push(Arc::new(b.finish())),
             Self::Binary(b) => into.push(Arc::new(b.finish())),
         }
     }

@@ -65,6 +65,16 @@ pub(in crate::source) fn spelling(value: Value<'_>, code_page: Option<&'static E
     }
 }
 
+/// Text that the database itself wrote, in ASCII.
+pub(super) fn spelled(value: Value<'_>) -> Result<Option<&str>, Misfit> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(text) => std::str::from_utf8(text).map(Some).map_err(|_| "text that is not ASCII"),
+        Value::Int(_) | Value::Real(_) => Err("a number"),
+        Value::Bytes(_) => Err("bytes"),
+    }
+}
+
 /// Builds `c` and `c__b`.
 #[derive(Default)]
 pub(in crate::source) struct TextBuilder {

@@ -16,6 +16,13 @@ pub(super) fn datetime(value: Value<'_>) -> Result<Option<i64>, Misfit> {
     }
 }
 
+/// Days since 1970-01-01, of a text without a time.
+pub(super) fn date(value: Value<'_>) -> Result<Option<i32>, Misfit> {
+    const DAY: i64 = 86_400_000_000;
+    let micros = datetime(value)?;
+    micros.map(|m| i32::try_from(m.div_euclid(DAY)).map_err(|_| FORM)).transpose()
+}
+
 fn parse(text: &[u8]) -> Option<i64> {
     let (date, time) = text.split_at_checked(10)?;
     let number = |from: &[u8]| {

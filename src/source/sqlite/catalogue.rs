@@ -38,7 +38,8 @@ fn table(db: &Connection, name: String, view: bool) -> rusqlite::Result<Table> {
     key.sort_unstable();
     let key = key.into_iter().map(|(_, column)| column).collect();
     let estimated_rows = if view { 0 } else { estimate(db, &name, &columns)? };
-    Ok(Table { name, view, columns, key, estimated_rows })
+    let table = Table { name, view, columns, key, estimated_rows, ..Table::default() };
+    Ok(Table { changes: table.plain_changes(), ..table })
 }
 
 /// The highest row id: cheap, exact where no row was ever deleted. A table without row ids is counted.

@@ -40,6 +40,8 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, So
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
+        | LegacyType::Date
+        | LegacyType::Spelled
         | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
             what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
@@ -69,7 +71,7 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             (format!("values:{name}"), format!("COUNT({column})")),
             (format!("bytes:{name}"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
-        LegacyType::DateTime | LegacyType::Binary => {
+        LegacyType::DateTime | LegacyType::Date | LegacyType::Spelled | LegacyType::Binary => {
             return Err(SourceError::Unknown {
                 id: source.id.clone(),
                 what: format!("way to sum {}.{name}: it is no amount", table.name),

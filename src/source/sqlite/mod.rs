@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use encoding_rs::Encoding;
 use rusqlite::{Connection, OpenFlags};
@@ -24,8 +25,8 @@ use read::Range;
 
 use super::chunk::QUEUE;
 use super::{
-    Bounds, ChunkStream, Frequency, Measured, Point, Source, SourceError, SourceSettings, Table,
-    TableMeasures,
+    Bounds, ChangeMethod, ChunkStream, Examined, Frequency, Grade, KeyValue, Measured, Point, Source,
+    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -149,6 +150,11 @@ impl Sqlite {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    fn no_method(&self, table: &Table, how: &TableSettings) -> SourceError {
+        let (id, table) = (self.inner.id.clone(), table.name.clone());
+        SourceError::NoMethod { id, table, method: how.changes.text() }
+    }
+
     /// Runs `work` on a blocking thread.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -205,6 +211,63 @@ impl Source for Sqlite {
         let inner = self.inner.clone();
         spawn_blocking(move || read::decode(&inner, &range, from_reader, &to_caller));
         Ok(ChunkStream::new(&self.inner.id, &table.name, pieces))
+    }
+
+    fn key_at(&self, _table: &Table, _batch: &RecordBatch, _row: usize) -> Option<Vec<KeyValue>> {
+        None
+    }
+
+    /// One connection reads; a second reader was measured to be no faster.
+    fn readers(&self) -> usize {
+        1
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    async fn pressed(&self) -> Result<Option<String>, SourceError> {
+        Ok(None)
+    }
+
+    async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
+        let tables = self.catalogue().await?;
+        Ok(vec![
+            Examined::new(
+                "connection",
+                Grade::Fine,
+                format!("opened read-only, {} tables", tables.len()),
+                "",
+            ),
+            Examined::new("encoding", Grade::Fact, self.inner.code_page.name(), ""),
+        ])
+    }
+
+    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+        match how.changes {
+            ChangeMethod::Full | ChangeMethod::Compare => Ok(None),
+            ChangeMethod::ChangeTracking | ChangeMethod::Rowversion | ChangeMethod::Timestamp => {
+                Err(self.no_method(table, how))
+            }
+        }
+    }
+
+    async fn changed(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        _since: &str,
+    ) -> Result<ChunkStream, SourceError> {
+        Err(self.no_method(table, how))
+    }
+
+    async fn deleted(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        _since: &str,
+    ) -> Result<Option<ChunkStream>, SourceError> {
+        Err(self.no_method(table, how))
     }
 
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {

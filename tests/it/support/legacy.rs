@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use qianyi::source::{Source, SourceError, SourceKind, SourceSettings, Table, connect};
+use qianyi::source::{Source, SourceError, SourceSettings, Table, connect};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use tempfile::TempDir;
@@ -54,7 +54,7 @@ impl Legacy {
 /// Settings of the source `ylbx` at `path`.
 pub fn settings(path: &Path, chunk_rows: u64) -> SourceSettings {
     let (id, encoding) = ("ylbx".to_owned(), "gbk".to_owned());
-    SourceSettings { id, kind: SourceKind::Sqlite, path: path.to_owned(), encoding, chunk_rows }
+    SourceSettings { encoding, chunk_rows, ..SourceSettings::sqlite(&id, path.to_owned()) }
 }
 
 /// The catalogue's entry of a table.
