@@ -11,3 +11,8 @@ pub fn now() -> String {
 pub fn today() -> chrono::NaiveDate {
     chrono::Utc::now().date_naive()
 }
+
+/// Now, in seconds since 1970.
+pub fn unix_seconds() -> i64 {
+    chrono::Utc::now().timestamp()
+}

@@ -26,7 +26,10 @@ pub struct Failure {
 #[derive(Debug, Error, Diagnostic)]
 pub enum Usage {
     #[error("--into {given} names no database that a city can be made in")]
-    #[diagnostic(code("CLI-001"), help("give sqlite:PATH, for example sqlite:work/legacy/city.db"))]
+    #[diagnostic(
+        code("CLI-001"),
+        help("give sqlite:PATH (sqlite:work/legacy/city.db) or postgres://USER@HOST/DATABASE")
+    )]
     Into { given: String },
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qianyi::fixture::{Defects, FixtureSettings, generate, profile};
+use qianyi::fixture::{Defects, FixtureSettings, copy_to_postgres, generate, profile};
 use serde::Serialize;
 
 use super::args::FixtureArgs;
@@ -24,10 +24,12 @@ struct Shown {
 
 /// Makes the city.
 pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> {
-    let Some(path) = args.into.strip_prefix("sqlite:").filter(|p| !p.is_empty()) else {
-        return Err(Usage::Into { given: args.into.clone() }.into());
+    let server = args.into.starts_with("postgres://");
+    let path = match args.into.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => PathBuf::from(path),
+        None if server => context.workdir.join("legacy").join("baicheng.db"),
+        Some(_) | None => return Err(Usage::Into { given: args.into.clone() }.into()),
     };
-    let path = PathBuf::from(path);
     let as_of = context.fixture_as_of()?;
     let defects = if args.no_defects { Defects::None } else { Defects::Planted };
     let of = FixtureSettings { persons: args.persons, seed: args.seed, as_of, defects };
@@ -43,6 +45,15 @@ pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> 
         told = rows;
     })?;
     progress.finish();
+    if server {
+        progress.start("copy", "baicheng", told);
+        told = 0;
+        copy_to_postgres(&path, &args.into, &mut |rows| {
+            progress.rows(rows - told);
+            told = rows;
+        })?;
+        progress.finish();
+    }
     if context.json {
         out::json(&Shown {
             database: path,

@@ -143,6 +143,14 @@ pub enum SourceError {
         help("the connection was thrown away; if it comes back, report it with the server's version")
     )]
     Protocol { id: String, what: String },
+    #[error("source {id}: the point of this extract cannot be taken again: {before} became {after}")]
+    #[diagnostic(
+        code("SRC-024"),
+        help(
+            "the session that held it was lost while people went on working; run the same command again: it brings every table to one new point"
+        )
+    )]
+    Moved { id: String, before: String, after: String },
     #[error(
         "source {id}: the server no longer knows what changed in {table} since {since}; it knows changes from {oldest} on"
     )]
@@ -186,6 +194,7 @@ impl Consequence for SourceError {
             | Self::Unreachable { .. }
             | Self::Passing { .. }
             | Self::Statement { .. }
+            | Self::Moved { .. }
             | Self::Protocol { .. } => Follow::Resume,
         }
     }

@@ -8,6 +8,8 @@ mod catalogue;
 mod chunk;
 mod decode;
 mod error;
+mod password;
+mod postgres;
 mod settings;
 mod sqlite;
 
@@ -18,6 +20,7 @@ use encoding_rs::Encoding;
 pub use catalogue::{Column, LegacyType, Table, bytes_column};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
+pub use postgres::Postgres;
 pub use settings::{
     ChangeMethod, Consistency, Drift, Limits, Login, Server, SourceKind, SourceSettings, TableSettings, Tls,
     Window,
@@ -177,7 +180,8 @@ pub trait Source: Send + Sync {
 pub async fn connect(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
     match settings.kind {
         SourceKind::Sqlite => Ok(Box::new(Sqlite::open(settings)?)),
-        SourceKind::Postgres | SourceKind::SqlServer => {
+        SourceKind::Postgres => Ok(Box::new(Postgres::connect(settings).await?)),
+        SourceKind::SqlServer => {
             Err(SourceError::Incomplete { id: settings.id.clone(), what: "an adapter".to_owned() })
         }
     }

@@ -107,6 +107,9 @@ pub struct Server {
     pub tls: Tls,
     /// Certificates (PEM) trusted besides those of the machine.
     pub ca: Option<PathBuf>,
+    /// Uses nothing but plain queries, for servers that only resemble the one they claim to be.
+    #[serde(default)]
+    pub portable: bool,
     /// Limit of connecting and logging in.
     #[serde(default = "default_connect_seconds")]
     pub connect_seconds: u64,

@@ -14,6 +14,7 @@ mod mapping;
 mod national;
 mod package;
 mod plan;
+mod postgres;
 mod quality;
 mod reconcile;
 mod report;

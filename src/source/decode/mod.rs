@@ -29,6 +29,19 @@ pub(super) enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
+/// The key of a row for a message: whole numbers as they are, everything else hidden; `at` is the row.
+pub(super) fn key_text(key: &[(String, Option<ArrayRef>)], at: usize) -> String {
+    let part = |(name, array): &(String, Option<ArrayRef>)| {
+        let shown = array.as_ref().filter(|a| a.data_type().is_integer() && at < a.len());
+        let value = shown.and_then(|a| arrow::util::display::array_value_to_string(a, at).ok());
+        format!("{name} = {}", value.unwrap_or_else(|| "***".to_owned()))
+    };
+    match key {
+        [] => format!("number {} of its batch", at + 1),
+        _ => key.iter().map(part).collect::<Vec<_>>().join(", "),
+    }
+}
+
 /// What was found where the declared type does not allow it; completes "the row … holds …".
 pub(super) type Misfit = &'static str;
 

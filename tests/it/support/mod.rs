@@ -4,6 +4,7 @@ pub mod cases;
 pub mod demo;
 pub mod legacy;
 pub mod mapped;
+pub mod pg;
 pub mod rows;
 pub mod truth;
 

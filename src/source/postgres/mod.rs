@@ -1,0 +1,272 @@
+//! A PostgreSQL server, or one that speaks its protocol (KingbaseES, openGauss).
+//!
+//! Always: one session holds the snapshot and answers questions; readers import that snapshot, so all see one point. Rows come as
+//! binary COPY and are decoded straight into Arrow; where a server has no binary COPY, as binary rows of a plain query. What a server
+//! lacks is found by a probe, recorded in [`Source::facts`], and never replaced in silence by something weaker.
+
+mod ask;
+mod catalogue;
+mod changes;
+mod connect;
+mod decode;
+mod examine;
+mod measure;
+mod numeric;
+mod read;
+mod session;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use deadpool_postgres::Pool;
+use encoding_rs::Encoding;
+use tokio::sync::Mutex;
+use tokio_postgres::error::SqlState;
+
+use session::Holder;
+
+use super::{
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
+    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+};
+
+/// Changes when raw parts come out otherwise for the same source.
+const FORM_OF_RAW: u32 = 1;
+
+/// A PostgreSQL database at one point in time.
+pub struct Postgres {
+    inner: Arc<Inner>,
+}
+
+/// What readers share.
+struct Inner {
+    id: String,
+    settings: SourceSettings,
+    server: Server,
+    schema: String,
+    pool: Pool,
+    text: TextForm,
+    way: Way,
+    copy: CopyForm,
+    point: Point,
+    facts: Vec<(String, String)>,
+    /// What makes a new session read-only and gentle.
+    set_up: String,
+    holder: Arc<Mutex<Holder>>,
+}
+
+/// What text columns hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct TextForm {
+    /// `None`: UTF-8. Otherwise bytes in this code page.
+    code_page: Option<&'static Encoding>,
+    /// What sessions set as client_encoding, so that the server converts nothing.
+    client_encoding: &'static str,
+}
+
+/// How a reader comes to the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By importing the holder's snapshot.
+    Import,
+    /// It is the holder.
+    OneSession,
+    /// Not at all.
+    Fuzzy,
+}
+
+/// How rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CopyForm {
+    Binary,
+    /// The server has no binary COPY: the same binary fields as rows of a query.
+    Rows,
+}
+
+/// An identifier for SQL text; the only way a name gets into one.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Our words for a failure of the driver; what follows from it depends on the SQLSTATE.
+fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> SourceError {
+    let (id, what) = (id.to_owned(), what.into());
+    move |e| {
+        let Some(state) = e.code().cloned() else {
+            return SourceError::Passing { id, what, source: Box::new(e) };
+        };
+        let source = Box::new(e);
+        if passing(&state) {
+            SourceError::Passing { id, what, source }
+        } else if state == SqlState::INSUFFICIENT_PRIVILEGE {
+            SourceError::Statement { id, what, source }
+        } else {
+            SourceError::Database { id, what, source }
+        }
+    }
+}
+
+/// Classes that pass: connection (08), rollback (40), resources (53), intervention (57), lock not available.
+fn passing(state: &SqlState) -> bool {
+    let class = state.code().get(..2).unwrap_or_default();
+    matches!(class, "08" | "40" | "53" | "57") || *state == SqlState::LOCK_NOT_AVAILABLE
+}
+
+impl Inner {
+    fn failed(&self, what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> SourceError {
+        failed(&self.id, what)
+    }
+
+    /// The table's name in SQL.
+    fn named(&self, table: &str) -> String {
+        format!("{}.{}", quote(&self.schema), quote(table))
+    }
+}
+
+impl Postgres {
+    /// Connects, probes what the server can do, and takes the snapshot.
+    ///
+    /// # Errors
+    /// `SRC-009`, `SRC-013` to `SRC-019`.
+    pub async fn connect(settings: &SourceSettings) -> Result<Self, SourceError> {
+        let server = settings.server.clone().ok_or_else(|| SourceError::Incomplete {
+            id: settings.id.clone(),
+            what: "[sources.server]".to_owned(),
+        })?;
+        let pool = connect::pool(settings, &server)?;
+        let session = ask::session(settings, &server, &pool).await?;
+        let mut facts = ask::server_facts(&session, settings, &server).await?;
+        let text = ask::text_form(&session, settings).await?;
+        let (set_up, refused) = connect::settle(&session, settings, text.client_encoding).await?;
+        facts.extend(refused);
+        let copy = ask::copy_form(&session, settings, &mut facts).await?;
+        let (holder, way, point) = session::take(session, settings).await?;
+        let inner = Inner {
+            id: settings.id.clone(),
+            settings: settings.clone(),
+            schema: server.schema.clone().unwrap_or_else(|| "public".to_owned()),
+            server,
+            pool,
+            text,
+            way,
+            copy,
+            point,
+            facts,
+            set_up,
+            holder: Arc::new(Mutex::new(holder)),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+#[async_trait]
+impl Source for Postgres {
+    fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    fn reading(&self) -> String {
+        format!("postgres, {}, form {FORM_OF_RAW}", self.code_page().name())
+    }
+
+    fn code_page(&self) -> &'static Encoding {
+        self.inner.text.code_page.unwrap_or(encoding_rs::UTF_8)
+    }
+
+    async fn point(&self) -> Result<Point, SourceError> {
+        if self.inner.settings.consistency == Consistency::RestoredCopy {
+            // Nobody holds a restored copy still: it is asked again.
+            let session = self.inner.plain_session().await?;
+            let now = ask::now(&session, &self.inner.id).await?;
+            return Ok(Point { text: now, ..self.inner.point.clone() });
+        }
+        Ok(self.inner.point.clone())
+    }
+
+    async fn catalogue(&self) -> Result<Vec<Table>, SourceError> {
+        catalogue::tables(&self.inner).await
+    }
+
+    async fn count(&self, table: &Table) -> Result<u64, SourceError> {
+        read::count(&self.inner, table).await
+    }
+
+    async fn chunks(&self, table: &Table) -> Result<Vec<Bounds>, SourceError> {
+        read::ranges(&self.inner, table).await
+    }
+
+    async fn read_chunk(&self, table: &Table, bounds: &Bounds) -> Result<ChunkStream, SourceError> {
+        let condition = read::condition(table, bounds)?;
+        read::stream(&self.inner, table, &condition).await
+    }
+
+    fn key_at(&self, table: &Table, batch: &RecordBatch, row: usize) -> Option<Vec<KeyValue>> {
+        read::key_at(table, batch, row)
+    }
+
+    fn readers(&self) -> usize {
+        match self.inner.way {
+            Way::Import | Way::Fuzzy => self.inner.settings.limits.connections.max(1) as usize,
+            Way::OneSession => 1,
+        }
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        self.inner.facts.clone()
+    }
+
+    async fn pressed(&self) -> Result<Option<String>, SourceError> {
+        let begun = Instant::now();
+        let session = self.inner.plain_session().await?;
+        let waiting = ask::waiting_for_us(&session, &self.inner.id).await?;
+        let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
+        Ok(match waiting {
+            0 if begun.elapsed() > slow => Some("the server is slow".to_owned()),
+            0 => None,
+            n => Some(format!("{n} sessions wait for a lock of ours")),
+        })
+    }
+
+    async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
+        examine::examine(&self.inner).await
+    }
+
+    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+        changes::mark(&self.inner, table, how).await
+    }
+
+    async fn changed(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        since: &str,
+    ) -> Result<ChunkStream, SourceError> {
+        let condition = changes::condition(&self.inner, table, how, since).await?;
+        read::stream(&self.inner, table, &condition).await
+    }
+
+    /// No method of PostgreSQL sees deletes.
+    async fn deleted(
+        &self,
+        _table: &Table,
+        _how: &TableSettings,
+        _since: &str,
+    ) -> Result<Option<ChunkStream>, SourceError> {
+        Ok(None)
+    }
+
+    async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {
+        measure::measure(&self.inner, table, asked).await
+    }
+
+    async fn frequencies(
+        &self,
+        table: &Table,
+        column: &str,
+        limit: u64,
+    ) -> Result<Vec<Frequency>, SourceError> {
+        measure::frequencies(&self.inner, table, column, limit).await
+    }
+}

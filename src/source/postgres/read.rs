@@ -1,0 +1,450 @@
+//! Rows of a PostgreSQL table: counting, cutting into ranges of keys, streaming them as Arrow.
+//!
+//! Always: ranges compare on the server, under the column's own collation. A stream ends with its end mark or with an error.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int16Type, Int32Type, Int64Type, SchemaRef};
+use bytes::{Buf, Bytes};
+use encoding_rs::Encoding;
+use futures::TryStreamExt;
+use tokio::sync::mpsc;
+use tokio_postgres::types::{FromSql, Type};
+
+use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE};
+use super::super::decode::{Misfit, key_text};
+use super::super::{ChunkStream, Column, LegacyType, SourceError, Table};
+use super::decode::{Builder, expression};
+use super::session::Reader;
+use super::{CopyForm, Inner, quote};
+use crate::dataset::BATCH_ROWS;
+use crate::durable::hex;
+
+/// Bytes of text and images after which a batch is handed on, however few its rows.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Sampled keys for each range that is wanted: enough that no range is much longer than another.
+const SAMPLES: u64 = 200;
+/// More ranges than this are not planned; longer ones are cut while they are read.
+const MOST_RANGES: u64 = 1000;
+
+/// Exact rows of a table.
+pub(super) async fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
+    let reader = source.reader().await?;
+    let sql = format!("SELECT count(*) FROM {}", source.named(&table.name));
+    let row = reader.client()?.query_one(&sql, &[]).await;
+    let row = row.map_err(source.failed(format!("counting {}", table.name)))?;
+    reader.release().await;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
+/// A key's column, if ranges can be made of it.
+fn orders(column: &Column) -> bool {
+    column.kind.is_some_and(|kind| match kind {
+        LegacyType::BigInt
+        | LegacyType::Int
+        | LegacyType::SmallInt
+        | LegacyType::TinyInt
+        | LegacyType::Numeric { .. }
+        | LegacyType::CodePageText
+        | LegacyType::Unicode
+        | LegacyType::Date => true,
+        LegacyType::Spelled => column.declared == "uuid",
+        LegacyType::Bit
+        | LegacyType::Money
+        | LegacyType::SmallMoney
+        | LegacyType::Float
+        | LegacyType::DateTime
+        | LegacyType::Binary => false,
+    })
+}
+
+/// The key's columns, if ranges can be made of them.
+fn key(table: &Table) -> Option<Vec<&Column>> {
+    let columns: Vec<&Column> = table.key.iter().filter_map(|n| table.column(n)).collect();
+    let whole = !columns.is_empty() && columns.len() == table.key.len();
+    (whole && columns.iter().all(|c| orders(c))).then_some(columns)
+}
+
+/// A value of a key in SQL, in the column's own type.
+fn literal(column: &Column, value: &KeyValue) -> String {
+    let typed = |text: &str| format!("'{}'::{}", text.replace('\'', "''"), column.declared);
+    let bytes = |hex: &str| {
+        format!("convert_from(decode('{hex}', 'hex'), getdatabaseencoding())::{}", column.declared)
+    };
+    match value {
+        KeyValue::Int(v) => typed(&v.to_string()),
+        KeyValue::Real(v) => typed(&v.to_string()),
+        // A backslash means itself only where the server follows the standard.
+        KeyValue::Text(v) if v.is_ascii() && !v.contains('\\') => typed(v),
+        KeyValue::Text(v) => bytes(&hex(v.as_bytes())),
+        KeyValue::Bytes(v) => bytes(v),
+    }
+}
+
+fn row(parts: impl Iterator<Item = String>) -> String {
+    format!("({})", parts.collect::<Vec<_>>().join(", "))
+}
+
+/// What follows the table's name: `WHERE … ORDER BY …`.
+pub(super) fn condition(table: &Table, bounds: &Bounds) -> Result<String, SourceError> {
+    let Some(columns) = key(table) else { return Ok(String::new()) };
+    let names = row(columns.iter().map(|c| quote(&c.name)));
+    let values = |of: &[KeyValue]| row(columns.iter().zip(of).map(|(c, v)| literal(c, v)));
+    let mut parts = Vec::new();
+    if let Some(after) = &bounds.after {
+        parts.push(format!("{names} > {}", values(after)));
+    }
+    if let Some(upto) = &bounds.upto {
+        parts.push(format!("{names} <= {}", values(upto)));
+    }
+    let order: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
+    let within = if parts.is_empty() { String::new() } else { format!(" WHERE {}", parts.join(" AND ")) };
+    Ok(format!("{within} ORDER BY {}", order.join(", ")))
+}
+
+/// The key of a row of a batch, as a bound.
+pub(super) fn key_at(table: &Table, batch: &RecordBatch, at: usize) -> Option<Vec<KeyValue>> {
+    key(table)?.into_iter().map(|c| value_at(batch, c, at)).collect()
+}
+
+fn value_at(batch: &RecordBatch, column: &Column, at: usize) -> Option<KeyValue> {
+    let array = batch.column_by_name(&column.name)?;
+    if array.is_null(at) {
+        // Text that did not decode lies beside.
+        let bytes = batch.column_by_name(&super::super::bytes_column(&column.name))?;
+        return bytes.is_valid(at).then(|| KeyValue::Bytes(hex(bytes.as_binary::<i32>().value(at))));
+    }
+    match array.data_type() {
+        DataType::Int64 => Some(KeyValue::Int(array.as_primitive::<Int64Type>().value(at))),
+        DataType::Int32 => Some(KeyValue::Int(array.as_primitive::<Int32Type>().value(at).into())),
+        DataType::Int16 => Some(KeyValue::Int(array.as_primitive::<Int16Type>().value(at).into())),
+        DataType::Decimal128(_, _) => {
+            Some(KeyValue::Text(array.as_primitive::<Decimal128Type>().value_as_string(at)))
+        }
+        DataType::Date32 => {
+            let day = array.as_primitive::<Date32Type>().value_as_date(at)?;
+            Some(KeyValue::Text(day.format("%Y-%m-%d").to_string()))
+        }
+        DataType::Utf8 => Some(KeyValue::Text(array.as_string::<i32>().value(at).to_owned())),
+        _ => None,
+    }
+}
+
+/// Ranges of about `chunk_rows` rows each, at keys that the server sampled; one where there is no key, or nothing to gain.
+pub(super) async fn ranges(source: &Inner, table: &Table) -> Result<Vec<Bounds>, SourceError> {
+    if table.view {
+        return Err(SourceError::View { id: source.id.clone(), table: table.name.clone() });
+    }
+    let whole = vec![Bounds::default()];
+    let rows = source.settings.chunk_rows.max(1);
+    let wanted = (table.estimated_rows / rows).min(MOST_RANGES);
+    let Some(columns) = key(table).filter(|_| wanted > 1) else { return Ok(whole) };
+    #[allow(clippy::cast_precision_loss)]
+    let percent = ((wanted * SAMPLES) as f64 * 100.0 / table.estimated_rows as f64).clamp(0.01, 100.0);
+    let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
+    let list = names.join(", ");
+    let texts: Vec<String> = columns.iter().map(|c| sample_text(c)).collect();
+    let sql = format!(
+        "SELECT {} FROM (SELECT {list}, row_number() OVER (ORDER BY {list}) AS n, count(*) OVER () AS of
+           FROM {} TABLESAMPLE SYSTEM ({percent:.4}) REPEATABLE (1)) s
+         WHERE (n * {wanted} / of) <> ((n - 1) * {wanted} / of) AND n < of ORDER BY {list}",
+        texts.join(", "),
+        source.named(&table.name)
+    );
+    let reader = source.reader().await?;
+    let sampled = match reader.client()?.query(&sql, &[]).await {
+        Ok(rows) => rows,
+        // A server without TABLESAMPLE, or a foreign table: one range, which is cut while it is read.
+        Err(e) if e.code().is_some() => return Ok(whole),
+        Err(e) => return Err(source.failed(format!("cutting {} into ranges", table.name))(e)),
+    };
+    reader.release().await;
+    let mut all = Vec::new();
+    let mut after: Option<Vec<KeyValue>> = None;
+    for row in sampled {
+        let key: Vec<KeyValue> =
+            columns.iter().enumerate().map(|(at, c)| sampled_value(c, &row.get::<_, Vec<u8>>(at))).collect();
+        if after.as_ref() == Some(&key) {
+            continue;
+        }
+        all.push(Bounds { after, upto: Some(key.clone()) });
+        after = Some(key);
+    }
+    all.push(Bounds { after, upto: None });
+    Ok(all)
+}
+
+/// A sampled key's part as bytes, however it is stored.
+fn sample_text(column: &Column) -> String {
+    let name = quote(&column.name);
+    match column.declared.split('(').next().unwrap_or_default() {
+        // A cast to text would lose the padding.
+        "character" => format!("bpcharsend({name})"),
+        _ => format!("textsend({name}::text)"),
+    }
+}
+
+fn sampled_value(column: &Column, bytes: &[u8]) -> KeyValue {
+    match (column.kind, std::str::from_utf8(bytes)) {
+        (Some(LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt), Ok(text)) => {
+            text.parse().map_or_else(|_| KeyValue::Text(text.to_owned()), KeyValue::Int)
+        }
+        (_, Ok(text)) if text.is_ascii() => KeyValue::Text(text.to_owned()),
+        (_, Ok(_) | Err(_)) => KeyValue::Bytes(hex(bytes)),
+    }
+}
+
+/// Streams the rows that `condition` (what follows the table's name) leaves.
+pub(super) async fn stream(
+    source: &Arc<Inner>,
+    table: &Table,
+    condition: &str,
+) -> Result<ChunkStream, SourceError> {
+    let schema = table.schema(&source.id)?;
+    let list: Vec<String> = table.columns.iter().map(expression).collect();
+    let select = format!("SELECT {} FROM {}{condition}", list.join(", "), source.named(&table.name));
+    let reader = source.reader().await?;
+    let (to_caller, pieces) = mpsc::channel(QUEUE);
+    let rows = Rows::new(source, table, schema);
+    let form = source.copy;
+    tokio::spawn(async move {
+        let read = match form {
+            CopyForm::Binary => copied(rows, &reader, &select, &to_caller).await,
+            CopyForm::Rows => queried(rows, &reader, &select, &to_caller).await,
+        };
+        match read {
+            // Nobody listens any more: the reader is dropped, and its connection with it.
+            Ok(Told::Nobody) => {}
+            Ok(Told::All) => {
+                reader.release().await;
+                let _ = to_caller.send(Ok(Piece::End)).await;
+            }
+            Err(e) => {
+                drop(reader);
+                let _ = to_caller.send(Err(e)).await;
+            }
+        }
+    });
+    Ok(ChunkStream::new(&source.id, &table.name, pieces))
+}
+
+enum Told {
+    All,
+    Nobody,
+}
+
+type To = mpsc::Sender<Result<Piece, SourceError>>;
+
+async fn copied(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
+    let what = format!("reading {}", rows.table.name);
+    let id = rows.id.clone();
+    let failed = || super::failed(&id, what.clone());
+    let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
+    let stream = reader.client()?.copy_out(&copy).await.map_err(failed())?;
+    let mut stream = std::pin::pin!(stream);
+    let mut parser = Parser::default();
+    while let Some(bytes) = stream.try_next().await.map_err(failed())? {
+        parser.take(bytes);
+        while let Some(fields) = parser.tuple(&id)? {
+            rows.push(fields)?;
+            if rows.full() && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
+                return Ok(Told::Nobody);
+            }
+        }
+    }
+    if !parser.ended {
+        return Err(SourceError::Interrupted { id, table: rows.table.name.clone() });
+    }
+    rest(rows, to).await
+}
+
+async fn rest(mut rows: Rows, to: &To) -> Result<Told, SourceError> {
+    if rows.rows > 0 && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
+        return Ok(Told::Nobody);
+    }
+    Ok(Told::All)
+}
+
+/// A binary field as it came, whatever its type.
+struct Field<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Field<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+async fn queried(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
+    let what = format!("reading {}", rows.table.name);
+    let id = rows.id.clone();
+    let failed = || super::failed(&id, what.clone());
+    let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
+    let stream = reader.client()?.query_raw(select, none).await.map_err(failed())?;
+    let mut stream = std::pin::pin!(stream);
+    while let Some(row) = stream.try_next().await.map_err(failed())? {
+        for at in 0..row.len() {
+            let field: Option<Field<'_>> = row.try_get(at).map_err(failed())?;
+            rows.append(at, field.map(|f| f.0))?;
+        }
+        rows.rows += 1;
+        if rows.full() && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
+            return Ok(Told::Nobody);
+        }
+    }
+    rest(rows, to).await
+}
+
+/// The signature of binary COPY, then flags and the length of an extension, 32 bits each.
+const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+const HEADER: usize = SIGNATURE.len() + 8;
+
+/// Cuts the stream of binary COPY into tuples; messages need not end where tuples do.
+#[derive(Default)]
+struct Parser {
+    header: bool,
+    ended: bool,
+    left: Bytes,
+}
+
+impl Parser {
+    fn take(&mut self, bytes: Bytes) {
+        if self.left.is_empty() {
+            self.left = bytes;
+        } else {
+            let mut joined = Vec::with_capacity(self.left.len() + bytes.len());
+            joined.extend_from_slice(&self.left);
+            joined.extend_from_slice(&bytes);
+            self.left = joined.into();
+        }
+    }
+
+    /// The fields of the next tuple, without their number; `None`: more bytes are needed, or it is over.
+    fn tuple(&mut self, id: &str) -> Result<Option<Bytes>, SourceError> {
+        let broken = |what: &str| SourceError::Protocol { id: id.to_owned(), what: what.to_owned() };
+        if !self.header {
+            if self.left.len() < HEADER {
+                return Ok(None);
+            }
+            if !self.left.starts_with(SIGNATURE) {
+                return Err(broken("a COPY that does not begin as one"));
+            }
+            self.left.advance(HEADER);
+            self.header = true;
+        }
+        let Some(count) = self.left.first_chunk::<2>().map(|c| i16::from_be_bytes(*c)) else {
+            return Ok(None);
+        };
+        if count == -1 {
+            self.ended = true;
+            self.left.clear();
+            return Ok(None);
+        }
+        let mut at = 2;
+        for _ in 0..count {
+            let Some(length) = self.left.get(at..).and_then(|b| b.first_chunk::<4>()) else {
+                return Ok(None);
+            };
+            at += 4;
+            match i32::from_be_bytes(*length) {
+                -1 => {}
+                length => at += usize::try_from(length).map_err(|_| broken("a field of negative length"))?,
+            }
+        }
+        if self.left.len() < at {
+            return Ok(None);
+        }
+        let mut tuple = self.left.split_to(at);
+        tuple.advance(2);
+        Ok(Some(tuple))
+    }
+}
+
+/// Rows on their way into a batch.
+struct Rows {
+    id: String,
+    table: Table,
+    schema: SchemaRef,
+    builders: Vec<Builder>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Rows {
+    fn new(source: &Inner, table: &Table, schema: SchemaRef) -> Self {
+        let code_page: &'static Encoding = source.text.code_page.unwrap_or(encoding_rs::UTF_8);
+        let builders = table.columns.iter().filter_map(|c| c.kind.map(|k| Builder::new(k, code_page)));
+        let builders = builders.collect();
+        Self { id: source.id.clone(), table: table.clone(), schema, builders, rows: 0, bytes: 0 }
+    }
+
+    fn push(&mut self, tuple: Bytes) -> Result<(), SourceError> {
+        let mut left: &[u8] = &tuple;
+        for at in 0..self.builders.len() {
+            let Some((length, rest)) = left.split_first_chunk::<4>() else {
+                return Err(self.broken("a row with fewer fields than columns"));
+            };
+            // A negative length is NULL; the parser has checked the others.
+            let field = usize::try_from(i32::from_be_bytes(*length)).ok().map(|n| rest.split_at(n));
+            left = field.map_or(rest, |(_, rest)| rest);
+            self.append(at, field.map(|(field, _)| field))?;
+        }
+        if !left.is_empty() {
+            return Err(self.broken("a row with more fields than columns"));
+        }
+        self.rows += 1;
+        self.bytes += tuple.len();
+        Ok(())
+    }
+
+    fn append(&mut self, at: usize, field: Option<&[u8]>) -> Result<(), SourceError> {
+        let builder = self.builders.get_mut(at);
+        let appended = builder.map_or(Err("a field too many"), |b| b.append(field));
+        appended.map_err(|found| self.misfit(at, found))
+    }
+
+    fn full(&self) -> bool {
+        self.rows == BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    fn broken(&self, what: &str) -> SourceError {
+        SourceError::Protocol { id: self.id.clone(), what: what.to_owned() }
+    }
+
+    fn batch(&mut self) -> Result<RecordBatch, SourceError> {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        self.builders.iter_mut().for_each(|b| b.finish(&mut arrays));
+        (self.rows, self.bytes) = (0, 0);
+        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| SourceError::Database {
+            id: self.id.clone(),
+            what: format!("building a batch of {}", self.table.name),
+            source: Box::new(e),
+        })
+    }
+
+    /// Names the row by what was decoded of it so far.
+    fn misfit(&mut self, at: usize, found: Misfit) -> SourceError {
+        let column = self.table.columns.get(at);
+        let name = column.map(|c| c.name.clone()).unwrap_or_default();
+        let declared = column.map(|c| c.declared.clone()).unwrap_or_default();
+        let mut key = Vec::new();
+        for (builder, c) in self.builders.iter_mut().zip(&self.table.columns).take(at) {
+            if self.table.key.contains(&c.name) {
+                let mut arrays = Vec::new();
+                builder.finish(&mut arrays);
+                key.push((c.name.clone(), arrays.into_iter().next()));
+            }
+        }
+        SourceError::Misfit {
+            id: self.id.clone(),
+            field: format!("{}.{name}", self.table.name),
+            declared,
+            key: key_text(&key, self.rows),
+            found,
+        }
+    }
+}

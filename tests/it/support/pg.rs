@@ -1,0 +1,150 @@
+//! A PostgreSQL cluster of the test's own: in a temporary folder, under a user that is not root, gone with the value.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use qianyi::source::{Limits, Server, SourceKind, SourceSettings, Tls};
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+/// A running cluster that listens on a Unix socket in its folder.
+pub struct Cluster {
+    dir: TempDir,
+}
+
+/// Where PostgreSQL's own programs are.
+fn programs() -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .expect("PostgreSQL is not installed: run ./scripts/test")
+        .flatten()
+        .map(|e| e.path().join("bin"))
+        .filter(|p| p.join("initdb").is_file())
+        .collect();
+    found.sort();
+    found.pop().expect("PostgreSQL's server is not installed: run ./scripts/test")
+}
+
+/// A program of PostgreSQL, never as root.
+fn command(program: &str) -> Command {
+    let path = programs().join(program);
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
+    if root {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(path);
+        command
+    } else {
+        Command::new(path)
+    }
+}
+
+fn done(mut command: Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Cluster {
+    pub fn start() -> Self {
+        let dir = tempfile::Builder::new().prefix("qypg").tempdir().unwrap();
+        // The server's user needs the folder.
+        let mut owner = Command::new("chmod");
+        owner.arg("777").arg(dir.path());
+        done(owner);
+        let cluster = Self { dir };
+        let mut init = command("initdb");
+        init.args(["-U", "founder", "-A", "trust", "-E", "SQL_ASCII", "--locale", "C", "--no-sync", "-D"]);
+        init.arg(cluster.data());
+        done(init);
+        cluster.up();
+        cluster
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn up(&self) {
+        let mut start = command("pg_ctl");
+        let options = format!(
+            "-c fsync=off -c listen_addresses= -c unix_socket_directories={} -c shared_buffers=64MB -c max_connections=40",
+            self.dir.path().display()
+        );
+        start.args(["-w", "-s", "-t", "60", "-o", &options, "-l"]).arg(self.dir.path().join("log"));
+        start.arg("-D").arg(self.data()).arg("start");
+        start.stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(start.status().unwrap().success(), "{}", self.log());
+    }
+
+    /// Stops the server as a crash or an impatient administrator would.
+    pub fn down(&self) {
+        let mut stop = command("pg_ctl");
+        stop.args(["-w", "-s", "-m", "immediate", "-D"]).arg(self.data()).arg("stop");
+        stop.stdout(Stdio::null()).stderr(Stdio::null());
+        let _ = stop.status();
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    pub fn socket(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A URL of a database for the fixture's loader.
+    pub fn url(&self, database: &str) -> String {
+        let host = self.socket().display().to_string().replace('/', "%2F");
+        format!("postgres://founder@{host}/{database}")
+    }
+
+    /// Makes a database in an encoding.
+    pub async fn database(&self, name: &str, encoding: &str) {
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'");
+        self.run("postgres", &sql).await;
+    }
+
+    /// Runs statements in a database.
+    pub async fn run(&self, database: &str, sql: &str) {
+        let client = self.client(database).await;
+        client.batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    }
+
+    /// A connection of somebody else's.
+    pub async fn client(&self, database: &str) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Settings of the source `ylbx` in a database.
+    pub fn settings(&self, database: &str, chunk_rows: u64) -> SourceSettings {
+        SourceSettings {
+            kind: SourceKind::Postgres,
+            chunk_rows,
+            server: Some(Server {
+                host: self.socket().display().to_string(),
+                port: None,
+                database: database.to_owned(),
+                schema: None,
+                user: "founder".to_owned(),
+                password_env: None,
+                password_file: None,
+                login: Default::default(),
+                tls: Tls::Off,
+                ca: None,
+                portable: false,
+                connect_seconds: 15,
+            }),
+            limits: Limits { connections: 3, ..Limits::default() },
+            ..SourceSettings::sqlite("ylbx", PathBuf::new())
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.down();
+        // What the server's user made, root may remove; otherwise it is the same user.
+        let _ = std::fs::remove_dir_all(self.data());
+    }
+}
