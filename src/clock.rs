@@ -16,3 +16,8 @@ pub fn today() -> chrono::NaiveDate {
 pub fn unix_seconds() -> i64 {
     chrono::Utc::now().timestamp()
 }
+
+/// The time of day where this machine stands, for windows in which reading is allowed.
+pub fn time_of_day() -> chrono::NaiveTime {
+    chrono::Local::now().time()
+}

@@ -19,6 +19,8 @@ pub const ALL: &[&str] = &[
     "extract.read",
     "extract.written",
     "extract.recorded",
+    "extract.cut",
+    "extract.merged",
     "extract.measured",
     "extract.complete",
     "run.computed",

@@ -36,3 +36,4 @@ pub mod failpoint;
 pub mod mask;
 pub mod progress;
 pub mod retry;
+pub mod stop;

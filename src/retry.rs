@@ -3,10 +3,10 @@
 //! Always: what did not fail for a passing reason is never tried again; the last error is handed out unchanged.
 //! Must not know: what is tried.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use backoff::ExponentialBackoffBuilder;
+use backoff::backoff::Backoff;
 
 /// The first pause, and the longest one.
 const FIRST: Duration = Duration::from_millis(200);
@@ -18,41 +18,50 @@ pub trait Passing {
     fn passing(&self) -> bool;
 }
 
-/// Calls `work` until it succeeds, fails for good, or has been tried again `retries` times; `again` hears of every retry.
+/// What a call came to that may have done a part of its work.
+pub enum Tried<T> {
+    Done(T),
+    /// It failed after it had got on: the count of retries begins anew.
+    GotOn,
+}
+
+/// Calls `work` until it is done, fails for good, or has failed `retries` times more in a row; `wait` hears the error and pauses.
 ///
 /// # Errors
 /// The last error of `work`.
-pub async fn retry<T, E: Passing, F: Future<Output = Result<T, E>>>(
+pub fn retry<T, E: Passing>(
     retries: u32,
-    mut work: impl FnMut() -> F,
-    mut again: impl FnMut(&E, Duration),
+    mut work: impl FnMut() -> Result<Tried<T>, E>,
+    mut wait: impl FnMut(Option<&E>, Duration),
 ) -> Result<T, E> {
-    let left = AtomicU32::new(retries);
-    let pauses = ExponentialBackoffBuilder::new()
+    let mut pauses = ExponentialBackoffBuilder::new()
         .with_initial_interval(FIRST)
         .with_max_interval(LONGEST)
         .with_max_elapsed_time(None)
         .build();
-    let tried = || {
-        let done = work();
-        async {
-            done.await.map_err(|e| {
-                let more = e.passing()
-                    && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok();
-                if more { backoff::Error::transient(e) } else { backoff::Error::permanent(e) }
-            })
+    let mut left = retries;
+    loop {
+        match work() {
+            Ok(Tried::Done(value)) => return Ok(value),
+            Ok(Tried::GotOn) => {
+                left = retries;
+                pauses.reset();
+                wait(None, pauses.next_backoff().unwrap_or(FIRST));
+            }
+            Err(e) if e.passing() && left > 0 => {
+                left -= 1;
+                wait(Some(&e), pauses.next_backoff().unwrap_or(LONGEST));
+            }
+            Err(e) => return Err(e),
         }
-    };
-    backoff::future::retry_notify(pauses, tried, |e: E, pause| again(&e, pause)).await
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use super::{Passing, Tried, retry};
 
-    use super::{Passing, retry};
-
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug, Clone, Copy, PartialEq)]
     struct Failure(bool);
 
     impl Passing for Failure {
@@ -61,22 +70,27 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn only_what_passes_is_tried_again_and_not_for_ever() {
-        for (passing, retries, succeeds_at, calls, ends) in [
-            (true, 3, 3, 3, Ok(())),
-            (true, 2, 9, 3, Err(Failure(true))),
-            (false, 5, 9, 1, Err(Failure(false))),
-            (true, 0, 9, 1, Err(Failure(true))),
-        ] {
-            let seen = Cell::new(0);
-            let work = || {
-                seen.set(seen.get() + 1);
-                let at = seen.get();
-                async move { if at >= succeeds_at { Ok(()) } else { Err(Failure(passing)) } }
-            };
-            let result = retry(retries, work, |_, _| {}).await;
-            assert_eq!((seen.get(), result), (calls, ends));
-        }
+    /// `.` fails and may pass, `!` fails for good, `+` gets on, `=` is done.
+    fn check(script: &str, retries: u32, expected: Result<usize, Failure>) {
+        let mut calls = 0;
+        let work = || {
+            calls += 1;
+            match script.chars().nth(calls - 1).unwrap() {
+                '.' => Err(Failure(true)),
+                '!' => Err(Failure(false)),
+                '+' => Ok(Tried::GotOn),
+                _ => Ok(Tried::Done(calls)),
+            }
+        };
+        assert_eq!(retry(retries, work, |_, _| {}), expected, "{script}");
+    }
+
+    #[test]
+    fn only_what_passes_is_tried_again_and_not_for_ever() {
+        check("..=", 3, Ok(3));
+        check("...", 2, Err(Failure(true)));
+        check("!", 5, Err(Failure(false)));
+        check(".", 0, Err(Failure(true)));
+        check(".+.+.=", 1, Ok(6));
     }
 }

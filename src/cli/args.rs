@@ -58,8 +58,10 @@ pub enum Command {
     Profile,
     /// What a run would do: tables, chunks, rows, unmapped columns and codes. Touches nothing.
     Plan,
+    /// Look at connections, rights, encodings, TLS, isolation of every source, before the first night.
+    Doctor,
     /// Copy the legacy tables, exactly, into raw.
-    Extract,
+    Extract(ExtractArgs),
     /// Extract, map, check, stage, reconcile, report.
     Run,
     /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
@@ -102,6 +104,14 @@ pub struct FixtureArgs {
     /// Plant no defects: dirt only.
     #[arg(long)]
     pub no_defects: bool,
+}
+
+/// `extract`.
+#[derive(Debug, Args)]
+pub struct ExtractArgs {
+    /// Read this table anew, whatever its method of following changes; may be given several times.
+    #[arg(long, value_name = "TABLE")]
+    pub full: Vec<String>,
 }
 
 /// Which run.

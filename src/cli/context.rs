@@ -61,6 +61,8 @@ impl Context {
             as_of: settings.as_of,
             config_digest: settings.digest.clone(),
             lang: self.lang,
+            anew: std::collections::BTreeSet::new(),
+            stop: qianyi::stop::Stop::new(),
             command: command.to_owned(),
         }
     }

@@ -2,16 +2,19 @@
 
 use qianyi::run::extract_only;
 
+use super::args::ExtractArgs;
 use super::context::Context;
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
 
 /// Extracts every source.
-pub fn extract(context: &Context) -> Result<Ended, Failure> {
+pub fn extract(context: &Context, args: &ExtractArgs) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     context.log("extract")?;
-    let done = extract_only(&context.run_settings(&settings, "extract"), &context.progress())?;
+    let mut run = context.run_settings(&settings, "extract");
+    run.anew = args.full.iter().cloned().collect();
+    let done = extract_only(&run, &context.progress())?;
     if context.json {
         out::json(&done);
         return Ok(Ended::Done);

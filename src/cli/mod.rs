@@ -8,6 +8,7 @@ mod args;
 mod completions;
 mod context;
 mod demo;
+mod doctor;
 mod exit;
 mod extract;
 mod failure;
@@ -55,7 +56,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Fixture(args) => fixture::fixture(context, &args),
         Command::Profile => profile::profile(context),
         Command::Plan => plan::plan(context),
-        Command::Extract => extract::extract(context),
+        Command::Doctor => doctor::doctor(context),
+        Command::Extract(args) => extract::extract(context, &args),
         Command::Run => run::walk(context),
         Command::Reconcile(args) => reconcile::reconcile(context, &args),
         Command::Report(args) => report::report(context, &args),

@@ -39,6 +39,7 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
         (words.say("plan", "feeds"), Align::Left),
         (words.say("plan", "rows"), Align::Right),
         (words.say("plan", "chunks"), Align::Right),
+        (words.say("plan", "changes"), Align::Left),
     ];
     let rows: Vec<Vec<String>> = plan
         .tables
@@ -49,7 +50,14 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
                 Planned::Ignored { reason } => format!("{}: {reason}", words.say("plan", "ignored")),
                 Planned::Unmapped => words.say("page", "undecided"),
             };
-            vec![t.table.clone(), fate, t.feeds.join(" "), out::grouped(t.rows), out::grouped(t.chunks)]
+            vec![
+                t.table.clone(),
+                fate,
+                t.feeds.join(" "),
+                out::grouped(t.rows),
+                out::grouped(t.chunks),
+                t.changes.first().map_or("", |c| *c).to_owned(),
+            ]
         })
         .collect();
     let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, out::table(&head, &rows));

@@ -52,6 +52,7 @@ fn blocked(words: &Words, by: &Blocker) -> String {
             format!("{} {rule} {table}.{column}: {why}", words.say("summary", "not_checked"))
         }
         Blocker::Undecided { table } => format!("{table}: {}", words.say("page", "undecided")),
+        Blocker::Fuzzy { source } => format!("{source}: {}", words.say("blocker", "fuzzy")),
     }
 }
 

@@ -12,11 +12,53 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
+use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
 pub(super) const KEYS: &[&str] = &["mappings", "city", "as_of", "memory", "partitions", "sources"];
 /// Keys of one of `[[sources]]`.
-const SOURCE_KEYS: &[&str] = &["id", "kind", "path", "encoding", "chunk_rows"];
+const SOURCE_KEYS: &[&str] =
+    &["id", "kind", "path", "encoding", "chunk_rows", "server", "consistency", "limits", "tables"];
+/// Keys of `[sources.server]`.
+const SERVER_KEYS: &[&str] = &[
+    "host",
+    "port",
+    "database",
+    "schema",
+    "user",
+    "password_env",
+    "password_file",
+    "login",
+    "tls",
+    "ca",
+    "portable",
+    "connect_seconds",
+];
+/// Keys of `[sources.limits]`.
+const LIMIT_KEYS: &[&str] = &[
+    "connections",
+    "rows_per_second",
+    "bytes_per_second",
+    "windows",
+    "statement_seconds",
+    "lock_milliseconds",
+    "slow_milliseconds",
+    "retries",
+];
+/// Keys of `[sources.tables.<TABLE>]`.
+const TABLE_KEYS: &[&str] = &["key", "changes", "column", "overlap_seconds", "drift"];
+/// Keys whose value is one of a few words.
+const WORDS: &[(&str, &[&str])] = &[
+    ("kind", SourceKind::ALL),
+    ("login", &["sql", "windows"]),
+    ("tls", &["verify", "trust", "login-only", "off"]),
+    (
+        "consistency",
+        &["default", "database-snapshot", "restored-copy", "snapshot-session", "exported-snapshot", "fuzzy"],
+    ),
+    ("changes", &["full", "change-tracking", "rowversion", "timestamp", "compare"]),
+    ("drift", &["stop", "freeze", "accept"]),
+];
 
 /// The known name most like `wanted`.
 pub(super) fn nearest(wanted: &str, known: impl IntoIterator<Item = impl AsRef<str>>) -> String {
@@ -55,29 +97,92 @@ impl Reader<'_> {
     }
 
     fn form(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
-        let expected = match key {
-            "mappings" | "city" | "as_of" | "id" | "kind" | "path" | "encoding" => match value.get_ref() {
-                DeValue::String(_) => return,
-                _ => "a text in quotes",
-            },
-            "partitions" | "chunk_rows" => match value.get_ref() {
-                DeValue::Integer(i) if i.as_str().parse::<u32>().is_ok_and(|n| n > 0) => return,
-                _ => "a whole number from 1",
-            },
-            "memory" => match value.get_ref() {
-                DeValue::String(_) | DeValue::Integer(_) => return,
-                _ => "a size such as \"1GiB\"",
-            },
+        let whole = |least: u32| match value.get_ref() {
+            DeValue::Integer(i) => i.as_str().parse::<u32>().is_ok_and(|n| n >= least),
+            _ => false,
+        };
+        let list = |each: fn(&str) -> bool| match value.get_ref() {
+            DeValue::Array(all) => all.iter().all(|v| v.get_ref().as_str().is_some_and(each)),
+            _ => false,
+        };
+        if let Some((_, words)) = WORDS.iter().find(|(k, _)| *k == key) {
+            match value.get_ref().as_str() {
+                Some(word) if words.contains(&word) => {}
+                Some(word) => {
+                    let message = match key {
+                        "kind" => format!("no kind of source is called `{word}`"),
+                        _ => format!("`{key}` cannot be `{word}`"),
+                    };
+                    let hint =
+                        format!("the nearest is `{}`; known are {}", nearest(word, *words), words.join(", "));
+                    self.mistake(value.span(), message, Some(hint));
+                }
+                None => self.mistake(value.span(), format!("`{key}` is not a text in quotes"), None),
+            }
+            return;
+        }
+        let (fine, expected) = match key {
+            "mappings" | "city" | "as_of" | "id" | "path" | "encoding" | "host" | "database" | "schema"
+            | "user" | "password_env" | "password_file" | "ca" | "column" => {
+                (value.get_ref().as_str().is_some(), "a text in quotes")
+            }
+            "partitions" | "chunk_rows" | "port" | "connections" | "rows_per_second" | "bytes_per_second"
+            | "connect_seconds" | "lock_milliseconds" | "slow_milliseconds" => {
+                (whole(1), "a whole number from 1")
+            }
+            "statement_seconds" | "retries" | "overlap_seconds" => (whole(0), "a whole number from 0"),
+            "memory" => (
+                matches!(value.get_ref(), DeValue::String(_) | DeValue::Integer(_)),
+                "a size such as \"1GiB\"",
+            ),
+            "portable" => (matches!(value.get_ref(), DeValue::Boolean(_)), "true or false"),
+            "windows" => {
+                (list(|w| w.parse::<Window>().is_ok()), "a list of windows such as [\"20:00-06:30\"]")
+            }
+            "key" => (list(|_| true), "a list of columns such as [\"GRBH\"]"),
             _ => return,
         };
-        self.mistake(value.span(), format!("`{key}` is not {expected}"), None);
+        if !fine {
+            self.mistake(value.span(), format!("`{key}` is not {expected}"), None);
+        }
+    }
+
+    /// One of the tables below a source.
+    fn below(&mut self, key: &str, value: &Spanned<DeValue<'_>>, known: &[&str]) {
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                self.keys(table, known);
+                table.iter().for_each(|(k, v)| self.form(k.get_ref(), v));
+            }
+            _ => self.mistake(value.span(), format!("`{key}` is written [sources.{key}]"), None),
+        }
     }
 
     fn source(&mut self, span: Range<usize>, table: &DeTable<'_>) {
         self.keys(table, SOURCE_KEYS);
-        table.iter().for_each(|(k, v)| self.form(k.get_ref(), v));
-        for key in ["id", "kind", "path"] {
-            if !table.keys().any(|k| k.get_ref() == key) {
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("server", _) => self.below("server", value, SERVER_KEYS),
+                ("limits", _) => self.below("limits", value, LIMIT_KEYS),
+                ("tables", DeValue::Table(all)) => {
+                    all.iter().for_each(|(name, of)| {
+                        self.below(&format!("tables.{}", name.get_ref()), of, TABLE_KEYS)
+                    });
+                }
+                ("tables", _) => {
+                    self.mistake(
+                        value.span(),
+                        "`tables` is written [sources.tables.<TABLE>]".to_owned(),
+                        None,
+                    );
+                }
+                (key, _) => self.form(key, value),
+            }
+        }
+        let has = |wanted: &str| table.keys().any(|k| k.get_ref() == wanted);
+        let embedded = !has("server");
+        for key in ["id", "kind", if embedded { "path" } else { "server" }] {
+            if !has(key) {
                 self.mistake(span.clone(), format!("this source has no `{key}`"), None);
             }
         }
@@ -85,12 +190,14 @@ impl Reader<'_> {
             let found = table.iter().find(|(k, _)| k.get_ref() == wanted);
             found.and_then(|(_, v)| v.get_ref().as_str().map(|s| (s.to_owned(), v.span())))
         };
-        if let Some((kind, at)) = text("kind").filter(|(kind, _)| kind != "sqlite") {
-            self.mistake(
-                at,
-                format!("no kind of source is called `{kind}`"),
-                Some("known is sqlite".to_owned()),
-            );
+        if let Some((kind, at)) = text("kind").filter(|(kind, _)| embedded != (kind == "sqlite")) {
+            let message = match embedded {
+                true => format!("a source of kind `{kind}` has a [sources.server]"),
+                false => "a source of kind `sqlite` has a `path` and no server".to_owned(),
+            };
+            if SourceKind::ALL.contains(&kind.as_str()) {
+                self.mistake(at, message, None);
+            }
         }
         let plain = |id: &str| {
             !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
@@ -150,8 +257,15 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
         beside(folder, mappings);
     }
     if let Some(toml::Value::Array(sources)) = table.get_mut("sources") {
-        for path in sources.iter_mut().filter_map(|s| s.get_mut("path")) {
-            beside(folder, path);
+        for source in sources {
+            if let Some(path) = source.get_mut("path") {
+                beside(folder, path);
+            }
+            for key in ["password_file", "ca"] {
+                if let Some(path) = source.get_mut("server").and_then(|s| s.get_mut(key)) {
+                    beside(folder, path);
+                }
+            }
         }
     }
     Ok(table)

@@ -16,7 +16,7 @@ use datafusion::prelude::SessionContext;
 use miette::Diagnostic;
 use thiserror::Error;
 
-pub use reader::{PartReader, read_part, row_count, schema_of};
+pub use reader::{PartReader, read_columns, read_part, row_count, schema_of};
 pub use writer::{PartInfo, PartWriter};
 
 use crate::durable::DurableError;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{BATCH_ROWS, DatasetError};
@@ -41,6 +42,20 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DatasetErr
 pub fn read_part(path: &Path) -> Result<PartReader, DatasetError> {
     let inner = open(path)?
         .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|e| DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) })?;
+    Ok(PartReader { path: path.display().to_string(), inner })
+}
+
+/// Streams the batches of one part, of some columns only (in the part's order).
+///
+/// # Errors
+/// `DAT-001`.
+pub fn read_columns(path: &Path, columns: &[String]) -> Result<PartReader, DatasetError> {
+    let of = open(path)?.with_batch_size(BATCH_ROWS);
+    let mask = ProjectionMask::columns(of.parquet_schema(), columns.iter().map(String::as_str));
+    let inner = of
+        .with_projection(mask)
         .build()
         .map_err(|e| DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) })?;
     Ok(PartReader { path: path.display().to_string(), inner })

@@ -170,26 +170,36 @@ fn feed(hash: &mut Xxh3, array: &ArrayRef, row: usize, formatter: &ArrayFormatte
     Ok(())
 }
 
+/// XXH3-128 of each row's content, whatever the integer widths.
+///
+/// # Errors
+/// DataFusion's, for a type that cannot be written as text.
+pub fn digests(columns: &[ArrayRef]) -> Result<Vec<u128>> {
+    let column = |array: &ArrayRef| {
+        Ok(if array.data_type().is_integer() { cast(array, &DataType::Int64)? } else { array.clone() })
+    };
+    let columns: Vec<ArrayRef> = columns.iter().map(column).collect::<Result<_>>()?;
+    let options = FormatOptions::default();
+    let formatters: Vec<_> =
+        columns.iter().map(|c| Ok(ArrayFormatter::try_new(c.as_ref(), &options)?)).collect::<Result<_>>()?;
+    let mut out = Vec::new();
+    for row in 0..columns.first().map_or(0, |c| c.len()) {
+        let mut hash = Xxh3::new();
+        for (array, formatter) in columns.iter().zip(&formatters) {
+            feed(&mut hash, array, row, formatter)?;
+        }
+        out.push(hash.digest128());
+    }
+    Ok(out)
+}
+
 /// `row_digest(column…)`: XXH3-128 of a row's content, 16 bytes; orders rows of the same key (FORMS 1).
 pub(super) fn row_digest() -> ScalarUDF {
     Scalar::new("row_digest", &[], DataType::FixedSizeBinary(16)).and_more(Takes::Any, 1).does(|call| {
-        let column = |i| {
-            let array = call.array(i)?;
-            Ok(if array.data_type().is_integer() { cast(&array, &DataType::Int64)? } else { array })
-        };
-        let columns: Vec<ArrayRef> = (0..call.args.len()).map(column).collect::<Result<_>>()?;
-        let options = FormatOptions::default();
-        let formatters: Vec<_> = columns
-            .iter()
-            .map(|c| Ok(ArrayFormatter::try_new(c.as_ref(), &options)?))
-            .collect::<Result<_>>()?;
+        let columns: Vec<ArrayRef> = (0..call.args.len()).map(|i| call.array(i)).collect::<Result<_>>()?;
         let mut out = FixedSizeBinaryBuilder::with_capacity(call.rows, 16);
-        for row in 0..call.rows {
-            let mut hash = Xxh3::new();
-            for (array, formatter) in columns.iter().zip(&formatters) {
-                feed(&mut hash, array, row, formatter)?;
-            }
-            out.append_value(hash.digest128().to_be_bytes())?;
+        for digest in digests(&columns)? {
+            out.append_value(digest.to_be_bytes())?;
         }
         Ok(Arc::new(out.finish()))
     })

@@ -24,7 +24,7 @@ use datafusion::prelude::SessionContext;
 
 pub use code::{CodeList, Codes};
 pub use date::{Century, DateForm};
-pub use key::{Domain, Domains, key_text};
+pub use key::{Domain, Domains, digests, key_text};
 pub use money::Unit;
 pub use period::PeriodForm;
 pub use read::{Font, NullTokens, Read, Reader, code_page, reader, spelled_key};

@@ -1,8 +1,10 @@
 //! What we hold of the sources: exact Parquet parts, one folder a table and extract, and the current view of them (FORMS 1).
 //!
-//! Always: `raw/<source>/<table>/<extract>/<nnnnnn>.parquet`, rows in key order. The current view is the newest complete extract;
-//! parts of an unfinished one are never seen.
+//! Always: `raw/<source>/<table>/<extract>/<nnnnnn>.parquet`, each part in key order. The current view is the newest complete extract;
+//! parts of an unfinished one are never seen. An extract that read changes names the parts of its view, older ones among them.
 //! Must not know: how a database is read, or what the columns mean.
+
+mod merge;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,6 +20,8 @@ use crate::durable::{self, DurableError};
 use crate::error::{Consequence, Follow};
 use crate::failpoint;
 use crate::state::{Extract, ExtractId, State, StateError};
+
+pub use merge::{Merged, compact, compare, merge, vanished};
 
 /// What can go wrong with raw parts.
 #[derive(Debug, Error, Diagnostic)]
@@ -131,6 +135,17 @@ pub struct RawView {
     pub measures: Option<PartInfo>,
 }
 
+/// The parts that hold a table as it is at an extract: its own chunks, or the view that changes came to.
+///
+/// # Errors
+/// `STA-003`, `STA-005`.
+pub fn parts(state: &State, extract: ExtractId, table: &str) -> Result<Vec<PartInfo>, RawError> {
+    if let Some(view) = state.reading(extract, table)?.and_then(|r| r.view) {
+        return Ok(view);
+    }
+    Ok(state.chunks(extract, table)?.into_iter().filter_map(|c| c.part).collect())
+}
+
 /// The current view of a source.
 ///
 /// # Errors
@@ -140,8 +155,7 @@ pub fn current(state: &State, source: &str) -> Result<RawView, RawError> {
         state.latest_extract(source)?.ok_or_else(|| RawError::NoExtract { source_id: source.to_owned() })?;
     let mut tables = BTreeMap::new();
     for name in extract.of.tables {
-        let parts: Vec<PartInfo> =
-            state.chunks(extract.id, &name)?.into_iter().filter_map(|c| c.part).collect();
+        let parts = parts(state, extract.id, &name)?;
         let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: format!("{source}.{name}") })?;
         let schema = schema_of(&first.path)?;
         let rows = parts.iter().map(|p| p.rows).sum();

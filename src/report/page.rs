@@ -241,6 +241,12 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
                 why: String::new(),
                 section: "left-alone",
             }),
+            Blocker::Fuzzy { source } => all.push(Blocking {
+                what: words.say("blocker", "fuzzy"),
+                at: source.clone(),
+                why: String::new(),
+                section: "tables",
+            }),
         }
     }
     all

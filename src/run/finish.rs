@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::extract::FUZZY;
 use super::gate_stage::Gated;
 use super::manifest::manifest;
 use super::map_stage::Typed;
@@ -119,6 +120,8 @@ fn blockers(came: &Came<'_>, adds_up: &Reconciliation) -> Vec<Blocker> {
         }
     }
     let undecided = came.left.iter().filter(|l| !l.mapped);
+    let fuzzy = came.raw.iter().filter(|(_, view)| view.consistency == FUZZY);
+    all.extend(fuzzy.map(|(source, _)| Blocker::Fuzzy { source: source.clone() }));
     all.extend(undecided.map(|l| Blocker::Undecided { table: format!("{}.{}", l.source, l.table) }));
     all
 }

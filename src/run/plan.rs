@@ -42,6 +42,8 @@ pub struct PlannedTable {
     pub rows: u64,
     /// Chunks that it would be read in; 0 for a table that is not extracted.
     pub chunks: u64,
+    /// Ways to follow its changes, best first.
+    pub changes: Vec<&'static str>,
     /// National tables that are fed from it.
     pub feeds: Vec<String>,
     /// Columns of the source that the mapping neither reads nor skips.
@@ -139,6 +141,7 @@ async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<P
         fate,
         rows: table.estimated_rows,
         chunks: 0,
+        changes: table.changes.iter().map(|c| c.text()).collect(),
         feeds: Vec::new(),
         unmapped_columns: Vec::new(),
         missing_columns: Vec::new(),

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::RunError;
+use tokio::runtime::{Builder, Runtime};
+
 use super::extract::{Extracted, Extraction, extract};
+use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
-use crate::source::{self, Source, SourceSettings, Table, TableMeasures};
+use crate::retry::{Tried, retry};
+use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures};
 use crate::state::State;
 use crate::trail::LeftAlone;
 
@@ -87,20 +90,36 @@ pub(super) fn asked(view: &SourceView, table: &str) -> Option<TableMeasures> {
     Some(TableMeasures { table: table.to_owned(), by: by.clone(), amounts })
 }
 
+/// Threads that decode what sources send; writing has threads of its own.
+const EXTRACT_THREADS: usize = 2;
+
+/// What extraction runs on: connections and decoding.
+fn runtime() -> Result<Runtime, RunError> {
+    let threads = Builder::new_multi_thread().worker_threads(EXTRACT_THREADS).enable_all().build();
+    threads.map_err(|_| RunError::Thread)
+}
+
 /// Extracts every source of the city.
 ///
 /// # Errors
 /// Those of extraction.
-pub async fn extract_all(
+pub fn extract_all(
     state: &State,
     city: &City,
-    sources: &[SourceSettings],
+    settings: &RunSettings,
     progress: &Arc<dyn Progress>,
 ) -> Result<(BTreeMap<String, Extracted>, Vec<LeftAlone>), RunError> {
     let (mut extracted, mut left) = (BTreeMap::new(), Vec::new());
-    for settings in sources_of(city, sources)? {
-        let source = source::connect(settings).await?;
-        let inventory = inventory(city, source.as_ref()).await?;
+    let threads = runtime()?;
+    for of in sources_of(city, &settings.sources)? {
+        let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
+        let source = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
+            if let Some(e) = e {
+                tracing::warn!(source = of.id, "connected again after: {e}");
+            }
+            std::thread::sleep(pause);
+        })?;
+        let inventory = threads.block_on(inventory(city, source.as_ref()))?;
         let measures: Vec<TableMeasures> = inventory
             .read
             .iter()
@@ -109,11 +128,17 @@ pub async fn extract_all(
         let job = Extraction {
             state,
             source: source.as_ref(),
+            runtime: threads.handle(),
             tables: &inventory.read,
+            settings: &of.tables,
+            limits: &of.limits,
+            chunk_rows: of.chunk_rows.max(1),
+            anew: &settings.anew,
+            stop: &settings.stop,
             measures: &measures,
             progress: progress.clone(),
         };
-        extracted.insert(settings.id.clone(), extract(&job).await?);
+        extracted.insert(of.id.clone(), extract(&job)?);
         left.extend(inventory.left);
     }
     Ok((extracted, left))

@@ -1,11 +1,13 @@
 //! What a walk is given: where, which city, which sources, how much memory. Checked by config/ before it comes here.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
 use crate::report::Lang;
 use crate::source::SourceSettings;
+use crate::stop::Stop;
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ pub struct RunSettings {
     pub config_digest: String,
     /// Language of the page.
     pub lang: Lang,
+    /// Tables that are read anew, whatever their method of following changes.
+    pub anew: BTreeSet<String>,
+    /// Asks a walk to stop at its next chunk boundary.
+    pub stop: Stop,
     /// What another process is told is running here.
     pub command: String,
 }

@@ -19,9 +19,6 @@ use crate::raw::{self, RawView};
 use crate::state::{ExtractId, RunId, RunStatus, State};
 use crate::trail::{ExtractRow, Summary};
 
-/// Threads that decode what sources send; writing has threads of its own.
-const EXTRACT_THREADS: usize = 2;
-
 /// Extracts what the city reads, and computes everything from raw to staged, reconciled.
 ///
 /// # Errors
@@ -34,8 +31,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
-    let runtime = runtime()?;
-    let (extracted, left) = runtime.block_on(extract_all(&state, &city, &settings.sources, progress))?;
+    let (extracted, left) = extract_all(&state, &city, settings, progress)?;
     let mut raw = BTreeMap::new();
     for source in extracted.keys() {
         raw.insert(source.clone(), raw::current(&state, source)?);
@@ -94,20 +90,12 @@ pub fn extract_only(
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
-    let runtime = runtime()?;
-    let (extracted, _) = runtime.block_on(extract_all(&state, &city, &settings.sources, progress))?;
+    let (extracted, _) = extract_all(&state, &city, settings, progress)?;
     let mut rows = Vec::new();
     for source in extracted.keys() {
         rows.push(finish::extract_row(source, &raw::current(&state, source)?));
     }
     Ok(rows)
-}
-
-/// What extraction runs on: connections and decoding.
-fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
-    let threads =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(EXTRACT_THREADS).enable_all().build();
-    threads.map_err(|_| RunError::Thread)
 }
 
 /// The run that goes on, or a new one; a run begun under another digest never goes on.

@@ -18,21 +18,6 @@ pub struct Chunk {
 }
 
 impl State {
-    /// Records all chunks of a table, in key order, before any of them is read.
-    ///
-    /// # Errors
-    /// `STA-003`.
-    pub fn plan_chunks(&self, id: ExtractId, table: &str, bounds: &[String]) -> Result<(), StateError> {
-        self.change("record planned chunks", |t| {
-            let mut insert =
-                t.prepare("INSERT INTO chunk (extract, tbl, no, bounds) VALUES (?1, ?2, ?3, ?4)")?;
-            for (no, bounds) in (1_u32..).zip(bounds) {
-                insert.execute(params![id.0, table, no, bounds])?;
-            }
-            Ok(())
-        })
-    }
-
     /// The chunks of a table in key order; none when it was not planned yet.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub enum ExtractStatus {
     Abandoned,
     /// Abandoned, and nothing of it is left on disk.
     Removed,
+    /// Every chunk is durable, but they were read at several points: only a base for changes, never a view.
+    Mixed,
 }
 
 impl ExtractStatus {
@@ -27,11 +29,12 @@ impl ExtractStatus {
             Self::Complete => "complete",
             Self::Abandoned => "abandoned",
             Self::Removed => "removed",
+            Self::Mixed => "mixed",
         }
     }
 
     fn parse(text: &str) -> Result<Self, StateError> {
-        [Self::Running, Self::Complete, Self::Abandoned, Self::Removed]
+        [Self::Running, Self::Complete, Self::Abandoned, Self::Removed, Self::Mixed]
             .into_iter()
             .find(|s| s.text() == text)
             .ok_or_else(|| StateError::Impossible { what: format!("extract status {text}") })
@@ -62,12 +65,15 @@ pub struct Extract {
     pub asked: Option<String>,
     /// The part with the answers.
     pub measures: Option<PartInfo>,
+    /// About server and connection: version, TLS, what had to be done without.
+    pub facts: Vec<(String, String)>,
 }
 
 const COLUMNS: &str =
-    "id, source, consistency, point, settings, tables, status, started, finished, asked, measures";
+    "id, source, consistency, point, settings, tables, status, started, finished, asked, measures, facts";
 
-type Fields = (NewExtract, i64, String, String, String, Option<String>, Option<String>, Option<String>);
+type Fields =
+    (NewExtract, i64, String, String, String, Option<String>, Option<String>, Option<String>, String);
 
 fn fields(row: &Row<'_>) -> rusqlite::Result<Fields> {
     let of = NewExtract {
@@ -77,7 +83,17 @@ fn fields(row: &Row<'_>) -> rusqlite::Result<Fields> {
         settings: row.get(4)?,
         tables: Vec::new(),
     };
-    Ok((of, row.get(0)?, row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?))
+    Ok((
+        of,
+        row.get(0)?,
+        row.get(5)?,
+        row.get(6)?,
+        row.get(7)?,
+        row.get(8)?,
+        row.get(9)?,
+        row.get(10)?,
+        row.get(11)?,
+    ))
 }
 
 impl State {
@@ -125,7 +141,7 @@ impl State {
     }
 
     fn extract_of(&self, fields: Fields) -> Result<Extract, StateError> {
-        let (of, id, tables, status, started, finished, asked, measures) = fields;
+        let (of, id, tables, status, started, finished, asked, measures, facts) = fields;
         Ok(Extract {
             id: ExtractId(id),
             of: NewExtract { tables: from_json(&tables)?, ..of },
@@ -134,6 +150,7 @@ impl State {
             finished,
             asked,
             measures: measures.map(|m| from_json(&m).map(|p| self.handed(p))).transpose()?,
+            facts: from_json(&facts)?,
         })
     }
 
@@ -151,7 +168,7 @@ impl State {
     /// `STA-003`.
     pub fn set_extract(&self, id: ExtractId, status: ExtractStatus) -> Result<(), StateError> {
         let finished = match status {
-            ExtractStatus::Complete => Some(clock::now()),
+            ExtractStatus::Complete | ExtractStatus::Mixed => Some(clock::now()),
             ExtractStatus::Running | ExtractStatus::Abandoned | ExtractStatus::Removed => None,
         };
         self.change("record an extract's status", |t| {
@@ -161,9 +178,22 @@ impl State {
             )?;
             if status == ExtractStatus::Removed {
                 t.execute("DELETE FROM chunk WHERE extract = ?1", [id.0])?;
+                t.execute("DELETE FROM reading WHERE extract = ?1", [id.0])?;
             }
             Ok(())
         })
+    }
+
+    /// Records what is worth knowing about server and connection, and at which point an extract goes on.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn set_facts(&self, id: ExtractId, facts: &[(String, String)]) -> Result<(), StateError> {
+        let facts = to_json(&facts)?;
+        self.change("record facts", |t| {
+            t.execute("UPDATE extract SET facts = ?2 WHERE id = ?1", params![id.0, facts])
+        })?;
+        Ok(())
     }
 
     /// Records the part with the source's own answers, and what had been asked.

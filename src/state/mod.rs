@@ -9,6 +9,7 @@ mod extract;
 mod id;
 mod lock;
 mod output;
+mod reading;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use chunk::Chunk;
 pub use extract::{Extract, ExtractStatus, NewExtract};
 pub use id::{ExtractId, RunId};
 pub use output::Output;
+pub use reading::{Changed, ReadColumn, Reading, Watermark};
 pub use run::{Run, RunStatus};
 
 use crate::dataset::PartInfo;
@@ -32,7 +34,11 @@ use crate::failpoint;
 use lock::Lock;
 
 /// Every form that state.db ever had, oldest first; `user_version` counts them.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 /// How long a statement waits for a reader.
 const BUSY: Duration = Duration::from_secs(10);
 

@@ -59,6 +59,8 @@ pub enum Blocker {
     NotChecked { table: String, column: String, rule: String, why: String },
     /// A legacy table (`ylbx.GRJBXX`) that nothing reads and no `[[ignore]]` names.
     Undecided { table: String },
+    /// A source that was read without a common point in time: never fit for cutover.
+    Fuzzy { source: String },
 }
 
 /// The raw snapshot of one source that the run stands on.

@@ -105,7 +105,7 @@ const ALONE: &[(&str, &[&str], &str)] = &[
     ("File::options", &["src/durable.rs"], "as File::create"),
     ("OpenOptions", &["src/durable.rs"], "as File::create"),
     ("Utc::now", &["src/clock.rs"], "no result depends on the clock"),
-    ("Local::now", &[], "no result depends on the clock"),
+    ("Local::now", &["src/clock.rs"], "no result depends on the clock"),
     ("SystemTime::now", &[], "no result depends on the clock"),
     ("ArrowWriter", &["src/dataset/writer.rs"], "one writer, one set of properties"),
     ("unsafe ", &[], "forbidden"),

@@ -1,9 +1,21 @@
 //! PostgreSQL as a source: the same city gives the same staged rows as from SQLite.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use qianyi::fixture::copy_to_postgres;
+use qianyi::progress::Silent;
+use qianyi::raw;
+use qianyi::run::extract::{ExtractError, Extracted, Extraction, extract};
+use qianyi::source::{ChangeMethod, SourceError, SourceSettings, Table, TableSettings, connect};
+use qianyi::state::State;
+use qianyi::stop::Stop;
 use qianyi::trail::Summary;
 
-use crate::support::demo::{city, ran, run_settings};
+use crate::support::demo::{city, folder, ran, run_settings};
 use crate::support::pg::Cluster;
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -32,4 +44,298 @@ fn the_same_city_gives_the_same_staged_content_from_postgres() {
     assert_eq!(found.notes, expected.notes);
     assert_eq!((found.unexplained_rows, found.unexplained_fen), (0, 0));
     assert_eq!(found.extracts[0].consistency, "exported snapshot");
+}
+
+/// Extracts the tables of a source into a work directory.
+fn extracted(workdir: &Path, settings: &SourceSettings, tables: &[&str]) -> Result<Extracted, ExtractError> {
+    let threads = runtime();
+    let state = State::open(workdir, "test")?;
+    let source = threads.block_on(connect(settings))?;
+    let all = threads.block_on(source.catalogue())?;
+    let tables: Vec<Table> = all.into_iter().filter(|t| tables.contains(&t.name.as_str())).collect();
+    extract(&Extraction {
+        state: &state,
+        source: &*source,
+        runtime: threads.handle(),
+        tables: &tables,
+        settings: &settings.tables,
+        limits: &settings.limits,
+        chunk_rows: settings.chunk_rows,
+        anew: &BTreeSet::new(),
+        measures: &[],
+        stop: &Stop::new(),
+        progress: Arc::new(Silent),
+    })
+}
+
+/// Every row of a table in the current view as text, sorted.
+fn rows(workdir: &Path, table: &str) -> Vec<String> {
+    let state = State::open_readonly(workdir).unwrap();
+    let view = raw::current(&state, "ylbx").unwrap();
+    let mut all = Vec::new();
+    for part in &view.tables[table].parts {
+        assert!(raw::intact(part));
+        for batch in qianyi::dataset::read_part(&part.path).unwrap() {
+            let batch = batch.unwrap();
+            let shown: Vec<_> = batch
+                .columns()
+                .iter()
+                .map(|c| ArrayFormatter::try_new(c, &FormatOptions::default().with_null("∅")).unwrap())
+                .collect();
+            for row in 0..batch.num_rows() {
+                let row: Vec<String> = shown.iter().map(|f| f.value(row).to_string()).collect();
+                all.push(row.join("|"));
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn every_type_comes_out_exactly_at_its_edges() {
+    let cluster = Cluster::start();
+    let types = [
+        ("smallint", "-32768", "-32768"),
+        ("integer", "2147483647", "2147483647"),
+        ("bigint", "-9223372036854775808", "-9223372036854775808"),
+        ("numeric(38,0)", "99999999999999999999999999999999999999", "99999999999999999999999999999999999999"),
+        (
+            "numeric(38,38)",
+            "-0.00000000000000000000000000000000000001",
+            "-0.00000000000000000000000000000000000001",
+        ),
+        (
+            "numeric(38,2)",
+            "999999999999999999999999999999999999.99",
+            "999999999999999999999999999999999999.99",
+        ),
+        ("numeric(10,2)", "-0.01", "-0.01"),
+        (
+            "numeric",
+            "1234567890123456789012345678901234567890.5",
+            "1234567890123456789012345678901234567890.5",
+        ),
+        ("boolean", "t", "true"),
+        ("double precision", "0.1", "0.1"),
+        ("real", "0.5", "0.5"),
+        ("date", "9999-12-31", "9999-12-31"),
+        ("date", "1753-01-01", "1753-01-01"),
+        ("timestamp", "9999-12-31 23:59:59.999999", "9999-12-31T23:59:59.999999"),
+        ("timestamp(3)", "1970-01-01 00:00:00.997", "1970-01-01T00:00:00.997"),
+        ("timestamptz", "2000-01-01 08:00:00+08", "2000-01-01T00:00:00"),
+        ("time", "23:59:59.999999", "23:59:59.999999"),
+        ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        ("bytea", "\\x00ff", "00ff"),
+        ("char(5)", "ab", "ab   |∅"),
+        ("varchar(9)", "", "|∅"),
+        ("text", "\u{4e2d}\u{3431}", "\u{4e2d}\u{3431}|∅"),
+        ("text", "\u{e000}", "∅|ee8080"),
+    ];
+    let threads = runtime();
+    threads.block_on(cluster.database("types", "UTF8"));
+    let mut create = Vec::new();
+    let mut values = Vec::new();
+    for (n, (declared, value, _)) in types.iter().enumerate() {
+        create.push(format!("c{n} {declared}"));
+        values.push(format!("'{value}'"));
+    }
+    let nulls = vec!["NULL"; types.len()].join(", ");
+    let sql = format!(
+        "CREATE TABLE t (id int PRIMARY KEY, {}); INSERT INTO t VALUES (1, {}), (2, {nulls})",
+        create.join(", "),
+        values.join(", ")
+    );
+    threads.block_on(cluster.run("types", &sql));
+    for portable in [false, true] {
+        let work = tempfile::tempdir().unwrap();
+        let mut settings = cluster.settings("types", 1000);
+        settings.server.as_mut().unwrap().portable = portable;
+        extracted(work.path(), &settings, &["t"]).unwrap();
+        let found = rows(work.path(), "t");
+        let expected: Vec<&str> = types.iter().map(|(_, _, e)| *e).collect();
+        assert_eq!(found[0], format!("1|{}", expected.join("|")));
+        assert!(found[1].split('|').skip(1).all(|v| v == "∅"), "{}", found[1]);
+    }
+    // What no type here holds exactly is refused, and the row named by its key.
+    for (declared, value) in [("timestamp", "infinity"), ("date", "-infinity"), ("numeric(5,2)", "NaN")] {
+        let sql = format!(
+            "DROP TABLE IF EXISTS u; CREATE TABLE u (id int PRIMARY KEY, x {declared}); INSERT INTO u VALUES (7, '{value}')"
+        );
+        threads.block_on(cluster.run("types", &sql));
+        let work = tempfile::tempdir().unwrap();
+        let refused = extracted(work.path(), &cluster.settings("types", 1000), &["u"]).unwrap_err();
+        assert!(refused.to_string().contains("u.x") && refused.to_string().contains("id = 7"), "{refused}");
+    }
+}
+
+#[test]
+fn keys_of_any_kind_are_cut_into_ranges_that_hold_every_row_once() {
+    let cluster = Cluster::start();
+    let threads = runtime();
+    threads.block_on(cluster.database("keys", "SQL_ASCII"));
+    threads.block_on(cluster.run(
+        "keys",
+        "CREATE TABLE i (id int PRIMARY KEY, x text); INSERT INTO i SELECT n * n, 'v' || n FROM generate_series(1, 20000) n;
+         CREATE TABLE s (k char(10) PRIMARY KEY, x int); INSERT INTO s SELECT lpad((n * 7919 % 100003)::text, 10, '0'), n FROM generate_series(1, 20000) n;
+         CREATE TABLE c (a char(4), b varchar(7), x int, PRIMARY KEY (a, b)); INSERT INTO c SELECT (n % 40)::text, 'p' || n, n FROM generate_series(1, 20000) n;
+         CREATE TABLE n (a int, b int); INSERT INTO n SELECT n, n FROM generate_series(1, 20000) n;
+         CREATE TABLE e (id int PRIMARY KEY); ANALYZE",
+    ));
+    let work = tempfile::tempdir().unwrap();
+    let done = extracted(work.path(), &cluster.settings("keys", 500), &["i", "s", "c", "n", "e"]).unwrap();
+    for table in &done.tables {
+        let expected = if table.table == "e" { 0 } else { 20_000 };
+        assert_eq!(table.rows, expected, "{}", table.table);
+        let mut found = rows(work.path(), &table.table);
+        found.dedup();
+        assert_eq!(found.len() as u64, expected, "{}", table.table);
+        let ranged = ["i", "s", "c"].contains(&table.table.as_str());
+        assert_eq!(table.parts.len() > 10, ranged, "{}: {} parts", table.table, table.parts.len());
+    }
+    // Whoever cannot sample reads one range, and cuts it while it streams.
+    threads.block_on(cluster.run("keys", "UPDATE pg_class SET reltuples = -1 WHERE relname = 'i'"));
+    let work = tempfile::tempdir().unwrap();
+    let done = extracted(work.path(), &cluster.settings("keys", 500), &["i"]).unwrap();
+    assert!(done.tables[0].rows == 20_000 && done.tables[0].parts.len() >= 2);
+}
+
+/// The methods that PostgreSQL has.
+fn following(cluster: &Cluster, method: ChangeMethod) -> SourceSettings {
+    let mut settings = cluster.settings("grow", 200);
+    let how = TableSettings { changes: method, column: Some("at".to_owned()), ..TableSettings::default() };
+    settings.tables.insert("t".to_owned(), how);
+    settings
+}
+
+#[test]
+fn any_sequence_of_changes_comes_to_what_a_full_extract_reads() {
+    let cluster = Cluster::start();
+    let threads = runtime();
+    threads.block_on(cluster.database("grow", "UTF8"));
+    threads.block_on(cluster.run(
+        "grow",
+        "CREATE TABLE t (id int PRIMARY KEY, x text, at timestamp NOT NULL DEFAULT clock_timestamp());
+         INSERT INTO t SELECT n, 'v' || n FROM generate_series(1, 3000) n; ANALYZE",
+    ));
+    let methods = [ChangeMethod::Rowversion, ChangeMethod::Timestamp, ChangeMethod::Compare];
+    let works: Vec<_> = methods.iter().map(|_| tempfile::tempdir().unwrap()).collect();
+    // The same seed gives the same sequence; every round inserts, updates, deletes and moves keys.
+    let mut seed = 1_u64;
+    let mut dice = |sides: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % sides
+    };
+    for round in 0..8 {
+        let full = tempfile::tempdir().unwrap();
+        extracted(full.path(), &cluster.settings("grow", 200), &["t"]).unwrap();
+        let expected = rows(full.path(), "t");
+        for (method, work) in methods.iter().zip(&works) {
+            let done = extracted(work.path(), &following(&cluster, *method), &["t"]).unwrap();
+            assert_eq!(rows(work.path(), "t"), expected, "{method:?} in round {round}");
+            if round > 0 && *method == ChangeMethod::Rowversion {
+                assert!(done.rows_read < 1000, "{method:?} read {} rows", done.rows_read);
+            }
+        }
+        let (a, b, c) = (dice(3000), dice(3000), dice(3000));
+        let sql = format!(
+            "INSERT INTO t SELECT n, 'new' FROM generate_series({0}, {0} + {1}) n;
+             UPDATE t SET x = x || '!', at = clock_timestamp() WHERE id BETWEEN {a} AND {a} + {2};
+             DELETE FROM t WHERE id BETWEEN {b} AND {b} + {3};
+             UPDATE t SET id = id + 1000000, at = clock_timestamp() WHERE id BETWEEN {c} AND {c} + 5 AND id < 10000",
+            10_000 + round * 1000,
+            dice(50),
+            dice(100),
+            dice(100)
+        );
+        threads.block_on(cluster.run("grow", &sql));
+    }
+}
+
+#[test]
+fn a_server_that_restarts_in_the_middle_is_read_on() {
+    let cluster = Cluster::start();
+    let threads = runtime();
+    threads.block_on(cluster.database("city", "UTF8"));
+    threads.block_on(cluster.run(
+        "city",
+        "CREATE TABLE t (id int PRIMARY KEY, x text); INSERT INTO t SELECT n, repeat('x', 200) FROM generate_series(1, 200000) n; ANALYZE",
+    ));
+    let settings = cluster.settings("city", 2_000);
+    let source = threads.block_on(connect(&settings)).unwrap();
+    let point = threads.block_on(source.point()).unwrap();
+    let tables = threads.block_on(source.catalogue()).unwrap();
+    let ranges = threads.block_on(source.chunks(&tables[0])).unwrap();
+    let mut found = 0;
+    for (n, range) in ranges.iter().enumerate() {
+        if n == ranges.len() / 2 {
+            cluster.down();
+            let lost = threads.block_on(source.read_chunk(&tables[0], range)).err().unwrap();
+            assert!(qianyi::retry::Passing::passing(&lost), "{lost:?}");
+            cluster.up();
+        }
+        let stream = threads.block_on(source.read_chunk(&tables[0], range)).unwrap();
+        found += stream.map(|b| b.unwrap().num_rows()).sum::<usize>();
+    }
+    assert_eq!((found, threads.block_on(source.point()).unwrap()), (200_000, point));
+    // If people went on working meanwhile, the old point is gone, and nobody pretends otherwise.
+    threads.block_on(cluster.run("city", "INSERT INTO t VALUES (-1, '')"));
+    cluster.down();
+    cluster.up();
+    let moved = loop {
+        match threads.block_on(source.count(&tables[0])) {
+            Ok(n) => panic!("counted {n} at another point"),
+            Err(e) if qianyi::retry::Passing::passing(&e) => {}
+            Err(e) => break e,
+        }
+    };
+    assert!(matches!(moved, SourceError::Moved { .. }), "{moved:?}");
+}
+
+#[test]
+fn killed_at_a_hundred_points_a_parallel_extract_ends_with_the_same_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 60, 3);
+    let cluster = Cluster::start();
+    runtime().block_on(cluster.database("city", "SQL_ASCII"));
+    copy_to_postgres(&database, &cluster.url("city"), &mut |_| {}).unwrap();
+    let config = dir.path().join("city.toml");
+    let text = format!(
+        "mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\nchunk_rows = 100\n[sources.server]\nhost = \"{}\"\ndatabase = \"city\"\nuser = \"founder\"\ntls = \"off\"\n[sources.limits]\nconnections = 3\n",
+        folder("baicheng").parent().unwrap().display(),
+        cluster.socket().display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let start = |workdir: &Path, failpoint: Option<String>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
+        command.args(["extract", "--quiet", "--config"]).arg(&config).arg("--workdir").arg(workdir);
+        if let Some(failpoint) = failpoint {
+            command.env("QIANYI_FAILPOINT", failpoint);
+        }
+        command.output().unwrap()
+    };
+    let whole = dir.path().join("whole");
+    let first = start(&whole, None);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let state = State::open_readonly(&whole).unwrap();
+    let tables: Vec<String> = raw::current(&state, "ylbx").unwrap().tables.into_keys().collect();
+    let torn = dir.path().join("torn");
+    let mut killed = 0;
+    // Each start gets a little further than the one before, or is killed at once; the last one comes through.
+    for n in 0..100_u64 {
+        let output = start(&torn, Some(format!("*:{}", 1 + n * n % 37)));
+        if output.status.success() {
+            // It came through before the point was reached: once more from the beginning.
+            std::fs::remove_dir_all(&torn).unwrap();
+        } else {
+            assert_eq!(output.status.code(), None, "{}", String::from_utf8_lossy(&output.stderr));
+            killed += 1;
+        }
+    }
+    assert!(killed >= 90, "{killed}");
+    let last = start(&torn, None);
+    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    for table in &tables {
+        assert_eq!(rows(&torn, table), rows(&whole, table), "{table}");
+    }
 }

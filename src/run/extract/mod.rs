@@ -1,18 +1,24 @@
 //! source → raw: every table of a source at one point in time, resumable after any end.
 //!
 //! Always: a chunk is recorded before it is read; its part is durable before it is recorded as finished. Rows of all chunks add up to
-//! the source's own count at the same point. An extract goes on only while the source stands at the same point; otherwise it is
-//! abandoned and its parts go. What the source sums itself is asked at that point, too.
+//! the source's own count at the same point. An extract goes on only while the source stands at the same point; otherwise tables
+//! whose changes can be followed become a base for them, and the rest is abandoned and its parts go. What the source sums itself is
+//! asked at that point, too.
 //! Must not know: what columns mean.
 
+mod drift;
+mod full;
+mod increment;
 mod measures;
+mod pace;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use miette::Diagnostic;
 use thiserror::Error;
-use tokio::task::spawn_blocking;
+use tokio::runtime::Handle;
 
 use crate::dataset::{DatasetError, PartInfo};
 use crate::durable::{self, DurableError};
@@ -20,9 +26,15 @@ use crate::error::{Consequence, Follow};
 use crate::failpoint;
 use crate::progress::Progress;
 use crate::raw::{self, RawError};
-use crate::source::{Bounds, Point, Source, SourceError, Table, TableMeasures};
-use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, State, StateError};
+use crate::retry::Passing;
+use crate::source::{Limits, Point, Source, SourceError, Table, TableMeasures, TableSettings};
+use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
+use crate::stop::Stop;
 use crate::tally::TallyError;
+use pace::Pace;
+
+/// How a source without a common point says so.
+pub const FUZZY: &str = "fuzzy";
 
 /// What can go wrong between a source and raw.
 #[derive(Debug, Error, Diagnostic)]
@@ -41,9 +53,37 @@ pub enum ExtractError {
         help("somebody replaced the database file; run the same command again: it starts a new extract")
     )]
     Moved { before: String, after: String },
-    #[error("a writing thread ended without a result")]
-    #[diagnostic(code("EXT-003"), help("report this with the log"))]
-    Thread { source: tokio::task::JoinError },
+    #[error("{table}: the changes come to {rows} rows, but the source counts {counted} at the same point")]
+    #[diagnostic(
+        code("EXT-004"),
+        help(
+            "its method misses changes (a column that not every change sets, rows restored by hand): read it anew with `qianyi extract --full {table}`, and choose another method; nothing was passed on"
+        )
+    )]
+    Increment { table: String, rows: u64, counted: u64 },
+    #[error("{table} is no longer the table of the last extract: {difference}")]
+    #[diagnostic(
+        code("EXT-005"),
+        help("decide with the mapping at hand, and set `drift` under [sources.tables.{table}]: {choices}")
+    )]
+    Drift { table: String, difference: String, choices: &'static str },
+    #[error("stopped at a chunk boundary, as asked")]
+    #[diagnostic(code("EXT-010"), help("run the same command again: it goes on from here"))]
+    Stopped,
+    #[error("the time for reading is over: it is allowed {windows}")]
+    #[diagnostic(
+        code("EXT-011"),
+        help("run the same command in the next window: it goes on from here (`limits.windows`)")
+    )]
+    Closed { windows: String },
+    #[error("source {id} was pressed for so long that reading stopped")]
+    #[diagnostic(
+        code("EXT-012"),
+        help(
+            "somebody waits for a lock, or the server is slow: look at it, then run the same command again"
+        )
+    )]
+    Pressed { id: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Source(#[from] SourceError),
@@ -67,8 +107,12 @@ pub enum ExtractError {
 impl Consequence for ExtractError {
     fn follow(&self) -> Follow {
         match self {
-            Self::Count { .. } | Self::Moved { .. } => Follow::Resume,
-            Self::Thread { .. } => Follow::Bug,
+            Self::Count { .. }
+            | Self::Moved { .. }
+            | Self::Stopped
+            | Self::Closed { .. }
+            | Self::Pressed { .. } => Follow::Resume,
+            Self::Increment { .. } | Self::Drift { .. } => Follow::Usage,
             Self::Source(e) => e.follow(),
             Self::Dataset(e) => e.follow(),
             Self::Raw(e) => e.follow(),
@@ -79,15 +123,50 @@ impl Consequence for ExtractError {
     }
 }
 
+impl Passing for ExtractError {
+    fn passing(&self) -> bool {
+        matches!(self, Self::Source(e) if e.passing())
+    }
+}
+
+impl ExtractError {
+    /// True when nothing is wrong: it stopped where it was told to, and goes on later.
+    pub fn paused(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Closed { .. } | Self::Pressed { .. })
+    }
+}
+
 /// What to extract, and into which work directory.
 pub struct Extraction<'a> {
     pub state: &'a State,
     pub source: &'a dyn Source,
+    /// Where the source's questions run; not called from one of its threads.
+    pub runtime: &'a Handle,
     /// The tables to read, from the source's catalogue.
     pub tables: &'a [Table],
+    /// What is set for single tables.
+    pub settings: &'a BTreeMap<String, TableSettings>,
+    pub limits: &'a Limits,
+    /// Rows of a part.
+    pub chunk_rows: u64,
+    /// Tables that are read anew, whatever their method.
+    pub anew: &'a BTreeSet<String>,
     /// What to ask of the source besides the rows of every table.
     pub measures: &'a [TableMeasures],
+    pub stop: &'a Stop,
     pub progress: Arc<dyn Progress>,
+}
+
+impl Extraction<'_> {
+    /// No common point: counts may differ from what was read.
+    fn fuzzy(&self) -> bool {
+        self.wait_for(self.source.point()).is_ok_and(|p| p.consistency == FUZZY)
+    }
+
+    /// What is set for a table.
+    fn how(&self, table: &str) -> TableSettings {
+        self.settings.get(table).cloned().unwrap_or_default()
+    }
 }
 
 /// How an extract came about.
@@ -127,9 +206,10 @@ pub struct Extracted {
 ///
 /// # Errors
 /// `EXT-…`, and those of source, dataset, state and disk. Whatever fails, the same call goes on later.
-pub async fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
+pub fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
     let begun = Instant::now();
-    let point = job.source.point().await?;
+    let pace = Pace::new(job.limits, job.stop);
+    let point = job.ask("", || job.source.point())?;
     let mut names: Vec<String> = job.tables.iter().map(|t| t.name.clone()).collect();
     names.sort();
     let of = NewExtract {
@@ -139,16 +219,17 @@ pub async fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
         settings: job.source.reading(),
         tables: names,
     };
-    let (id, known) = settle(job, &of)?;
-    let mut origin = known;
-    let (mut tables, mut rows_read) = (Vec::new(), 0);
+    let (id, mut origin) = settle(job, &pace, &of)?;
+    job.state.set_facts(id, &job.source.facts())?;
+    let (mut tables, mut rows_read, mut counts) = (Vec::new(), 0, BTreeMap::new());
     for table in job.tables {
-        let (done, read) = extract_table(job, id, table).await?;
-        rows_read += read;
-        tables.push(done);
+        let done = extract_table(job, &pace, id, &of, table)?;
+        rows_read += done.read;
+        counts.insert(table.name.clone(), done.counted);
+        tables.push(done.table);
     }
-    let answers = measures::ask(job, id).await?;
-    let after = job.source.point().await?;
+    let answers = measures::ask(job, id, &counts)?;
+    let after = job.ask("", || job.source.point())?;
     if after != point {
         return Err(ExtractError::Moved { before: point.text, after: after.text });
     }
@@ -175,19 +256,33 @@ fn state_of(job: &Extraction<'_>, id: ExtractId) -> Result<ExtractStatus, Extrac
     Ok(all.into_iter().find(|e| e.id == id).map_or(ExtractStatus::Running, |e| e.status))
 }
 
-/// Chooses the extract to work on; abandons unfinished ones of other points and removes what is left of them.
-fn settle(job: &Extraction<'_>, of: &NewExtract) -> Result<(ExtractId, Origin), ExtractError> {
+/// Chooses the extract to work on; what an unfinished one of another point is good for is kept, the rest is removed.
+fn settle(
+    job: &Extraction<'_>,
+    pace: &Pace<'_>,
+    of: &NewExtract,
+) -> Result<(ExtractId, Origin), ExtractError> {
     let all = job.state.extracts(&of.source)?;
-    let same = |status| all.iter().rfind(|e| e.status == status && e.of == *of).map(|e| e.id);
-    let chosen = match (same(ExtractStatus::Complete), same(ExtractStatus::Running)) {
-        (Some(id), _) => Some((id, Origin::Reused)),
-        (None, Some(id)) => Some((id, Origin::Resumed)),
+    // Without a common point any time is as good as any other, as long as it is not finished.
+    let goes_on = |e: &NewExtract| {
+        let fuzzy = of.consistency == FUZZY && e.consistency == FUZZY;
+        (e.point == of.point || fuzzy)
+            && (&e.consistency, &e.settings, &e.tables) == (&of.consistency, &of.settings, &of.tables)
+    };
+    let complete =
+        all.iter().rfind(|e| e.status == ExtractStatus::Complete && e.of == *of && job.anew.is_empty());
+    let running = all.iter().rfind(|e| e.status == ExtractStatus::Running && goes_on(&e.of));
+    let chosen = match (complete, running) {
+        (Some(e), _) => Some((e.id, Origin::Reused)),
+        (None, Some(e)) => Some((e.id, Origin::Resumed)),
         (None, None) => None,
     };
     for old in &all {
         if old.status == ExtractStatus::Running && chosen.is_none_or(|(id, _)| id != old.id) {
-            job.state.set_extract(old.id, ExtractStatus::Abandoned)?;
-            remove(job, old)?;
+            if !mixed(job, pace, old, of)? {
+                job.state.set_extract(old.id, ExtractStatus::Abandoned)?;
+                remove(job, old)?;
+            }
         } else if old.status == ExtractStatus::Abandoned {
             remove(job, old)?;
         }
@@ -200,88 +295,151 @@ fn settle(job: &Extraction<'_>, of: &NewExtract) -> Result<(ExtractId, Origin), 
     Ok((id, Origin::New))
 }
 
+/// An unfinished extract whose point is gone: tables whose changes can be followed since before it began are read to their end, and
+/// become a base (FORMS 8). False where there is none.
+fn mixed(
+    job: &Extraction<'_>,
+    pace: &Pace<'_>,
+    old: &Extract,
+    of: &NewExtract,
+) -> Result<bool, ExtractError> {
+    if old.of.settings != of.settings {
+        return Ok(false);
+    }
+    let mut kept = 0;
+    for table in job.tables {
+        let Some(mut reading) = job.state.reading(old.id, &table.name)? else { continue };
+        let chunks = job.state.chunks(old.id, &table.name)?;
+        let worth = reading.base.is_none()
+            && reading.watermark.is_some()
+            && reading.columns == drift::columns(table)
+            && chunks.iter().any(|c| c.part.is_some());
+        if !worth {
+            durable::remove_dir_all(&raw::folder(job.state.workdir(), &of.source, &table.name, old.id))?;
+            job.state.forget_reading(old.id, &table.name)?;
+            continue;
+        }
+        if reading.view.is_none() {
+            let missing = chunks.into_iter().filter(|c| c.part.is_none()).collect();
+            full::read_missing(job, pace, old.id, table, missing)?;
+            let parts = job.state.chunks(old.id, &table.name)?.into_iter().filter_map(|c| c.part);
+            reading.view = Some(parts.collect());
+            job.state.finish_reading(old.id, &reading)?;
+        }
+        kept += 1;
+    }
+    if kept > 0 {
+        tracing::info!(
+            extract = old.id.to_string(),
+            kept,
+            "its point is gone: tables become a base for changes"
+        );
+        job.state.set_extract(old.id, ExtractStatus::Mixed)?;
+    }
+    Ok(kept > 0)
+}
+
 fn remove(job: &Extraction<'_>, old: &Extract) -> Result<(), ExtractError> {
     raw::remove(job.state.workdir(), old)?;
     Ok(job.state.set_extract(old.id, ExtractStatus::Removed)?)
 }
 
+/// How one table came out.
+struct Done {
+    table: ExtractedTable,
+    counted: u64,
+    /// Rows that this call read.
+    read: u64,
+}
+
 /// One table: its rows, its parts, and how many rows this call read.
-async fn extract_table(
+fn extract_table(
     job: &Extraction<'_>,
+    pace: &Pace<'_>,
     id: ExtractId,
+    of: &NewExtract,
     table: &Table,
-) -> Result<(ExtractedTable, u64), ExtractError> {
-    let counted = job.source.count(table).await?;
+) -> Result<Done, ExtractError> {
+    pace.allowed()?;
+    let counted = job.ask(&table.name, || job.source.count(table))?;
     job.progress.start("extract", &table.name, counted);
-    let kept = planned(job, id, table).await?;
+    let mut table = table.clone();
+    let mut reading = match kept(job, id, &table)? {
+        Some(reading) => reading,
+        None => increment::plan(job, id, &of.settings, &mut table)?,
+    };
+    // What was frozen before a crash stays frozen after it.
+    table.columns.retain(|c| reading.columns.iter().any(|r| r.name == c.name));
     durable::create_dir_all(&raw::folder(job.state.workdir(), job.source.id(), &table.name, id))?;
-    let missing: Vec<&Chunk> = kept.iter().filter(|c| c.part.is_none()).collect();
-    if !missing.is_empty() && state_of(job, id)? == ExtractStatus::Complete {
-        job.state.set_extract(id, ExtractStatus::Running)?;
-    }
-    let mut read = 0;
-    for chunk in missing {
-        let part = read_chunk(job, id, table, chunk).await?;
-        failpoint::hit("extract.written");
-        job.state.record_chunk(id, &table.name, chunk.no, &part)?;
-        failpoint::hit("extract.recorded");
-        read += part.rows;
-    }
-    let parts: Vec<PartInfo> =
-        job.state.chunks(id, &table.name)?.into_iter().filter_map(|c| c.part).collect();
+    let read = match (reading.base, &reading.view) {
+        (Some(_), Some(_)) => 0,
+        (Some(base), None) => increment::read(job, pace, id, &table, &mut reading, base, counted)?,
+        (None, _) => in_full(job, pace, id, &table, &mut reading, counted)?,
+    };
+    let parts = raw::parts(job.state, id, &table.name)?;
     let rows = parts.iter().map(|p| p.rows).sum();
-    if rows != counted {
+    if rows != counted && of.consistency != FUZZY {
         return Err(ExtractError::Count { table: table.name.clone(), read: rows, counted });
     }
     job.progress.finish();
-    Ok((ExtractedTable { table: table.name.clone(), rows, parts }, read))
+    Ok(Done { table: ExtractedTable { table: table.name, rows, parts }, counted, read })
 }
 
-/// The chunks of a table: planned now, or earlier; finished ones whose file is no longer what was recorded are forgotten.
-async fn planned(job: &Extraction<'_>, id: ExtractId, table: &Table) -> Result<Vec<Chunk>, ExtractError> {
-    let mut chunks = job.state.chunks(id, &table.name)?;
-    if chunks.is_empty() {
-        let bounds = job.source.chunks(table).await?;
-        let texts: Vec<String> = bounds.iter().map(|b| serde_json::json!(b).to_string()).collect();
-        job.state.plan_chunks(id, &table.name, &texts)?;
-        failpoint::hit("extract.planned");
-        return Ok(job.state.chunks(id, &table.name)?);
-    }
-    for chunk in &mut chunks {
-        let Some(part) = chunk.part.take() else { continue };
-        let (part, intact) = spawn_blocking(move || {
-            let intact = raw::intact(&part);
-            (part, intact)
-        })
-        .await
-        .map_err(|source| ExtractError::Thread { source })?;
-        if intact {
-            job.progress.rows(part.rows);
-            chunk.part = Some(part);
-        } else {
-            job.state.forget_chunk(id, &table.name, chunk.no)?;
-        }
-    }
-    Ok(chunks)
-}
-
-/// One thread steps through the database, one decodes, one writes; several chunks at a time were measured to be no faster.
-async fn read_chunk(
+/// Reads the chunks of a table that are missing.
+fn in_full(
     job: &Extraction<'_>,
+    pace: &Pace<'_>,
     id: ExtractId,
     table: &Table,
-    chunk: &Chunk,
-) -> Result<PartInfo, ExtractError> {
-    failpoint::hit("extract.read");
-    let bounds: Bounds = serde_json::from_str(&chunk.bounds)
-        .map_err(|e| StateError::Impossible { what: format!("bounds of chunk {}: {e}", chunk.no) })?;
-    let schema = table.schema(job.source.id())?;
-    let path = raw::part_path(job.state.workdir(), job.source.id(), &table.name, id, chunk.no);
-    let rows = job.source.read_chunk(table, &bounds).await?;
-    let progress = job.progress.clone();
-    spawn_blocking(move || {
-        raw::write_part(&path, schema, rows.map(|r| r.map_err(ExtractError::from)), |n| progress.rows(n))
-    })
-    .await
-    .map_err(|source| ExtractError::Thread { source })?
+    reading: &mut Reading,
+    counted: u64,
+) -> Result<u64, ExtractError> {
+    let missing: Vec<Chunk> =
+        job.state.chunks(id, &table.name)?.into_iter().filter(|c| c.part.is_none()).collect();
+    if missing.is_empty() && reading.view.is_some() {
+        return Ok(0);
+    }
+    if state_of(job, id)? == ExtractStatus::Complete {
+        job.state.set_extract(id, ExtractStatus::Running)?;
+    }
+    let read = full::read_missing(job, pace, id, table, missing)?;
+    let parts: Vec<PartInfo> =
+        job.state.chunks(id, &table.name)?.into_iter().filter_map(|c| c.part).collect();
+    let rows: u64 = parts.iter().map(|p| p.rows).sum();
+    if rows != counted && !job.fuzzy() {
+        return Err(ExtractError::Count { table: table.name.clone(), read: rows, counted });
+    }
+    reading.view = Some(parts);
+    job.state.finish_reading(id, reading)?;
+    Ok(read)
+}
+
+/// What is already known of a table in this extract; finished chunks whose file is no longer what was recorded are forgotten.
+fn kept(job: &Extraction<'_>, id: ExtractId, table: &Table) -> Result<Option<Reading>, ExtractError> {
+    let Some(mut reading) = job.state.reading(id, &table.name)? else { return Ok(None) };
+    let whole = |parts: &[PartInfo]| parts.iter().all(raw::intact);
+    if reading.base.is_some() {
+        if reading.view.as_deref().is_none_or(whole) {
+            return Ok(Some(reading));
+        }
+        // A part of the view is lost: perhaps an older one. The table is planned again.
+        job.state.forget_reading(id, &table.name)?;
+        return Ok(None);
+    }
+    let mut lost = false;
+    for chunk in job.state.chunks(id, &table.name)? {
+        match &chunk.part {
+            Some(part) if raw::intact(part) => job.progress.rows(part.rows),
+            Some(_) => {
+                job.state.forget_chunk(id, &table.name, chunk.no)?;
+                lost = true;
+            }
+            None => {}
+        }
+    }
+    if lost {
+        reading.view = None;
+        job.state.finish_reading(id, &reading)?;
+    }
+    Ok(Some(reading))
 }

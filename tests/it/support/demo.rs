@@ -1,5 +1,6 @@
 //! A generated demo city and a run over it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::progress::{Progress, Silent};
 use qianyi::report::Lang;
 use qianyi::run::{RunSettings, run};
+use qianyi::stop::Stop;
 use qianyi::trail::Summary;
 
 use super::legacy::settings;
@@ -34,6 +36,8 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         as_of: as_of(),
         config_digest: "test".to_owned(),
         lang: Lang::Zh,
+        anew: BTreeSet::new(),
+        stop: Stop::new(),
         command: "run".to_owned(),
     }
 }

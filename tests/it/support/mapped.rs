@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::demo::run_settings;
 use chrono::NaiveDate;
 use qianyi::engine::{Engine, EngineSettings, Joins};
 use qianyi::fixture::{Defects, FixtureSettings, generate};
@@ -153,7 +154,8 @@ fn shown<T, E: miette::Diagnostic + Send + Sync + 'static>(result: Result<T, E>)
 fn extracted(workdir: &Path, city: &City, source: &SourceSettings) -> RawView {
     let state = State::open(workdir, "test").unwrap();
     let progress: Arc<dyn Progress> = Arc::new(Silent);
-    let threads = tokio::runtime::Runtime::new().unwrap();
-    threads.block_on(run::extract_all(&state, city, std::slice::from_ref(source), &progress)).unwrap();
+    let mut settings = run_settings(&source.path, workdir, 1);
+    settings.sources = vec![source.clone()];
+    run::extract_all(&state, city, &settings, &progress).unwrap();
     raw::current(&state, &source.id).unwrap()
 }

@@ -1,0 +1,275 @@
+//! Base and changes → the table as it is now; and the difference of two readings of a table.
+//!
+//! Always: a part without a changed key is kept as it is, not copied; rows keep their order, new and updated ones come last. Keys
+//! are compared by the digest of their bytes, exactly as they were read, never under a collation. Memory is bounded: many keys are
+//! looked at in several passes.
+//! Must not know: how changes were found.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Schema, SchemaRef};
+use std::sync::Arc;
+
+use super::RawError;
+use crate::dataset::{DatasetError, PartInfo, PartWriter, read_columns, read_part, schema_of};
+use crate::functions::digests;
+use crate::state::Changed;
+
+/// Keys that one pass holds: 48 bytes each, with the table's slack.
+const PASS_KEYS: u64 = 4 << 20;
+
+/// Digests are as good as random already.
+#[derive(Default)]
+struct Already(u64);
+
+impl Hasher for Already {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 ^= u64::from_le_bytes(word);
+        }
+    }
+}
+
+type Set = HashSet<u128, BuildHasherDefault<Already>>;
+type Map = HashMap<u128, u128, BuildHasherDefault<Already>>;
+
+/// The columns of raw that hold a key: `c`, and for text `c__b`.
+fn key_columns(schema: &Schema, key: &[String]) -> Vec<String> {
+    let of_key = |name: &str| key.iter().any(|k| k == name || name.strip_suffix("__b") == Some(k));
+    schema.fields().iter().map(|f| f.name().clone()).filter(|n| of_key(n)).collect()
+}
+
+fn digest_rows(batch: &RecordBatch, columns: &[String], path: &Path) -> Result<Vec<u128>, RawError> {
+    let arrays: Vec<ArrayRef> = columns.iter().filter_map(|c| batch.column_by_name(c).cloned()).collect();
+    Ok(digests(&arrays).map_err(|e| unreadable(path, e))?)
+}
+
+fn unreadable(path: &Path, e: impl std::error::Error + Send + Sync + 'static) -> DatasetError {
+    DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) }
+}
+
+/// Calls `row` with the key's digest of every row of the parts.
+fn each_key(parts: &[PartInfo], key: &[String], mut row: impl FnMut(u128)) -> Result<(), RawError> {
+    for part in parts {
+        let columns = key_columns(schema_of(&part.path)?.as_ref(), key);
+        for batch in read_columns(&part.path, &columns)? {
+            digest_rows(&batch?, &columns, &part.path)?.into_iter().for_each(&mut row);
+        }
+    }
+    Ok(())
+}
+
+fn rows(parts: &[PartInfo]) -> u64 {
+    parts.iter().map(|p| p.rows).sum()
+}
+
+/// How often all keys are looked at, so that no pass holds more than it may.
+fn passes(keys: u64) -> u128 {
+    u128::from(keys.div_ceil(PASS_KEYS).max(1))
+}
+
+/// The keys of `base` that are not among `now`, as a part of the key's columns; `now` holds at least the key's columns.
+///
+/// # Errors
+/// `DAT-001`, `DAT-002`.
+pub fn vanished(
+    base: &[PartInfo],
+    now: &[PartInfo],
+    key: &[String],
+    path: &Path,
+) -> Result<PartInfo, RawError> {
+    let first = base.first().ok_or_else(|| DatasetError::Empty { dir: path.display().to_string() })?;
+    let whole = schema_of(&first.path)?;
+    let columns = key_columns(&whole, key);
+    let fields: Vec<_> = whole.fields().iter().filter(|f| columns.contains(f.name())).cloned().collect();
+    let mut part = PartWriter::create(path, Arc::new(Schema::new(fields)))?;
+    let of = passes(rows(now));
+    for pass in 0..of {
+        let mut known = Set::default();
+        each_key(now, key, |k| {
+            if k % of == pass {
+                known.insert(k);
+            }
+        })?;
+        for from in base {
+            for batch in read_columns(&from.path, &columns)? {
+                let batch = batch?;
+                let gone: Vec<bool> = digest_rows(&batch, &columns, &from.path)?
+                    .into_iter()
+                    .map(|k| k % of == pass && !known.contains(&k))
+                    .collect();
+                if gone.contains(&true) {
+                    part.write(&kept(&batch, gone, &from.path)?)?;
+                }
+            }
+        }
+    }
+    Ok(part.finish()?)
+}
+
+fn kept(batch: &RecordBatch, keep: Vec<bool>, path: &Path) -> Result<RecordBatch, RawError> {
+    Ok(filter_record_batch(batch, &BooleanArray::from(keep)).map_err(|e| unreadable(path, e))?)
+}
+
+/// What a merge came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// In order; at least one. Untouched parts of the base are among them.
+    pub parts: Vec<PartInfo>,
+    pub changed: Changed,
+}
+
+/// Applies changes: rows of `base` whose key is in `upserts` or `deletes` go, then `upserts` follow. New parts are written to
+/// `folder` as `m000001.parquet` and so on; it must exist.
+///
+/// # Errors
+/// `DAT-001`, `DAT-002`.
+pub fn merge(
+    base: &[PartInfo],
+    upserts: &[PartInfo],
+    deletes: Option<&PartInfo>,
+    key: &[String],
+    folder: &Path,
+) -> Result<Merged, RawError> {
+    let mut newer = Set::default();
+    each_key(upserts, key, |k| {
+        newer.insert(k);
+    })?;
+    let mut gone = Set::default();
+    each_key(deletes.map(std::slice::from_ref).unwrap_or_default(), key, |k| {
+        gone.insert(k);
+    })?;
+    let mut changed = Changed::default();
+    let mut parts = Vec::new();
+    for (number, part) in (1_u32..).zip(base) {
+        let path = folder.join(format!("m{number:06}.parquet"));
+        parts.extend(without(part, &newer, &gone, key, path, &mut changed)?);
+    }
+    parts.extend(upserts.iter().filter(|p| p.rows > 0).cloned());
+    changed.inserted = rows(upserts).saturating_sub(changed.updated);
+    if parts.is_empty() {
+        // A dataset has at least one part, of no rows if need be.
+        parts.extend(upserts.iter().chain(base).find(|p| p.rows == 0).cloned());
+    }
+    if parts.is_empty() {
+        let first = base.first().ok_or_else(|| DatasetError::Empty { dir: folder.display().to_string() })?;
+        parts.push(PartWriter::create(&folder.join("m000000.parquet"), schema_of(&first.path)?)?.finish()?);
+    }
+    Ok(Merged { parts, changed })
+}
+
+/// A part without the rows that changed or went; itself where there are none, nothing where none is left.
+fn without(
+    part: &PartInfo,
+    newer: &Set,
+    gone: &Set,
+    key: &[String],
+    path: PathBuf,
+    changed: &mut Changed,
+) -> Result<Option<PartInfo>, RawError> {
+    let columns = key_columns(schema_of(&part.path)?.as_ref(), key);
+    let (mut updated, mut deleted) = (0, 0);
+    for batch in read_columns(&part.path, &columns)? {
+        for k in digest_rows(&batch?, &columns, &part.path)? {
+            if newer.contains(&k) {
+                updated += 1;
+            } else if gone.contains(&k) {
+                deleted += 1;
+            }
+        }
+    }
+    changed.updated += updated;
+    changed.deleted += deleted;
+    if updated + deleted == 0 {
+        return Ok((part.rows > 0).then(|| part.clone()));
+    }
+    if updated + deleted == part.rows {
+        return Ok(None);
+    }
+    let mut rest = PartWriter::create(&path, schema_of(&part.path)?)?;
+    for batch in read_part(&part.path)? {
+        let batch = batch?;
+        let keep = digest_rows(&batch, &columns, &part.path)?;
+        let keep = keep.into_iter().map(|k| !newer.contains(&k) && !gone.contains(&k)).collect();
+        rest.write(&kept(&batch, keep, &part.path)?)?;
+    }
+    Ok(Some(rest.finish()?))
+}
+
+/// The same rows in few parts: `c000001.parquet` and so on, of `part_rows` rows each.
+///
+/// # Errors
+/// `DAT-001`, `DAT-002`.
+pub fn compact(parts: &[PartInfo], part_rows: u64, folder: &Path) -> Result<Vec<PartInfo>, RawError> {
+    let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: folder.display().to_string() })?;
+    let schema = schema_of(&first.path)?;
+    let mut made = Vec::new();
+    let mut open: Option<PartWriter> = None;
+    for part in parts {
+        for batch in read_part(&part.path)? {
+            let path = folder.join(format!("c{:06}.parquet", made.len() + 1));
+            let mut writer = match open.take() {
+                Some(writer) => writer,
+                None => PartWriter::create(&path, schema.clone())?,
+            };
+            writer.write(&batch?)?;
+            if writer.rows() >= part_rows { made.push(writer.finish()?) } else { open = Some(writer) }
+        }
+    }
+    if let Some(writer) = open {
+        made.push(writer.finish()?);
+    }
+    if made.is_empty() { Ok(vec![first.clone()]) } else { Ok(made) }
+}
+
+/// How two readings of a table differ, by key and by the digest of the whole row.
+///
+/// # Errors
+/// `DAT-001`.
+pub fn compare(base: &[PartInfo], now: &[PartInfo], key: &[String]) -> Result<Changed, RawError> {
+    let mut changed = Changed::default();
+    let of = passes(rows(base));
+    for pass in 0..of {
+        let mut known = Map::default();
+        each_row(base, key, |k, row| {
+            if k % of == pass {
+                known.insert(k, row);
+            }
+        })?;
+        each_row(now, key, |k, row| {
+            if k % of == pass {
+                match known.remove(&k) {
+                    None => changed.inserted += 1,
+                    Some(before) => changed.updated += u64::from(before != row),
+                }
+            }
+        })?;
+        changed.deleted += known.len() as u64;
+    }
+    Ok(changed)
+}
+
+fn each_row(parts: &[PartInfo], key: &[String], mut row: impl FnMut(u128, u128)) -> Result<(), RawError> {
+    for part in parts {
+        let schema: SchemaRef = schema_of(&part.path)?;
+        let columns = key_columns(&schema, key);
+        let all: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+        for batch in read_part(&part.path)? {
+            let batch = batch?;
+            let keys = digest_rows(&batch, &columns, &part.path)?;
+            let whole = digest_rows(&batch, &all, &part.path)?;
+            keys.into_iter().zip(whole).for_each(|(k, r)| row(k, r));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! A legacy table whose columns are no longer those of the last extract: refuse with the difference, freeze, or accept.
+//!
+//! Always: never a column that silently turns NULL; what was chosen is configuration, and named.
+
+use super::ExtractError;
+use crate::source::{Drift, Table};
+use crate::state::ReadColumn;
+
+/// The columns of a table as they are compared.
+pub(super) fn columns(table: &Table) -> Vec<ReadColumn> {
+    let column =
+        |c: &crate::source::Column| ReadColumn { name: c.name.clone(), declared: c.declared.clone() };
+    table.columns.iter().map(column).collect()
+}
+
+/// What follows from comparing with the last extract.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Columns {
+    Same,
+    /// They differ, and that is accepted: the table is read anew.
+    Accepted,
+}
+
+/// Compares a table with its last extract; `freeze` cuts the table back to the columns of then.
+///
+/// # Errors
+/// `EXT-005` with the difference.
+pub(super) fn settle(
+    table: &mut Table,
+    before: &[ReadColumn],
+    drift: Drift,
+) -> Result<Columns, ExtractError> {
+    let now = columns(table);
+    if now == before {
+        return Ok(Columns::Same);
+    }
+    let difference = difference(before, &now);
+    let refused = |choices: &'static str| ExtractError::Drift {
+        table: table.name.clone(),
+        difference: difference.clone(),
+        choices,
+    };
+    match drift {
+        Drift::Accept => {
+            tracing::warn!(table = table.name, difference, "the columns changed, which is accepted");
+            Ok(Columns::Accepted)
+        }
+        Drift::Freeze if before.iter().all(|c| now.contains(c)) => {
+            tracing::warn!(table = table.name, difference, "new columns are not read");
+            table.columns.retain(|c| before.iter().any(|b| b.name == c.name));
+            let place = |name: &str| before.iter().position(|b| b.name == name);
+            table.columns.sort_by_key(|c| place(&c.name));
+            Ok(Columns::Same)
+        }
+        Drift::Freeze => Err(refused("`accept`: columns that were dropped or retyped cannot be frozen")),
+        Drift::Stop => Err(refused("`accept` (read the table anew) or `freeze` (leave new columns out)")),
+    }
+}
+
+fn difference(before: &[ReadColumn], now: &[ReadColumn]) -> String {
+    let mut parts = Vec::new();
+    for column in before {
+        match now.iter().find(|c| c.name == column.name) {
+            None => parts.push(format!("- {} {}", column.name, column.declared)),
+            Some(c) if c.declared != column.declared => {
+                parts.push(format!("~ {} {} → {}", column.name, column.declared, c.declared));
+            }
+            Some(_) => {}
+        }
+    }
+    for column in now.iter().filter(|c| !before.iter().any(|b| b.name == c.name)) {
+        parts.push(format!("+ {} {}", column.name, column.declared));
+    }
+    if parts.is_empty() { "the order of the columns".to_owned() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Columns, columns, settle};
+    use crate::source::{Column, Drift, LegacyType, Table};
+    use crate::state::ReadColumn;
+
+    fn table(columns: &[(&str, &str)]) -> Table {
+        let column = |(name, declared): &(&str, &str)| Column {
+            name: (*name).to_owned(),
+            declared: (*declared).to_owned(),
+            kind: LegacyType::parse(declared),
+            nullable: true,
+        };
+        Table { name: "T".to_owned(), columns: columns.iter().map(column).collect(), ..Table::default() }
+    }
+
+    fn check(
+        before: &[(&str, &str)],
+        now: &[(&str, &str)],
+        drift: Drift,
+    ) -> Result<(Columns, usize), String> {
+        let before: Vec<ReadColumn> = columns(&table(before));
+        let mut now = table(now);
+        settle(&mut now, &before, drift).map(|c| (c, now.columns.len())).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_changed_table_stops_with_the_difference_unless_a_choice_was_made() {
+        let old = [("A", "int"), ("B", "varchar(5)")];
+        assert_eq!(check(&old, &old, Drift::Stop), Ok((Columns::Same, 2)));
+        let wider = [("A", "int"), ("B", "varchar(9)"), ("C", "int")];
+        let refused = check(&old, &wider, Drift::Stop).unwrap_err();
+        assert!(refused.contains("~ B varchar(5) → varchar(9), + C int"), "{refused}");
+        assert_eq!(check(&old, &wider, Drift::Accept), Ok((Columns::Accepted, 3)));
+        assert!(check(&old, &wider, Drift::Freeze).is_err());
+        let more = [("C", "int"), ("A", "int"), ("B", "varchar(5)")];
+        assert_eq!(check(&old, &more, Drift::Freeze), Ok((Columns::Same, 2)));
+        let fewer = check(&old, &[("A", "int")], Drift::Stop).unwrap_err();
+        assert!(fewer.contains("- B varchar(5)"), "{fewer}");
+    }
+}

@@ -1,0 +1,227 @@
+//! One table by its changes since an earlier extract: what is read, what was deleted, and the table as it is now.
+//!
+//! Always: what an increment comes to has as many rows as the source counts at the same point, or it is refused. A method that does
+//! not see deletes is followed by a reading of all keys.
+
+use std::path::PathBuf;
+
+use super::full::{read_missing, read_whole};
+use super::pace::Pace;
+use super::{ExtractError, Extraction, drift};
+use crate::dataset::PartInfo;
+use crate::durable;
+use crate::failpoint;
+use crate::raw;
+use crate::source::{Bounds, ChangeMethod, SourceError, Table, TableSettings};
+use crate::state::{Changed, Chunk, ExtractId, ExtractStatus, Reading};
+
+/// A view of more parts than this, beyond those that its rows need, is rewritten into few.
+const LOOSE_PARTS: usize = 64;
+
+/// The newest reading of a table that changes can go over, and its extract.
+pub(super) fn base(
+    job: &Extraction<'_>,
+    id: ExtractId,
+    settings: &str,
+    table: &str,
+) -> Result<Option<(ExtractId, Reading)>, ExtractError> {
+    for extract in job.state.extracts(job.source.id())?.into_iter().rev() {
+        let usable = matches!(extract.status, ExtractStatus::Complete | ExtractStatus::Mixed);
+        if !usable || extract.id == id || extract.of.settings != settings {
+            continue;
+        }
+        let Some(reading) = job.state.reading(extract.id, table)? else { continue };
+        if reading.view.as_ref().is_some_and(|parts| parts.iter().all(raw::intact)) {
+            return Ok(Some((extract.id, reading)));
+        }
+    }
+    Ok(None)
+}
+
+/// Decides how a table is read, and records it with its chunks.
+pub(super) fn plan(
+    job: &Extraction<'_>,
+    id: ExtractId,
+    settings: &str,
+    table: &mut Table,
+) -> Result<Reading, ExtractError> {
+    let how = job.how(&table.name);
+    let base = base(job, id, settings, &table.name)?;
+    let same = match &base {
+        None => false,
+        Some((_, before)) => {
+            let settled = drift::settle(table, &before.columns, how.drift)?;
+            settled == drift::Columns::Same && before.key == table.key
+        }
+    };
+    let watermark = job.ask(&table.name, || job.source.mark(table, &how))?;
+    let anew = job.anew.contains(&table.name) || how.changes == ChangeMethod::Full || !same;
+    let base = base.filter(|(_, before)| {
+        let follows = before.watermark.is_some() && before.method == how.changes.text();
+        !anew && !table.key.is_empty() && (how.changes == ChangeMethod::Compare || follows)
+    });
+    let bounds = match (&base, how.changes) {
+        (Some(_), ChangeMethod::ChangeTracking | ChangeMethod::Rowversion | ChangeMethod::Timestamp) => {
+            vec![Bounds::default()]
+        }
+        (Some(_), ChangeMethod::Full | ChangeMethod::Compare) | (None, _) => {
+            job.ask(&table.name, || job.source.chunks(table))?
+        }
+    };
+    if table.key.is_empty() && table.estimated_rows > job.chunk_rows {
+        tracing::warn!(
+            table = table.name,
+            "no unique key: read as one stream, and anew after an interruption"
+        );
+    }
+    let reading = Reading {
+        table: table.name.clone(),
+        method: how.changes.text().to_owned(),
+        base: base.map(|(extract, _)| extract),
+        columns: drift::columns(table),
+        key: table.key.clone(),
+        watermark,
+        view: None,
+        deletes: None,
+        changed: None,
+    };
+    let texts: Vec<String> = bounds.iter().map(|b| serde_json::json!(b).to_string()).collect();
+    job.state.begin_reading(id, &reading, &texts)?;
+    failpoint::hit("extract.planned");
+    Ok(reading)
+}
+
+/// Reads the changes of a table over `base`, and what it has become; rows that were read.
+pub(super) fn read(
+    job: &Extraction<'_>,
+    pace: &Pace<'_>,
+    id: ExtractId,
+    table: &Table,
+    reading: &mut Reading,
+    base: ExtractId,
+    counted: u64,
+) -> Result<u64, ExtractError> {
+    let how = job.how(&table.name);
+    let folder = raw::folder(job.state.workdir(), job.source.id(), &table.name, id);
+    durable::create_dir_all(&folder)?;
+    let before = raw::parts(job.state, base, &table.name)?;
+    let read = if how.changes == ChangeMethod::Compare {
+        compare(job, pace, id, table, reading, &before)?
+    } else {
+        follow(job, pace, &Following { id, table, how: &how, base, before: &before, folder }, reading)?
+    };
+    let rows: u64 = reading.view.iter().flatten().map(|p| p.rows).sum();
+    if rows != counted {
+        return Err(ExtractError::Increment { table: table.name.clone(), rows, counted });
+    }
+    job.state.finish_reading(id, reading)?;
+    failpoint::hit("extract.merged");
+    Ok(read)
+}
+
+/// Reads the whole table and compares; the older parts stay where nothing changed.
+fn compare(
+    job: &Extraction<'_>,
+    pace: &Pace<'_>,
+    id: ExtractId,
+    table: &Table,
+    reading: &mut Reading,
+    before: &[PartInfo],
+) -> Result<u64, ExtractError> {
+    let missing: Vec<Chunk> =
+        job.state.chunks(id, &table.name)?.into_iter().filter(|c| c.part.is_none()).collect();
+    let read = read_missing(job, pace, id, table, missing)?;
+    let now: Vec<PartInfo> = job.state.chunks(id, &table.name)?.into_iter().filter_map(|c| c.part).collect();
+    let changed = raw::compare(before, &now, &table.key)?;
+    reading.changed = Some(changed);
+    if changed == Changed::default() {
+        reading.view = Some(before.to_vec());
+        return Ok(read);
+    }
+    let folder = raw::folder(job.state.workdir(), job.source.id(), &table.name, id);
+    reading.deletes = Some(raw::vanished(before, &now, &table.key, &folder.join("deletes.parquet"))?);
+    reading.view = Some(now);
+    Ok(read)
+}
+
+/// What following the changes of a table needs.
+struct Following<'a> {
+    id: ExtractId,
+    table: &'a Table,
+    how: &'a TableSettings,
+    base: ExtractId,
+    before: &'a [PartInfo],
+    folder: PathBuf,
+}
+
+fn follow(
+    job: &Extraction<'_>,
+    pace: &Pace<'_>,
+    of: &Following<'_>,
+    reading: &mut Reading,
+) -> Result<u64, ExtractError> {
+    let Following { id, table, how, before, folder, .. } = of;
+    let earlier = job.state.reading(of.base, &table.name)?.and_then(|r| r.watermark);
+    let since = earlier.ok_or_else(|| SourceError::NoMethod {
+        id: job.source.id().to_owned(),
+        table: table.name.clone(),
+        method: how.changes.text(),
+    })?;
+    let mut read = 0;
+    let chunks = job.state.chunks(*id, &table.name)?;
+    let upserts = match chunks.first().and_then(|c| c.part.clone()) {
+        Some(part) if raw::intact(&part) => part,
+        Some(_) | None => {
+            let path = raw::part_path(job.state.workdir(), job.source.id(), &table.name, *id, 1);
+            let open = || job.wait_for(job.source.changed(table, how, &since));
+            let part = read_whole(job, pace, &path, table, open)?;
+            failpoint::hit("extract.written");
+            job.state.record_chunk(*id, &table.name, 1, &part)?;
+            read += part.rows;
+            part
+        }
+    };
+    let deletes = deletes(job, pace, of, &since, &upserts)?;
+    let merged = raw::merge(before, &[upserts], Some(&deletes), &table.key, folder)?;
+    let rows: u64 = merged.parts.iter().map(|p| p.rows).sum();
+    let needed = usize::try_from(rows / job.chunk_rows.max(1)).unwrap_or(usize::MAX);
+    reading.view = Some(if merged.parts.len() > needed.saturating_mul(2).saturating_add(LOOSE_PARTS) {
+        raw::compact(&merged.parts, job.chunk_rows, folder)?
+    } else {
+        merged.parts
+    });
+    reading.changed = Some(merged.changed);
+    reading.deletes = Some(deletes);
+    Ok(read)
+}
+
+/// The keys of deleted rows: told by the source, else those of the base that it no longer has.
+fn deletes(
+    job: &Extraction<'_>,
+    pace: &Pace<'_>,
+    of: &Following<'_>,
+    since: &str,
+    upserts: &PartInfo,
+) -> Result<PartInfo, ExtractError> {
+    let Following { table, how, before, folder, .. } = of;
+    let keys = table.keys_only();
+    let path = folder.join("deletes.parquet");
+    if how.changes == ChangeMethod::ChangeTracking {
+        let open = || {
+            let told = job.wait_for(job.source.deleted(table, how, since))?;
+            told.ok_or_else(|| SourceError::NoMethod {
+                id: job.source.id().to_owned(),
+                table: table.name.clone(),
+                method: how.changes.text(),
+            })
+        };
+        return read_whole(job, pace, &path, &keys, open);
+    }
+    let scanned = folder.join("keys.parquet");
+    let open = || job.wait_for(job.source.read_chunk(&keys, &Bounds::default()));
+    let now = read_whole(job, pace, &scanned, &keys, open)?;
+    // A key that changed is a new row and a vanished one.
+    let deletes = raw::vanished(before, &[now, upserts.clone()], &table.key, &path)?;
+    durable::remove_file(&scanned)?;
+    Ok(deletes)
+}
