@@ -309,6 +309,9 @@ fn killed_at_a_hundred_points_a_parallel_extract_ends_with_the_same_content() {
     let start = |workdir: &Path, failpoint: Option<String>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
         command.args(["extract", "--quiet", "--config"]).arg(&config).arg("--workdir").arg(workdir);
+        for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("QIANYI_")) {
+            command.env_remove(name);
+        }
         if let Some(failpoint) = failpoint {
             command.env("QIANYI_FAILPOINT", failpoint);
         }
