@@ -8,6 +8,7 @@ pub mod config;
 pub mod fixture;
 pub mod profile;
 pub mod run;
+pub mod schedule;
 
 // floor 2: stages, none imports another
 pub mod gate;
@@ -36,3 +37,4 @@ pub mod failpoint;
 pub mod mask;
 pub mod progress;
 pub mod retry;
+pub mod stop;

@@ -10,6 +10,7 @@ use qianyi::national::{self, National};
 use qianyi::progress::Progress;
 use qianyi::report::{Lang, Words};
 use qianyi::run::RunSettings;
+use qianyi::stop::Stop;
 
 use super::args::{Global, LangArg};
 use super::failure::Failure;
@@ -62,6 +63,7 @@ impl Context {
             config_digest: settings.digest.clone(),
             lang: self.lang,
             command: command.to_owned(),
+            stop: Stop::new(),
         }
     }
 

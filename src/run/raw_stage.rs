@@ -9,6 +9,7 @@ use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
 use crate::source::{self, Source, SourceSettings, Table, TableMeasures};
 use crate::state::State;
+use crate::stop::Stop;
 use crate::trail::LeftAlone;
 
 /// What a source holds, sorted by what becomes of it.
@@ -96,6 +97,7 @@ pub async fn extract_all(
     city: &City,
     sources: &[SourceSettings],
     progress: &Arc<dyn Progress>,
+    stop: &Stop,
 ) -> Result<(BTreeMap<String, Extracted>, Vec<LeftAlone>), RunError> {
     let (mut extracted, mut left) = (BTreeMap::new(), Vec::new());
     for settings in sources_of(city, sources)? {
@@ -112,6 +114,7 @@ pub async fn extract_all(
             tables: &inventory.read,
             measures: &measures,
             progress: progress.clone(),
+            stop: stop.clone(),
         };
         extracted.insert(settings.id.clone(), extract(&job).await?);
         left.extend(inventory.left);

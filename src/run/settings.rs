@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use crate::report::Lang;
 use crate::source::SourceSettings;
+use crate::stop::Stop;
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -28,4 +29,6 @@ pub struct RunSettings {
     pub lang: Lang,
     /// What another process is told is running here.
     pub command: String,
+    /// Asked by whoever wants the walk to end at its next boundary.
+    pub stop: Stop,
 }

@@ -32,7 +32,8 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|_| RunError::Thread)?;
-    let (extracted, left) = runtime.block_on(extract_all(&state, &city, &settings.sources, progress))?;
+    let (extracted, left) =
+        runtime.block_on(extract_all(&state, &city, &settings.sources, progress, &settings.stop))?;
     let mut raw = BTreeMap::new();
     for source in extracted.keys() {
         raw.insert(source.clone(), raw::current(&state, source)?);
@@ -56,6 +57,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         run,
         dir,
         progress: progress.clone(),
+        stop: settings.stop.clone(),
         stages: Vec::new(),
     };
     for done in extracted.values() {
@@ -92,7 +94,8 @@ pub fn extract_only(
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|_| RunError::Thread)?;
-    let (extracted, _) = runtime.block_on(extract_all(&state, &city, &settings.sources, progress))?;
+    let (extracted, _) =
+        runtime.block_on(extract_all(&state, &city, &settings.sources, progress, &settings.stop))?;
     let mut rows = Vec::new();
     for source in extracted.keys() {
         rows.push(finish::extract_row(source, &raw::current(&state, source)?));

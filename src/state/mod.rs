@@ -7,6 +7,7 @@
 mod chunk;
 mod extract;
 mod id;
+mod job;
 mod lock;
 mod output;
 mod run;
@@ -22,6 +23,7 @@ use thiserror::Error;
 pub use chunk::Chunk;
 pub use extract::{Extract, ExtractStatus, NewExtract};
 pub use id::{ExtractId, RunId};
+pub use job::{JobEnd, JobOutcome, JobRun, Jobs};
 pub use output::Output;
 pub use run::{Run, RunStatus};
 
@@ -32,7 +34,7 @@ use crate::failpoint;
 use lock::Lock;
 
 /// Every form that state.db ever had, oldest first; `user_version` counts them.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 /// How long a statement waits for a reader.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -47,6 +49,12 @@ pub enum StateError {
         )
     )]
     Locked { workdir: String, pid: String, command: String, since: String },
+    #[error("process {pid} runs the schedule of the work directory {workdir} already, since {since}")]
+    #[diagnostic(
+        code("STA-007"),
+        help("one scheduler a work directory: stop that one (systemctl stop, or SIGTERM), or choose another --workdir")
+    )]
+    Scheduled { workdir: String, pid: String, since: String },
     #[error("{workdir} holds no state.db: nothing has been extracted or run there")]
     #[diagnostic(code("STA-002"), help("check --workdir, or run `qianyi run` or `qianyi demo` first"))]
     Missing { workdir: String },
@@ -80,7 +88,7 @@ pub enum StateError {
 impl Consequence for StateError {
     fn follow(&self) -> Follow {
         match self {
-            Self::Locked { .. } | Self::Sql { .. } => Follow::Resume,
+            Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => Follow::Resume,
             Self::Missing { .. } | Self::TooNew { .. } | Self::Damaged { .. } => Follow::Usage,
             Self::Impossible { .. } => Follow::Bug,
             Self::Durable(e) => e.follow(),

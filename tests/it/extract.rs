@@ -13,6 +13,7 @@ use qianyi::raw;
 use qianyi::run::extract::{ExtractError, Extracted, Extraction, Origin, extract};
 use qianyi::source::{SourceSettings, TableMeasures, connect};
 use qianyi::state::{ExtractStatus, State};
+use qianyi::stop::Stop;
 use qianyi::tally::{RawSide, raw_side, read_measures, side};
 use rusqlite::types::Value;
 
@@ -57,7 +58,8 @@ async fn run(
     let source = connect(settings).await?;
     let tables: Vec<_> = source.catalogue().await?.into_iter().filter(|t| !t.view).collect();
     let progress = Arc::new(Silent);
-    extract(&Extraction { state: &state, source: &*source, tables: &tables, measures, progress }).await
+    let stop = Stop::new();
+    extract(&Extraction { state: &state, source: &*source, tables: &tables, measures, progress, stop }).await
 }
 
 /// The digest of every part as it lies on disk, by table and part; no unfinished file may be left.

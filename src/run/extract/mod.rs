@@ -22,6 +22,7 @@ use crate::progress::Progress;
 use crate::raw::{self, RawError};
 use crate::source::{Bounds, Point, Source, SourceError, Table, TableMeasures};
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, State, StateError};
+use crate::stop::Stop;
 use crate::tally::TallyError;
 
 /// What can go wrong between a source and raw.
@@ -44,6 +45,9 @@ pub enum ExtractError {
     #[error("a writing thread ended without a result")]
     #[diagnostic(code("EXT-003"), help("report this with the log"))]
     Thread { source: tokio::task::JoinError },
+    #[error("stopped as asked, at a boundary between two pieces of work")]
+    #[diagnostic(code("EXT-010"), help("run the same command again: it goes on from here"))]
+    Stopped,
     #[error(transparent)]
     #[diagnostic(transparent)]
     Source(#[from] SourceError),
@@ -67,7 +71,7 @@ pub enum ExtractError {
 impl Consequence for ExtractError {
     fn follow(&self) -> Follow {
         match self {
-            Self::Count { .. } | Self::Moved { .. } => Follow::Resume,
+            Self::Count { .. } | Self::Moved { .. } | Self::Stopped => Follow::Resume,
             Self::Thread { .. } => Follow::Bug,
             Self::Source(e) => e.follow(),
             Self::Dataset(e) => e.follow(),
@@ -88,6 +92,8 @@ pub struct Extraction<'a> {
     /// What to ask of the source besides the rows of every table.
     pub measures: &'a [TableMeasures],
     pub progress: Arc<dyn Progress>,
+    /// Looked at before every chunk.
+    pub stop: Stop,
 }
 
 /// How an extract came about.
@@ -221,6 +227,9 @@ async fn extract_table(
     }
     let mut read = 0;
     for chunk in missing {
+        if job.stop.asked() {
+            return Err(ExtractError::Stopped);
+        }
         let part = read_chunk(job, id, table, chunk).await?;
         failpoint::hit("extract.written");
         job.state.record_chunk(id, &table.name, chunk.no, &part)?;

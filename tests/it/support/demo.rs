@@ -8,6 +8,7 @@ use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::progress::{Progress, Silent};
 use qianyi::report::Lang;
 use qianyi::run::{RunSettings, run};
+use qianyi::stop::Stop;
 use qianyi::trail::Summary;
 
 use super::legacy::settings;
@@ -35,6 +36,7 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         config_digest: "test".to_owned(),
         lang: Lang::Zh,
         command: "run".to_owned(),
+        stop: Stop::new(),
     }
 }
 

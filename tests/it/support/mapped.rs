@@ -16,6 +16,7 @@ use qianyi::raw::{self, RawView};
 use qianyi::run;
 use qianyi::source::SourceSettings;
 use qianyi::state::State;
+use qianyi::stop::Stop;
 use tempfile::TempDir;
 
 use super::legacy::settings;
@@ -154,6 +155,6 @@ fn extracted(workdir: &Path, city: &City, source: &SourceSettings) -> RawView {
     let state = State::open(workdir, "test").unwrap();
     let progress: Arc<dyn Progress> = Arc::new(Silent);
     let threads = tokio::runtime::Runtime::new().unwrap();
-    threads.block_on(run::extract_all(&state, city, std::slice::from_ref(source), &progress)).unwrap();
+    threads.block_on(run::extract_all(&state, city, std::slice::from_ref(source), &progress, &Stop::new())).unwrap();
     raw::current(&state, &source.id).unwrap()
 }
