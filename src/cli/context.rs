@@ -1,6 +1,6 @@
 //! What every command starts from: the global options as meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qianyi::config::{DemoLayer, Layers, Settings, load};
@@ -18,6 +18,7 @@ use super::log;
 use super::watch::Watch;
 
 /// The global options.
+#[derive(Clone)]
 pub struct Context {
     pub workdir: PathBuf,
     pub lang: Lang,
@@ -43,6 +44,28 @@ impl Context {
     /// The checked settings.
     pub fn settings(&self) -> Result<Settings, Failure> {
         Ok(load(&self.layers)?)
+    }
+
+    /// True when a configuration file was named.
+    pub fn has_files(&self) -> bool {
+        !self.layers.files.is_empty()
+    }
+
+    /// The options that make another process start from the same, with absolute paths; the work directory is not among them.
+    pub fn options(&self) -> Vec<PathBuf> {
+        let mut options = Vec::new();
+        for file in &self.layers.files {
+            options.extend([PathBuf::from("--config"), absolute(file)]);
+        }
+        if let Some(memory) = &self.layers.memory {
+            options.extend(["--memory".into(), memory.into()]);
+        }
+        let lang = match self.lang {
+            Lang::Zh => "zh",
+            Lang::En => "en",
+        };
+        options.extend(["--lang".into(), lang.into()]);
+        options
     }
 
     /// The checked settings over the demo's layer.
@@ -100,6 +123,11 @@ pub fn mappings(settings: &Settings) -> Result<(National, City), Failure> {
     let national = national::load(&settings.national())?;
     let city = mapping::load(&settings.city_folder(), &national)?;
     Ok((national, city))
+}
+
+/// The path from the root; where the current folder is gone, as it was given.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Runs a future of the source side to its end.

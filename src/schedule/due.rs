@@ -7,8 +7,8 @@
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::settings::JobSettings;
-use crate::state::JobRun;
+use super::settings::{JobSettings, Missed};
+use crate::state::{JobOutcome, JobRun};
 
 /// How long after it is due a job begins.
 #[must_use]
@@ -52,8 +52,26 @@ pub fn ready<Z: TimeZone>(
 pub fn seen(last: Option<&JobRun>, now: DateTime<Utc>) -> DateTime<Utc> {
     let due = |run: &JobRun| run.due.parse::<DateTime<Utc>>().ok();
     match last.and_then(|run| Some((due(run)?, run.outcome))) {
-        Some((due, None | Some(crate::state::JobOutcome::Stopped))) => due - TimeDelta::seconds(1),
+        Some((due, None | Some(JobOutcome::Stopped))) => due - TimeDelta::seconds(1),
         Some((due, Some(_))) => due,
         None => now,
     }
+}
+
+/// When a job begins next, from its last record; a moment before `now` is overdue and is caught up.
+#[must_use]
+pub fn begins<Z: TimeZone>(
+    job: &JobSettings,
+    last: Option<&JobRun>,
+    now: DateTime<Utc>,
+    zone: &Z,
+) -> Option<DateTime<Utc>> {
+    let running = last.filter(|run| run.outcome.is_none()).and_then(|run| run.due.parse().ok());
+    let due = next(job, running.unwrap_or_else(|| seen(last, now)), zone)?;
+    let begins = due + jitter(job, due);
+    if begins > now || job.missed == Missed::Once {
+        return Some(begins);
+    }
+    let due = next(job, now, zone)?;
+    Some(due + jitter(job, due))
 }

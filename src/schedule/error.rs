@@ -21,6 +21,9 @@ pub enum ScheduleError {
     #[error("{given} is no name of a system user")]
     #[diagnostic(code("SCH-004"), help("lower-case letters, digits, _ and -, for example --user qianyi"))]
     User { given: String },
+    #[error("the thread of a job ended without a result")]
+    #[diagnostic(code("SCH-005"), help("report this with the log"))]
+    Thread,
     #[error(transparent)]
     #[diagnostic(transparent)]
     State(#[from] StateError),
@@ -30,7 +33,7 @@ impl Consequence for ScheduleError {
     fn follow(&self) -> Follow {
         match self {
             Self::NoJobs | Self::Path { .. } | Self::User { .. } => Follow::Usage,
-            Self::Signals { .. } => Follow::Bug,
+            Self::Signals { .. } | Self::Thread => Follow::Bug,
             Self::State(e) => e.follow(),
         }
     }

@@ -15,7 +15,7 @@ pub mod units;
 mod walk;
 mod webhook;
 
-pub use due::{jitter, next, ready, seen};
+pub use due::{begins, jitter, next, ready, seen};
 pub use error::{NotifyError, ScheduleError};
 pub use settings::{JobKind, JobSettings, Missed, NotifySettings, Times, Told, WebAddress};
 pub use summary::{Ended, JobSummary};

@@ -3,8 +3,6 @@
 //! Always: a cron text is parsed here alone, five fields of local time; a job that was read can come due.
 //! Must not know: how a file is read, or what a job does.
 
-use std::path::PathBuf;
-
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use serde::{Deserialize, Deserializer, de};
@@ -93,7 +91,8 @@ impl Times {
     pub fn parse(text: &str) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(text).map_err(|e| e.to_string().trim_end_matches('.').to_owned())?;
-        let times = Self { text: text.trim().to_owned(), cron };
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let times = Self { text, cron };
         let some_day = chrono::DateTime::UNIX_EPOCH;
         match times.cron.find_next_occurrence(&some_day, false) {
             Ok(_) => Ok(times),

@@ -3,6 +3,7 @@
 //! Always: no value of a row; texts of errors are masked here, whoever wrote them.
 //! Must not know: who is told.
 
+use miette::Diagnostic;
 use serde::Serialize;
 
 use crate::mask;
@@ -42,8 +43,16 @@ impl Ended {
 
     /// It failed, or stopped as asked.
     #[must_use]
-    pub fn failed(outcome: JobOutcome, exit_status: u8, code: &str, error: &str) -> Self {
-        let (error_code, error) = (Some(code.to_owned()), Some(error.to_owned()));
+    pub fn failed(outcome: JobOutcome, exit_status: u8, error: &dyn Diagnostic) -> Self {
+        let error_code = error.code().map(|c| c.to_string());
+        // Where mistakes follow one by one, the first line says what they are.
+        let mut text = error.to_string().lines().next().unwrap_or_default().to_owned();
+        let mut cause = error.source();
+        while let Some(one) = cause {
+            text = format!("{text}: {one}");
+            cause = one.source();
+        }
+        let error = Some(text);
         Self { outcome, exit_status, error_code, error, ..Self::done(None) }
     }
 

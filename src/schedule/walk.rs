@@ -161,7 +161,7 @@ impl<Z: TimeZone> Schedule<Z> {
         (self.tell)(&Event::Started { job: job.name.clone(), due: due.clone() });
         let (body, settings, stop) = (self.body.clone(), job.clone(), self.stop.clone());
         let ended = spawn_blocking(move || body(&settings, &stop)).await;
-        let lost = |_| Ended::failed(JobOutcome::Failed, 1, "SCH-005", "the job's thread ended without a result");
+        let lost = |_| Ended::failed(JobOutcome::Failed, 1, &ScheduleError::Thread);
         let ended = ended.unwrap_or_else(lost).masked();
         let finished = clock::text(self.time.now());
         record.end(id, &finished, &ended.record())?;

@@ -124,9 +124,9 @@ impl Jobs {
                     finished,
                     end.outcome.text(),
                     end.message,
-                    end.rows,
-                    end.unexplained_rows,
-                    end.unexplained_fen
+                    count(end.rows),
+                    count(end.unexplained_rows),
+                    count(end.unexplained_fen)
                 ],
             )
             .map_err(sql("record how a job ended"))?;
@@ -190,9 +190,18 @@ fn read(row: &Row<'_>) -> Result<(JobRun, Option<String>), rusqlite::Error> {
         finished: row.get(4)?,
         outcome: None,
         message: row.get(6)?,
-        rows: row.get(7)?,
-        unexplained_rows: row.get(8)?,
-        unexplained_fen: row.get(9)?,
+        rows: uncount(row.get(7)?),
+        unexplained_rows: uncount(row.get(8)?),
+        unexplained_fen: uncount(row.get(9)?),
     };
     Ok((run, row.get(5)?))
+}
+
+/// A count as SQLite holds it.
+fn count(count: Option<u64>) -> Option<i64> {
+    count.map(|n| i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+fn uncount(held: Option<i64>) -> Option<u64> {
+    held.and_then(|n| u64::try_from(n).ok())
 }
