@@ -15,17 +15,8 @@ use super::error::{ConfigError, Mistake};
 use super::jobs;
 
 /// Keys of a file.
-pub(super) const KEYS: &[&str] = &[
-    "mappings",
-    "city",
-    "as_of",
-    "memory",
-    "partitions",
-    "sources",
-    "schedule",
-    "notify",
-    "metrics",
-];
+pub(super) const KEYS: &[&str] =
+    &["mappings", "city", "as_of", "memory", "partitions", "sources", "schedule", "notify", "metrics"];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] = &["id", "kind", "path", "encoding", "chunk_rows"];
 

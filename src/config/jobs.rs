@@ -42,7 +42,12 @@ pub(super) fn check(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<
     }
 }
 
-fn job(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable<'_>, names: &mut BTreeSet<String>) {
+fn job(
+    reader: &mut Reader<'_>,
+    whole: &Spanned<DeValue<'_>>,
+    table: &DeTable<'_>,
+    names: &mut BTreeSet<String>,
+) {
     reader.keys(table, JOB_KEYS);
     for key in ["name", "cron", "job"] {
         if !table.keys().any(|k| k.get_ref() == key) {
@@ -62,7 +67,8 @@ fn job(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable<'_
             }
             ("cron", Some(cron)) => {
                 if let Err(why) = Times::parse(cron) {
-                    let hint = "minute hour day month weekday, in local time: \"0 1 * * *\" is every night at one";
+                    let hint =
+                        "minute hour day month weekday, in local time: \"0 1 * * *\" is every night at one";
                     let message = format!("`{cron}` is no cron expression: {why}");
                     reader.mistake(value.span(), message, Some(hint.to_owned()));
                 }
@@ -108,7 +114,9 @@ fn notify(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable
                     reader.mistake(value.span(), "`webhook` cannot be called".to_owned(), Some(why));
                 }
             }
-            ("webhook", _) => reader.mistake(value.span(), "`webhook` is not a text in quotes".to_owned(), None),
+            ("webhook", _) => {
+                reader.mistake(value.span(), "`webhook` is not a text in quotes".to_owned(), None)
+            }
             ("on", DeValue::Array(all)) => {
                 for one in all {
                     let text = one.get_ref().as_str().unwrap_or_default();
@@ -116,7 +124,11 @@ fn notify(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable
                 }
             }
             ("on", _) => {
-                reader.mistake(value.span(), "`on` is not a list such as [\"failed\", \"blocked\"]".to_owned(), None);
+                reader.mistake(
+                    value.span(),
+                    "`on` is not a list such as [\"failed\", \"blocked\"]".to_owned(),
+                    None,
+                );
             }
             _ => {}
         }

@@ -10,7 +10,10 @@ use crate::state::StateError;
 #[derive(Debug, Error, Diagnostic)]
 pub enum ScheduleError {
     #[error("the configuration has no jobs")]
-    #[diagnostic(code("SCH-001"), help("add [[schedule]] with name, cron and job: docs/schedule.md describes it"))]
+    #[diagnostic(
+        code("SCH-001"),
+        help("add [[schedule]] with name, cron and job: docs/schedule.md describes it")
+    )]
     NoJobs,
     #[error("the signals that stop a scheduler cannot be heard")]
     #[diagnostic(code("SCH-002"), help("report this with the name and version of the operating system"))]
@@ -55,7 +58,10 @@ pub enum NotifyError {
     #[diagnostic(code("SCH-013"), help("check host, port and the way there from this machine"))]
     Unreachable { peer: String, source: std::io::Error },
     #[error("the webhook {peer} of [notify] answered {answer}")]
-    #[diagnostic(code("SCH-014"), help("it must answer a POST of application/json with a status of 200 to 299"))]
+    #[diagnostic(
+        code("SCH-014"),
+        help("it must answer a POST of application/json with a status of 200 to 299")
+    )]
     Refused { peer: String, answer: String },
 }
 

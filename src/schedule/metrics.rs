@@ -43,7 +43,8 @@ impl Family {
 
 /// The text for these jobs.
 pub(super) fn text(jobs: &[JobSettings], record: &Jobs) -> Result<String, StateError> {
-    let mut build = Family::new("qianyi_build_info", "The version of qianyi that runs the schedule; always 1.");
+    let mut build =
+        Family::new("qianyi_build_info", "The version of qianyi that runs the schedule; always 1.");
     build.lines.push((vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1));
     let mut run = Family::new("qianyi_job_last_run_timestamp_seconds", "When the job was last begun.");
     let mut success =

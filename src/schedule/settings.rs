@@ -131,7 +131,9 @@ impl WebAddress {
         }
         let rest = text.strip_prefix("http://").ok_or("an address begins with http://")?;
         if rest.chars().any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
-            return Err("an address has no blanks and no characters beyond ASCII: write those as %xx".to_owned());
+            return Err(
+                "an address has no blanks and no characters beyond ASCII: write those as %xx".to_owned()
+            );
         }
         let rest = rest.split('#').next().unwrap_or_default();
         let (host, path) = match rest.find(['/', '?']) {
@@ -141,7 +143,8 @@ impl WebAddress {
         if host.contains('@') {
             return Err("an address carries no user and no password".to_owned());
         }
-        let name = if host.starts_with('[') { host.rfind(']').map_or("", |at| &host[at + 1..]) } else { host };
+        let name =
+            if host.starts_with('[') { host.rfind(']').map_or("", |at| &host[at + 1..]) } else { host };
         let peer = match name.rsplit_once(':') {
             Some((_, port)) if port.parse::<u16>().is_ok_and(|p| p > 0) => host.to_owned(),
             Some(_) => return Err("the port is no number from 1 to 65535".to_owned()),

@@ -54,13 +54,25 @@ pub type Body = Arc<dyn Fn(&JobSettings, &Stop) -> Ended + Send + Sync>;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// Nothing is due; this job is the next, to begin at that moment.
-    Waiting { job: String, begins: String },
-    Started { job: String, due: String },
+    Waiting {
+        job: String,
+        begins: String,
+    },
+    Started {
+        job: String,
+        due: String,
+    },
     Ended(JobSummary),
     /// It came due while it could not run, and is not caught up.
-    Skipped { job: String, due: String },
+    Skipped {
+        job: String,
+        due: String,
+    },
     /// Telling or measuring failed: error code and text.
-    Trouble { code: String, text: String },
+    Trouble {
+        code: String,
+        text: String,
+    },
 }
 
 /// What a scheduler is given.

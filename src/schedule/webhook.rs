@@ -25,10 +25,13 @@ pub(super) async fn post(address: &WebAddress, document: &str) -> Result<(), Not
     };
     match status(&answer) {
         Some(200..=299) => Ok(()),
-        Some(other) => Err(NotifyError::Refused { peer: address.peer.clone(), answer: format!("with {other}") }),
-        None => {
-            Err(NotifyError::Refused { peer: address.peer.clone(), answer: "with something else than HTTP".to_owned() })
+        Some(other) => {
+            Err(NotifyError::Refused { peer: address.peer.clone(), answer: format!("with {other}") })
         }
+        None => Err(NotifyError::Refused {
+            peer: address.peer.clone(),
+            answer: "with something else than HTTP".to_owned(),
+        }),
     }
 }
 

@@ -52,7 +52,9 @@ pub enum StateError {
     #[error("process {pid} runs the schedule of the work directory {workdir} already, since {since}")]
     #[diagnostic(
         code("STA-007"),
-        help("one scheduler a work directory: stop that one (systemctl stop, or SIGTERM), or choose another --workdir")
+        help(
+            "one scheduler a work directory: stop that one (systemctl stop, or SIGTERM), or choose another --workdir"
+        )
     )]
     Scheduled { workdir: String, pid: String, since: String },
     #[error("{workdir} holds no state.db: nothing has been extracted or run there")]

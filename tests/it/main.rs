@@ -17,6 +17,7 @@ mod plan;
 mod quality;
 mod reconcile;
 mod report;
+mod schedule;
 mod source;
 mod state;
 mod support;

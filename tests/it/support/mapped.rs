@@ -155,6 +155,8 @@ fn extracted(workdir: &Path, city: &City, source: &SourceSettings) -> RawView {
     let state = State::open(workdir, "test").unwrap();
     let progress: Arc<dyn Progress> = Arc::new(Silent);
     let threads = tokio::runtime::Runtime::new().unwrap();
-    threads.block_on(run::extract_all(&state, city, std::slice::from_ref(source), &progress, &Stop::new())).unwrap();
+    threads
+        .block_on(run::extract_all(&state, city, std::slice::from_ref(source), &progress, &Stop::new()))
+        .unwrap();
     raw::current(&state, &source.id).unwrap()
 }
