@@ -4,6 +4,7 @@
 //! Must not know: how a file is read, or what a job does.
 
 use croner::Cron;
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use serde::{Deserialize, Deserializer, de};
 
@@ -90,7 +91,7 @@ impl Times {
     /// Why it is no cron expression, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(text).map_err(|e| e.to_string().trim_end_matches('.').to_owned())?;
+        let cron = parser.parse(text).map_err(reason)?;
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let times = Self { text, cron };
         let some_day = chrono::DateTime::UNIX_EPOCH;
@@ -99,6 +100,17 @@ impl Times {
             Err(_) => Err("no such day ever comes".to_owned()),
         }
     }
+}
+
+fn reason(error: CronError) -> String {
+    let text = match error {
+        CronError::InvalidPattern(why)
+        | CronError::IllegalCharacters(why)
+        | CronError::ComponentError(why) => why,
+        CronError::EmptyPattern => "it is empty".to_owned(),
+        other => other.to_string(),
+    };
+    text.trim_end_matches('.').to_owned()
 }
 
 impl<'de> Deserialize<'de> for Times {

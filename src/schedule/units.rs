@@ -39,11 +39,11 @@ pub fn text(of: &Units, jobs: &[JobSettings]) -> Result<String, ScheduleError> {
     let workdir = plain(&of.workdir)?;
     let service = service(of)?;
     let mut out = format!(
-        "# Nothing was installed. Save each part under the name in its first line; the work directory must exist and\n\
-         # belong to the user: {}. Then either the one service:\n\
+        "# Nothing was installed. Save each part under the name in its first line. These must exist and belong to the\n\
+         # user, the first to nobody else (chmod 700): {}. Then either the one service:\n\
          #   systemctl daemon-reload && systemctl enable --now qianyi-schedule.service\n\
          # or, instead of it, the timers below; those know neither [notify] nor metrics.\n\n",
-        word(&workdir)
+        written(of)?.join(" ")
     );
     let _ = write!(
         out,
@@ -96,6 +96,20 @@ fn one(out: &mut String, of: &Units, job: &JobSettings, service: &str) -> Result
 
 /// What every service says.
 fn service(of: &Units) -> Result<String, ScheduleError> {
+    let user = of.user.as_ref().map(|u| format!("User={u}\n")).unwrap_or_default();
+    Ok(format!(
+        "{user}WorkingDirectory={}\n# Where the configuration takes something from the environment:\n\
+         # EnvironmentFile=/etc/qianyi/environment\nKillSignal=SIGTERM\nKillMode=mixed\n\
+         # A chunk ends well within this; after it the process is killed, which loses the piece at hand alone.\n\
+         TimeoutStopSec=15min\nNoNewPrivileges=true\nProtectSystem=strict\nProtectHome=read-only\n\
+         ReadWritePaths={}\n",
+        specifiers(&plain(&of.folder)?),
+        written(of)?.join(" "),
+    ))
+}
+
+/// The folders that are written to, the work directory first.
+fn written(of: &Units) -> Result<Vec<String>, ScheduleError> {
     let mut paths = vec![word(&plain(&of.workdir)?)];
     for path in &of.written {
         let folder = path.parent().unwrap_or(path);
@@ -104,16 +118,7 @@ fn service(of: &Units) -> Result<String, ScheduleError> {
         }
     }
     paths.dedup();
-    let user = of.user.as_ref().map(|u| format!("User={u}\n")).unwrap_or_default();
-    Ok(format!(
-        "{user}WorkingDirectory={}\n# Where the configuration takes something from the environment:\n\
-         # EnvironmentFile=/etc/qianyi/environment\nKillSignal=SIGTERM\nKillMode=mixed\n\
-         # A chunk ends well within this; after it the process is killed, which loses that chunk alone.\n\
-         TimeoutStopSec=15min\nNoNewPrivileges=true\nProtectSystem=strict\nProtectHome=read-only\n\
-         ReadWritePaths={}\nUMask=0027\n",
-        specifiers(&plain(&of.folder)?),
-        paths.join(" "),
-    ))
+    Ok(paths)
 }
 
 fn start(of: &Units, command: &str) -> Result<String, ScheduleError> {

@@ -222,7 +222,7 @@ impl<Z: TimeZone> Schedule<Z> {
         }
     }
 
-    fn trouble(&self, error: &(impl Diagnostic + std::error::Error)) {
+    fn trouble(&self, error: &impl Diagnostic) {
         let code = error.code().map(|c| c.to_string()).unwrap_or_default();
         let cause = std::error::Error::source(error).map(|c| format!(": {c}")).unwrap_or_default();
         let text = crate::mask::scrub(&format!("{error}{cause}"));

@@ -18,6 +18,7 @@ mod quality;
 mod reconcile;
 mod report;
 mod schedule;
+mod schedule_cli;
 mod source;
 mod state;
 mod support;
