@@ -8,6 +8,7 @@ pub mod config;
 pub mod fixture;
 pub mod profile;
 pub mod run;
+pub mod schedule;
 
 // floor 2: stages, none imports another
 pub mod gate;

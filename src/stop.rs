@@ -1,28 +1,43 @@
-//! A request to stop: asked for once, seen by everybody who holds a copy.
+//! Somebody asked the work to stop (SIGTERM, Ctrl-C): it ends at its next boundary, where nothing is lost.
 //!
-//! Always: work stops at its next chunk boundary, so that nothing that was done is lost.
-//! Must not know: who asks, or what stops.
+//! Always: asked once, asked for good; whoever holds a copy sees it.
+//! Must not know: who asks, and what stops.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
-/// Shared by all its copies.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+/// The wish to stop, shared by who asks and who works.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    asked: watch::Sender<bool>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Stop {
     /// Nobody has asked yet.
+    #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { asked: watch::Sender::new(false) }
     }
 
-    /// Asks everybody to stop.
+    /// Asks.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.send_replace(true);
     }
 
-    /// Whether somebody asked.
+    /// True once somebody asked.
+    #[must_use]
     pub fn asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.asked.borrow()
+    }
+
+    /// Returns once somebody asked; at once when that was before.
+    pub async fn wait(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
     }
 }

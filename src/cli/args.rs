@@ -71,7 +71,9 @@ pub enum Command {
     /// Seal staged data for upload, or check a sealed package.
     #[command(subcommand)]
     Package(PackageCommand),
-    /// Extracts and runs of the work directory, and how they ended.
+    /// Run the jobs of the configuration when they are due, in the foreground, until SIGTERM or Ctrl-C.
+    Schedule(ScheduleArgs),
+    /// Extracts, runs and jobs of the work directory, and how they ended.
     Status,
     /// Print completions for a shell.
     Completions(CompletionsArgs),
@@ -148,6 +150,31 @@ pub struct VerifyArgs {
     /// A package's folder; default: the newest one of the work directory.
     #[arg(value_name = "DIR")]
     pub package: Option<PathBuf>,
+}
+
+/// `schedule`.
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    #[command(subcommand)]
+    pub command: Option<ScheduleCommand>,
+}
+
+/// `schedule …`.
+#[derive(Debug, Subcommand)]
+pub enum ScheduleCommand {
+    /// Print systemd units and timers for the jobs; installs nothing.
+    Install(InstallArgs),
+}
+
+/// `schedule install`.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// The system user that the units run as.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Where the units are to lie.
+    #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
+    pub dir: PathBuf,
 }
 
 /// `completions`.

@@ -1,6 +1,6 @@
 //! What every command starts from: the global options as meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qianyi::config::{DemoLayer, Layers, Settings, load};
@@ -10,6 +10,7 @@ use qianyi::national::{self, National};
 use qianyi::progress::Progress;
 use qianyi::report::{Lang, Words};
 use qianyi::run::RunSettings;
+use qianyi::stop::Stop;
 
 use super::args::{Global, LangArg};
 use super::failure::Failure;
@@ -17,6 +18,7 @@ use super::log;
 use super::watch::Watch;
 
 /// The global options.
+#[derive(Clone)]
 pub struct Context {
     pub workdir: PathBuf,
     pub lang: Lang,
@@ -44,6 +46,28 @@ impl Context {
         Ok(load(&self.layers)?)
     }
 
+    /// True when a configuration file was named.
+    pub fn has_files(&self) -> bool {
+        !self.layers.files.is_empty()
+    }
+
+    /// The options that make another process start from the same, with absolute paths; the work directory is not among them.
+    pub fn options(&self) -> Vec<PathBuf> {
+        let mut options = Vec::new();
+        for file in &self.layers.files {
+            options.extend([PathBuf::from("--config"), absolute(file)]);
+        }
+        if let Some(memory) = &self.layers.memory {
+            options.extend(["--memory".into(), memory.into()]);
+        }
+        let lang = match self.lang {
+            Lang::Zh => "zh",
+            Lang::En => "en",
+        };
+        options.extend(["--lang".into(), lang.into()]);
+        options
+    }
+
     /// The checked settings over the demo's layer.
     pub fn demo_settings(&self, database: PathBuf) -> Result<Settings, Failure> {
         Ok(load(&Layers { demo: Some(DemoLayer { database }), ..self.layers.clone() })?)
@@ -62,8 +86,8 @@ impl Context {
             config_digest: settings.digest.clone(),
             lang: self.lang,
             anew: std::collections::BTreeSet::new(),
-            stop: qianyi::stop::Stop::new(),
             command: command.to_owned(),
+            stop: Stop::new(),
         }
     }
 
@@ -100,6 +124,11 @@ pub fn mappings(settings: &Settings) -> Result<(National, City), Failure> {
     let national = national::load(&settings.national())?;
     let city = mapping::load(&settings.city_folder(), &national)?;
     Ok((national, city))
+}
+
+/// The path from the root; where the current folder is gone, as it was given.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Runs a future of the source side to its end.

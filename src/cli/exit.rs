@@ -27,13 +27,25 @@ impl From<Status> for Ended {
 /// The exit status of a command.
 pub fn of(ended: &Result<Ended, Failure>) -> ExitCode {
     ExitCode::from(match ended {
-        Ok(Ended::Done) => 0,
-        Ok(Ended::Blocked) => 3,
-        Err(failure) => match failure.follow {
-            Follow::Resume | Follow::Bug => 1,
-            Follow::Usage => 2,
-        },
+        Ok(ended) => of_ended(*ended),
+        Err(failure) => of_failure(failure),
     })
+}
+
+/// The exit status of a command that did its work.
+pub fn of_ended(ended: Ended) -> u8 {
+    match ended {
+        Ended::Done => 0,
+        Ended::Blocked => 3,
+    }
+}
+
+/// The exit status of a command that failed.
+pub fn of_failure(failure: &Failure) -> u8 {
+    match failure.follow {
+        Follow::Resume | Follow::Bug => 1,
+        Follow::Usage => 2,
+    }
 }
 
 /// The exit status when the parser answered: help and version were asked for, everything else is wrong usage.

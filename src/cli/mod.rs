@@ -21,13 +21,14 @@ mod profile;
 mod reconcile;
 mod report;
 mod run;
+mod schedule;
 mod status;
 mod summary;
 mod watch;
 
 use clap::Parser;
 
-use args::{Cli, Command, PackageCommand};
+use args::{Cli, Command, PackageCommand, ScheduleCommand};
 use context::Context;
 use exit::Ended;
 use failure::Failure;
@@ -63,6 +64,10 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Report(args) => report::report(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
+        Command::Schedule(args) => match args.command {
+            None => schedule::schedule(context),
+            Some(ScheduleCommand::Install(args)) => schedule::install(context, args),
+        },
         Command::Status => status::status(context),
         Command::Completions(args) => completions::completions(&args),
     }

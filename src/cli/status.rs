@@ -1,5 +1,9 @@
-//! `qianyi status`: extracts and runs of a work directory; takes no lock.
+//! `qianyi status`: extracts and runs of a work directory, and jobs when a configuration is named; takes no lock.
 
+use chrono::Local;
+use qianyi::clock;
+use qianyi::report::Words;
+use qianyi::schedule::{self, JobSettings};
 use qianyi::state::State;
 use serde::Serialize;
 
@@ -12,6 +16,7 @@ use super::out::{self, Align};
 struct Shown {
     extracts: Vec<ExtractShown>,
     runs: Vec<RunShown>,
+    jobs: Vec<JobShown>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +35,26 @@ struct RunShown {
     started: String,
     finished: Option<String>,
     extracts: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct JobShown {
+    job: String,
+    does: String,
+    cron: String,
+    /// `None`: it never ran.
+    last: Option<LastShown>,
+    /// When it begins next; a moment that is past is overdue.
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LastShown {
+    due: String,
+    started: String,
+    finished: Option<String>,
+    outcome: String,
+    message: Option<String>,
 }
 
 /// Shows what happened in the work directory.
@@ -52,13 +77,33 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
         finished: r.finished,
         extracts: r.extracts.iter().map(ToString::to_string).collect(),
     });
-    let shown = Shown { extracts, runs: runs.collect() };
+    let jobs = if context.has_files() { context.settings()?.schedule } else { Vec::new() };
+    let jobs = jobs.iter().map(|j| job(&state, j)).collect::<Result<_, _>>()?;
+    let shown = Shown { extracts, runs: runs.collect(), jobs };
     if context.json {
         out::json(&shown);
     } else {
         out::text(&text(context, &shown)?);
     }
     Ok(Ended::Done)
+}
+
+fn job(state: &State, settings: &JobSettings) -> Result<JobShown, Failure> {
+    let last = state.last_job(&settings.name)?;
+    let next = schedule::begins(settings, last.as_ref(), clock::instant(), &Local);
+    Ok(JobShown {
+        job: settings.name.clone(),
+        does: settings.job.text().to_owned(),
+        cron: settings.cron.text.clone(),
+        last: last.map(|l| LastShown {
+            due: l.due,
+            started: l.started,
+            finished: l.finished,
+            outcome: l.outcome.map_or("running", |o| o.text()).to_owned(),
+            message: l.message,
+        }),
+        next: next.map(clock::text),
+    })
 }
 
 fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
@@ -85,9 +130,34 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
             vec![r.run.clone(), r.extracts.join(" "), say(&r.status), r.started.clone(), ended(&r.finished)]
         })
         .collect();
-    Ok(format!(
+    let mut text = format!(
         "{}\n\n{}\n",
         out::table(&head("extract", "source"), &extracts),
         out::table(&head("run", "extracts"), &runs)
-    ))
+    );
+    if !shown.jobs.is_empty() {
+        text.push_str(&format!("\n{}\n", jobs(&words, &shown.jobs)));
+    }
+    Ok(text)
+}
+
+fn jobs(words: &Words, jobs: &[JobShown]) -> String {
+    let head: Vec<(String, Align)> = ["job", "due", "state", "started", "finished", "next"]
+        .iter()
+        .map(|key| (words.say("status", key), Align::Left))
+        .collect();
+    let rows: Vec<Vec<String>> = jobs
+        .iter()
+        .map(|j| {
+            let next = j.next.clone().unwrap_or_default();
+            let Some(last) = &j.last else {
+                let never = words.say("status", "never");
+                return vec![j.job.clone(), String::new(), never, String::new(), String::new(), next];
+            };
+            let state = words.say("state", &last.outcome);
+            let finished = last.finished.clone().unwrap_or_default();
+            vec![j.job.clone(), last.due.clone(), state, last.started.clone(), finished, next]
+        })
+        .collect();
+    out::table(&head, &rows)
 }

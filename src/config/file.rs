@@ -12,10 +12,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
+use super::jobs;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
-pub(super) const KEYS: &[&str] = &["mappings", "city", "as_of", "memory", "partitions", "sources"];
+pub(super) const KEYS: &[&str] =
+    &["mappings", "city", "as_of", "memory", "partitions", "sources", "schedule", "notify", "metrics"];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] =
     &["id", "kind", "path", "encoding", "chunk_rows", "server", "consistency", "limits", "tables"];
@@ -67,14 +69,14 @@ pub(super) fn nearest(wanted: &str, known: impl IntoIterator<Item = impl AsRef<s
     best.map(|b| b.as_ref().to_owned()).unwrap_or_default()
 }
 
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     file: &'t str,
     text: &'t str,
     mistakes: Vec<Mistake>,
 }
 
 impl Reader<'_> {
-    fn mistake(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
+    pub(super) fn mistake(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
         let start = span.start.min(self.text.len());
         let line = self.text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
         let text = NamedSource::new(self.file, self.text.to_owned()).with_language("TOML");
@@ -88,7 +90,7 @@ impl Reader<'_> {
         });
     }
 
-    fn keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
+    pub(super) fn keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
             let hint =
                 format!("the nearest is `{}`; known are {}", nearest(key.get_ref(), known), known.join(", "));
@@ -223,13 +225,14 @@ impl Reader<'_> {
                 ("sources", _) => {
                     self.mistake(value.span(), "`sources` is written [[sources]]".to_owned(), None);
                 }
+                (key @ ("schedule" | "notify" | "metrics"), _) => jobs::check(self, key, value),
                 (key, _) => self.form(key, value),
             }
         }
     }
 }
 
-fn beside(folder: &Path, value: &mut toml::Value) {
+pub(super) fn beside(folder: &Path, value: &mut toml::Value) {
     if let toml::Value::String(path) = value {
         *path = folder.join(path.as_str()).display().to_string();
     }
@@ -256,6 +259,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     if let Some(mappings) = table.get_mut("mappings") {
         beside(folder, mappings);
     }
+    jobs::settle(folder, &mut table);
     if let Some(toml::Value::Array(sources)) = table.get_mut("sources") {
         for source in sources {
             if let Some(path) = source.get_mut("path") {

@@ -7,6 +7,7 @@
 
 mod error;
 mod file;
+mod jobs;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use error::{ConfigError, Mistake};
 
 use crate::clock;
 use crate::durable::hex;
+use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
 
 /// The built-in layer.
@@ -73,6 +75,11 @@ pub struct Settings {
     /// Parallel streams.
     pub partitions: usize,
     pub sources: Vec<SourceSettings>,
+    /// Jobs of `qianyi schedule`.
+    pub schedule: Vec<JobSettings>,
+    pub notify: Option<NotifySettings>,
+    /// Where the schedule's metrics go.
+    pub metrics: Option<PathBuf>,
     /// SHA-256 of what can change a result: city, today, and per source its id, kind, code page and chunk size. Folders, memory and
     /// partitions are left out; mappings have a digest of their own.
     pub digest: String,
@@ -100,6 +107,10 @@ struct Merged {
     partitions: Option<String>,
     #[serde(default)]
     sources: Vec<SourceSettings>,
+    #[serde(default)]
+    schedule: Vec<JobSettings>,
+    notify: Option<NotifySettings>,
+    metrics: Option<PathBuf>,
 }
 
 /// Reads, merges and checks the layers.
@@ -147,8 +158,8 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
     let digest = digest(&city, as_of, &merged.sources);
-    let Merged { mappings, sources, .. } = merged;
-    Ok(Settings { mappings, city, as_of, memory, partitions, sources, digest })
+    let Merged { mappings, sources, schedule, notify, metrics, .. } = merged;
+    Ok(Settings { mappings, city, as_of, memory, partitions, sources, schedule, notify, metrics, digest })
 }
 
 /// The day that stands for today in the demo's city, and in every other that is generated.

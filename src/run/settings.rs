@@ -30,8 +30,8 @@ pub struct RunSettings {
     pub lang: Lang,
     /// Tables that are read anew, whatever their method of following changes.
     pub anew: BTreeSet<String>,
-    /// Asks a walk to stop at its next chunk boundary.
-    pub stop: Stop,
     /// What another process is told is running here.
     pub command: String,
+    /// Asked by whoever wants the walk to end at its next boundary.
+    pub stop: Stop,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::RunError;
+use super::extract::ExtractError;
 use super::paths::RunDir;
 use crate::dataset::PartInfo;
 use crate::engine::Engine;
@@ -15,6 +16,7 @@ use crate::mapping::City;
 use crate::national::National;
 use crate::progress::Progress;
 use crate::state::{Output, RunId, State};
+use crate::stop::Stop;
 use crate::trail::StageRow;
 
 /// One run being computed.
@@ -26,6 +28,8 @@ pub(super) struct Walk<'a> {
     pub(super) run: RunId,
     pub(super) dir: RunDir,
     pub(super) progress: Arc<dyn Progress>,
+    /// Looked at before every piece that is computed.
+    pub(super) stop: Stop,
     /// In the order of their first use.
     pub(super) stages: Vec<StageRow>,
 }
@@ -49,6 +53,9 @@ impl Walk<'_> {
                 return Ok(report);
             }
             self.state.delete_output(self.run, stage, table)?;
+        }
+        if self.stop.asked() {
+            return Err(ExtractError::Stopped.into());
         }
         let begun = Instant::now();
         self.progress.start(stage, table, expected);

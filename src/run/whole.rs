@@ -55,6 +55,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         run,
         dir,
         progress: progress.clone(),
+        stop: settings.stop.clone(),
         stages: Vec::new(),
     };
     for done in extracted.values() {

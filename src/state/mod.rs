@@ -7,6 +7,7 @@
 mod chunk;
 mod extract;
 mod id;
+mod job;
 mod lock;
 mod output;
 mod reading;
@@ -23,6 +24,7 @@ use thiserror::Error;
 pub use chunk::Chunk;
 pub use extract::{Extract, ExtractStatus, NewExtract};
 pub use id::{ExtractId, RunId};
+pub use job::{JobEnd, JobOutcome, JobRun, Jobs};
 pub use output::Output;
 pub use reading::{Changed, ReadColumn, Reading, Watermark};
 pub use run::{Run, RunStatus};
@@ -53,6 +55,14 @@ pub enum StateError {
         )
     )]
     Locked { workdir: String, pid: String, command: String, since: String },
+    #[error("process {pid} runs the schedule of the work directory {workdir} already, since {since}")]
+    #[diagnostic(
+        code("STA-007"),
+        help(
+            "one scheduler a work directory: stop that one (systemctl stop, or SIGTERM), or choose another --workdir"
+        )
+    )]
+    Scheduled { workdir: String, pid: String, since: String },
     #[error("{workdir} holds no state.db: nothing has been extracted or run there")]
     #[diagnostic(code("STA-002"), help("check --workdir, or run `qianyi run` or `qianyi demo` first"))]
     Missing { workdir: String },
@@ -86,7 +96,7 @@ pub enum StateError {
 impl Consequence for StateError {
     fn follow(&self) -> Follow {
         match self {
-            Self::Locked { .. } | Self::Sql { .. } => Follow::Resume,
+            Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => Follow::Resume,
             Self::Missing { .. } | Self::TooNew { .. } | Self::Damaged { .. } => Follow::Usage,
             Self::Impossible { .. } => Follow::Bug,
             Self::Durable(e) => e.follow(),

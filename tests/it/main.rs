@@ -18,6 +18,8 @@ mod postgres;
 mod quality;
 mod reconcile;
 mod report;
+mod schedule;
+mod schedule_cli;
 mod source;
 mod state;
 mod support;

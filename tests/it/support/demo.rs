@@ -37,8 +37,8 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         config_digest: "test".to_owned(),
         lang: Lang::Zh,
         anew: BTreeSet::new(),
-        stop: Stop::new(),
         command: "run".to_owned(),
+        stop: Stop::new(),
     }
 }
 

@@ -1,0 +1,163 @@
+//! `qianyi schedule`: the jobs of the configuration in the foreground; `qianyi schedule install`: systemd units as text.
+//!
+//! Always: a job is the same library call as its command, under settings that are read anew each time. What happens goes to standard
+//! error as it happens, without progress of the work when quiet.
+
+use std::sync::Arc;
+
+use chrono::Local;
+use qianyi::run::{self, RunSettings};
+use qianyi::schedule::units::{self, Units};
+use qianyi::schedule::{self, Body, Event, JobKind, JobSettings, Schedule, ScheduleError, WallClock};
+use qianyi::state::JobOutcome;
+use qianyi::stop::Stop;
+use qianyi::trail::Status;
+use qianyi::{clock, schedule::Ended as JobEnded};
+use serde::Serialize;
+
+use super::args::InstallArgs;
+use super::context::{Context, absolute, block_on};
+use super::exit::{self, Ended};
+use super::failure::Failure;
+use super::out;
+
+/// The error code of work that stopped as asked.
+const STOPPED: &str = "EXT-010";
+
+#[derive(Serialize)]
+struct Shown {
+    jobs_run: u64,
+}
+
+/// Runs jobs until SIGTERM or Ctrl-C.
+pub fn schedule(context: &Context) -> Result<Ended, Failure> {
+    let settings = context.settings()?;
+    context.log("schedule")?;
+    let words = context.words()?;
+    let (say, json) = (move |key: &str| words.say("schedule", key), context.json);
+    let stopped = say("stopped");
+    let of = Schedule {
+        workdir: absolute(&context.workdir),
+        jobs: settings.schedule,
+        notify: settings.notify,
+        metrics: settings.metrics,
+        zone: Local,
+        time: Arc::new(WallClock),
+        stop: Stop::new(),
+        body: body(context),
+        tell: Box::new(move |event| out::error(&line(&say, event))),
+    };
+    let ran = block_on(async {
+        listen(&of.stop)?;
+        schedule::walk(&of).await
+    })??;
+    if json {
+        out::json(&Shown { jobs_run: ran });
+    } else {
+        out::line(&format!("{stopped}: {ran}"));
+    }
+    Ok(Ended::Done)
+}
+
+/// Prints units.
+pub fn install(context: &Context, args: InstallArgs) -> Result<Ended, Failure> {
+    let settings = context.settings()?;
+    if settings.schedule.is_empty() {
+        return Err(ScheduleError::NoJobs.into());
+    }
+    let of = Units {
+        program: std::env::current_exe().unwrap_or_else(|_| "/usr/local/bin/qianyi".into()),
+        workdir: absolute(&context.workdir),
+        folder: absolute(".".as_ref()),
+        options: context.options(),
+        written: settings.metrics.iter().map(|m| absolute(m)).collect(),
+        user: args.user,
+        dir: absolute(&args.dir),
+    };
+    out::text(&units::text(&of, &settings.schedule)?);
+    Ok(Ended::Done)
+}
+
+/// Hears the signals that ask to stop, from now on.
+fn listen(stop: &Stop) -> Result<(), ScheduleError> {
+    let failed = |source| ScheduleError::Signals { source };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+            let (mut heard, stop) = (signal(kind).map_err(failed)?, stop.clone());
+            tokio::spawn(async move {
+                if heard.recv().await.is_some() {
+                    stop.ask();
+                }
+            });
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let stop = stop.clone();
+        let _ = failed;
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.ask();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// What a job does.
+fn body(context: &Context) -> Body {
+    let context = context.clone();
+    Arc::new(move |job, stop| {
+        work(&context, job, stop).unwrap_or_else(|failure| {
+            let code = failure.error.code().map(|c| c.to_string());
+            let stopped = code.as_deref() == Some(STOPPED);
+            let outcome = if stopped { JobOutcome::Stopped } else { JobOutcome::Failed };
+            JobEnded::failed(outcome, exit::of_failure(&failure), failure.error.as_ref())
+        })
+    })
+}
+
+fn work(context: &Context, job: &JobSettings, stop: &Stop) -> Result<JobEnded, Failure> {
+    let settings = context.settings()?;
+    let of = context.run_settings(&settings, &format!("schedule {}", job.name));
+    let of = RunSettings { stop: stop.clone(), ..of };
+    let progress = context.progress();
+    match job.job {
+        JobKind::Extract => {
+            let done = run::extract_only(&of, &progress)?;
+            Ok(JobEnded::done(Some(done.iter().map(|e| e.rows).sum())))
+        }
+        JobKind::Run => {
+            let done = run::run(&of, &progress)?;
+            let outcome = match done.status {
+                Status::Done => JobOutcome::Done,
+                Status::Blocked => JobOutcome::Blocked,
+            };
+            Ok(JobEnded {
+                outcome,
+                exit_status: exit::of_ended(done.status.into()),
+                unexplained_rows: Some(done.unexplained_rows),
+                unexplained_fen: Some(done.unexplained_fen),
+                blocked_by: done.blocked_by,
+                ..JobEnded::done(Some(done.extracts.iter().map(|e| e.rows).sum()))
+            })
+        }
+    }
+}
+
+fn line(say: &impl Fn(&str) -> String, event: &Event) -> String {
+    let text = match event {
+        Event::Waiting { job, begins } => format!("{} {job}: {begins}", say("waiting")),
+        Event::Started { job, due } => format!("{} {job} ({} {due})", say("started"), say("due")),
+        Event::Ended(of) => {
+            let code = of.error_code.as_ref().map(|c| format!(" {c}")).unwrap_or_default();
+            let error = of.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
+            format!("{} {} {}{code}{error}", say("ended"), of.job, of.outcome)
+        }
+        Event::Skipped { job, due } => format!("{} {job} ({} {due})", say("skipped"), say("due")),
+        Event::Trouble { code, text } => format!("{code}: {text}"),
+    };
+    format!("{} {text}\n", clock::now())
+}

@@ -1,0 +1,78 @@
+//! What can go wrong with a schedule, and with telling somebody how a job ended.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::error::{Consequence, Follow};
+use crate::state::StateError;
+
+/// What can end a scheduler.
+#[derive(Debug, Error, Diagnostic)]
+pub enum ScheduleError {
+    #[error("the configuration has no jobs")]
+    #[diagnostic(
+        code("SCH-001"),
+        help("add [[schedule]] with name, cron and job: docs/schedule.md describes it")
+    )]
+    NoJobs,
+    #[error("the signals that stop a scheduler cannot be heard")]
+    #[diagnostic(code("SCH-002"), help("report this with the name and version of the operating system"))]
+    Signals { source: std::io::Error },
+    #[error("{path} holds a character that no unit of systemd can name")]
+    #[diagnostic(code("SCH-003"), help("use a path without control characters, in UTF-8"))]
+    Path { path: String },
+    #[error("{given} is no name of a system user")]
+    #[diagnostic(code("SCH-004"), help("lower-case letters, digits, _ and -, for example --user qianyi"))]
+    User { given: String },
+    #[error("the thread of a job ended without a result")]
+    #[diagnostic(code("SCH-005"), help("report this with the log"))]
+    Thread,
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    State(#[from] StateError),
+}
+
+impl Consequence for ScheduleError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::NoJobs | Self::Path { .. } | Self::User { .. } => Follow::Usage,
+            Self::Signals { .. } | Self::Thread => Follow::Bug,
+            Self::State(e) => e.follow(),
+        }
+    }
+}
+
+/// Why nobody could be told; goes to the log and ends nothing.
+#[derive(Debug, Error, Diagnostic)]
+pub enum NotifyError {
+    #[error("the command of [notify] could not be started")]
+    #[diagnostic(code("SCH-010"), help("check the path in `command`, and that it may be executed"))]
+    Start { source: std::io::Error },
+    #[error("the command of [notify] ended with {status}")]
+    #[diagnostic(code("SCH-011"), help("it is given one JSON document on standard input; try it by hand"))]
+    Command { status: String },
+    #[error("{what} of [notify] took longer than {seconds} s and was given up")]
+    #[diagnostic(code("SCH-012"), help("check whether it waits for something that does not come"))]
+    Slow { what: &'static str, seconds: u64 },
+    #[error("the webhook {peer} of [notify] could not be reached")]
+    #[diagnostic(code("SCH-013"), help("check host, port and the way there from this machine"))]
+    Unreachable { peer: String, source: std::io::Error },
+    #[error("the webhook {peer} of [notify] answered {answer}")]
+    #[diagnostic(
+        code("SCH-014"),
+        help("it must answer a POST of application/json with a status of 200 to 299")
+    )]
+    Refused { peer: String, answer: String },
+}
+
+impl Consequence for NotifyError {
+    fn follow(&self) -> Follow {
+        match self {
+            Self::Start { .. }
+            | Self::Command { .. }
+            | Self::Slow { .. }
+            | Self::Unreachable { .. }
+            | Self::Refused { .. } => Follow::Resume,
+        }
+    }
+}
