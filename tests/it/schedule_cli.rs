@@ -150,6 +150,53 @@ fn a_process_that_is_asked_to_stop_ends_well_and_frees_its_lock() {
     }
 }
 
+/// A process catches up on its one overdue job and is then asked to stop; the line that tells how the job ended.
+#[cfg(unix)]
+fn caught_up(work: &Path, file: &Path) -> String {
+    let jobs = Jobs::open(work).unwrap();
+    jobs.begin("leap", "2020-02-28T16:00:00Z", "2020-02-28T16:00:00Z").unwrap();
+    drop(jobs);
+    let mut child = qianyi(work, file, &["--quiet", "schedule"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|l| l.contains("job ended")).unwrap();
+    // Waiting again: everybody has been told.
+    assert!(lines.any(|l| l.contains("next job leap")));
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    line
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_runs_an_overdue_job_and_tells_of_one_that_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let work = dir.path().join("work");
+    let database = crate::support::demo::city(dir.path(), 40, 3);
+    let of = |source: &str| {
+        format!(
+            "metrics = \"q.prom\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\nencoding = \"gbk\"\npath = \"{source}\"\n\
+             [notify]\ncommand = [\"/bin/sh\", \"-c\", 'cat >\"$0\"', \"{}\"]\n\
+             [[schedule]]\nname = \"leap\"\ncron = \"0 0 29 2 *\"\njob = \"run\"\nmissed = \"once\"\n",
+            dir.path().join("told").display()
+        )
+    };
+    let line = caught_up(&work, &config(dir.path(), &of(&database.display().to_string())));
+    assert!(line.ends_with("job ended leap done"), "{line}");
+    assert!(!dir.path().join("told").exists());
+    let metrics = std::fs::read_to_string(dir.path().join("q.prom")).unwrap();
+    assert!(metrics.contains("qianyi_unexplained_rows{job=\"leap\"} 0\n"), "{metrics}");
+    assert!(work.join("runs/r0001/summary.json").is_file());
+    let line = caught_up(&work, &config(dir.path(), &of("nowhere.db")));
+    assert!(line.contains("job ended leap failed SRC-001: "), "{line}");
+    let told: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("told")).unwrap()).unwrap();
+    assert_eq!((&told["exit_status"], &told["error_code"]), (&2.into(), &"SRC-001".into()));
+}
+
 #[test]
 fn status_and_install_know_the_jobs_of_the_configuration() {
     let dir = tempfile::tempdir().unwrap();
