@@ -22,7 +22,7 @@ use super::failure::Failure;
 use super::out;
 
 /// The error code of work that stopped as asked.
-const STOPPED: &str = "EXT-010";
+const STOPPED: &[&str] = &["EXT-010", "EXT-011", "EXT-012"];
 
 #[derive(Serialize)]
 struct Shown {
@@ -112,7 +112,7 @@ fn body(context: &Context) -> Body {
     Arc::new(move |job, stop| {
         work(&context, job, stop).unwrap_or_else(|failure| {
             let code = failure.error.code().map(|c| c.to_string());
-            let stopped = code.as_deref() == Some(STOPPED);
+            let stopped = code.as_deref().is_some_and(|c| STOPPED.contains(&c));
             let outcome = if stopped { JobOutcome::Stopped } else { JobOutcome::Failed };
             JobEnded::failed(outcome, exit::of_failure(&failure), failure.error.as_ref())
         })

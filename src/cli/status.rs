@@ -17,6 +17,20 @@ struct Shown {
     extracts: Vec<ExtractShown>,
     runs: Vec<RunShown>,
     jobs: Vec<JobShown>,
+    watermarks: Vec<WatermarkShown>,
+}
+
+/// How far the changes of a table have come.
+#[derive(Serialize)]
+struct WatermarkShown {
+    source: String,
+    table: String,
+    method: String,
+    /// Typed by the server.
+    watermark: String,
+    extract: String,
+    /// Hours since that extract began.
+    lag_hours: i64,
 }
 
 #[derive(Serialize)]
@@ -79,7 +93,19 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
     });
     let jobs = if context.has_files() { context.settings()?.schedule } else { Vec::new() };
     let jobs = jobs.iter().map(|j| job(&state, j)).collect::<Result<_, _>>()?;
-    let shown = Shown { extracts, runs: runs.collect(), jobs };
+    let now = clock::instant();
+    let watermarks = state.watermarks()?.into_iter().filter_map(|w| {
+        let began = chrono::DateTime::parse_from_rfc3339(&w.started).ok()?;
+        Some(WatermarkShown {
+            source: w.source,
+            table: w.table,
+            method: w.method,
+            watermark: w.value?,
+            extract: w.extract.to_string(),
+            lag_hours: (now - began.to_utc()).num_hours(),
+        })
+    });
+    let shown = Shown { extracts, runs: runs.collect(), jobs, watermarks: watermarks.collect() };
     if context.json {
         out::json(&shown);
     } else {
@@ -138,7 +164,26 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
     if !shown.jobs.is_empty() {
         text.push_str(&format!("\n{}\n", jobs(&words, &shown.jobs)));
     }
+    if !shown.watermarks.is_empty() {
+        text.push_str(&format!("\n{}\n", watermarks(&words, &shown.watermarks)));
+    }
     Ok(text)
+}
+
+fn watermarks(words: &Words, all: &[WatermarkShown]) -> String {
+    let mut head: Vec<(String, Align)> = ["source", "table", "method", "watermark", "extract"]
+        .iter()
+        .map(|key| (words.say("status", key), Align::Left))
+        .collect();
+    head.push((words.say("status", "lag_hours"), Align::Right));
+    let rows: Vec<Vec<String>> = all
+        .iter()
+        .map(|w| {
+            let (source, table, method) = (w.source.clone(), w.table.clone(), w.method.clone());
+            vec![source, table, method, w.watermark.clone(), w.extract.clone(), w.lag_hours.to_string()]
+        })
+        .collect();
+    out::table(&head, &rows)
 }
 
 fn jobs(words: &Words, jobs: &[JobShown]) -> String {

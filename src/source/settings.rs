@@ -81,7 +81,7 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// As configuration spells them.
-    pub const ALL: &[&str] = &["sqlite", "postgres", "sqlserver"];
+    pub const ALL: &[&str] = &["sqlite", "postgres"];
 }
 
 /// A server to connect to.

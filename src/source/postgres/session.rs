@@ -75,7 +75,7 @@ pub(super) async fn take(
 /// A session at the point.
 pub(super) enum Reader {
     /// Of the pool; `None` after it was given back.
-    Pooled(Option<Object>),
+    Pooled(Option<Box<Object>>),
     Held {
         guard: OwnedMutexGuard<Holder>,
         released: bool,
@@ -85,7 +85,7 @@ pub(super) enum Reader {
 impl Reader {
     pub(super) fn client(&self) -> Result<&Client, SourceError> {
         match self {
-            Self::Pooled(Some(object)) => Ok(object),
+            Self::Pooled(Some(object)) => Ok(&***object),
             Self::Held { guard, .. } => Ok(&guard.session),
             Self::Pooled(None) => {
                 Err(SourceError::Protocol { id: String::new(), what: "a session was used twice".to_owned() })
@@ -100,7 +100,7 @@ impl Reader {
                 if let Some(session) = object.take()
                     && session.batch_execute("COMMIT").await.is_err()
                 {
-                    drop(Object::take(session));
+                    drop(Object::take(*session));
                 }
             }
             Self::Held { released, .. } => *released = true,
@@ -113,7 +113,7 @@ impl Drop for Reader {
         match self {
             Self::Pooled(object) => {
                 if let Some(session) = object.take() {
-                    drop(Object::take(session));
+                    drop(Object::take(*session));
                 }
             }
             Self::Held { guard, released } => guard.broken |= !*released,
@@ -149,7 +149,7 @@ impl Inner {
             };
             let session = self.plain_session().await?;
             // From here on, dropping it closes the connection.
-            let reader = Reader::Pooled(Some(session));
+            let reader = Reader::Pooled(Some(Box::new(session)));
             let client = reader.client()?;
             client.batch_execute(BEGIN).await.map_err(self.failed("beginning to read"))?;
             let Some(snapshot) = snapshot else { return Ok(reader) };

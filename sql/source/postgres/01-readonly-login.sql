@@ -1,0 +1,14 @@
+-- 供数据库管理员审阅后执行：为 qianyi 建立只读登录。qianyi 只读，从不写源库。
+-- For a DBA to review and run: a read-only login for qianyi. Replace the names in capitals.
+--   psql -d LEGACY_DATABASE -f 01-readonly-login.sql
+CREATE ROLE qianyi LOGIN PASSWORD 'CHANGE_ME' NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT 6;
+-- 会话默认只读；限制锁等待与语句时间 / sessions read only by default, short waits for locks
+ALTER ROLE qianyi SET default_transaction_read_only = on;
+ALTER ROLE qianyi SET lock_timeout = '5s';
+GRANT CONNECT ON DATABASE legacy_database TO qianyi;
+GRANT USAGE ON SCHEMA public TO qianyi;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO qianyi;
+-- 以后新建的表也可读 / tables made later, too (run as their owner)
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO qianyi;
+-- 看到谁在等待我们的锁 / lets qianyi see who waits for a lock of its own (PostgreSQL 10 and later)
+GRANT pg_read_all_stats TO qianyi;
