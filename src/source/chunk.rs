@@ -3,11 +3,15 @@
 //! Always: ranges are half-open (after `after`, up to and with `upto`), so that they neither overlap nor leave a gap. A stream that
 //! ends without its end mark was cut off and yields an error, never a short chunk.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::SourceError;
+use super::{SourceError, bytes_column};
+use crate::durable::hex;
 
 /// Batches that wait between two threads: bounds memory, keeps both busy.
 pub(super) const QUEUE: usize = 2;
@@ -28,6 +32,36 @@ pub enum KeyValue {
 pub struct Bounds {
     pub after: Option<Vec<KeyValue>>,
     pub upto: Option<Vec<KeyValue>>,
+}
+
+/// The value of a column in a row of a batch, as a part of a bound; `None` where it is NULL, or of a type that bounds no range.
+pub(super) fn key_value(batch: &RecordBatch, column: &str, at: usize) -> Option<KeyValue> {
+    let array = batch.column_by_name(column)?;
+    if array.is_null(at) {
+        // Text that did not decode lies beside.
+        let bytes = batch.column_by_name(&bytes_column(column))?;
+        return bytes.is_valid(at).then(|| KeyValue::Bytes(hex(bytes.as_binary::<i32>().value(at))));
+    }
+    match array.data_type() {
+        DataType::Int64 => Some(KeyValue::Int(array.as_primitive::<Int64Type>().value(at))),
+        DataType::Int32 => Some(KeyValue::Int(array.as_primitive::<Int32Type>().value(at).into())),
+        DataType::Int16 => Some(KeyValue::Int(array.as_primitive::<Int16Type>().value(at).into())),
+        DataType::UInt8 => Some(KeyValue::Int(array.as_primitive::<UInt8Type>().value(at).into())),
+        DataType::Decimal128(_, _) => {
+            Some(KeyValue::Text(array.as_primitive::<Decimal128Type>().value_as_string(at)))
+        }
+        DataType::Date32 => {
+            let day = array.as_primitive::<Date32Type>().value_as_date(at)?;
+            Some(KeyValue::Text(day.format("%Y-%m-%d").to_string()))
+        }
+        DataType::Timestamp(_, _) => {
+            let time = array.as_primitive::<TimestampMicrosecondType>().value_as_datetime(at)?;
+            Some(KeyValue::Text(time.format("%Y-%m-%dT%H:%M:%S%.f").to_string()))
+        }
+        DataType::Utf8 => Some(KeyValue::Text(array.as_string::<i32>().value(at).to_owned())),
+        DataType::Binary => Some(KeyValue::Bytes(hex(array.as_binary::<i32>().value(at)))),
+        _ => None,
+    }
 }
 
 /// What a reading thread sends.

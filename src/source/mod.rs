@@ -12,6 +12,7 @@ mod password;
 mod postgres;
 mod settings;
 mod sqlite;
+mod sqlserver;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ pub use settings::{
     Window,
 };
 pub use sqlite::Sqlite;
+pub use sqlserver::SqlServer;
 
 /// The point in time that all answers of one [`Source`] share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,8 +183,6 @@ pub async fn connect(settings: &SourceSettings) -> Result<Box<dyn Source>, Sourc
     match settings.kind {
         SourceKind::Sqlite => Ok(Box::new(Sqlite::open(settings)?)),
         SourceKind::Postgres => Ok(Box::new(Postgres::connect(settings).await?)),
-        SourceKind::SqlServer => {
-            Err(SourceError::Incomplete { id: settings.id.clone(), what: "an adapter".to_owned() })
-        }
+        SourceKind::SqlServer => Ok(Box::new(SqlServer::connect(settings).await?)),
     }
 }

@@ -81,7 +81,7 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// As configuration spells them.
-    pub const ALL: &[&str] = &["sqlite", "postgres"];
+    pub const ALL: &[&str] = &["sqlite", "postgres", "sqlserver"];
 }
 
 /// A server to connect to.
@@ -90,7 +90,7 @@ impl SourceKind {
 pub struct Server {
     /// Name or address; for PostgreSQL also the folder of a Unix socket.
     pub host: String,
-    /// Default: 5432, 1433.
+    /// Default: 5432, 1433; an instance of SQL Server is reached by its port.
     pub port: Option<u16>,
     pub database: String,
     /// Default: `public`, `dbo`.
@@ -126,7 +126,7 @@ pub enum Login {
     /// A login of the database itself.
     #[default]
     Sql,
-    /// A Windows account (`DOMAIN\user`); SQL Server only, and only in builds with the feature `windows-login`.
+    /// The Windows account whose Kerberos ticket the process has; SQL Server only, and only in builds with the feature `windows-login`.
     Windows,
 }
 

@@ -15,8 +15,16 @@ pub(super) fn exact(value: Value<'_>, precision: u8, scale: i8) -> Result<Option
         Value::Null => return Ok(None),
         Value::Int(v) => i128::from(v).checked_mul(power(scale)).ok_or(TOO_LONG)?,
         Value::Real(v) => real(v, scale)?,
+        Value::Decimal(v, digits) if digits <= scale => {
+            checked_power(scale - digits).and_then(|p| v.checked_mul(p)).ok_or(TOO_LONG)?
+        }
+        Value::Decimal(v, digits) => {
+            let by = checked_power(digits - scale).ok_or(TOO_FINE)?;
+            if v % by == 0 { v / by } else { return Err(TOO_FINE) }
+        }
         Value::Text(_) => return Err("text"),
         Value::Bytes(_) => return Err("bytes"),
+        Value::Micros(_) | Value::Day(_) => return Err("a time"),
     };
     if unscaled.unsigned_abs() >= power(precision).unsigned_abs() {
         Err(TOO_LONG)
@@ -27,6 +35,10 @@ pub(super) fn exact(value: Value<'_>, precision: u8, scale: i8) -> Result<Option
 
 const TOO_LONG: Misfit = "a number with more digits than declared";
 const TOO_FINE: Misfit = "a number with more digits after the point than declared";
+
+fn checked_power(of: u8) -> Option<i128> {
+    10_i128.checked_pow(u32::from(of))
+}
 
 fn power(of: u8) -> i128 {
     10_i128.pow(u32::from(of))
@@ -79,6 +91,17 @@ mod tests {
         assert_eq!(exact(Value::Int(-7), 10, 2), Ok(Some(-700)));
         assert_eq!(exact(Value::Real(922_337_203_685_477.6), 19, 4), Ok(Some(9_223_372_036_854_776_000)));
         assert_eq!(exact(Value::Null, 10, 2), Ok(None));
+    }
+
+    #[test]
+    fn an_exact_number_keeps_its_value_at_another_scale() {
+        let nines = 10_i128.pow(38) - 1;
+        assert_eq!(exact(Value::Decimal(nines, 0), 38, 0), Ok(Some(nines)));
+        assert_eq!(exact(Value::Decimal(-nines, 38), 38, 38), Ok(Some(-nines)));
+        assert_eq!(exact(Value::Decimal(15, 1), 10, 4), Ok(Some(15_000)));
+        assert_eq!(exact(Value::Decimal(15_000, 4), 10, 1), Ok(Some(15)));
+        assert_eq!(exact(Value::Decimal(15_001, 4), 10, 1), Err(TOO_FINE));
+        assert_eq!(exact(Value::Decimal(nines, 0), 38, 1), Err(TOO_LONG));
     }
 
     #[test]

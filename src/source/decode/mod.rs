@@ -27,7 +27,16 @@ pub(super) enum Value<'a> {
     Real(f64),
     Text(&'a [u8]),
     Bytes(&'a [u8]),
+    /// An exact number: the unscaled integer, and its digits after the point.
+    Decimal(i128, u8),
+    /// Microseconds since 1970-01-01.
+    Micros(i64),
+    /// Days since 1970-01-01.
+    Day(i32),
 }
+
+/// Text, images and documents longer than this are refused: no column of a city's data is, and Arrow counts in 31 bits.
+const MOST_BYTES: usize = 512 * 1024 * 1024;
 
 /// The key of a row for a message: whole numbers as they are, everything else hidden; `at` is the row.
 pub(super) fn key_text(key: &[(String, Option<ArrayRef>)], at: usize) -> String {
@@ -92,6 +101,11 @@ impl ColumnBuilder {
 
     /// Appends one value.
     pub(super) fn append(&mut self, value: Value<'_>) -> Result<(), Misfit> {
+        if let Value::Text(bytes) | Value::Bytes(bytes) = value
+            && bytes.len() > MOST_BYTES
+        {
+            return Err("more than 512 MiB");
+        }
         match self {
             Self::BigInt(b) => b.append_option(number::integer(value)?),
             Self::Int(b) => b.append_option(number::integer(value)?),

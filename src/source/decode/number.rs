@@ -7,9 +7,10 @@ pub(super) fn integer<T: TryFrom<i64>>(value: Value<'_>) -> Result<Option<T>, Mi
     match value {
         Value::Null => Ok(None),
         Value::Int(v) => T::try_from(v).map(Some).map_err(|_| "an integer out of its range"),
-        Value::Real(_) => Err("a number with a fraction"),
+        Value::Real(_) | Value::Decimal(_, _) => Err("a number with a fraction"),
         Value::Text(_) => Err("text"),
         Value::Bytes(_) => Err("bytes"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
     }
 }
 
@@ -20,9 +21,10 @@ pub(super) fn bit(value: Value<'_>) -> Result<Option<bool>, Misfit> {
         Value::Int(0) => Ok(Some(false)),
         Value::Int(1) => Ok(Some(true)),
         Value::Int(_) => Err("an integer other than 0 and 1"),
-        Value::Real(_) => Err("a number with a fraction"),
+        Value::Real(_) | Value::Decimal(_, _) => Err("a number with a fraction"),
         Value::Text(_) => Err("text"),
         Value::Bytes(_) => Err("bytes"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
     }
 }
 
@@ -35,8 +37,10 @@ pub(super) fn float(value: Value<'_>) -> Result<Option<f64>, Misfit> {
         Value::Int(v) if v.unsigned_abs() <= EXACT => Ok(Some(v as f64)),
         Value::Int(_) => Err("an integer that a float cannot hold"),
         Value::Real(v) => Ok(Some(v)),
+        Value::Decimal(_, _) => Err("an exact number"),
         Value::Text(_) => Err("text"),
         Value::Bytes(_) => Err("bytes"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
     }
 }
 
@@ -45,7 +49,8 @@ pub(super) fn binary(value: Value<'_>) -> Result<Option<&[u8]>, Misfit> {
     match value {
         Value::Null => Ok(None),
         Value::Bytes(v) => Ok(Some(v)),
-        Value::Int(_) | Value::Real(_) => Err("a number"),
+        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
         Value::Text(_) => Err("text"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
     }
 }

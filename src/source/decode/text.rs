@@ -8,9 +8,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryBuilder, StringBuilder};
+use arrow::datatypes::{Decimal128Type, DecimalType};
 use encoding_rs::Encoding;
 
-use super::{Misfit, Value};
+use super::{Misfit, Value, time};
 
 /// What bytes turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +51,9 @@ pub(in crate::source) fn spelling(value: Value<'_>, code_page: Option<&'static E
         Value::Null => "∅".to_owned(),
         Value::Int(v) => v.to_string(),
         Value::Real(v) => v.to_string(),
+        Value::Decimal(v, digits) => Decimal128Type::format_decimal(v, 38, digits.cast_signed()),
+        Value::Micros(v) => time::shown(v),
+        Value::Day(v) => time::shown_day(v),
         Value::Text(bytes) | Value::Bytes(bytes) => match strict(bytes, code_page) {
             Decoded::Text(text) => text.into_owned(),
             Decoded::Bytes => {
@@ -70,8 +74,9 @@ pub(super) fn spelled(value: Value<'_>) -> Result<Option<&str>, Misfit> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) => std::str::from_utf8(text).map(Some).map_err(|_| "text that is not ASCII"),
-        Value::Int(_) | Value::Real(_) => Err("a number"),
+        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
         Value::Bytes(_) => Err("bytes"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
     }
 }
 
@@ -98,7 +103,8 @@ impl TextBuilder {
             (Value::Bytes(raw), Some(_)) | (Value::Text(raw), None) => raw,
             (Value::Text(_), Some(_)) => return Err("text where bytes in a code page belong"),
             (Value::Bytes(_), None) => return Err("bytes where text belongs"),
-            (Value::Int(_) | Value::Real(_), _) => return Err("a number"),
+            (Value::Int(_) | Value::Real(_) | Value::Decimal(_, _), _) => return Err("a number"),
+            (Value::Micros(_) | Value::Day(_), _) => return Err("a time"),
         };
         match strict(raw, code_page) {
             Decoded::Text(text) => {

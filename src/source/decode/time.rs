@@ -1,24 +1,39 @@
 //! datetime: `YYYY-MM-DD HH:MM:SS[.f…]` (a `T` for the space; the time may be missing), to the microsecond.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 
 use super::{Misfit, Value};
 
 const FORM: Misfit = "text that is no date and time";
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// A time as people write it: `yyyy-mm-dd hh:mm:ss[.ffffff]`.
+pub(super) fn shown(micros: i64) -> String {
+    let form = if micros % 1_000_000 == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.6f" };
+    DateTime::from_timestamp_micros(micros).map_or_else(|| micros.to_string(), |t| t.format(form).to_string())
+}
+
+/// A day as people write it.
+pub(super) fn shown_day(days: i32) -> String {
+    let at = DateTime::from_timestamp_micros(i64::from(days) * DAY);
+    at.map_or_else(|| days.to_string(), |t| t.format("%Y-%m-%d").to_string())
+}
 
 /// Microseconds since 1970-01-01.
 pub(super) fn datetime(value: Value<'_>) -> Result<Option<i64>, Misfit> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) => parse(text).map(Some).ok_or(FORM),
-        Value::Int(_) | Value::Real(_) => Err("a number"),
+        Value::Micros(v) => Ok(Some(v)),
+        Value::Day(v) => Ok(Some(i64::from(v) * DAY)),
+        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
         Value::Bytes(_) => Err("bytes"),
     }
 }
 
 /// Days since 1970-01-01, of a text without a time.
 pub(super) fn date(value: Value<'_>) -> Result<Option<i32>, Misfit> {
-    const DAY: i64 = 86_400_000_000;
     let micros = datetime(value)?;
     micros.map(|m| i32::try_from(m.div_euclid(DAY)).map_err(|_| FORM)).transpose()
 }

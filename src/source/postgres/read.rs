@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int16Type, Int32Type, Int64Type, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use bytes::{Buf, Bytes};
 use encoding_rs::Encoding;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio_postgres::types::{FromSql, Type};
 
-use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE};
+use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE, key_value};
 use super::super::decode::{Misfit, key_text};
 use super::super::{ChunkStream, Column, LegacyType, SourceError, Table};
 use super::decode::{Builder, expression};
@@ -105,30 +105,7 @@ pub(super) fn condition(table: &Table, bounds: &Bounds) -> Result<String, Source
 
 /// The key of a row of a batch, as a bound.
 pub(super) fn key_at(table: &Table, batch: &RecordBatch, at: usize) -> Option<Vec<KeyValue>> {
-    key(table)?.into_iter().map(|c| value_at(batch, c, at)).collect()
-}
-
-fn value_at(batch: &RecordBatch, column: &Column, at: usize) -> Option<KeyValue> {
-    let array = batch.column_by_name(&column.name)?;
-    if array.is_null(at) {
-        // Text that did not decode lies beside.
-        let bytes = batch.column_by_name(&super::super::bytes_column(&column.name))?;
-        return bytes.is_valid(at).then(|| KeyValue::Bytes(hex(bytes.as_binary::<i32>().value(at))));
-    }
-    match array.data_type() {
-        DataType::Int64 => Some(KeyValue::Int(array.as_primitive::<Int64Type>().value(at))),
-        DataType::Int32 => Some(KeyValue::Int(array.as_primitive::<Int32Type>().value(at).into())),
-        DataType::Int16 => Some(KeyValue::Int(array.as_primitive::<Int16Type>().value(at).into())),
-        DataType::Decimal128(_, _) => {
-            Some(KeyValue::Text(array.as_primitive::<Decimal128Type>().value_as_string(at)))
-        }
-        DataType::Date32 => {
-            let day = array.as_primitive::<Date32Type>().value_as_date(at)?;
-            Some(KeyValue::Text(day.format("%Y-%m-%d").to_string()))
-        }
-        DataType::Utf8 => Some(KeyValue::Text(array.as_string::<i32>().value(at).to_owned())),
-        _ => None,
-    }
+    key(table)?.into_iter().map(|c| key_value(batch, &c.name, at)).collect()
 }
 
 /// Ranges of about `chunk_rows` rows each, at keys that the server sampled; one where there is no key, or nothing to gain.

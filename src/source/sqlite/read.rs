@@ -329,7 +329,13 @@ fn key_text(range: &Range, copied: &Copied, row: usize) -> String {
         .filter_map(|name| place(name).map(|at| (name, copied.value(row, at))))
         .map(|(name, value)| match value {
             Value::Int(v) => format!("{name} = {v}"),
-            Value::Null | Value::Real(_) | Value::Text(_) | Value::Bytes(_) => format!("{name} = ***"),
+            Value::Null
+            | Value::Real(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::Decimal(_, _)
+            | Value::Micros(_)
+            | Value::Day(_) => format!("{name} = ***"),
         })
         .collect();
     if copied.row_id

@@ -1,0 +1,199 @@
+//! What `doctor` looks at on a SQL Server.
+//!
+//! Always: only questions, and never a trial of writing: the server's own answers say what the login could do. (There is no read-only
+//! transaction here, so a trial that succeeds would have written.)
+
+use std::time::Instant;
+
+use super::super::{Examined, Grade, SourceError, Tls};
+use super::literal::unicode;
+use super::{Inner, Way, answer};
+
+const LOGIN: &str = "sql/source/sqlserver/01-readonly-login.sql";
+const ROLES: &str = "SELECT CAST(SUSER_SNAME() AS nvarchar(128)), CAST(ISNULL(IS_SRVROLEMEMBER('sysadmin'), 0) AS int),
+    CAST(ISNULL(IS_ROLEMEMBER('db_owner'), 0) AS int), CAST(ISNULL(IS_ROLEMEMBER('db_datawriter'), 0) AS int),
+    CAST(ISNULL(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE'), 0) AS int)";
+const TABLES: &str = "SELECT CAST(o.name AS nvarchar(128)),
+    CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'SELECT'), 0) AS int),
+    CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'INSERT'), 0) AS int)
+    + CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'UPDATE'), 0) AS int)
+    + CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'DELETE'), 0) AS int)
+  FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+  WHERE s.name = {schema} AND o.type = 'U' ORDER BY o.name";
+/// Unreadable tables that are named in one line.
+const NAMED: usize = 20;
+
+/// Everything that is worth knowing before the first night.
+pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
+    let mut all = Vec::new();
+    for (name, value) in &source.facts {
+        let grade = if name.starts_with("without") { Grade::Warning } else { Grade::Fact };
+        all.push(Examined::new(name, grade, value, ""));
+    }
+    line(source, &mut all);
+    encoding(source, &mut all).await?;
+    rights(source, &mut all).await?;
+    point(source, &mut all).await?;
+    changes(source, &mut all).await?;
+    watch(source, &mut all).await?;
+    pace(source, &mut all).await?;
+    Ok(all)
+}
+
+fn line(source: &Inner, all: &mut Vec<Examined>) {
+    let (found, advice) = match source.server.tls {
+        Tls::Verify => return,
+        Tls::Trust => ("the server's certificate is not checked", "use `tls = \"verify\"` with `ca`, unless the line is private"),
+        Tls::LoginOnly => (
+            "only the login is encrypted, rows travel in the clear",
+            "give the server its TLS 1.2 update, or read a restored copy on a newer one; until then use a private line",
+        ),
+        Tls::Off => (
+            "nothing is encrypted, the password neither",
+            "give the server its TLS 1.2 update, or read a restored copy on a newer one; until then use a private line",
+        ),
+    };
+    all.push(Examined::new("tls", Grade::Warning, found, advice));
+}
+
+/// A character of the database's code page, there and back: servers of other makers convert on the way.
+async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    const SAMPLE: &str = "\u{767d}\u{57ce}";
+    let (bytes, _, lost) = source.code_page.encode(SAMPLE);
+    let name = source.code_page.name();
+    if lost {
+        let found = format!("{}, code page {name}: it holds no Chinese text", source.collation);
+        let advice = "legacy text in it is bytes of another code page: compare names in `qianyi profile` with what you know";
+        all.push(Examined::new("encoding", Grade::Warning, found, advice));
+        return Ok(());
+    }
+    let sql = format!("SELECT CAST(CAST({} AS varchar(20)) AS varbinary(20))", unicode(SAMPLE));
+    let rows = source.probe(&sql).await?.unwrap_or_default();
+    let right = rows.first().and_then(|r| answer::bytes(r, 0)) == Some(&*bytes);
+    let found = format!("{}, code page {name}", source.collation);
+    if right {
+        all.push(Examined::new("encoding", Grade::Fine, format!("{found}, there and back"), ""));
+    } else {
+        let advice = "the server converts text on the way to bytes: every name would come out wrong; read another copy";
+        all.push(Examined::new("encoding", Grade::Wrong, format!("{found}: bytes come back otherwise"), advice));
+    }
+    Ok(())
+}
+
+async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let rows = source.plain().await?.ask(&source.id, "asking for rights".to_owned(), ROLES).await?;
+    let row = rows.first();
+    let flag = |at| row.and_then(|r| answer::int(r, at)) == Some(1);
+    let user = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
+    let advice = format!("give qianyi a login of its own: {LOGIN}");
+    let mut powerful = Vec::new();
+    for (at, name) in [(1, "sysadmin"), (2, "db_owner"), (3, "db_datawriter"), (4, "CREATE TABLE")] {
+        if flag(at) {
+            powerful.push(name);
+        }
+    }
+    if !powerful.is_empty() {
+        let found = format!("{user} has {}", powerful.join(", "));
+        all.push(Examined::new("rights", Grade::Warning, found, &advice));
+    }
+    let sql = TABLES.replace("{schema}", &unicode(&source.schema));
+    let rows = source.plain().await?.ask(&source.id, "asking for rights".to_owned(), &sql).await?;
+    let writable = rows.iter().filter(|r| answer::int(r, 2).unwrap_or(0) > 0).count();
+    if writable > 0 {
+        let found = format!("{user} could write to {writable} tables; qianyi sends no statement that writes");
+        all.push(Examined::new("read-only", Grade::Warning, found, &advice));
+    } else {
+        let found = format!("the server says that {user} can write to no table");
+        all.push(Examined::new("read-only", Grade::Fine, found, ""));
+    }
+    let unreadable: Vec<String> =
+        rows.iter().filter(|r| answer::int(r, 1) != Some(1)).filter_map(|r| answer::text(r, 0)).collect();
+    if unreadable.is_empty() {
+        all.push(Examined::new("rights", Grade::Fine, "every table can be read", ""));
+    } else {
+        let names = unreadable.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        all.push(Examined::new("rights", Grade::Wrong, format!("cannot read {names}"), &advice));
+    }
+    Ok(())
+}
+
+async fn point(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let (grade, advice) = match source.way {
+        Way::Still => (Grade::Fine, ""),
+        Way::OneSession => (Grade::Fact, "one reader; for several, read a database snapshot or a restored copy"),
+        Way::Fuzzy => (Grade::Warning, "never fit for cutover: choose another `consistency`"),
+    };
+    all.push(Examined::new("consistency", grade, &source.point.consistency, advice));
+    let sql = "SELECT CAST(d.snapshot_isolation_state AS int), CAST(d.is_read_committed_snapshot_on AS int)
+      FROM sys.databases AS d WHERE d.name = DB_NAME()";
+    let rows = source.probe(sql).await?.unwrap_or_default();
+    let on = |at| rows.first().and_then(|r| answer::int(r, at)) == Some(1);
+    let word = |on| if on { "on" } else { "off" };
+    let found = format!("snapshot isolation {}, read committed snapshot {}", word(on(0)), word(on(1)));
+    let advice = if source.way == Way::Fuzzy && !on(1) {
+        "readers take locks that writers wait for; the pause on blocking and LOCK_TIMEOUT keep them short"
+    } else {
+        ""
+    };
+    let grade = if advice.is_empty() { Grade::Fact } else { Grade::Warning };
+    all.push(Examined::new("isolation", grade, found, advice));
+    Ok(())
+}
+
+/// Change tracking, and what holds rowversion watermarks back.
+async fn changes(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let sql = "SELECT COUNT_BIG(*) FROM sys.change_tracking_tables";
+    let tracked = source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0)));
+    let found = match tracked {
+        None => "the server has no change tracking, or the login may not see it".to_owned(),
+        Some(0) => "change tracking is on for no table".to_owned(),
+        Some(n) => format!("change tracking is on for {n} tables"),
+    };
+    let advice = if tracked.unwrap_or(0) == 0 { "sql/source/sqlserver/05-change-tracking.sql turns it on" } else { "" };
+    all.push(Examined::new("changes", Grade::Fact, found, advice));
+    let sql = "SELECT CAST(@@DBTS AS bigint) - (CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1)";
+    match source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) {
+        None => all.push(Examined::new("rowversion", Grade::Fact, "the server does not say how far rowversions have come", "")),
+        Some(0) => {}
+        Some(n) => {
+            let found = format!("an open transaction holds the watermark {n} rowversions back");
+            let advice = "nothing is lost, later extracts read more than they need; look for long transactions";
+            all.push(Examined::new("rowversion", Grade::Warning, found, advice));
+        }
+    }
+    Ok(())
+}
+
+/// Whether we would see that somebody waits for us.
+async fn watch(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let sql = "SELECT CAST(ISNULL(HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE'), 0) AS int)";
+    let sees = source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) == Some(1);
+    if sees {
+        all.push(Examined::new("blocking", Grade::Fine, "sessions that wait for us are seen", ""));
+    } else {
+        let found = "the login cannot see who waits for it; reading pauses only when the server is slow";
+        all.push(Examined::new("blocking", Grade::Warning, found, &format!("GRANT VIEW SERVER STATE: {LOGIN}")));
+    }
+    Ok(())
+}
+
+async fn pace(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let mut reader = source.plain().await?;
+    reader.session()?;
+    let begun = Instant::now();
+    let sql = "SELECT CONVERT(varchar(33), SYSUTCDATETIME(), 126)";
+    let rows = reader.ask(&source.id, "asking for the time".to_owned(), sql).await?;
+    let took = begun.elapsed();
+    all.push(Examined::new("answer", Grade::Fact, format!("{} ms there and back", took.as_millis()), ""));
+    let said = rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default();
+    let Ok(theirs) = chrono::NaiveDateTime::parse_from_str(&said, "%Y-%m-%dT%H:%M:%S%.f") else {
+        all.push(Examined::new("clock", Grade::Warning, "the server does not tell its time", ""));
+        return Ok(());
+    };
+    let ours = i64::try_from(crate::clock::unix_seconds()).unwrap_or(i64::MAX);
+    let apart = theirs.and_utc().timestamp().abs_diff(ours);
+    let (grade, advice) =
+        if apart > 60 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Fine, "") };
+    all.push(Examined::new("clock", grade, format!("{apart} s apart"), advice));
+    Ok(())
+}

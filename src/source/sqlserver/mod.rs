@@ -1,0 +1,238 @@
+//! A SQL Server, or a server that speaks its protocol (TDS).
+//!
+//! Always: what the answers of one source share is chosen and recorded: a database that nobody writes to (several readers), one session
+//! in SNAPSHOT isolation (one reader), or no common point. Text and money travel in forms that the driver does not bend. What a server
+//! lacks is found by a probe, recorded in [`Source::facts`], and never replaced in silence by something weaker.
+
+mod answer;
+mod ask;
+mod catalogue;
+mod changes;
+mod connect;
+mod decode;
+mod errors;
+mod examine;
+mod literal;
+mod measure;
+mod read;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use encoding_rs::Encoding;
+use tiberius::Row;
+use tokio::sync::Mutex;
+
+use super::{
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source, SourceError,
+    SourceSettings, Table, TableMeasures, TableSettings,
+};
+use connect::Pool;
+use decode::UnicodeForm;
+use literal::quote;
+use session::Holder;
+
+/// Changes when raw parts come out otherwise for the same source.
+const FORM_OF_RAW: u32 = 1;
+
+/// A SQL Server database at one point in time.
+pub struct SqlServer {
+    inner: Arc<Inner>,
+}
+
+/// What readers share.
+struct Inner {
+    id: String,
+    settings: SourceSettings,
+    server: Server,
+    schema: String,
+    pool: Pool,
+    /// The database's own collation, and the code page of its text.
+    collation: String,
+    code_page: &'static Encoding,
+    /// The code pages of the collations of columns.
+    collations: BTreeMap<String, i64>,
+    unicode: UnicodeForm,
+    /// What ends a reading statement: one processor of the server is enough.
+    hint: &'static str,
+    way: Way,
+    point: Point,
+    facts: Vec<(String, String)>,
+    holder: Arc<Mutex<Holder>>,
+}
+
+/// How a reader comes to the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Nobody writes to the database: every session sees the same.
+    Still,
+    /// It is the holder.
+    OneSession,
+    /// Not at all.
+    Fuzzy,
+}
+
+impl Inner {
+    /// The table's name in T-SQL.
+    fn named(&self, table: &str) -> String {
+        format!("{}.{}", quote(&self.schema), quote(table))
+    }
+
+    fn broken(&self, what: &str) -> SourceError {
+        SourceError::Protocol { id: self.id.clone(), what: what.to_owned() }
+    }
+
+    /// A question that the server may not know, or not allow: then `None`.
+    async fn probe(&self, sql: &str) -> Result<Option<Vec<Row>>, SourceError> {
+        match self.plain().await?.ask(&self.id, "probing".to_owned(), sql).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(SourceError::Database { .. } | SourceError::Statement { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl SqlServer {
+    /// Connects, probes what the server can do, and takes the point.
+    ///
+    /// # Errors
+    /// `SRC-009`, `SRC-013` to `SRC-019`.
+    pub async fn connect(settings: &SourceSettings) -> Result<Self, SourceError> {
+        let server = settings.server.clone().ok_or_else(|| SourceError::Incomplete {
+            id: settings.id.clone(),
+            what: "[sources.server]".to_owned(),
+        })?;
+        let pool = connect::pool(settings, &server)?;
+        let mut object = connect::session(&pool).await?;
+        let known = ask::database(&mut object, settings).await?;
+        let (way, point) = session::choose(settings, &session::facts(&mut object, &settings.id).await?)?;
+        let mut facts = ask::server_facts(&mut object, settings, &server).await?;
+        let unicode = ask::unicode_form(&mut object, settings, &mut facts).await?;
+        let hint = ask::hint(&mut object, settings, &mut facts).await?;
+        let refused = pool.manager().refused();
+        facts.extend(refused.iter().map(|name| {
+            (format!("without {name}"), "the server does not know this session setting".to_owned())
+        }));
+        let (holder, point) = session::take(object, settings, way, point).await?;
+        let mut inner = Inner {
+            id: settings.id.clone(),
+            settings: settings.clone(),
+            schema: server.schema.clone().unwrap_or_else(|| "dbo".to_owned()),
+            server,
+            pool,
+            collation: known.collation,
+            code_page: known.code_page,
+            collations: BTreeMap::new(),
+            unicode,
+            hint,
+            way,
+            point,
+            facts,
+            holder: Arc::new(Mutex::new(holder)),
+        };
+        inner.collations = catalogue::collations(&inner).await?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+#[async_trait]
+impl Source for SqlServer {
+    fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    fn reading(&self) -> String {
+        format!("sqlserver, {}, form {FORM_OF_RAW}", self.inner.code_page.name())
+    }
+
+    fn code_page(&self) -> &'static Encoding {
+        self.inner.code_page
+    }
+
+    async fn point(&self) -> Result<Point, SourceError> {
+        if self.inner.settings.consistency == Consistency::RestoredCopy {
+            // Somebody may have opened the copy for writing, or restored another one over it.
+            let mut reader = self.inner.plain().await?;
+            let facts = session::facts(reader.session()?, &self.inner.id).await?;
+            reader.release();
+            return Ok(session::choose(&self.inner.settings, &facts)?.1);
+        }
+        Ok(self.inner.point.clone())
+    }
+
+    async fn catalogue(&self) -> Result<Vec<Table>, SourceError> {
+        catalogue::tables(&self.inner).await
+    }
+
+    async fn count(&self, table: &Table) -> Result<u64, SourceError> {
+        read::count(&self.inner, table).await
+    }
+
+    async fn chunks(&self, table: &Table) -> Result<Vec<Bounds>, SourceError> {
+        read::ranges(&self.inner, table).await
+    }
+
+    async fn read_chunk(&self, table: &Table, bounds: &Bounds) -> Result<ChunkStream, SourceError> {
+        let condition = read::condition(&self.inner, table, bounds)?;
+        read::stream(&self.inner, table, &condition).await
+    }
+
+    fn key_at(&self, table: &Table, batch: &RecordBatch, row: usize) -> Option<Vec<KeyValue>> {
+        read::key_at(&self.inner, table, batch, row)
+    }
+
+    fn readers(&self) -> usize {
+        match self.inner.way {
+            Way::Still | Way::Fuzzy => self.inner.settings.limits.connections.max(1) as usize,
+            Way::OneSession => 1,
+        }
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        self.inner.facts.clone()
+    }
+
+    async fn pressed(&self) -> Result<Option<String>, SourceError> {
+        let begun = Instant::now();
+        let waiting = ask::waiting_for_us(&self.inner).await?;
+        let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
+        Ok(match waiting {
+            0 if begun.elapsed() > slow => Some("the server is slow".to_owned()),
+            0 => None,
+            n => Some(format!("{n} sessions wait for a lock of ours")),
+        })
+    }
+
+    async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
+        examine::examine(&self.inner).await
+    }
+
+    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+        changes::mark(&self.inner, table, how).await
+    }
+
+    async fn changed(&self, table: &Table, how: &TableSettings, since: &str) -> Result<ChunkStream, SourceError> {
+        changes::changed(&self.inner, table, how, since).await
+    }
+
+    async fn deleted(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        since: &str,
+    ) -> Result<Option<ChunkStream>, SourceError> {
+        changes::deleted(&self.inner, table, how, since).await
+    }
+
+    async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {
+        measure::measure(&self.inner, table, asked).await
+    }
+
+    async fn frequencies(&self, table: &Table, column: &str, limit: u64) -> Result<Vec<Frequency>, SourceError> {
+        measure::frequencies(&self.inner, table, column, limit).await
+    }
+}

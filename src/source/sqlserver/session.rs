@@ -1,0 +1,269 @@
+//! Who holds the point, and who reads at it.
+//!
+//! Always: a reader goes back to the pool only after its answer was drained; in every other case its connection is closed. Sessions of
+//! SQL Server cannot share a snapshot: either nobody writes to the database, or one session reads everything, or there is no point.
+
+use tiberius::Row;
+use tiberius::error::Error;
+use tokio::sync::OwnedMutexGuard;
+
+use super::super::{Consistency, Point, SourceError, SourceSettings};
+use super::connect::{Manager, Object, Session, ask, session};
+use super::errors::failed;
+use super::{Inner, Way, answer};
+
+/// The session whose transaction is the point.
+pub(super) struct Holder {
+    session: Object,
+    /// `MIN_ACTIVE_ROWVERSION() - 1` from before the snapshot: everything up to it is decided and visible.
+    pub(super) rowversion: Option<String>,
+    health: Health,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    Fine,
+    /// A statement failed; the transaction may have survived.
+    Doubtful,
+    /// An answer was left in the middle.
+    Lost,
+}
+
+/// What is known of the database itself.
+pub(super) struct Facts {
+    pub name: String,
+    pub server: String,
+    pub created: String,
+    pub snapshot_isolation: bool,
+    pub is_snapshot: bool,
+    pub read_only: bool,
+}
+
+const FACTS: &str = "SELECT CAST(d.name AS nvarchar(128)), CAST(@@SERVERNAME AS nvarchar(128)),
+    CONVERT(varchar(33), d.create_date, 126), CAST(d.snapshot_isolation_state AS int),
+    CAST(CASE WHEN d.source_database_id IS NULL THEN 0 ELSE 1 END AS int), CAST(d.is_read_only AS int)
+  FROM sys.databases AS d WHERE d.name = DB_NAME()";
+
+/// What the server says of the configured database.
+pub(super) async fn facts(session: &mut Session, id: &str) -> Result<Facts, SourceError> {
+    let what = "asking for the database";
+    let rows = ask(session, FACTS).await.map_err(failed(id, what))?;
+    let row = rows.into_iter().next().ok_or_else(|| SourceError::Protocol {
+        id: id.to_owned(),
+        what: "a server that does not list its own database".to_owned(),
+    })?;
+    let text = |at| answer::text(&row, at).unwrap_or_default();
+    Ok(Facts {
+        name: text(0),
+        server: text(1),
+        created: text(2),
+        snapshot_isolation: answer::int(&row, 3) == Some(1),
+        is_snapshot: answer::int(&row, 4) == Some(1),
+        read_only: answer::int(&row, 5) == Some(1),
+    })
+}
+
+/// How the settings come to a point in this database, and which.
+///
+/// # Errors
+/// `SRC-019` when the database is not what the chosen consistency needs.
+pub(super) fn choose(settings: &SourceSettings, of: &Facts) -> Result<(Way, Point), SourceError> {
+    let cannot = |wanted, why: &str, way_out| SourceError::Consistency {
+        id: settings.id.clone(),
+        wanted,
+        why: why.to_owned(),
+        way_out,
+    };
+    let at = |name: &str, way: Way| {
+        let text = format!("server {} database {} created {}", of.server, of.name, of.created);
+        Ok((way, Point { consistency: name.to_owned(), text }))
+    };
+    match settings.consistency {
+        Consistency::DatabaseSnapshot if of.is_snapshot => at("database snapshot", Way::Still),
+        Consistency::DatabaseSnapshot => Err(cannot(
+            "database-snapshot",
+            "the configured database is no database snapshot",
+            "let a DBA run sql/source/sqlserver/03-database-snapshot.sql and set `database` to the snapshot's name",
+        )),
+        Consistency::RestoredCopy if of.read_only => at("restored copy", Way::Still),
+        Consistency::RestoredCopy => Err(cannot(
+            "restored-copy",
+            "the configured database can be written, so nobody can prove that it stays as it is",
+            "set the copy read-only: ALTER DATABASE … SET READ_ONLY (sql/source/sqlserver/04-restored-copy.sql)",
+        )),
+        Consistency::Default if of.read_only || of.is_snapshot => {
+            at("read-only database", Way::Still)
+        }
+        Consistency::Default | Consistency::SnapshotSession if of.snapshot_isolation => {
+            at("snapshot session", Way::OneSession)
+        }
+        Consistency::Default | Consistency::SnapshotSession => Err(cannot(
+            "snapshot-session",
+            "the database does not allow snapshot isolation",
+            "let a DBA run sql/source/sqlserver/02-snapshot-isolation.sql, or read a database snapshot or a restored copy",
+        )),
+        Consistency::ExportedSnapshot => Err(cannot(
+            "exported-snapshot",
+            "SQL Server's sessions cannot share a snapshot",
+            "choose `database-snapshot`, `restored-copy` or `snapshot-session`",
+        )),
+        Consistency::Fuzzy => at("fuzzy", Way::Fuzzy),
+    }
+}
+
+/// Takes the point: the first reading of a snapshot transaction fixes it.
+pub(super) async fn take(
+    mut object: Object,
+    settings: &SourceSettings,
+    way: Way,
+    point: Point,
+) -> Result<(Holder, Point), SourceError> {
+    let id = &settings.id;
+    let rowversion = before_snapshot(&mut object, id).await?;
+    if way == Way::Still {
+        return Ok((Holder { session: object, rowversion, health: Health::Fine }, point));
+    }
+    // What cannot be proved equal has a text of its own each time.
+    let rows = ask(&mut object, "SELECT CONVERT(varchar(36), NEWID()), CONVERT(varchar(33), SYSUTCDATETIME(), 126)");
+    let rows = rows.await.map_err(failed(id, "asking for the time"))?;
+    let row = rows.first();
+    let own = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
+    let now = row.and_then(|r| answer::text(r, 1)).unwrap_or_default();
+    let point = Point { text: format!("{} at {now} session {own}", point.text), ..point };
+    if way == Way::OneSession {
+        for sql in ["SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRANSACTION"] {
+            ask(&mut object, sql).await.map_err(failed(id, "beginning the snapshot"))?;
+        }
+        let first = "SELECT COUNT_BIG(*) FROM sys.objects";
+        ask(&mut object, first).await.map_err(failed(id, "taking the snapshot"))?;
+    }
+    Ok((Holder { session: object, rowversion, health: Health::Fine }, point))
+}
+
+/// The rowversion up to which everything is decided now; `None` where the server cannot say.
+async fn before_snapshot(session: &mut Session, id: &str) -> Result<Option<String>, SourceError> {
+    let sql = "SELECT CONVERT(varchar(18), CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8)), 1)";
+    match ask(session, sql).await {
+        Ok(rows) => Ok(rows.first().and_then(|row| answer::text(row, 0))),
+        Err(Error::Server(_)) => Ok(None),
+        Err(e) => Err(failed(id, "asking how far the database has come")(e)),
+    }
+}
+
+/// A session at the point.
+pub(super) enum Reader {
+    /// Of the pool; `None` after it was given back.
+    Pooled(Option<Box<Object>>),
+    Held {
+        guard: OwnedMutexGuard<Holder>,
+        released: bool,
+    },
+}
+
+impl Reader {
+    pub(super) fn session(&mut self) -> Result<&mut Session, SourceError> {
+        match self {
+            Self::Pooled(Some(object)) => Ok(object),
+            Self::Held { guard, .. } => Ok(&mut guard.session),
+            Self::Pooled(None) => {
+                Err(SourceError::Protocol { id: String::new(), what: "a session was used twice".to_owned() })
+            }
+        }
+    }
+
+    /// Gives the session back; its answer must have been drained.
+    pub(super) fn release(mut self) {
+        match &mut self {
+            Self::Pooled(object) => drop(object.take()),
+            Self::Held { released, .. } => *released = true,
+        }
+    }
+
+    /// The server answered with an error, and the answer was drained.
+    fn doubt(mut self) {
+        if let Self::Held { guard, released } = &mut self {
+            guard.health = Health::Doubtful;
+            *released = true;
+        }
+    }
+
+    /// One statement, its answer whole; gives the session back.
+    pub(super) async fn ask(mut self, id: &str, what: String, sql: &str) -> Result<Vec<Row>, SourceError> {
+        match ask(self.session()?, sql).await {
+            Ok(rows) => {
+                self.release();
+                Ok(rows)
+            }
+            Err(e) => {
+                self.end(&e);
+                Err(failed(id, what)(e))
+            }
+        }
+    }
+
+    /// What becomes of the session after an error of the driver.
+    pub(super) fn end(self, e: &Error) {
+        if matches!(e, Error::Server(_)) {
+            self.doubt();
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        match self {
+            Self::Pooled(object) => {
+                if let Some(object) = object.take() {
+                    drop(Object::take(*object));
+                }
+            }
+            Self::Held { guard, released } if !*released => guard.health = Health::Lost,
+            Self::Held { .. } => {}
+        }
+    }
+}
+
+/// True when the holder's transaction is still there, and in step.
+async fn alive(manager: &Manager, session: &mut Session) -> bool {
+    if !manager.in_step(session).await {
+        return false;
+    }
+    let open = ask(session, "SELECT CAST(@@TRANCOUNT AS int)").await;
+    open.is_ok_and(|rows| rows.first().and_then(|r| answer::int(r, 0)).is_some_and(|n| n > 0))
+}
+
+impl Inner {
+    /// A session outside any transaction, for questions about the server.
+    pub(super) async fn plain(&self) -> Result<Reader, SourceError> {
+        Ok(Reader::Pooled(Some(Box::new(session(&self.pool).await?))))
+    }
+
+    /// A session at the point.
+    ///
+    /// # Errors
+    /// `SRC-024` when the one session that held it is gone.
+    pub(super) async fn reader(&self) -> Result<Reader, SourceError> {
+        match self.way {
+            Way::Still | Way::Fuzzy => self.plain().await,
+            Way::OneSession => {
+                let mut guard = self.holder.clone().lock_owned().await;
+                let there = match guard.health {
+                    Health::Fine => true,
+                    Health::Doubtful => alive(self.pool.manager(), &mut guard.session).await,
+                    Health::Lost => false,
+                };
+                guard.health = if there { Health::Fine } else { Health::Lost };
+                if there { Ok(Reader::Held { guard, released: false }) } else { Err(self.moved()) }
+            }
+        }
+    }
+
+    fn moved(&self) -> SourceError {
+        SourceError::Moved {
+            id: self.id.clone(),
+            before: self.point.text.clone(),
+            after: "nothing: its session is lost".to_owned(),
+        }
+    }
+}
+
