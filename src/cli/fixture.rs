@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use qianyi::fixture::{Defects, FixtureSettings, copy_to_postgres, generate, profile};
+use qianyi::fixture::{Defects, FixtureSettings, copy_to_postgres, copy_to_sqlserver, generate, profile};
 use serde::Serialize;
 
 use super::args::FixtureArgs;
@@ -24,7 +24,8 @@ struct Shown {
 
 /// Makes the city.
 pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> {
-    let server = args.into.starts_with("postgres://");
+    let sqlserver = args.into.strip_prefix("sqlserver:");
+    let server = args.into.starts_with("postgres://") || sqlserver.is_some();
     let path = match args.into.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         None if server => context.workdir.join("legacy").join("baicheng.db"),
@@ -48,10 +49,14 @@ pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> 
     if server {
         progress.start("copy", "baicheng", told);
         told = 0;
-        copy_to_postgres(&path, &args.into, &mut |rows| {
+        let mut hear = |rows| {
             progress.rows(rows - told);
             told = rows;
-        })?;
+        };
+        match sqlserver {
+            Some(connection) => copy_to_sqlserver(&path, connection, &mut hear)?,
+            None => copy_to_postgres(&path, &args.into, &mut hear)?,
+        }
         progress.finish();
     }
     if context.json {
