@@ -47,13 +47,21 @@ pub(super) fn settle(
         }
         Drift::Freeze if before.iter().all(|c| now.contains(c)) => {
             tracing::warn!(table = table.name, difference, "new columns are not read");
-            table.columns.retain(|c| before.iter().any(|b| b.name == c.name));
-            let place = |name: &str| before.iter().position(|b| b.name == name);
-            table.columns.sort_by_key(|c| place(&c.name));
+            cut(table, before);
             Ok(Columns::Same)
         }
         Drift::Freeze => Err(refused("`accept`: columns that were dropped or retyped cannot be frozen")),
         Drift::Stop => Err(refused("`accept` (read the table anew) or `freeze` (leave new columns out)")),
+    }
+}
+
+/// The table with those of its columns that were read before, in the order of then. A key that is no longer whole is none.
+pub(super) fn cut(table: &mut Table, before: &[ReadColumn]) {
+    let place = |name: &str| before.iter().position(|b| b.name == name);
+    table.columns.retain(|c| place(&c.name).is_some());
+    table.columns.sort_by_key(|c| place(&c.name));
+    if !table.key.iter().all(|k| table.column(k).is_some()) {
+        table.key.clear();
     }
 }
 
@@ -98,6 +106,15 @@ mod tests {
         let before: Vec<ReadColumn> = columns(&table(before));
         let mut now = table(now);
         settle(&mut now, &before, drift).map(|c| (c, now.columns.len())).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_key_that_lost_a_column_to_the_freeze_is_no_key() {
+        let before = columns(&table(&[("B", "int"), ("A", "int")]));
+        let mut now =
+            Table { key: vec!["A".to_owned(), "N".to_owned()], ..table(&[("A", "int"), ("N", "int"), ("B", "int")]) };
+        assert_eq!(settle(&mut now, &before, Drift::Freeze).unwrap(), Columns::Same);
+        assert_eq!((columns(&now), now.key.len()), (before, 0), "as it was read before, and by no key");
     }
 
     #[test]

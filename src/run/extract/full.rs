@@ -24,6 +24,11 @@ const CUT_BYTES: u64 = 512 << 20;
 /// A part that takes longer than this is cut, so that little is lost when something happens.
 const CUT_TIME: Duration = Duration::from_secs(300);
 
+/// Whether a part is long enough to be cut: by its rows, its bytes, or the time that it took.
+fn long(rows: u64, bytes: u64, took: Duration, chunk_rows: u64) -> bool {
+    rows >= chunk_rows.saturating_mul(CUT_FACTOR) || bytes >= CUT_BYTES || took >= CUT_TIME
+}
+
 /// Reads what is missing of a table; rows that this call read.
 pub(super) fn read_missing(
     job: &Extraction<'_>,
@@ -109,6 +114,10 @@ fn read_range(
                 );
                 Ok(Tried::GotOn)
             }
+            Err(e @ ExtractError::Yielded { .. }) => {
+                pace.relieved(job.source, &job.asking())?;
+                Err(e)
+            }
             Err(e) => Err(e),
         }
     };
@@ -168,7 +177,8 @@ fn read_part(
     let path = raw::part_path(job.state.workdir(), job.source.id(), &table.name, id, range.no);
     let begun = Instant::now();
     let (mut rows, mut bytes, mut cut) = (0, 0, None);
-    let most = job.chunk_rows.saturating_mul(CUT_FACTOR);
+    // Of a whole table there is no boundary but its end.
+    let whole = range.bounds == Bounds::default();
     let batches = std::iter::from_fn(|| {
         if cut.is_some() {
             return None;
@@ -184,10 +194,15 @@ fn read_part(
             Ok(next) => next,
             Err(e) => return Some(Err(e.into())),
         };
-        let long = rows >= most || bytes >= CUT_BYTES || begun.elapsed() >= CUT_TIME;
-        if (long || next != Next::GoOn) && n > 0 {
+        if n > 0 && (next != Next::GoOn || long(rows, bytes, begun.elapsed(), job.chunk_rows)) {
             let key = job.source.key_at(table, &batch, batch.num_rows() - 1);
             cut = key.map(|key| (key, next));
+        }
+        if cut.is_none()
+            && whole
+            && let Err(e) = pace.whole(&table.name, next, job.source, &job.asking())
+        {
+            return Some(Err(e));
         }
         Some(Ok(batch))
     });
@@ -210,10 +225,15 @@ pub(super) fn read_whole(
         let paced = stream.map(|batch| {
             let batch = batch?;
             let (n, size) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
-            pace.passed(n, size, job.source, &job.asking())?;
+            let next = pace.passed(n, size, job.source, &job.asking())?;
+            pace.whole(&table.name, next, job.source, &job.asking())?;
             Ok(batch)
         });
-        raw::write_part(path, schema.clone(), paced, |n| job.progress.rows(n)).map(Tried::Done)
+        let made = raw::write_part(path, schema.clone(), paced, |n| job.progress.rows(n));
+        if let Err(ExtractError::Yielded { .. }) = made {
+            pace.relieved(job.source, &job.asking())?;
+        }
+        made.map(Tried::Done)
     };
     retry(job.limits.retries, work, |e: Option<&ExtractError>, pause| job.wait(&table.name, e, pause))
 }
@@ -253,6 +273,27 @@ impl<'a> Extraction<'a> {
             std::thread::sleep(
                 until.saturating_duration_since(Instant::now()).min(Duration::from_millis(100)),
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::long;
+
+    #[test]
+    fn a_part_is_cut_by_its_rows_its_bytes_or_its_time_whichever_comes_first() {
+        for (rows, bytes, seconds, cut) in [
+            (199, 1, 1, false),
+            (200, 1, 1, true),
+            (1, (512 << 20) - 1, 1, false),
+            (1, 512 << 20, 1, true),
+            (1, 1, 299, false),
+            (1, 1, 300, true),
+        ] {
+            assert_eq!(long(rows, bytes, Duration::from_secs(seconds), 100), cut, "{rows} {bytes} {seconds}");
         }
     }
 }

@@ -20,10 +20,40 @@ const LEAVE_ALONE: Duration = Duration::from_secs(2);
 /// After so many of these in a row the extract stops; the next start goes on.
 const MOST_PAUSES: u32 = 300;
 
+/// How long to wait before looking again at the wish to stop, the windows and the server.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often to leave a server alone for the sake of a stream that can only be read anew.
+const EASE: u32 = 3;
+
+/// The time that a pace goes by.
+pub(super) trait Passage: Sync {
+    fn now(&self) -> Instant;
+    fn time_of_day(&self) -> NaiveTime;
+    fn sleep(&self, pause: Duration);
+}
+
+/// The time of this machine.
+pub(super) struct Machine;
+
+impl Passage for Machine {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn time_of_day(&self) -> NaiveTime {
+        clock::time_of_day()
+    }
+
+    fn sleep(&self, pause: Duration) {
+        std::thread::sleep(pause);
+    }
+}
+
 /// The pace of one source.
 pub(super) struct Pace<'a> {
     limits: &'a Limits,
     stop: &'a Stop,
+    time: &'a dyn Passage,
     /// When the next batch may pass, and when the server was asked last.
     next: Mutex<(Instant, Instant)>,
 }
@@ -39,9 +69,9 @@ pub(super) enum Next {
 }
 
 impl<'a> Pace<'a> {
-    pub(super) fn new(limits: &'a Limits, stop: &'a Stop) -> Self {
-        let now = Instant::now();
-        Self { limits, stop, next: Mutex::new((now, now)) }
+    pub(super) fn new(limits: &'a Limits, stop: &'a Stop, time: &'a dyn Passage) -> Self {
+        let now = time.now();
+        Self { limits, stop, time, next: Mutex::new((now, now)) }
     }
 
     /// Whether reading is allowed now.
@@ -52,14 +82,14 @@ impl<'a> Pace<'a> {
         if self.stop.asked() {
             return Err(ExtractError::Stopped);
         }
-        if !open(&self.limits.windows, clock::time_of_day()) {
+        if !open(&self.limits.windows, self.time.time_of_day()) {
             let windows = self.limits.windows.iter().map(ToString::to_string).collect::<Vec<_>>();
             return Err(ExtractError::Closed { windows: windows.join(", ") });
         }
         Ok(())
     }
 
-    /// Waits as long as so many rows and bytes take under the caps; then says what to do.
+    /// Waits as long as so many rows and bytes take under the caps, or until something else is to be done; then says what.
     pub(super) fn passed(
         &self,
         rows: u64,
@@ -69,22 +99,33 @@ impl<'a> Pace<'a> {
     ) -> Result<Next, SourceError> {
         let until = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            next.0 = next.0.max(Instant::now()) + self.takes(rows, bytes);
+            next.0 = next.0.max(self.time.now()) + takes(self.limits, rows, bytes);
             next.0
         };
-        std::thread::sleep(until.saturating_duration_since(Instant::now()).min(ASK_EVERY));
-        if self.allowed().is_err() {
-            return Ok(Next::Stop);
-        }
-        let due = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = next.1.elapsed() >= ASK_EVERY;
-            if due {
-                next.1 = Instant::now();
+        loop {
+            if self.allowed().is_err() {
+                return Ok(Next::Stop);
             }
-            due
-        };
-        if due && ask(source)?.is_some() { Ok(Next::Pause) } else { Ok(Next::GoOn) }
+            if self.due() && ask(source)?.is_some() {
+                return Ok(Next::Pause);
+            }
+            let left = until.saturating_duration_since(self.time.now());
+            if left.is_zero() {
+                return Ok(Next::GoOn);
+            }
+            self.time.sleep(left.min(LOOK));
+        }
+    }
+
+    /// Whether it is time to ask the server again.
+    fn due(&self) -> bool {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.time.now();
+        let due = now.saturating_duration_since(next.1) >= ASK_EVERY;
+        if due {
+            next.1 = now;
+        }
+        due
     }
 
     /// Leaves the server alone until it is no longer pressed.
@@ -92,21 +133,48 @@ impl<'a> Pace<'a> {
     /// # Errors
     /// `EXT-010` to `EXT-012`.
     pub(super) fn relieved(&self, source: &dyn Source, ask: Ask<'_>) -> Result<(), ExtractError> {
-        for _ in 0..MOST_PAUSES {
-            self.allowed()?;
-            let Some(why) = ask(source)? else { return Ok(()) };
-            tracing::info!(source = source.id(), why, "reading pauses");
-            std::thread::sleep(LEAVE_ALONE);
+        if self.eased(MOST_PAUSES, source, ask)? {
+            return Ok(());
         }
         Err(ExtractError::Pressed { id: source.id().to_owned() })
     }
 
-    #[allow(clippy::cast_precision_loss)]
-    fn takes(&self, rows: u64, bytes: u64) -> Duration {
-        let at = |count: u64, rate: Option<u64>| rate.map_or(0.0, |r| count as f64 / r.max(1) as f64);
-        let seconds = at(rows, self.limits.rows_per_second).max(at(bytes, self.limits.bytes_per_second));
-        Duration::from_secs_f64(seconds)
+    /// What follows for a stream that cannot be gone on with elsewhere.
+    ///
+    /// # Errors
+    /// `EXT-010`, `EXT-011`; `EXT-013` when the server stays pressed for a moment.
+    pub(super) fn whole(
+        &self,
+        table: &str,
+        next: Next,
+        source: &dyn Source,
+        ask: Ask<'_>,
+    ) -> Result<(), ExtractError> {
+        match next {
+            Next::GoOn => Ok(()),
+            Next::Stop => self.allowed(),
+            Next::Pause if self.eased(EASE, source, ask)? => Ok(()),
+            Next::Pause => Err(ExtractError::Yielded { table: table.to_owned() }),
+        }
     }
+
+    /// Leaves the server alone so many times at most; whether it is no longer pressed.
+    fn eased(&self, times: u32, source: &dyn Source, ask: Ask<'_>) -> Result<bool, ExtractError> {
+        for _ in 0..times {
+            self.allowed()?;
+            let Some(why) = ask(source)? else { return Ok(true) };
+            tracing::info!(source = source.id(), why, "reading pauses");
+            self.time.sleep(LEAVE_ALONE);
+        }
+        Ok(false)
+    }
+}
+
+/// How long so many rows and bytes take under the caps.
+#[allow(clippy::cast_precision_loss)]
+fn takes(limits: &Limits, rows: u64, bytes: u64) -> Duration {
+    let at = |count: u64, rate: Option<u64>| rate.map_or(0.0, |r| count as f64 / r.max(1) as f64);
+    Duration::from_secs_f64(at(rows, limits.rows_per_second).max(at(bytes, limits.bytes_per_second)))
 }
 
 /// Asks a source whether it is pressed.
