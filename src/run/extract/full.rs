@@ -14,7 +14,7 @@ use crate::dataset::PartInfo;
 use crate::failpoint;
 use crate::raw;
 use crate::retry::{Tried, retry};
-use crate::source::{Bounds, ChunkStream, Source, SourceError, Table};
+use crate::source::{Bounds, ChunkStream, SourceError, Table};
 use crate::state::{Chunk, ExtractId, StateError};
 
 /// A part longer than a planned chunk by this factor is cut: ranges are sampled and not exact.
@@ -102,7 +102,7 @@ fn read_range(
         match read_stream(job, pace, id, table, &mut range, &mut rows) {
             Ok(Ended::Whole) => Ok(Tried::Done(())),
             Ok(Ended::Paused) => {
-                pace.relieved(job.source, &job.asking())?;
+                pace.relieved(&job.asking())?;
                 Ok(Tried::GotOn)
             }
             // A stream that failed after it had made parts is worth as many retries again.
@@ -115,7 +115,7 @@ fn read_range(
                 Ok(Tried::GotOn)
             }
             Err(e @ ExtractError::Yielded { .. }) => {
-                pace.relieved(job.source, &job.asking())?;
+                pace.relieved(&job.asking())?;
                 Err(e)
             }
             Err(e) => Err(e),
@@ -190,7 +190,7 @@ fn read_part(
         let (n, size) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
         rows += n;
         bytes += size;
-        let next = match pace.passed(n, size, job.source, &job.asking()) {
+        let next = match pace.passed(n, size, &job.asking()) {
             Ok(next) => next,
             Err(e) => return Some(Err(e.into())),
         };
@@ -200,7 +200,7 @@ fn read_part(
         }
         if cut.is_none()
             && whole
-            && let Err(e) = pace.whole(&table.name, next, job.source, &job.asking())
+            && let Err(e) = pace.whole(&table.name, next, &job.asking())
         {
             return Some(Err(e));
         }
@@ -225,13 +225,13 @@ pub(super) fn read_whole(
         let paced = stream.map(|batch| {
             let batch = batch?;
             let (n, size) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
-            let next = pace.passed(n, size, job.source, &job.asking())?;
-            pace.whole(&table.name, next, job.source, &job.asking())?;
+            let next = pace.passed(n, size, &job.asking())?;
+            pace.whole(&table.name, next, &job.asking())?;
             Ok(batch)
         });
         let made = raw::write_part(path, schema.clone(), paced, |n| job.progress.rows(n));
         if let Err(ExtractError::Yielded { .. }) = made {
-            pace.relieved(job.source, &job.asking())?;
+            pace.relieved(&job.asking())?;
         }
         made.map(Tried::Done)
     };
@@ -254,8 +254,8 @@ impl<'a> Extraction<'a> {
         retry(self.limits.retries, work, |e: Option<&ExtractError>, pause| self.wait(table, e, pause))
     }
 
-    pub(super) fn asking(&self) -> impl Fn(&dyn Source) -> Result<Option<String>, SourceError> + Sync + '_ {
-        |source| self.wait_for(source.pressed())
+    pub(super) fn asking(&self) -> impl Fn() -> Result<Option<String>, SourceError> + Sync + '_ {
+        || self.wait_for(self.source.pressed())
     }
 
     pub(super) fn wait(&self, table: &str, e: Option<&ExtractError>, pause: Duration) {

@@ -64,11 +64,13 @@ pub(super) fn plan(
         drift::settle(table, &before.columns, how.drift)?;
     }
     if table.key.is_empty() && how.changes != ChangeMethod::Full {
-        tracing::warn!(table = table.name, "no unique key: its changes cannot be followed, it is read in full");
+        tracing::warn!(
+            table = table.name,
+            "no unique key: its changes cannot be followed, it is read in full"
+        );
     }
     let watermark = job.ask(&table.name, || job.source.mark(table, &how))?;
-    let anew =
-        job.anew.contains(&table.name) || how.changes == ChangeMethod::Full || table.key.is_empty();
+    let anew = job.anew.contains(&table.name) || how.changes == ChangeMethod::Full || table.key.is_empty();
     let base = if anew { None } else { base(earlier, table, &how) };
     let bounds = match (&base, how.changes) {
         (Some(_), ChangeMethod::ChangeTracking | ChangeMethod::Rowversion | ChangeMethod::Timestamp) => {

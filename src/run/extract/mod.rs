@@ -31,6 +31,7 @@ use crate::source::{Limits, Point, Source, SourceError, Table, TableMeasures, Ta
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
 use crate::stop::Stop;
 use crate::tally::TallyError;
+pub use drift::vanished;
 use pace::Pace;
 
 /// How a source without a common point says so.
@@ -219,7 +220,7 @@ pub struct Extracted {
 /// `EXT-…`, and those of source, dataset, state and disk. Whatever fails, the same call goes on later.
 pub fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
     let begun = Instant::now();
-    let pace = Pace::new(job.limits, job.stop, &pace::Machine);
+    let pace = Pace::new(job.source.id(), job.limits, job.stop, &pace::Machine);
     let point = job.ask("", || job.source.point())?;
     let mut names: Vec<String> = job.tables.iter().map(|t| t.name.clone()).collect();
     names.sort();

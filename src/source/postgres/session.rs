@@ -47,7 +47,11 @@ pub(super) async fn take(
     let at = |text: String| Point { consistency: name.to_owned(), text };
     if way == Way::Fuzzy {
         let since = ask::text(&session, id, "asking for the time", "SELECT clock_timestamp()::text").await?;
-        return Ok((Holder { session, snapshot: None, taken: None, broken: false }, way, at(format!("since {since}"))));
+        return Ok((
+            Holder { session, snapshot: None, taken: None, broken: false },
+            way,
+            at(format!("since {since}")),
+        ));
     }
     // A refusal inside a transaction ends it: everything that may be refused is asked before, the snapshot itself inside.
     let outside = ask::now(&session, id).await?;

@@ -25,8 +25,8 @@ use read::Range;
 
 use super::chunk::QUEUE;
 use super::{
-    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, Grade, KeyValue, Measured, Point, Source,
-    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, Grade, KeyValue, Measured, Point,
+    Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -167,7 +167,8 @@ impl Sqlite {
                 source: Box::new(e),
             })?;
         let chunk_rows = settings.chunk_rows.max(1);
-        let inner = Inner { id, code_page, consistency, chunk_rows, db: Mutex::new(db), file: Mutex::new(file) };
+        let inner =
+            Inner { id, code_page, consistency, chunk_rows, db: Mutex::new(db), file: Mutex::new(file) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -253,7 +254,16 @@ impl Source for Sqlite {
 
     async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
         let tables = self.catalogue().await?;
+        let wrote = self
+            .blocking(|s| Ok(s.db().execute_batch("CREATE TABLE qianyi_must_not_write (x)").is_ok()))
+            .await?;
+        let (grade, found) = if wrote {
+            (Grade::Wrong, "a read-only connection could write (nothing was committed)")
+        } else {
+            (Grade::Fine, "the database refuses a write of this connection")
+        };
         Ok(vec![
+            Examined::new("read-only", grade, found, ""),
             Examined::new(
                 "connection",
                 Grade::Fine,
