@@ -27,7 +27,7 @@ use crate::failpoint;
 use crate::progress::Progress;
 use crate::raw::{self, RawError};
 use crate::retry::Passing;
-use crate::source::{Limits, Point, Source, SourceError, Table, TableMeasures, TableSettings};
+use crate::source::{Drift, Limits, Point, Source, SourceError, Table, TableMeasures, TableSettings};
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
 use crate::stop::Stop;
 use crate::tally::TallyError;
@@ -382,7 +382,11 @@ fn extract_table(
     let mut table = table.clone();
     let mut reading = match kept(job, id, &mut table)? {
         Some(reading) => reading,
-        None => increment::plan(job, id, &of.settings, &mut table)?,
+        None => {
+            // What an earlier attempt left, which is no longer known.
+            durable::remove_dir_all(&raw::folder(job.state.workdir(), job.source.id(), &table.name, id))?;
+            increment::plan(job, id, &of.settings, &mut table)?
+        }
     };
     durable::create_dir_all(&raw::folder(job.state.workdir(), job.source.id(), &table.name, id))?;
     let read = match (reading.base, &reading.view) {
@@ -430,17 +434,19 @@ fn in_full(
 
 /// What is already known of a table in this extract, and the table as it is read there (what was frozen stays frozen). What cannot be
 /// gone on with is forgotten: chunks whose file is no longer what was recorded; and the whole table, to be planned again, when it is
-/// wanted anew, when its method or its columns are others now, or when its view lost a part.
+/// wanted anew, when its method or its columns are others now (or others are accepted), or when its view lost a part.
 fn kept(job: &Extraction<'_>, id: ExtractId, table: &mut Table) -> Result<Option<Reading>, ExtractError> {
     let Some(mut reading) = job.state.reading(id, &table.name)? else { return Ok(None) };
     let mut as_read = table.clone();
     drift::cut(&mut as_read, &reading.columns);
     let increment = reading.base.is_some();
     let open = reading.view.is_none();
-    let other = open && reading.method != job.how(&table.name).method();
+    let how = job.how(&table.name);
+    let other = open && reading.method != how.method();
+    let thawed = how.drift == Drift::Accept && drift::columns(table) != reading.columns;
     let lost = reading.view.iter().flatten().any(|part| !raw::intact(part));
     let again = increment && (job.anew.contains(&table.name) || other || lost);
-    if again || drift::columns(&as_read) != reading.columns {
+    if again || thawed || drift::columns(&as_read) != reading.columns {
         reopen(job, id)?;
         job.state.forget_reading(id, &table.name)?;
         return Ok(None);

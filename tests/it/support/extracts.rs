@@ -169,11 +169,6 @@ impl When {
             act();
         }
     }
-
-    /// Whether it happened.
-    pub fn happened(&self) -> bool {
-        self.act.lock().unwrap().is_none()
-    }
 }
 
 impl Progress for When {
