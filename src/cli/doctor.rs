@@ -1,6 +1,7 @@
 //! `qianyi doctor`: what is wrong, or worth knowing, about every source before the first night; asks, and changes nothing.
 
-use qianyi::source::{self, Examined, Grade};
+use miette::Diagnostic;
+use qianyi::source::{self, Examined, Grade, SourceError};
 use serde::Serialize;
 
 use super::context::{Context, block_on};
@@ -14,15 +15,24 @@ struct Shown {
     checks: Vec<Examined>,
 }
 
+/// A source that does not answer: wrong, and the others are looked at all the same.
+fn refused(e: &SourceError) -> Examined {
+    let code = e.code().map(|c| format!("{c}: ")).unwrap_or_default();
+    Examined {
+        what: "connection".to_owned(),
+        grade: Grade::Wrong,
+        found: format!("{code}{e}"),
+        advice: e.help().map(|h| h.to_string()).unwrap_or_default(),
+    }
+}
+
 /// Looks at every source; exit status 3 when something would fail or hurt.
 pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     let mut all = Vec::new();
     for of in &settings.sources {
-        let checks = block_on(async {
-            let source = source::connect(of).await?;
-            Ok::<_, Failure>(source.examine().await?)
-        })??;
+        let examined = block_on(async { source::connect(of).await?.examine().await })?;
+        let checks = examined.unwrap_or_else(|e| vec![refused(&e)]);
         all.push(Shown { source: of.id.clone(), checks });
     }
     if context.json {

@@ -22,7 +22,7 @@ use super::failure::Failure;
 use super::out;
 
 /// The error code of work that stopped as asked.
-const STOPPED: &[&str] = &["EXT-010", "EXT-011", "EXT-012"];
+const STOPPED: &[&str] = &["EXT-010", "EXT-011", "EXT-012", "EXT-013"];
 
 #[derive(Serialize)]
 struct Shown {

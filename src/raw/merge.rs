@@ -2,12 +2,12 @@
 //!
 //! Always: a part without a changed key is kept as it is, not copied; rows keep their order, new and updated ones come last. Keys
 //! are compared by the digest of their bytes, exactly as they were read, never under a collation. Memory is bounded: many keys are
-//! looked at in several passes.
+//! looked at in several passes; a merge also holds one byte a row of the base.
 //! Must not know: how changes were found.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -19,8 +19,8 @@ use crate::dataset::{DatasetError, PartInfo, PartWriter, read_columns, read_part
 use crate::functions::digests;
 use crate::state::Changed;
 
-/// Keys that one pass holds: 48 bytes each, with the table's slack.
-const PASS_KEYS: u64 = 4 << 20;
+/// Keys that one pass holds: 48 bytes each, with the table's slack. Few in unit tests, so that they see several passes.
+const PASS_KEYS: u64 = if cfg!(test) { 5 } else { 4 << 20 };
 
 /// Digests are as good as random already.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Hasher for Already {
 }
 
 type Set = HashSet<u128, BuildHasherDefault<Already>>;
-type Map = HashMap<u128, u128, BuildHasherDefault<Already>>;
+type Map<T> = HashMap<u128, T, BuildHasherDefault<Already>>;
 
 /// The columns of raw that hold a key: `c`, and for text `c__b`.
 fn key_columns(schema: &Schema, key: &[String]) -> Vec<String> {
@@ -141,19 +141,11 @@ pub fn merge(
     key: &[String],
     folder: &Path,
 ) -> Result<Merged, RawError> {
-    let mut newer = Set::default();
-    each_key(upserts, key, |k| {
-        newer.insert(k);
-    })?;
-    let mut gone = Set::default();
-    each_key(deletes.map(std::slice::from_ref).unwrap_or_default(), key, |k| {
-        gone.insert(k);
-    })?;
+    let fates = fates(base, upserts, deletes.map(std::slice::from_ref).unwrap_or_default(), key)?;
     let mut changed = Changed::default();
     let mut parts = Vec::new();
-    for (number, part) in (1_u32..).zip(base) {
-        let path = folder.join(format!("m{number:06}.parquet"));
-        parts.extend(without(part, &newer, &gone, key, path, &mut changed)?);
+    for ((number, part), fates) in (1_u32..).zip(base).zip(&fates) {
+        parts.extend(without(part, fates, &folder.join(format!("m{number:06}.parquet")), &mut changed)?);
     }
     parts.extend(upserts.iter().filter(|p| p.rows > 0).cloned());
     changed.inserted = rows(upserts).saturating_sub(changed.updated);
@@ -168,26 +160,58 @@ pub fn merge(
     Ok(Merged { parts, changed })
 }
 
+/// What becomes of a row of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// There is a newer one.
+    Replaced,
+    Deleted,
+}
+
+/// The fate of every row of every part of the base.
+fn fates(
+    base: &[PartInfo],
+    upserts: &[PartInfo],
+    deletes: &[PartInfo],
+    key: &[String],
+) -> Result<Vec<Vec<Fate>>, RawError> {
+    let size = |part: &PartInfo| usize::try_from(part.rows).unwrap_or(0);
+    let mut all: Vec<Vec<Fate>> = base.iter().map(|p| vec![Fate::Stays; size(p)]).collect();
+    let of = passes(rows(upserts) + rows(deletes));
+    for pass in 0..of {
+        let mut known: Map<Fate> = Map::default();
+        for (parts, fate) in [(deletes, Fate::Deleted), (upserts, Fate::Replaced)] {
+            each_key(parts, key, |k| {
+                if k % of == pass {
+                    known.insert(k, fate);
+                }
+            })?;
+        }
+        if known.is_empty() {
+            continue;
+        }
+        for (part, fates) in base.iter().zip(&mut all) {
+            let mut row = fates.iter_mut();
+            each_key(std::slice::from_ref(part), key, |k| {
+                if let (Some(fate), Some(found)) = (row.next(), known.get(&k)) {
+                    *fate = *found;
+                }
+            })?;
+        }
+    }
+    Ok(all)
+}
+
 /// A part without the rows that changed or went; itself where there are none, nothing where none is left.
 fn without(
     part: &PartInfo,
-    newer: &Set,
-    gone: &Set,
-    key: &[String],
-    path: PathBuf,
+    fates: &[Fate],
+    path: &Path,
     changed: &mut Changed,
 ) -> Result<Option<PartInfo>, RawError> {
-    let columns = key_columns(schema_of(&part.path)?.as_ref(), key);
-    let (mut updated, mut deleted) = (0, 0);
-    for batch in read_columns(&part.path, &columns)? {
-        for k in digest_rows(&batch?, &columns, &part.path)? {
-            if newer.contains(&k) {
-                updated += 1;
-            } else if gone.contains(&k) {
-                deleted += 1;
-            }
-        }
-    }
+    let count = |wanted: Fate| fates.iter().filter(|f| **f == wanted).count() as u64;
+    let (updated, deleted) = (count(Fate::Replaced), count(Fate::Deleted));
     changed.updated += updated;
     changed.deleted += deleted;
     if updated + deleted == 0 {
@@ -196,11 +220,11 @@ fn without(
     if updated + deleted == part.rows {
         return Ok(None);
     }
-    let mut rest = PartWriter::create(&path, schema_of(&part.path)?)?;
+    let mut rest = PartWriter::create(path, schema_of(&part.path)?)?;
+    let mut fates = fates.iter();
     for batch in read_part(&part.path)? {
         let batch = batch?;
-        let keep = digest_rows(&batch, &columns, &part.path)?;
-        let keep = keep.into_iter().map(|k| !newer.contains(&k) && !gone.contains(&k)).collect();
+        let keep = fates.by_ref().take(batch.num_rows()).map(|f| *f == Fate::Stays).collect();
         rest.write(&kept(&batch, keep, &part.path)?)?;
     }
     Ok(Some(rest.finish()?))
@@ -240,7 +264,7 @@ pub fn compare(base: &[PartInfo], now: &[PartInfo], key: &[String]) -> Result<Ch
     let mut changed = Changed::default();
     let of = passes(rows(base));
     for pass in 0..of {
-        let mut known = Map::default();
+        let mut known: Map<u128> = Map::default();
         each_row(base, key, |k, row| {
             if k % of == pass {
                 known.insert(k, row);
@@ -272,4 +296,74 @@ fn each_row(parts: &[PartInfo], key: &[String], mut row: impl FnMut(u128, u128))
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use arrow::array::{AsArray, Int64Array, RecordBatch};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::{Changed, compact, compare, merge, vanished};
+    use crate::dataset::{PartInfo, PartWriter, read_part};
+
+    type Rows = BTreeMap<i64, i64>;
+
+    fn part(path: &Path, rows: &[(i64, i64)], key_only: bool) -> PartInfo {
+        let field = |name: &str| Field::new(name, DataType::Int64, true);
+        let column = |f: fn(&(i64, i64)) -> i64| Arc::new(Int64Array::from_iter_values(rows.iter().map(f)));
+        let (fields, arrays) = if key_only {
+            (vec![field("k")], vec![column(|r| r.0) as _])
+        } else {
+            (vec![field("k"), field("v")], vec![column(|r| r.0) as _, column(|r| r.1) as _])
+        };
+        let schema = Arc::new(Schema::new(fields));
+        let mut writer = PartWriter::create(path, schema.clone()).unwrap();
+        writer.write(&RecordBatch::try_new(schema, arrays).unwrap()).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn read(parts: &[PartInfo]) -> Rows {
+        let mut all = Rows::new();
+        for batch in parts.iter().flat_map(|p| read_part(&p.path).unwrap()) {
+            let batch = batch.unwrap();
+            let column = |at: usize| batch.column(at).as_primitive::<Int64Type>();
+            for row in 0..batch.num_rows() {
+                assert_eq!(all.insert(column(0).value(row), column(1).value(row)), None, "twice");
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn changes_of_any_size_come_to_the_same_as_a_map_does_in_as_many_passes_as_it_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (key, folder) = (["k".to_owned()], dir.path());
+        for (upserts, deletes) in [(0, 0), (3, 2), (17, 9), (60, 0), (0, 60), (40, 40)] {
+            let before: Vec<(i64, i64)> = (0..60).map(|k| (k, 0)).collect();
+            let halves = before.chunks(23).enumerate();
+            let base: Vec<_> =
+                halves.map(|(n, rows)| part(&folder.join(format!("b{n}")), rows, false)).collect();
+            let newer: Vec<(i64, i64)> = (0..upserts).map(|n| (n * 2, 1)).collect();
+            let gone: Vec<(i64, i64)> = (0..deletes).map(|n| (n, 0)).filter(|d| d.0 % 2 == 1).collect();
+            let upserts = part(&folder.join("u"), &newer, false);
+            let tombstones = part(&folder.join("d"), &gone, true);
+            let merged = merge(&base, &[upserts], Some(&tombstones), &key, folder).unwrap();
+            let mut expected: Rows = before.iter().copied().filter(|r| !gone.contains(r)).collect();
+            expected.extend(newer.iter().copied());
+            assert_eq!(read(&merged.parts), expected);
+            let updated = newer.iter().filter(|r| r.0 < 60).count() as u64;
+            let inserted = newer.len() as u64 - updated;
+            let changed = Changed { inserted, updated, deleted: gone.len() as u64 };
+            assert_eq!(merged.changed, changed);
+            assert_eq!(compare(&base, &merged.parts, &key).unwrap(), changed);
+            let found = vanished(&base, &merged.parts, &key, &folder.join("v")).unwrap();
+            assert_eq!(found.rows, gone.len() as u64);
+            let few = compact(&merged.parts, 1000, folder).unwrap();
+            assert_eq!((few.len(), read(&few)), (1, expected));
+        }
+    }
 }

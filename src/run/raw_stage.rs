@@ -1,11 +1,11 @@
 //! source → raw for every source of a city: which tables, what the source is asked to sum, one extract each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::extract::{Extracted, Extraction, extract};
+use super::extract::{ExtractError, Extracted, Extraction, extract, vanished};
 use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
@@ -99,6 +99,24 @@ fn runtime() -> Result<Runtime, RunError> {
     threads.map_err(|_| RunError::Thread)
 }
 
+/// What is set for a table, or was read before, is about a table that the source has.
+fn known_tables(
+    state: &State,
+    source: &dyn Source,
+    of: &SourceSettings,
+    inventory: &Inventory,
+) -> Result<(), RunError> {
+    let read = inventory.read.iter().map(|t| t.name.as_str());
+    let has: BTreeSet<&str> = read.chain(inventory.left.iter().map(|l| l.table.as_str())).collect();
+    let extracts = state.extracts(source.id())?;
+    let had = |name: &String| extracts.iter().any(|e| e.of.tables.contains(name));
+    if let Some(name) = of.tables.keys().find(|n| !has.contains(n.as_str()) && !had(n)) {
+        let what = format!("table {name}, which [sources.tables.{name}] is about");
+        return Err(ExtractError::from(SourceError::Unknown { id: of.id.clone(), what }).into());
+    }
+    Ok(vanished(state, source, &has, &of.tables)?)
+}
+
 /// Extracts every source of the city.
 ///
 /// # Errors
@@ -120,6 +138,7 @@ pub fn extract_all(
             std::thread::sleep(pause);
         })?;
         let inventory = threads.block_on(inventory(city, source.as_ref()))?;
+        known_tables(state, source.as_ref(), of, &inventory)?;
         let measures: Vec<TableMeasures> = inventory
             .read
             .iter()

@@ -269,6 +269,16 @@ pub struct TableSettings {
     pub drift: Drift,
 }
 
+impl TableSettings {
+    /// The method as an extract records it, with its column: what was marked by one cannot be followed by another.
+    pub fn method(&self) -> String {
+        match &self.column {
+            Some(column) => format!("{} {column}", self.changes.text()),
+            None => self.changes.text().to_owned(),
+        }
+    }
+}
+
 fn default_overlap() -> u64 {
     600
 }

@@ -1,6 +1,7 @@
 //! The one integration-test binary: a file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
+mod changes;
 mod city;
 mod cli;
 mod config;
@@ -24,3 +25,4 @@ mod source;
 mod state;
 mod support;
 mod tally;
+mod trouble;

@@ -1,26 +1,17 @@
 //! PostgreSQL as a source: the same city gives the same staged rows as from SQLite.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use qianyi::fixture::copy_to_postgres;
-use qianyi::progress::Silent;
 use qianyi::raw;
-use qianyi::run::extract::{ExtractError, Extracted, Extraction, extract};
-use qianyi::source::{ChangeMethod, SourceError, SourceSettings, Table, TableSettings, connect};
+use qianyi::source::{ChangeMethod, SourceError, SourceSettings, TableSettings, connect};
 use qianyi::state::State;
-use qianyi::stop::Stop;
 use qianyi::trail::Summary;
 
 use crate::support::demo::{city, folder, ran, run_settings};
+use crate::support::extracts::{extracted, rows, runtime};
 use crate::support::pg::Cluster;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
 
 /// What must be equal whatever the source.
 fn contents(summary: &Summary) -> Vec<(String, u64, u64, String)> {
@@ -44,52 +35,6 @@ fn the_same_city_gives_the_same_staged_content_from_postgres() {
     assert_eq!(found.notes, expected.notes);
     assert_eq!((found.unexplained_rows, found.unexplained_fen), (0, 0));
     assert_eq!(found.extracts[0].consistency, "exported snapshot");
-}
-
-/// Extracts the tables of a source into a work directory.
-fn extracted(workdir: &Path, settings: &SourceSettings, tables: &[&str]) -> Result<Extracted, ExtractError> {
-    let threads = runtime();
-    let state = State::open(workdir, "test")?;
-    let source = threads.block_on(connect(settings))?;
-    let all = threads.block_on(source.catalogue())?;
-    let tables: Vec<Table> = all.into_iter().filter(|t| tables.contains(&t.name.as_str())).collect();
-    extract(&Extraction {
-        state: &state,
-        source: &*source,
-        runtime: threads.handle(),
-        tables: &tables,
-        settings: &settings.tables,
-        limits: &settings.limits,
-        chunk_rows: settings.chunk_rows,
-        anew: &BTreeSet::new(),
-        measures: &[],
-        stop: &Stop::new(),
-        progress: Arc::new(Silent),
-    })
-}
-
-/// Every row of a table in the current view as text, sorted.
-fn rows(workdir: &Path, table: &str) -> Vec<String> {
-    let state = State::open_readonly(workdir).unwrap();
-    let view = raw::current(&state, "ylbx").unwrap();
-    let mut all = Vec::new();
-    for part in &view.tables[table].parts {
-        assert!(raw::intact(part));
-        for batch in qianyi::dataset::read_part(&part.path).unwrap() {
-            let batch = batch.unwrap();
-            let shown: Vec<_> = batch
-                .columns()
-                .iter()
-                .map(|c| ArrayFormatter::try_new(c, &FormatOptions::default().with_null("∅")).unwrap())
-                .collect();
-            for row in 0..batch.num_rows() {
-                let row: Vec<String> = shown.iter().map(|f| f.value(row).to_string()).collect();
-                all.push(row.join("|"));
-            }
-        }
-    }
-    all.sort();
-    all
 }
 
 #[test]

@@ -6,6 +6,8 @@ CREATE ROLE qianyi LOGIN PASSWORD 'CHANGE_ME' NOSUPERUSER NOCREATEDB NOCREATEROL
 ALTER ROLE qianyi SET default_transaction_read_only = on;
 ALTER ROLE qianyi SET lock_timeout = '5s';
 GRANT CONNECT ON DATABASE legacy_database TO qianyi;
+-- PostgreSQL 14 及更早版本：public 模式默认人人可建表 / up to 14 everybody may make tables in public; if no application needs that:
+--   REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO qianyi;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO qianyi;
 -- 以后新建的表也可读 / tables made later, too (run as their owner)

@@ -2,9 +2,11 @@
 //!
 //! Always: never a column that silently turns NULL; what was chosen is configuration, and named.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::ExtractError;
-use crate::source::{Drift, Table};
-use crate::state::ReadColumn;
+use crate::source::{Drift, Source, Table, TableSettings};
+use crate::state::{ReadColumn, State};
 
 /// The columns of a table as they are compared.
 pub(super) fn columns(table: &Table) -> Vec<ReadColumn> {
@@ -47,13 +49,44 @@ pub(super) fn settle(
         }
         Drift::Freeze if before.iter().all(|c| now.contains(c)) => {
             tracing::warn!(table = table.name, difference, "new columns are not read");
-            table.columns.retain(|c| before.iter().any(|b| b.name == c.name));
-            let place = |name: &str| before.iter().position(|b| b.name == name);
-            table.columns.sort_by_key(|c| place(&c.name));
+            cut(table, before);
             Ok(Columns::Same)
         }
         Drift::Freeze => Err(refused("`accept`: columns that were dropped or retyped cannot be frozen")),
         Drift::Stop => Err(refused("`accept` (read the table anew) or `freeze` (leave new columns out)")),
+    }
+}
+
+/// Tables of the newest complete extract that the source, which has these, no longer has: refused, unless that is accepted.
+///
+/// # Errors
+/// `EXT-005`; those of state.db.
+pub fn vanished(
+    state: &State,
+    source: &dyn Source,
+    has: &BTreeSet<&str>,
+    settings: &BTreeMap<String, TableSettings>,
+) -> Result<(), ExtractError> {
+    let last = state.latest_extract(source.id())?.filter(|e| e.of.settings == source.reading());
+    let tables = last.map(|e| e.of.tables).unwrap_or_default();
+    for table in tables.into_iter().filter(|t| !has.contains(t.as_str())) {
+        if settings.get(&table).is_some_and(|s| s.drift == Drift::Accept) {
+            tracing::warn!(table, "the source no longer has this table, which is accepted");
+            continue;
+        }
+        let choices = "`accept` (its rows leave the current view)";
+        return Err(ExtractError::Drift { table, difference: "- the whole table".to_owned(), choices });
+    }
+    Ok(())
+}
+
+/// The table with those of its columns that were read before, in the order of then. A key that is no longer whole is none.
+pub(super) fn cut(table: &mut Table, before: &[ReadColumn]) {
+    let place = |name: &str| before.iter().position(|b| b.name == name);
+    table.columns.retain(|c| place(&c.name).is_some());
+    table.columns.sort_by_key(|c| place(&c.name));
+    if !table.key.iter().all(|k| table.column(k).is_some()) {
+        table.key.clear();
     }
 }
 
@@ -98,6 +131,17 @@ mod tests {
         let before: Vec<ReadColumn> = columns(&table(before));
         let mut now = table(now);
         settle(&mut now, &before, drift).map(|c| (c, now.columns.len())).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_key_that_lost_a_column_to_the_freeze_is_no_key() {
+        let before = columns(&table(&[("B", "int"), ("A", "int")]));
+        let mut now = Table {
+            key: vec!["A".to_owned(), "N".to_owned()],
+            ..table(&[("A", "int"), ("N", "int"), ("B", "int")])
+        };
+        assert_eq!(settle(&mut now, &before, Drift::Freeze).unwrap(), Columns::Same);
+        assert_eq!((columns(&now), now.key.len()), (before, 0), "as it was read before, and by no key");
     }
 
     #[test]

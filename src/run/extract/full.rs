@@ -14,7 +14,7 @@ use crate::dataset::PartInfo;
 use crate::failpoint;
 use crate::raw;
 use crate::retry::{Tried, retry};
-use crate::source::{Bounds, ChunkStream, Source, SourceError, Table};
+use crate::source::{Bounds, ChunkStream, SourceError, Table};
 use crate::state::{Chunk, ExtractId, StateError};
 
 /// A part longer than a planned chunk by this factor is cut: ranges are sampled and not exact.
@@ -23,6 +23,11 @@ const CUT_FACTOR: u64 = 2;
 const CUT_BYTES: u64 = 512 << 20;
 /// A part that takes longer than this is cut, so that little is lost when something happens.
 const CUT_TIME: Duration = Duration::from_secs(300);
+
+/// Whether a part is long enough to be cut: by its rows, its bytes, or the time that it took.
+fn long(rows: u64, bytes: u64, took: Duration, chunk_rows: u64) -> bool {
+    rows >= chunk_rows.saturating_mul(CUT_FACTOR) || bytes >= CUT_BYTES || took >= CUT_TIME
+}
 
 /// Reads what is missing of a table; rows that this call read.
 pub(super) fn read_missing(
@@ -97,7 +102,7 @@ fn read_range(
         match read_stream(job, pace, id, table, &mut range, &mut rows) {
             Ok(Ended::Whole) => Ok(Tried::Done(())),
             Ok(Ended::Paused) => {
-                pace.relieved(job.source, &job.asking())?;
+                pace.relieved(&job.asking())?;
                 Ok(Tried::GotOn)
             }
             // A stream that failed after it had made parts is worth as many retries again.
@@ -108,6 +113,10 @@ fn read_range(
                     crate::mask::scrub(&e.to_string())
                 );
                 Ok(Tried::GotOn)
+            }
+            Err(e @ ExtractError::Yielded { .. }) => {
+                pace.relieved(&job.asking())?;
+                Err(e)
             }
             Err(e) => Err(e),
         }
@@ -168,7 +177,8 @@ fn read_part(
     let path = raw::part_path(job.state.workdir(), job.source.id(), &table.name, id, range.no);
     let begun = Instant::now();
     let (mut rows, mut bytes, mut cut) = (0, 0, None);
-    let most = job.chunk_rows.saturating_mul(CUT_FACTOR);
+    // Of a whole table there is no boundary but its end.
+    let whole = range.bounds == Bounds::default();
     let batches = std::iter::from_fn(|| {
         if cut.is_some() {
             return None;
@@ -180,14 +190,19 @@ fn read_part(
         let (n, size) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
         rows += n;
         bytes += size;
-        let next = match pace.passed(n, size, job.source, &job.asking()) {
+        let next = match pace.passed(n, size, &job.asking()) {
             Ok(next) => next,
             Err(e) => return Some(Err(e.into())),
         };
-        let long = rows >= most || bytes >= CUT_BYTES || begun.elapsed() >= CUT_TIME;
-        if (long || next != Next::GoOn) && n > 0 {
+        if n > 0 && (next != Next::GoOn || long(rows, bytes, begun.elapsed(), job.chunk_rows)) {
             let key = job.source.key_at(table, &batch, batch.num_rows() - 1);
             cut = key.map(|key| (key, next));
+        }
+        if cut.is_none()
+            && whole
+            && let Err(e) = pace.whole(&table.name, next, &job.asking())
+        {
+            return Some(Err(e));
         }
         Some(Ok(batch))
     });
@@ -210,10 +225,15 @@ pub(super) fn read_whole(
         let paced = stream.map(|batch| {
             let batch = batch?;
             let (n, size) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
-            pace.passed(n, size, job.source, &job.asking())?;
+            let next = pace.passed(n, size, &job.asking())?;
+            pace.whole(&table.name, next, &job.asking())?;
             Ok(batch)
         });
-        raw::write_part(path, schema.clone(), paced, |n| job.progress.rows(n)).map(Tried::Done)
+        let made = raw::write_part(path, schema.clone(), paced, |n| job.progress.rows(n));
+        if let Err(ExtractError::Yielded { .. }) = made {
+            pace.relieved(&job.asking())?;
+        }
+        made.map(Tried::Done)
     };
     retry(job.limits.retries, work, |e: Option<&ExtractError>, pause| job.wait(&table.name, e, pause))
 }
@@ -234,8 +254,8 @@ impl<'a> Extraction<'a> {
         retry(self.limits.retries, work, |e: Option<&ExtractError>, pause| self.wait(table, e, pause))
     }
 
-    pub(super) fn asking(&self) -> impl Fn(&dyn Source) -> Result<Option<String>, SourceError> + Sync + '_ {
-        |source| self.wait_for(source.pressed())
+    pub(super) fn asking(&self) -> impl Fn() -> Result<Option<String>, SourceError> + Sync + '_ {
+        || self.wait_for(self.source.pressed())
     }
 
     pub(super) fn wait(&self, table: &str, e: Option<&ExtractError>, pause: Duration) {
@@ -253,6 +273,27 @@ impl<'a> Extraction<'a> {
             std::thread::sleep(
                 until.saturating_duration_since(Instant::now()).min(Duration::from_millis(100)),
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::long;
+
+    #[test]
+    fn a_part_is_cut_by_its_rows_its_bytes_or_its_time_whichever_comes_first() {
+        for (rows, bytes, seconds, cut) in [
+            (199, 1, 1, false),
+            (200, 1, 1, true),
+            (1, (512 << 20) - 1, 1, false),
+            (1, 512 << 20, 1, true),
+            (1, 1, 299, false),
+            (1, 1, 300, true),
+        ] {
+            assert_eq!(long(rows, bytes, Duration::from_secs(seconds), 100), cut, "{rows} {bytes} {seconds}");
         }
     }
 }

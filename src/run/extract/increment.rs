@@ -3,12 +3,12 @@
 //! Always: what an increment comes to has as many rows as the source counts at the same point, or it is refused. A method that does
 //! not see deletes is followed by a reading of all keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::full::{read_missing, read_whole};
 use super::pace::Pace;
 use super::{ExtractError, Extraction, drift};
-use crate::dataset::PartInfo;
+use crate::dataset::{self, PartInfo};
 use crate::durable;
 use crate::failpoint;
 use crate::raw;
@@ -18,24 +18,37 @@ use crate::state::{Changed, Chunk, ExtractId, ExtractStatus, Reading};
 /// A view of more parts than this, beyond those that its rows need, is rewritten into few.
 const LOOSE_PARTS: usize = 64;
 
-/// The newest reading of a table that changes can go over, and its extract.
-pub(super) fn base(
+/// The finished readings of a table under these settings, newest first, with their extracts.
+fn earlier(
     job: &Extraction<'_>,
     id: ExtractId,
     settings: &str,
     table: &str,
-) -> Result<Option<(ExtractId, Reading)>, ExtractError> {
+) -> Result<Vec<(ExtractId, Reading)>, ExtractError> {
+    let mut found = Vec::new();
     for extract in job.state.extracts(job.source.id())?.into_iter().rev() {
         let usable = matches!(extract.status, ExtractStatus::Complete | ExtractStatus::Mixed);
         if !usable || extract.id == id || extract.of.settings != settings {
             continue;
         }
-        let Some(reading) = job.state.reading(extract.id, table)? else { continue };
-        if reading.view.as_ref().is_some_and(|parts| parts.iter().all(raw::intact)) {
-            return Ok(Some((extract.id, reading)));
-        }
+        let reading = job.state.reading(extract.id, table)?;
+        found.extend(reading.filter(|r| r.view.is_some()).map(|r| (extract.id, r)));
     }
-    Ok(None)
+    Ok(found)
+}
+
+/// The newest reading that changes can go over: with the same columns and key, and every part as it was recorded.
+fn base(
+    earlier: Vec<(ExtractId, Reading)>,
+    table: &Table,
+    how: &TableSettings,
+) -> Option<(ExtractId, Reading)> {
+    let columns = drift::columns(table);
+    let like = |r: &Reading| r.columns == columns && r.key == table.key;
+    let whole = |r: &Reading| r.view.iter().flatten().all(raw::intact);
+    let newest = earlier.into_iter().find(|(_, r)| like(r) && whole(r))?;
+    let follows = newest.1.watermark.is_some() && newest.1.method == how.method();
+    (how.changes == ChangeMethod::Compare || follows).then_some(newest)
 }
 
 /// Decides how a table is read, and records it with its chunks.
@@ -46,20 +59,19 @@ pub(super) fn plan(
     table: &mut Table,
 ) -> Result<Reading, ExtractError> {
     let how = job.how(&table.name);
-    let base = base(job, id, settings, &table.name)?;
-    let same = match &base {
-        None => false,
-        Some((_, before)) => {
-            let settled = drift::settle(table, &before.columns, how.drift)?;
-            settled == drift::Columns::Same && before.key == table.key
-        }
-    };
+    let earlier = earlier(job, id, settings, &table.name)?;
+    if let Some((_, before)) = earlier.first() {
+        drift::settle(table, &before.columns, how.drift)?;
+    }
+    if table.key.is_empty() && how.changes != ChangeMethod::Full {
+        tracing::warn!(
+            table = table.name,
+            "no unique key: its changes cannot be followed, it is read in full"
+        );
+    }
     let watermark = job.ask(&table.name, || job.source.mark(table, &how))?;
-    let anew = job.anew.contains(&table.name) || how.changes == ChangeMethod::Full || !same;
-    let base = base.filter(|(_, before)| {
-        let follows = before.watermark.is_some() && before.method == how.changes.text();
-        !anew && !table.key.is_empty() && (how.changes == ChangeMethod::Compare || follows)
-    });
+    let anew = job.anew.contains(&table.name) || how.changes == ChangeMethod::Full || table.key.is_empty();
+    let base = if anew { None } else { base(earlier, table, &how) };
     let bounds = match (&base, how.changes) {
         (Some(_), ChangeMethod::ChangeTracking | ChangeMethod::Rowversion | ChangeMethod::Timestamp) => {
             vec![Bounds::default()]
@@ -76,7 +88,7 @@ pub(super) fn plan(
     }
     let reading = Reading {
         table: table.name.clone(),
-        method: how.changes.text().to_owned(),
+        method: how.method(),
         base: base.map(|(extract, _)| extract),
         columns: drift::columns(table),
         key: table.key.clone(),
@@ -111,12 +123,36 @@ pub(super) fn read(
         follow(job, pace, &Following { id, table, how: &how, base, before: &before, folder }, reading)?
     };
     let rows: u64 = reading.view.iter().flatten().map(|p| p.rows).sum();
-    if rows != counted {
+    if rows != counted && !job.fuzzy() {
         return Err(ExtractError::Increment { table: table.name.clone(), rows, counted });
     }
     job.state.finish_reading(id, reading)?;
     failpoint::hit("extract.merged");
+    tidy(job, id, table, reading.view.as_deref().unwrap_or_default(), reading.deletes.as_ref())?;
     Ok(read)
+}
+
+/// Removes what a finished increment needed on its way: its folder holds the parts of its view and its tombstones, nothing else.
+pub(super) fn tidy(
+    job: &Extraction<'_>,
+    id: ExtractId,
+    table: &Table,
+    view: &[PartInfo],
+    deletes: Option<&PartInfo>,
+) -> Result<(), ExtractError> {
+    let needed = |path: &Path| view.iter().chain(deletes).any(|part| part.path == path);
+    for chunk in job.state.chunks(id, &table.name)? {
+        if chunk.part.is_some_and(|part| !needed(&part.path)) {
+            job.state.forget_chunk(id, &table.name, chunk.no)?;
+        }
+    }
+    let folder = raw::folder(job.state.workdir(), job.source.id(), &table.name, id);
+    for path in dataset::parts(&folder).unwrap_or_default() {
+        if !needed(&path) {
+            durable::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the whole table and compares; the older parts stay where nothing changed.

@@ -27,10 +27,11 @@ use crate::failpoint;
 use crate::progress::Progress;
 use crate::raw::{self, RawError};
 use crate::retry::Passing;
-use crate::source::{Limits, Point, Source, SourceError, Table, TableMeasures, TableSettings};
+use crate::source::{Drift, Limits, Point, Source, SourceError, Table, TableMeasures, TableSettings};
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
 use crate::stop::Stop;
 use crate::tally::TallyError;
+pub use drift::vanished;
 use pace::Pace;
 
 /// How a source without a common point says so.
@@ -50,7 +51,9 @@ pub enum ExtractError {
     #[error("the source changed while it was read: {before} became {after}")]
     #[diagnostic(
         code("EXT-002"),
-        help("somebody replaced the database file; run the same command again: it starts a new extract")
+        help(
+            "somebody wrote to the database, or replaced its file; run the same command again: it starts a new extract. On a restored copy of PostgreSQL the server's own housekeeping counts, too: let `vacuumdb --analyze` finish first"
+        )
     )]
     Moved { before: String, after: String },
     #[error("{table}: the changes come to {rows} rows, but the source counts {counted} at the same point")]
@@ -84,6 +87,14 @@ pub enum ExtractError {
         )
     )]
     Pressed { id: String },
+    #[error("{table}: reading was given up, because somebody waits for a lock of ours or the server is slow")]
+    #[diagnostic(
+        code("EXT-013"),
+        help(
+            "it cannot be cut, and was begun anew as often as `retries` says; run the same command again at a quieter time"
+        )
+    )]
+    Yielded { table: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Source(#[from] SourceError),
@@ -111,7 +122,8 @@ impl Consequence for ExtractError {
             | Self::Moved { .. }
             | Self::Stopped
             | Self::Closed { .. }
-            | Self::Pressed { .. } => Follow::Resume,
+            | Self::Pressed { .. }
+            | Self::Yielded { .. } => Follow::Resume,
             Self::Increment { .. } | Self::Drift { .. } => Follow::Usage,
             Self::Source(e) => e.follow(),
             Self::Dataset(e) => e.follow(),
@@ -125,14 +137,14 @@ impl Consequence for ExtractError {
 
 impl Passing for ExtractError {
     fn passing(&self) -> bool {
-        matches!(self, Self::Source(e) if e.passing())
+        matches!(self, Self::Yielded { .. }) || matches!(self, Self::Source(e) if e.passing())
     }
 }
 
 impl ExtractError {
     /// True when nothing is wrong: it stopped where it was told to, and goes on later.
     pub fn paused(&self) -> bool {
-        matches!(self, Self::Stopped | Self::Closed { .. } | Self::Pressed { .. })
+        matches!(self, Self::Stopped | Self::Closed { .. } | Self::Pressed { .. } | Self::Yielded { .. })
     }
 }
 
@@ -208,7 +220,7 @@ pub struct Extracted {
 /// `EXT-…`, and those of source, dataset, state and disk. Whatever fails, the same call goes on later.
 pub fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
     let begun = Instant::now();
-    let pace = Pace::new(job.limits, job.stop);
+    let pace = Pace::new(job.source.id(), job.limits, job.stop, &pace::Machine);
     let point = job.ask("", || job.source.point())?;
     let mut names: Vec<String> = job.tables.iter().map(|t| t.name.clone()).collect();
     names.sort();
@@ -329,6 +341,10 @@ fn mixed(
         kept += 1;
     }
     if kept > 0 {
+        for name in old.of.tables.iter().filter(|n| !job.tables.iter().any(|t| t.name == **n)) {
+            durable::remove_dir_all(&raw::folder(job.state.workdir(), &of.source, name, old.id))?;
+            job.state.forget_reading(old.id, name)?;
+        }
         tracing::info!(
             extract = old.id.to_string(),
             kept,
@@ -364,15 +380,20 @@ fn extract_table(
     let counted = job.ask(&table.name, || job.source.count(table))?;
     job.progress.start("extract", &table.name, counted);
     let mut table = table.clone();
-    let mut reading = match kept(job, id, &table)? {
+    let mut reading = match kept(job, id, &mut table)? {
         Some(reading) => reading,
-        None => increment::plan(job, id, &of.settings, &mut table)?,
+        None => {
+            // What an earlier attempt left, which is no longer known.
+            durable::remove_dir_all(&raw::folder(job.state.workdir(), job.source.id(), &table.name, id))?;
+            increment::plan(job, id, &of.settings, &mut table)?
+        }
     };
-    // What was frozen before a crash stays frozen after it.
-    table.columns.retain(|c| reading.columns.iter().any(|r| r.name == c.name));
     durable::create_dir_all(&raw::folder(job.state.workdir(), job.source.id(), &table.name, id))?;
     let read = match (reading.base, &reading.view) {
-        (Some(_), Some(_)) => 0,
+        (Some(_), Some(view)) => {
+            increment::tidy(job, id, &table, view, reading.deletes.as_ref())?;
+            0
+        }
         (Some(base), None) => increment::read(job, pace, id, &table, &mut reading, base, counted)?,
         (None, _) => in_full(job, pace, id, &table, &mut reading, counted)?,
     };
@@ -399,9 +420,6 @@ fn in_full(
     if missing.is_empty() && reading.view.is_some() {
         return Ok(0);
     }
-    if state_of(job, id)? == ExtractStatus::Complete {
-        job.state.set_extract(id, ExtractStatus::Running)?;
-    }
     let read = full::read_missing(job, pace, id, table, missing)?;
     let parts: Vec<PartInfo> =
         job.state.chunks(id, &table.name)?.into_iter().filter_map(|c| c.part).collect();
@@ -414,32 +432,50 @@ fn in_full(
     Ok(read)
 }
 
-/// What is already known of a table in this extract; finished chunks whose file is no longer what was recorded are forgotten.
-fn kept(job: &Extraction<'_>, id: ExtractId, table: &Table) -> Result<Option<Reading>, ExtractError> {
+/// What is already known of a table in this extract, and the table as it is read there (what was frozen stays frozen). What cannot be
+/// gone on with is forgotten: chunks whose file is no longer what was recorded; and the whole table, to be planned again, when it is
+/// wanted anew, when its method or its columns are others now (or others are accepted), or when its view lost a part.
+fn kept(job: &Extraction<'_>, id: ExtractId, table: &mut Table) -> Result<Option<Reading>, ExtractError> {
     let Some(mut reading) = job.state.reading(id, &table.name)? else { return Ok(None) };
-    let whole = |parts: &[PartInfo]| parts.iter().all(raw::intact);
-    if reading.base.is_some() {
-        if reading.view.as_deref().is_none_or(whole) {
-            return Ok(Some(reading));
-        }
-        // A part of the view is lost: perhaps an older one. The table is planned again.
+    let mut as_read = table.clone();
+    drift::cut(&mut as_read, &reading.columns);
+    let increment = reading.base.is_some();
+    let open = reading.view.is_none();
+    let how = job.how(&table.name);
+    let other = open && reading.method != how.method();
+    let thawed = how.drift == Drift::Accept && drift::columns(table) != reading.columns;
+    let lost = reading.view.iter().flatten().any(|part| !raw::intact(part));
+    let again = increment && (job.anew.contains(&table.name) || other || lost);
+    if again || thawed || drift::columns(&as_read) != reading.columns {
+        reopen(job, id)?;
         job.state.forget_reading(id, &table.name)?;
         return Ok(None);
     }
-    let mut lost = false;
+    *table = as_read;
+    if increment && !open {
+        return Ok(Some(reading));
+    }
     for chunk in job.state.chunks(id, &table.name)? {
         match &chunk.part {
             Some(part) if raw::intact(part) => job.progress.rows(part.rows),
             Some(_) => {
+                reopen(job, id)?;
                 job.state.forget_chunk(id, &table.name, chunk.no)?;
-                lost = true;
+                reading.view = None;
             }
             None => {}
         }
     }
-    if lost {
-        reading.view = None;
+    if reading.view.is_none() && !open {
         job.state.finish_reading(id, &reading)?;
     }
     Ok(Some(reading))
+}
+
+/// A complete extract of which something is read again is not complete until that is done.
+fn reopen(job: &Extraction<'_>, id: ExtractId) -> Result<(), ExtractError> {
+    if state_of(job, id)? == ExtractStatus::Complete {
+        job.state.set_extract(id, ExtractStatus::Running)?;
+    }
+    Ok(())
 }

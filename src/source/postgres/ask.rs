@@ -101,6 +101,11 @@ pub(super) async fn copy_form(
 pub(super) async fn now(session: &Object, id: &str) -> Result<String, SourceError> {
     let snapshot =
         text(session, id, "asking for the snapshot", "SELECT txid_current_snapshot()::text").await?;
+    Ok(format!("{} snapshot {snapshot}", cluster(session, id).await?))
+}
+
+/// Which cluster, timeline and database this is: transaction numbers of another one mean nothing here.
+pub(super) async fn cluster(session: &Object, id: &str) -> Result<String, SourceError> {
     let database = text(
         session,
         id,
@@ -117,7 +122,30 @@ pub(super) async fn now(session: &Object, id: &str) -> Result<String, SourceErro
             text(session, id, "asking for the start time", "SELECT pg_postmaster_start_time()::text").await?
         }
     };
-    Ok(format!("cluster {cluster} database {database} snapshot {snapshot}"))
+    Ok(format!("cluster {cluster} database {database}"))
+}
+
+/// Whether a row keeps the number of its transaction when it is frozen: since 9.4. Before, a frozen change looks like an old row.
+pub(super) async fn keeps_xmin(session: &Object, id: &str) -> Result<bool, SourceError> {
+    let version = text(session, id, "asking for the version", "SHOW server_version_num").await?;
+    Ok(version.parse::<u32>().is_ok_and(|v| v >= 90_400))
+}
+
+/// Whether the server can say who waits for whom; a fact where it cannot.
+pub(super) async fn tells_waiting(
+    session: &Object,
+    id: &str,
+    facts: &mut Vec<(String, String)>,
+) -> Result<bool, SourceError> {
+    match waiting_for_us(session, id).await {
+        Ok(_) => Ok(true),
+        Err(e) if crate::retry::Passing::passing(&e) => Err(e),
+        Err(_) => {
+            let found = "nobody can be seen who waits for a lock of ours".to_owned();
+            facts.push(("without pg_blocking_pids".to_owned(), found));
+            Ok(false)
+        }
+    }
 }
 
 /// Sessions that wait for a lock of one of ours.

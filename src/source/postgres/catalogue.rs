@@ -83,7 +83,7 @@ fn finished(
     };
     table.key = key;
     let mut changes = Vec::new();
-    if !table.key.is_empty() && !table.view {
+    if !table.key.is_empty() && !table.view && source.keeps_xmin {
         // Every row carries the transaction that wrote it.
         changes.push(ChangeMethod::Rowversion);
     }

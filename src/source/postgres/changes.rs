@@ -2,11 +2,13 @@
 //!
 //! Always: never fewer rows than changed; deletes are not seen (the caller compares keys). Every row of PostgreSQL carries the
 //! number of its transaction (xmin, 32 bits); counted back from the snapshot's own 64-bit number it says exactly which rows are
-//! younger than an earlier snapshot, as long as fewer than 2³¹ transactions lie between.
+//! younger than an earlier snapshot, as long as fewer than 2³¹ transactions lie between, and it is the same cluster and timeline.
 
 use super::super::{ChangeMethod, SourceError, Table, TableSettings};
 use super::{Inner, quote};
 
+/// Between a transaction's number and the cluster whose it is.
+const OF: &str = " of ";
 /// Transactions that a 32-bit number can be counted back over.
 const HORIZON: i64 = 1 << 31;
 
@@ -43,15 +45,23 @@ pub(super) async fn mark(
     match how.changes {
         ChangeMethod::Full | ChangeMethod::Compare => Ok(None),
         ChangeMethod::ChangeTracking => Err(no_method(source, table, how)),
+        ChangeMethod::Rowversion if !source.keeps_xmin => Err(no_method(source, table, how)),
         // Everything below it was decided when the snapshot was taken.
         ChangeMethod::Rowversion => {
-            one(source, what, "SELECT txid_snapshot_xmin(txid_current_snapshot())::text").await
+            let sql = "SELECT txid_snapshot_xmin(txid_current_snapshot())::text";
+            let oldest = one(source, what, sql).await?;
+            Ok(oldest.map(|oldest| format!("{oldest}{OF}{}", source.cluster)))
         }
         ChangeMethod::Timestamp => {
             let (column, declared) = stamp(source, table, how)?;
             let from = source.named(&table.name);
+            // Stamps of the future must not hide what is stamped after this point and before them.
+            let taken = source.holder.lock().await.taken.clone();
+            let point = taken.map_or("now()".to_owned(), |at| format!("'{at}'::timestamptz"));
             // An empty table has come as far as nothing.
-            let sql = format!("SELECT coalesce(max({column}), '-infinity'::{declared})::text FROM {from}");
+            let sql = format!(
+                "SELECT least(coalesce(max({column}), '-infinity'::{declared}), {point}::{declared})::text FROM {from}"
+            );
             one(source, what, &sql).await
         }
     }
@@ -88,7 +98,11 @@ async fn younger(source: &Inner, table: &Table, since: &str) -> Result<String, S
         since: since.to_owned(),
         oldest,
     };
-    let since: i64 = since.parse().map_err(|_| expired("a transaction number".to_owned()))?;
+    let (number, cluster) = since.split_once(OF).unwrap_or((since, ""));
+    if cluster != source.cluster {
+        return Err(expired(format!("its own beginning{OF}{}", source.cluster)));
+    }
+    let since: i64 = number.parse().map_err(|_| expired("a transaction number".to_owned()))?;
     let what = format!("asking how far {} has come", table.name);
     let now = one(source, what, "SELECT txid_snapshot_xmax(txid_current_snapshot())::text").await?;
     let now: i64 = now.and_then(|n| n.parse().ok()).unwrap_or(i64::MAX);

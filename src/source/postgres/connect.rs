@@ -57,9 +57,9 @@ pub(super) fn pool(settings: &SourceSettings, server: &Server) -> Result<Pool, S
             });
         }
     };
-    // One more than the readers: the session that holds the snapshot and asks questions.
+    // Two more than the readers: the session that holds the snapshot, and the one that asks while all readers are busy.
     Pool::builder(manager)
-        .max_size(settings.limits.connections.max(1) as usize + 1)
+        .max_size(settings.limits.connections.max(1) as usize + 2)
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|e| unreachable(settings, server, e))
@@ -156,6 +156,9 @@ pub(super) async fn settle(
         ("max_parallel_workers_per_gather", "0".to_owned()),
         ("jit", "off".to_owned()),
         ("extra_float_digits", "1".to_owned()),
+        // What the server spells (intervals, watermarks) must not depend on a role's own taste.
+        ("datestyle", "ISO, YMD".to_owned()),
+        ("intervalstyle", "postgres".to_owned()),
     ];
     let mut set_up = String::new();
     for (name, value) in needed {

@@ -14,6 +14,10 @@ const UNREADABLE: &str =
     "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, 'SELECT')
   ORDER BY 1 LIMIT 20";
+const CREATES: &str = "SELECT coalesce(bool_or(has_schema_privilege(oid, 'CREATE')), false) FROM pg_namespace WHERE nspname = $1";
+/// A role that is not among these sees of other sessions neither what they wait for nor that they wait.
+const WATCHES: &str = "SELECT rolsuper OR coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'pg_read_all_stats'), false)
+  FROM pg_roles WHERE rolname = current_user";
 const ROLE: &str = "SELECT rolsuper, rolcreatedb OR rolcreaterole, current_user::text FROM pg_roles WHERE rolname = current_user";
 /// 中文㐱: a character of GBK, and one that only GB18030 has.
 const KNOWN: &str = "\u{4e2d}\u{6587}\u{3431}";
@@ -32,6 +36,7 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
     encoding(source, &mut all).await?;
     rights(source, &mut all).await?;
     point(source, &mut all);
+    watching(source, &mut all).await?;
     pace(source, &mut all).await?;
     Ok(all)
 }
@@ -68,6 +73,16 @@ async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     } else {
         all.push(Examined::new("rights", Grade::Fine, format!("{user} can write to no table"), ""));
     }
+    let creates = session.query_one(CREATES, &[&source.schema]).await.map_err(failed())?;
+    if creates.get(0) {
+        let found = format!("{user} could make tables in {}", source.schema);
+        all.push(Examined::new(
+            "rights",
+            Grade::Warning,
+            found,
+            "REVOKE CREATE ON SCHEMA … FROM PUBLIC, or from it",
+        ));
+    }
     let unreadable = session.query(UNREADABLE, &[&source.schema]).await.map_err(failed())?;
     if unreadable.is_empty() {
         all.push(Examined::new("rights", Grade::Fine, "every table can be read", ""));
@@ -99,6 +114,26 @@ fn point(source: &Inner, all: &mut Vec<Examined>) {
     if source.copy == CopyForm::Rows {
         all.push(Examined::new("copy", Grade::Warning, "rows are read by plain queries, more slowly", ""));
     }
+}
+
+async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    if !source.tells_waiting {
+        return Ok(());
+    }
+    let session = source.plain_session().await?;
+    let row = session.query_one(WATCHES, &[]).await.map_err(source.failed("asking for rights"))?;
+    let (grade, found, advice) = if row.get(0) {
+        (Grade::Fine, "sees who waits for a lock of ours", "")
+    } else {
+        let advice = "GRANT pg_read_all_stats: sql/source/postgres/01-readonly-login.sql";
+        (
+            Grade::Warning,
+            "cannot see who waits for a lock of ours; reading pauses only for a slow server",
+            advice,
+        )
+    };
+    all.push(Examined::new("watching", grade, found, advice));
+    Ok(())
 }
 
 async fn pace(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {

@@ -55,6 +55,12 @@ struct Inner {
     /// What makes a new session read-only and gentle.
     set_up: String,
     holder: Arc<Mutex<Holder>>,
+    /// Cluster, timeline and database.
+    cluster: String,
+    /// Frozen rows keep the number of their transaction.
+    keeps_xmin: bool,
+    /// The server says who waits for a lock of ours.
+    tells_waiting: bool,
 }
 
 /// What text columns hold.
@@ -142,6 +148,9 @@ impl Postgres {
         let (set_up, refused) = connect::settle(&session, settings, text.client_encoding).await?;
         facts.extend(refused);
         let copy = ask::copy_form(&session, settings, &mut facts).await?;
+        let cluster = ask::cluster(&session, &settings.id).await?;
+        let keeps_xmin = ask::keeps_xmin(&session, &settings.id).await?;
+        let tells_waiting = ask::tells_waiting(&session, &settings.id, &mut facts).await?;
         let (holder, way, point) = session::take(session, settings).await?;
         let inner = Inner {
             id: settings.id.clone(),
@@ -156,6 +165,9 @@ impl Postgres {
             facts,
             set_up,
             holder: Arc::new(Mutex::new(holder)),
+            cluster,
+            keeps_xmin,
+            tells_waiting,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -218,9 +230,14 @@ impl Source for Postgres {
     }
 
     async fn pressed(&self) -> Result<Option<String>, SourceError> {
-        let begun = Instant::now();
         let session = self.inner.plain_session().await?;
-        let waiting = ask::waiting_for_us(&session, &self.inner.id).await?;
+        let begun = Instant::now();
+        let waiting = if self.inner.tells_waiting {
+            ask::waiting_for_us(&session, &self.inner.id).await?
+        } else {
+            ask::text(&session, &self.inner.id, "a small question", "SELECT ''::text").await?;
+            0
+        };
         let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
         Ok(match waiting {
             0 if begun.elapsed() > slow => Some("the server is slow".to_owned()),

@@ -17,6 +17,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 pub(super) struct Holder {
     session: Object,
     snapshot: Option<String>,
+    /// When it was taken, or a little earlier; `None` without a common point.
+    pub(super) taken: Option<String>,
     /// Its transaction was left in the middle of an answer.
     broken: bool,
 }
@@ -45,11 +47,16 @@ pub(super) async fn take(
     let at = |text: String| Point { consistency: name.to_owned(), text };
     if way == Way::Fuzzy {
         let since = ask::text(&session, id, "asking for the time", "SELECT clock_timestamp()::text").await?;
-        return Ok((Holder { session, snapshot: None, broken: false }, way, at(format!("since {since}"))));
+        return Ok((
+            Holder { session, snapshot: None, taken: None, broken: false },
+            way,
+            at(format!("since {since}")),
+        ));
     }
     // A refusal inside a transaction ends it: everything that may be refused is asked before, the snapshot itself inside.
     let outside = ask::now(&session, id).await?;
     session.batch_execute(BEGIN).await.map_err(failed(id, "beginning the snapshot"))?;
+    let taken = ask::text(&session, id, "asking for the time", "SELECT now()::text").await?;
     let sql = "SELECT txid_current_snapshot()::text";
     let inside = ask::text(&session, id, "asking for the snapshot", sql).await?;
     let cluster = outside.split_once(" snapshot ").map_or("", |(cluster, _)| cluster);
@@ -69,7 +76,7 @@ pub(super) async fn take(
             Some(row.get(0))
         }
     };
-    Ok((Holder { session, snapshot, broken: false }, way, point))
+    Ok((Holder { session, snapshot, taken: Some(taken), broken: false }, way, point))
 }
 
 /// A session at the point.

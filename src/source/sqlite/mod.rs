@@ -25,8 +25,8 @@ use read::Range;
 
 use super::chunk::QUEUE;
 use super::{
-    Bounds, ChangeMethod, ChunkStream, Examined, Frequency, Grade, KeyValue, Measured, Point, Source,
-    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, Grade, KeyValue, Measured, Point,
+    Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -50,6 +50,8 @@ pub struct Sqlite {
 struct Inner {
     id: String,
     code_page: &'static Encoding,
+    /// As it is recorded.
+    consistency: &'static str,
     chunk_rows: u64,
     db: Mutex<Connection>,
     file: Mutex<File>,
@@ -72,7 +74,7 @@ impl Inner {
             what: "reading the header".to_owned(),
             source: Box::new(e),
         })?;
-        Ok(Point { consistency: "read transaction".to_owned(), text })
+        Ok(Point { consistency: self.consistency.to_owned(), text })
     }
 }
 
@@ -119,16 +121,35 @@ fn checked(id: &str, path: &Path) -> Result<File, SourceError> {
     Ok(file)
 }
 
+/// How the point is held: one read transaction, on a copy or not. What else could be wanted is refused, never replaced.
+fn consistency(settings: &SourceSettings) -> Result<&'static str, SourceError> {
+    let wanted = match settings.consistency {
+        Consistency::Default => return Ok("read transaction"),
+        Consistency::RestoredCopy => return Ok("restored copy"),
+        Consistency::DatabaseSnapshot => "database-snapshot",
+        Consistency::SnapshotSession => "snapshot-session",
+        Consistency::ExportedSnapshot => "exported-snapshot",
+        Consistency::Fuzzy => "fuzzy",
+    };
+    Err(SourceError::Consistency {
+        id: settings.id.clone(),
+        wanted,
+        why: "a SQLite file is read in one read transaction".to_owned(),
+        way_out: "leave `consistency` out, or say `restored-copy`",
+    })
+}
+
 impl Sqlite {
     /// Opens the file read-only and begins the read transaction.
     ///
     /// # Errors
-    /// `SRC-001` to `SRC-006`, `SRC-009`.
+    /// `SRC-001` to `SRC-006`, `SRC-009`, `SRC-019`.
     pub fn open(settings: &SourceSettings) -> Result<Self, SourceError> {
         let id = settings.id.clone();
         let code_page = Encoding::for_label(settings.encoding.as_bytes())
             .filter(|e| e.is_ascii_compatible())
             .ok_or_else(|| SourceError::Encoding { id: id.clone(), encoding: settings.encoding.clone() })?;
+        let consistency = consistency(settings)?;
         let file = checked(&id, &settings.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&settings.path, flags)
@@ -146,7 +167,8 @@ impl Sqlite {
                 source: Box::new(e),
             })?;
         let chunk_rows = settings.chunk_rows.max(1);
-        let inner = Inner { id, code_page, chunk_rows, db: Mutex::new(db), file: Mutex::new(file) };
+        let inner =
+            Inner { id, code_page, consistency, chunk_rows, db: Mutex::new(db), file: Mutex::new(file) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -232,7 +254,16 @@ impl Source for Sqlite {
 
     async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
         let tables = self.catalogue().await?;
+        let wrote = self
+            .blocking(|s| Ok(s.db().execute_batch("CREATE TABLE qianyi_must_not_write (x)").is_ok()))
+            .await?;
+        let (grade, found) = if wrote {
+            (Grade::Wrong, "a read-only connection could write (nothing was committed)")
+        } else {
+            (Grade::Fine, "the database refuses a write of this connection")
+        };
         Ok(vec![
+            Examined::new("read-only", grade, found, ""),
             Examined::new(
                 "connection",
                 Grade::Fine,

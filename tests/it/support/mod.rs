@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod demo;
+pub mod extracts;
 pub mod legacy;
 pub mod mapped;
 pub mod pg;

@@ -83,6 +83,23 @@ impl Cluster {
         let _ = stop.status();
     }
 
+    /// Stops the server, sets the number of its next transaction, and starts it.
+    pub fn set_next_transaction(&self, number: u32) {
+        let mut stop = command("pg_ctl");
+        stop.args(["-w", "-s", "-m", "fast", "-D"]).arg(self.data()).arg("stop");
+        done(stop);
+        let mut reset = command("pg_resetwal");
+        reset.args(["-x", &number.to_string(), "-D"]).arg(self.data());
+        done(reset);
+        // The page of the commit log on which that number lies: four transactions a byte, 256 KiB a segment.
+        let segment = self.data().join("pg_xact").join(format!("{:04X}", number / 4 / (256 << 10)));
+        std::fs::write(&segment, vec![0; 256 << 10]).unwrap();
+        let mut owner = Command::new("chmod");
+        owner.arg("666").arg(&segment);
+        done(owner);
+        self.up();
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
@@ -118,11 +135,16 @@ impl Cluster {
 
     /// Settings of the source `ylbx` in a database.
     pub fn settings(&self, database: &str, chunk_rows: u64) -> SourceSettings {
+        Self::settings_at(self.socket(), database, chunk_rows)
+    }
+
+    /// The same for a cluster that another process started.
+    pub fn settings_at(socket: &Path, database: &str, chunk_rows: u64) -> SourceSettings {
         SourceSettings {
             kind: SourceKind::Postgres,
             chunk_rows,
             server: Some(Server {
-                host: self.socket().display().to_string(),
+                host: socket.display().to_string(),
                 port: None,
                 database: database.to_owned(),
                 schema: None,
