@@ -1,16 +1,19 @@
 //! The one Parquet writer.
 //!
 //! Always: temporary name → rows → footer → sync → rename → sync folder (durable.rs); no creation time, a fixed `created_by`, zstd
-//! level 1, fixed batch and row-group sizes. The SHA-256 is that of the bytes as they went out.
+//! level 1, fixed batch and row-group sizes, the encoding of a column by its type. The SHA-256 is that of the bytes as they went out.
 
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
+use parquet::schema::types::ColumnPath;
 
 use super::{BATCH_ROWS, DatasetError, ROW_GROUP_ROWS};
 use crate::durable::DurableFile;
@@ -33,15 +36,37 @@ pub struct PartWriter {
     rows: u64,
 }
 
-fn properties() -> Result<WriterProperties, parquet::errors::ParquetError> {
-    Ok(WriterProperties::builder()
+/// Bytes of a column's dictionary in a row group; a column of more distinct values goes on without one.
+const DICTIONARY_BYTES: usize = 128 * 1024;
+/// Digits of the largest decimal that Parquet holds as an integer.
+const INTEGER_DIGITS: u8 = 18;
+
+/// How a column is encoded where not by a dictionary, which costs more than it saves where values are numbers.
+fn encoding(kind: &DataType) -> Option<Encoding> {
+    match kind {
+        DataType::Decimal128(digits, _) if *digits > INTEGER_DIGITS => Some(Encoding::BYTE_STREAM_SPLIT),
+        DataType::Decimal128(_, _) => Some(Encoding::DELTA_BINARY_PACKED),
+        DataType::Date32 | DataType::Timestamp(_, _) => Some(Encoding::DELTA_BINARY_PACKED),
+        kind if kind.is_integer() => Some(Encoding::DELTA_BINARY_PACKED),
+        _ => None,
+    }
+}
+
+fn properties(schema: &Schema) -> Result<WriterProperties, parquet::errors::ParquetError> {
+    let fixed = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_write_batch_size(BATCH_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_created_by("qianyi part 1".to_owned())
-        .build())
+        .set_created_by("qianyi part 2".to_owned());
+    let of = |builder: WriterPropertiesBuilder, field: &FieldRef| {
+        let Some(encoding) = encoding(field.data_type()) else { return builder };
+        let column = ColumnPath::from(field.name().as_str());
+        builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding)
+    };
+    Ok(schema.fields().iter().fold(fixed, of).build())
 }
 
 impl PartWriter {
@@ -51,7 +76,7 @@ impl PartWriter {
     /// `DAT-002` with the cause.
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self, DatasetError> {
         let file = DurableFile::create(path)?;
-        let writer = properties()
+        let writer = properties(&schema)
             .and_then(|p| ArrowWriter::try_new(file, schema.clone(), Some(p)))
             .map_err(|e| unwritable(path, e))?;
         let coalescer = BatchCoalescer::new(schema.clone(), BATCH_ROWS);
@@ -66,6 +91,10 @@ impl PartWriter {
         let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())
             .map_err(|e| unwritable(&self.path, e))?;
         self.rows += batch.num_rows() as u64;
+        if batch.num_rows() == BATCH_ROWS && self.coalescer.is_empty() {
+            // It is cut as it should be: nothing is copied.
+            return self.writer.write(&batch).map_err(|e| unwritable(&self.path, e));
+        }
         self.coalescer.push_batch(batch).map_err(|e| unwritable(&self.path, e))?;
         self.drain()
     }

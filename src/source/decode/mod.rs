@@ -17,7 +17,7 @@ use arrow::array::{
 use encoding_rs::Encoding;
 
 use super::LegacyType;
-pub(super) use text::spelling;
+pub(super) use text::{TextBuilder, spelling};
 
 /// A value as the database holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,7 +63,7 @@ pub(super) enum ColumnBuilder {
     Bit(BooleanBuilder),
     Decimal { precision: u8, scale: i8, values: Decimal128Builder },
     Float(Float64Builder),
-    Text { code_page: Option<&'static Encoding>, values: text::TextBuilder },
+    Text { code_page: Option<&'static Encoding>, values: TextBuilder },
     DateTime(TimestampMicrosecondBuilder),
     Date(Date32Builder),
     Spelled(StringBuilder),
@@ -89,9 +89,9 @@ impl ColumnBuilder {
             LegacyType::SmallMoney => decimal(10, 4),
             LegacyType::Float => Self::Float(Float64Builder::new()),
             LegacyType::CodePageText => {
-                Self::Text { code_page: Some(code_page), values: text::TextBuilder::default() }
+                Self::Text { code_page: Some(code_page), values: TextBuilder::default() }
             }
-            LegacyType::Unicode => Self::Text { code_page: None, values: text::TextBuilder::default() },
+            LegacyType::Unicode => Self::Text { code_page: None, values: TextBuilder::default() },
             LegacyType::DateTime => Self::DateTime(TimestampMicrosecondBuilder::new()),
             LegacyType::Date => Self::Date(Date32Builder::new()),
             LegacyType::Spelled => Self::Spelled(StringBuilder::new()),

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryBuilder, StringBuilder};
-use arrow::datatypes::{Decimal128Type, DecimalType};
+use arrow::array::{ArrayBuilder, ArrayRef, BinaryBuilder, StringBuilder, new_null_array};
+use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
 use encoding_rs::Encoding;
 
 use super::{Misfit, Value, time};
@@ -22,7 +22,10 @@ enum Decoded<'a> {
 }
 
 fn private_use(text: &str) -> bool {
-    text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'))
+    // The first byte in UTF-8 of what may be one, looked for first: text is mostly of other characters.
+    const FIRST: u8 = 0xEE;
+    text.bytes().any(|b| b >= FIRST)
+        && text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'))
 }
 
 /// Decodes strictly; `code_page` `None` means UTF-8.
@@ -84,20 +87,24 @@ pub(super) fn spelled(value: Value<'_>) -> Result<Option<&str>, Misfit> {
 #[derive(Default)]
 pub(in crate::source) struct TextBuilder {
     text: StringBuilder,
-    bytes: BinaryBuilder,
+    /// From the first value on that is no text; the rows before it are NULL here.
+    bytes: Option<BinaryBuilder>,
 }
 
 impl TextBuilder {
+    pub(in crate::source) fn with_capacity(rows: usize) -> Self {
+        Self { text: StringBuilder::with_capacity(rows, 0), bytes: None }
+    }
+
     /// Code-page text arrives as bytes, Unicode text as text.
-    pub(super) fn append(
+    pub(in crate::source) fn append(
         &mut self,
         value: Value<'_>,
         code_page: Option<&'static Encoding>,
     ) -> Result<(), Misfit> {
         let raw = match (value, code_page) {
             (Value::Null, _) => {
-                self.text.append_null();
-                self.bytes.append_null();
+                self.push(None, None);
                 return Ok(());
             }
             (Value::Bytes(raw), Some(_)) | (Value::Text(raw), None) => raw,
@@ -107,20 +114,30 @@ impl TextBuilder {
             (Value::Micros(_) | Value::Day(_), _) => return Err("a time"),
         };
         match strict(raw, code_page) {
-            Decoded::Text(text) => {
-                self.text.append_value(text);
-                self.bytes.append_null();
-            }
-            Decoded::Bytes => {
-                self.text.append_null();
-                self.bytes.append_value(raw);
-            }
+            Decoded::Text(text) => self.push(Some(&text), None),
+            Decoded::Bytes => self.push(None, Some(raw)),
         }
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, into: &mut Vec<ArrayRef>) {
+    fn push(&mut self, text: Option<&str>, bytes: Option<&[u8]>) {
+        if bytes.is_some() && self.bytes.is_none() {
+            let mut before = BinaryBuilder::new();
+            before.append_nulls(self.text.len());
+            self.bytes = Some(before);
+        }
+        self.text.append_option(text);
+        if let Some(builder) = &mut self.bytes {
+            builder.append_option(bytes);
+        }
+    }
+
+    pub(in crate::source) fn finish(&mut self, into: &mut Vec<ArrayRef>) {
+        let rows = self.text.len();
         into.push(Arc::new(self.text.finish()));
-        into.push(Arc::new(self.bytes.finish()));
+        into.push(match self.bytes.take() {
+            Some(mut bytes) => Arc::new(bytes.finish()),
+            None => new_null_array(&DataType::Binary, rows),
+        });
     }
 }

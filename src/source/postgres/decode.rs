@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Array, PrimitiveArray,
+    PrimitiveBuilder, StringBuilder,
 };
+use arrow::datatypes::{Date32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use encoding_rs::Encoding;
 
-use super::super::decode::{ColumnBuilder, Misfit, Value};
+use super::super::decode::{Misfit, TextBuilder, Value};
 use super::super::{Column, LegacyType};
 use super::{numeric, quote};
 
@@ -51,7 +52,7 @@ pub(super) fn kind(declared: &str, code_page: bool) -> Option<LegacyType> {
     }
 }
 
-/// The SQL expression whose binary form [`Builder`] reads.
+/// The SQL expression whose binary form [`column`] reads.
 pub(super) fn expression(column: &Column) -> String {
     let name = quote(&column.name);
     let declared = column.declared.as_str();
@@ -68,127 +69,110 @@ pub(super) fn expression(column: &Column) -> String {
     }
 }
 
-/// Builds one column from binary fields.
-pub(super) enum Builder {
-    BigInt(Int64Builder),
-    Int(Int32Builder),
-    SmallInt(Int16Builder),
-    Bit(BooleanBuilder),
-    Decimal {
-        precision: u8,
-        scale: i8,
-        values: Decimal128Builder,
-    },
-    Float(Float64Builder),
-    /// Text in its two columns.
-    Text(Box<ColumnBuilder>),
-    DateTime(TimestampMicrosecondBuilder),
-    Date(Date32Builder),
-    Spelled(StringBuilder),
-    Binary(BinaryBuilder),
-}
-
 fn fixed<const N: usize>(field: &[u8]) -> Result<[u8; N], Misfit> {
     field.try_into().map_err(|_| "a field of another size than its type has")
 }
 
-impl Builder {
-    pub(super) fn new(kind: LegacyType, code_page: &'static Encoding) -> Self {
-        let decimal = |precision, scale| Self::Decimal {
-            precision,
-            scale,
-            values: Decimal128Builder::new().with_data_type(kind.arrow()),
-        };
-        match kind {
-            LegacyType::BigInt => Self::BigInt(Int64Builder::new()),
-            LegacyType::Int => Self::Int(Int32Builder::new()),
-            // PostgreSQL has no tinyint; it would come as a smallint.
-            LegacyType::SmallInt | LegacyType::TinyInt => Self::SmallInt(Int16Builder::new()),
-            LegacyType::Bit => Self::Bit(BooleanBuilder::new()),
-            LegacyType::Numeric { precision, scale } => decimal(precision, scale),
-            LegacyType::Money => decimal(19, 4),
-            LegacyType::SmallMoney => decimal(10, 4),
-            LegacyType::Float => Self::Float(Float64Builder::new()),
-            LegacyType::CodePageText | LegacyType::Unicode => {
-                Self::Text(Box::new(ColumnBuilder::new(kind, code_page)))
-            }
-            LegacyType::DateTime => Self::DateTime(TimestampMicrosecondBuilder::new()),
-            LegacyType::Date => Self::Date(Date32Builder::new()),
-            LegacyType::Spelled => Self::Spelled(StringBuilder::new()),
-            LegacyType::Binary => Self::Binary(BinaryBuilder::new()),
-        }
-    }
+/// What does not fit, and in which row.
+type At = (usize, Misfit);
 
-    /// Appends one field; `None` is NULL.
-    pub(super) fn append(&mut self, field: Option<&[u8]>) -> Result<(), Misfit> {
-        let Some(field) = field else { return self.append_null() };
-        match self {
-            Self::BigInt(b) => b.append_value(i64::from_be_bytes(fixed(field)?)),
-            Self::Int(b) => b.append_value(i32::from_be_bytes(fixed(field)?)),
-            Self::SmallInt(b) => b.append_value(i16::from_be_bytes(fixed(field)?)),
-            Self::Bit(b) => b.append_value(fixed::<1>(field)? != [0]),
-            Self::Decimal { precision, scale, values } => {
-                values.append_value(numeric::unscaled(field, *precision, *scale)?);
-            }
-            Self::Float(b) => b.append_value(f64::from_be_bytes(fixed(field)?)),
-            Self::Text(b) => {
-                let bytes = matches!(**b, ColumnBuilder::Text { code_page: Some(_), .. });
-                b.append(if bytes { Value::Bytes(field) } else { Value::Text(field) })?;
-            }
-            Self::DateTime(b) => b.append_value(micros(i64::from_be_bytes(fixed(field)?))?),
-            Self::Date(b) => b.append_value(days(i32::from_be_bytes(fixed(field)?))?),
-            Self::Spelled(b) => {
-                b.append_value(std::str::from_utf8(field).map_err(|_| "text that is not ASCII")?);
-            }
-            Self::Binary(b) => b.append_value(field),
-        }
-        Ok(())
-    }
-
-    fn append_null(&mut self) -> Result<(), Misfit> {
-        match self {
-            Self::BigInt(b) => b.append_null(),
-            Self::Int(b) => b.append_null(),
-            Self::SmallInt(b) => b.append_null(),
-            Self::Bit(b) => b.append_null(),
-            Self::Decimal { values, .. } => values.append_null(),
-            Self::Float(b) => b.append_null(),
-            Self::Text(b) => b.append(Value::Null)?,
-            Self::DateTime(b) => b.append_null(),
-            Self::Date(b) => b.append_null(),
-            Self::Spelled(b) => b.append_null(),
-            Self::Binary(b) => b.append_null(),
-        }
-        Ok(())
-    }
-
-    /// The finished arrays: one, or for text two. The builder is empty again.
-    pub(super) fn finish(&mut self, into: &mut Vec<ArrayRef>) {
-        match self {
-            Self::BigInt(b) => into.push(Arc::new(b.finish())),
-            Self::Int(b) => into.push(Arc::new(b.finish())),
-            Self::SmallInt(b) => into.push(Arc::new(b.finish())),
-            Self::Bit(b) => into.push(Arc::new(b.finish())),
-            Self::Decimal { values, .. } => into.push(Arc::new(values.finish())),
-            Self::Float(b) => into.push(Arc::new(b.finish())),
-            Self::Text(b) => b.finish(into),
-            Self::DateTime(b) => into.push(Arc::new(b.finish())),
-            Self::Date(b) => into.push(Arc::new(b.finish())),
-            Self::Spelled(b) => into.push(Arc::new(b.finish())),
-            Self::Binary(b) => into.push(Arc::new(b.finish())),
-        }
-    }
+fn each<'f>(
+    fields: impl Iterator<Item = Option<&'f [u8]>>,
+    mut append: impl FnMut(Option<&'f [u8]>) -> Result<(), Misfit>,
+) -> Result<(), At> {
+    fields.enumerate().try_for_each(|(row, field)| append(field).map_err(|found| (row, found)))
 }
 
-fn micros(since_2000: i64) -> Result<i64, Misfit> {
-    match since_2000 {
+fn numbers<'f, T: ArrowPrimitiveType>(
+    fields: impl ExactSizeIterator<Item = Option<&'f [u8]>>,
+    read: impl Fn(&[u8]) -> Result<T::Native, Misfit>,
+) -> Result<PrimitiveArray<T>, At> {
+    let mut values = PrimitiveBuilder::<T>::with_capacity(fields.len());
+    each(fields, |field| {
+        match field {
+            Some(field) => values.append_value(read(field)?),
+            None => values.append_null(),
+        }
+        Ok(())
+    })?;
+    Ok(values.finish())
+}
+
+/// Decodes one column of binary fields (`None` is NULL) into its array; text into two.
+pub(super) fn column<'f>(
+    kind: LegacyType,
+    code_page: &'static Encoding,
+    fields: impl ExactSizeIterator<Item = Option<&'f [u8]>>,
+    into: &mut Vec<ArrayRef>,
+) -> Result<(), At> {
+    let decimal = |precision, scale| move |f: &[u8]| numeric::unscaled(f, precision, scale);
+    let decimals = |values: Decimal128Array| Arc::new(values.with_data_type(kind.arrow()));
+    let rows = fields.len();
+    into.push(match kind {
+        LegacyType::BigInt => Arc::new(numbers::<Int64Type>(fields, |f| fixed(f).map(i64::from_be_bytes))?),
+        LegacyType::Int => Arc::new(numbers::<Int32Type>(fields, |f| fixed(f).map(i32::from_be_bytes))?),
+        // PostgreSQL has no tinyint; it would come as a smallint.
+        LegacyType::SmallInt | LegacyType::TinyInt => {
+            Arc::new(numbers::<Int16Type>(fields, |f| fixed(f).map(i16::from_be_bytes))?)
+        }
+        LegacyType::Float => Arc::new(numbers::<Float64Type>(fields, |f| fixed(f).map(f64::from_be_bytes))?),
+        LegacyType::Numeric { precision, scale } => decimals(numbers(fields, decimal(precision, scale))?),
+        LegacyType::Money => decimals(numbers(fields, decimal(19, 4))?),
+        LegacyType::SmallMoney => decimals(numbers(fields, decimal(10, 4))?),
+        LegacyType::DateTime => Arc::new(numbers::<TimestampMicrosecondType>(fields, micros)?),
+        LegacyType::Date => Arc::new(numbers::<Date32Type>(fields, days)?),
+        LegacyType::Bit => {
+            let mut values = BooleanBuilder::with_capacity(rows);
+            each(fields, |field| {
+                values.append_option(field.map(fixed::<1>).transpose()?.map(|b| b != [0]));
+                Ok(())
+            })?;
+            Arc::new(values.finish())
+        }
+        LegacyType::Spelled => {
+            let mut values = StringBuilder::with_capacity(rows, 0);
+            each(fields, |field| {
+                let text = field.map(std::str::from_utf8).transpose();
+                values.append_option(text.map_err(|_| "text that is not ASCII")?);
+                Ok(())
+            })?;
+            Arc::new(values.finish())
+        }
+        LegacyType::Binary => {
+            let mut values = BinaryBuilder::with_capacity(rows, 0);
+            each(fields, |field| {
+                values.append_option(field);
+                Ok(())
+            })?;
+            Arc::new(values.finish())
+        }
+        LegacyType::CodePageText | LegacyType::Unicode => {
+            let code_page = (kind == LegacyType::CodePageText).then_some(code_page);
+            let mut values = TextBuilder::with_capacity(rows);
+            each(fields, |field| {
+                let value = match (field, code_page) {
+                    (None, _) => Value::Null,
+                    (Some(field), Some(_)) => Value::Bytes(field),
+                    (Some(field), None) => Value::Text(field),
+                };
+                values.append(value, code_page)
+            })?;
+            values.finish(into);
+            return Ok(());
+        }
+    });
+    Ok(())
+}
+
+fn micros(field: &[u8]) -> Result<i64, Misfit> {
+    match fixed(field).map(i64::from_be_bytes)? {
         i64::MAX | i64::MIN => Err("an infinite time"),
         t => t.checked_add(EPOCH_MICROS).ok_or("a time out of range"),
     }
 }
 
-fn days(since_2000: i32) -> Result<i32, Misfit> {
-    match since_2000 {
+fn days(field: &[u8]) -> Result<i32, Misfit> {
+    match fixed(field).map(i32::from_be_bytes)? {
         i32::MAX | i32::MIN => Err("an infinite date"),
         d => d.checked_add(EPOCH_DAYS).ok_or("a date out of range"),
     }

@@ -13,6 +13,7 @@ mod examine;
 mod measure;
 mod numeric;
 mod read;
+mod rows;
 mod session;
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use super::{
 };
 
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 1;
+const FORM_OF_RAW: u32 = 2;
 
 /// A PostgreSQL database at one point in time.
 pub struct Postgres {

@@ -23,6 +23,9 @@ pub(super) fn unscaled(bytes: &[u8], precision: u8, scale: i8) -> Result<i128, M
     if bytes.len() != 8 + count * 2 {
         return Err(CUT);
     }
+    if let Some(short) = short(&bytes[8..], weight, precision, scale) {
+        return Ok(if sign == NEGATIVE { -short } else { short });
+    }
     let mut value: i128 = 0;
     // The power of ten that the digit at hand counts in, at the column's scale.
     let mut at = 4 * i32::from(weight) + i32::from(scale);
@@ -53,6 +56,30 @@ pub(super) fn unscaled(bytes: &[u8], precision: u8, scale: i8) -> Result<i128, M
         return Err(TOO_LONG);
     }
     Ok(if sign == NEGATIVE { -value } else { value })
+}
+
+/// A number that 64 bits hold all the way, as almost every amount is; `None`: it has to be looked at more closely.
+fn short(digits: &[u8], weight: i16, precision: u8, scale: i8) -> Option<i128> {
+    // 10^18 is the largest power that is used.
+    if digits.len() > 8 || precision > 18 {
+        return None;
+    }
+    let groups = digits.chunks_exact(2);
+    // The power of ten that the last digit counts in, at the column's scale.
+    let last = 4 * (i32::from(weight) + 1) - 2 * i32::try_from(digits.len()).ok()? + i32::from(scale);
+    let all = groups.fold(0_u64, |n, g| n * 10_000 + u64::from(u16::from_be_bytes([g[0], g[1]])));
+    let power = |of: i32| Some(u64::try_from(*POWERS.get(usize::try_from(of).ok()?)?).ok()?);
+    let value = match last {
+        0.. => all.checked_mul(power(last)?)?,
+        _ => {
+            let by = power(-last)?;
+            if all % by != 0 {
+                return None;
+            }
+            all / by
+        }
+    };
+    (value < power(precision.into())?).then_some(value.into())
 }
 
 const TOO_LONG: Misfit = "a number with more digits than declared";

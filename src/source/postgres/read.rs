@@ -4,25 +4,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::SchemaRef;
-use bytes::{Buf, Bytes};
-use encoding_rs::Encoding;
+use arrow::array::RecordBatch;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio_postgres::types::{FromSql, Type};
 
 use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE, key_value};
-use super::super::decode::{Misfit, key_text};
 use super::super::{ChunkStream, Column, LegacyType, SourceError, Table};
-use super::decode::{Builder, expression};
+use super::decode::expression;
+use super::rows::Rows;
 use super::session::Reader;
 use super::{CopyForm, Inner, quote};
-use crate::dataset::BATCH_ROWS;
 use crate::durable::hex;
 
-/// Bytes of text and images after which a batch is handed on, however few its rows.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Sampled keys for each range that is wanted: enough that no range is much longer than another.
 const SAMPLES: u64 = 200;
 /// More ranges than this are not planned; longer ones are cut while they are read.
@@ -214,30 +208,27 @@ enum Told {
 type To = mpsc::Sender<Result<Piece, SourceError>>;
 
 async fn copied(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
-    let what = format!("reading {}", rows.table.name);
-    let id = rows.id.clone();
-    let failed = || super::failed(&id, what.clone());
+    let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
+    let failed = || super::failed(&id, format!("reading {table}"));
     let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
     let stream = reader.client()?.copy_out(&copy).await.map_err(failed())?;
     let mut stream = std::pin::pin!(stream);
-    let mut parser = Parser::default();
     while let Some(bytes) = stream.try_next().await.map_err(failed())? {
-        parser.take(bytes);
-        while let Some(fields) = parser.tuple(&id)? {
-            rows.push(fields)?;
+        rows.take(&bytes);
+        while rows.row()? {
             if rows.full() && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
                 return Ok(Told::Nobody);
             }
         }
     }
-    if !parser.ended {
-        return Err(SourceError::Interrupted { id, table: rows.table.name.clone() });
+    if !rows.ended() {
+        return Err(SourceError::Interrupted { id, table });
     }
     rest(rows, to).await
 }
 
 async fn rest(mut rows: Rows, to: &To) -> Result<Told, SourceError> {
-    if rows.rows > 0 && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
+    if !rows.is_empty() && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
         return Ok(Told::Nobody);
     }
     Ok(Told::All)
@@ -257,171 +248,20 @@ impl<'a> FromSql<'a> for Field<'a> {
 }
 
 async fn queried(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
-    let what = format!("reading {}", rows.table.name);
-    let id = rows.id.clone();
-    let failed = || super::failed(&id, what.clone());
+    let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
+    let failed = || super::failed(&id, format!("reading {table}"));
     let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
     let stream = reader.client()?.query_raw(select, none).await.map_err(failed())?;
     let mut stream = std::pin::pin!(stream);
     while let Some(row) = stream.try_next().await.map_err(failed())? {
         for at in 0..row.len() {
             let field: Option<Field<'_>> = row.try_get(at).map_err(failed())?;
-            rows.append(at, field.map(|f| f.0))?;
+            rows.field(field.map(|f| f.0))?;
         }
-        rows.rows += 1;
+        rows.end_row()?;
         if rows.full() && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
             return Ok(Told::Nobody);
         }
     }
     rest(rows, to).await
-}
-
-/// The signature of binary COPY, then flags and the length of an extension, 32 bits each.
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-const HEADER: usize = SIGNATURE.len() + 8;
-
-/// Cuts the stream of binary COPY into tuples; messages need not end where tuples do.
-#[derive(Default)]
-struct Parser {
-    header: bool,
-    ended: bool,
-    left: Bytes,
-}
-
-impl Parser {
-    fn take(&mut self, bytes: Bytes) {
-        if self.left.is_empty() {
-            self.left = bytes;
-        } else {
-            let mut joined = Vec::with_capacity(self.left.len() + bytes.len());
-            joined.extend_from_slice(&self.left);
-            joined.extend_from_slice(&bytes);
-            self.left = joined.into();
-        }
-    }
-
-    /// The fields of the next tuple, without their number; `None`: more bytes are needed, or it is over.
-    fn tuple(&mut self, id: &str) -> Result<Option<Bytes>, SourceError> {
-        let broken = |what: &str| SourceError::Protocol { id: id.to_owned(), what: what.to_owned() };
-        if !self.header {
-            if self.left.len() < HEADER {
-                return Ok(None);
-            }
-            if !self.left.starts_with(SIGNATURE) {
-                return Err(broken("a COPY that does not begin as one"));
-            }
-            self.left.advance(HEADER);
-            self.header = true;
-        }
-        let Some(count) = self.left.first_chunk::<2>().map(|c| i16::from_be_bytes(*c)) else {
-            return Ok(None);
-        };
-        if count == -1 {
-            self.ended = true;
-            self.left.clear();
-            return Ok(None);
-        }
-        let mut at = 2;
-        for _ in 0..count {
-            let Some(length) = self.left.get(at..).and_then(|b| b.first_chunk::<4>()) else {
-                return Ok(None);
-            };
-            at += 4;
-            match i32::from_be_bytes(*length) {
-                -1 => {}
-                length => at += usize::try_from(length).map_err(|_| broken("a field of negative length"))?,
-            }
-        }
-        if self.left.len() < at {
-            return Ok(None);
-        }
-        let mut tuple = self.left.split_to(at);
-        tuple.advance(2);
-        Ok(Some(tuple))
-    }
-}
-
-/// Rows on their way into a batch.
-struct Rows {
-    id: String,
-    table: Table,
-    schema: SchemaRef,
-    builders: Vec<Builder>,
-    rows: usize,
-    bytes: usize,
-}
-
-impl Rows {
-    fn new(source: &Inner, table: &Table, schema: SchemaRef) -> Self {
-        let code_page: &'static Encoding = source.text.code_page.unwrap_or(encoding_rs::UTF_8);
-        let builders = table.columns.iter().filter_map(|c| c.kind.map(|k| Builder::new(k, code_page)));
-        let builders = builders.collect();
-        Self { id: source.id.clone(), table: table.clone(), schema, builders, rows: 0, bytes: 0 }
-    }
-
-    fn push(&mut self, tuple: Bytes) -> Result<(), SourceError> {
-        let mut left: &[u8] = &tuple;
-        for at in 0..self.builders.len() {
-            let Some((length, rest)) = left.split_first_chunk::<4>() else {
-                return Err(self.broken("a row with fewer fields than columns"));
-            };
-            // A negative length is NULL; the parser has checked the others.
-            let field = usize::try_from(i32::from_be_bytes(*length)).ok().map(|n| rest.split_at(n));
-            left = field.map_or(rest, |(_, rest)| rest);
-            self.append(at, field.map(|(field, _)| field))?;
-        }
-        if !left.is_empty() {
-            return Err(self.broken("a row with more fields than columns"));
-        }
-        self.rows += 1;
-        self.bytes += tuple.len();
-        Ok(())
-    }
-
-    fn append(&mut self, at: usize, field: Option<&[u8]>) -> Result<(), SourceError> {
-        let builder = self.builders.get_mut(at);
-        let appended = builder.map_or(Err("a field too many"), |b| b.append(field));
-        appended.map_err(|found| self.misfit(at, found))
-    }
-
-    fn full(&self) -> bool {
-        self.rows == BATCH_ROWS || self.bytes >= BATCH_BYTES
-    }
-
-    fn broken(&self, what: &str) -> SourceError {
-        SourceError::Protocol { id: self.id.clone(), what: what.to_owned() }
-    }
-
-    fn batch(&mut self) -> Result<RecordBatch, SourceError> {
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        self.builders.iter_mut().for_each(|b| b.finish(&mut arrays));
-        (self.rows, self.bytes) = (0, 0);
-        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| SourceError::Database {
-            id: self.id.clone(),
-            what: format!("building a batch of {}", self.table.name),
-            source: Box::new(e),
-        })
-    }
-
-    /// Names the row by what was decoded of it so far.
-    fn misfit(&mut self, at: usize, found: Misfit) -> SourceError {
-        let column = self.table.columns.get(at);
-        let name = column.map(|c| c.name.clone()).unwrap_or_default();
-        let declared = column.map(|c| c.declared.clone()).unwrap_or_default();
-        let mut key = Vec::new();
-        for (builder, c) in self.builders.iter_mut().zip(&self.table.columns).take(at) {
-            if self.table.key.contains(&c.name) {
-                let mut arrays = Vec::new();
-                builder.finish(&mut arrays);
-                key.push((c.name.clone(), arrays.into_iter().next()));
-            }
-        }
-        SourceError::Misfit {
-            id: self.id.clone(),
-            field: format!("{}.{name}", self.table.name),
-            declared,
-            key: key_text(&key, self.rows),
-            found,
-        }
-    }
 }
