@@ -102,7 +102,7 @@ fn numeric(arguments: &str) -> Option<LegacyType> {
 }
 
 /// A legacy column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Column {
     pub name: String,
     /// As the source declares it.

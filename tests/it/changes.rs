@@ -25,7 +25,7 @@ use crate::support::pg::Cluster;
 
 /// What somebody does to a table whose key are two numbers below ten.
 #[derive(Debug, Clone)]
-enum Deed {
+pub enum Deed {
     Insert(u8, u8),
     Update(u8, u8),
     Delete(u8, u8),
@@ -80,7 +80,7 @@ fn sql(deed: &Deed, now: &str, b: impl Fn(u8) -> String) -> String {
     }
 }
 
-fn run_cases(cases: u32, check: impl Fn(Vec<Vec<Deed>>)) {
+pub fn run_cases(cases: u32, check: impl Fn(Vec<Vec<Deed>>)) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&rounds(), |rounds| {

@@ -25,7 +25,10 @@ pub(super) struct Database {
 ///
 /// # Errors
 /// `SRC-009` for a code page that is not known.
-pub(super) async fn database(session: &mut Session, settings: &SourceSettings) -> Result<Database, SourceError> {
+pub(super) async fn database(
+    session: &mut Session,
+    settings: &SourceSettings,
+) -> Result<Database, SourceError> {
     let sql = "SELECT CAST(d.collation_name AS nvarchar(128)), CAST(COLLATIONPROPERTY(d.collation_name, 'CodePage') AS int)
       FROM sys.databases AS d WHERE d.name = DB_NAME()";
     let rows = ask(session, sql).await.map_err(failed(&settings.id, "asking for the collation"))?;
@@ -79,10 +82,16 @@ pub(super) async fn unicode_form(
         return Ok(UnicodeForm::Bytes);
     }
     if row.and_then(|r| answer::text(r, 1)).as_deref() == Some(KNOWN) {
-        facts.push(("without UTF-16 bytes".to_owned(), "nvarchar is read as the driver decodes it".to_owned()));
+        facts.push((
+            "without UTF-16 bytes".to_owned(),
+            "nvarchar is read as the driver decodes it".to_owned(),
+        ));
         return Ok(UnicodeForm::Text);
     }
-    Err(SourceError::Protocol { id: settings.id.clone(), what: "Unicode text that comes back otherwise".to_owned() })
+    Err(SourceError::Protocol {
+        id: settings.id.clone(),
+        what: "Unicode text that comes back otherwise".to_owned(),
+    })
 }
 
 /// What keeps a statement to one processor, where the server knows it.

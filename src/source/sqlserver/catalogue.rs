@@ -56,7 +56,8 @@ pub(super) fn encoding(code_page: i64) -> Option<&'static Encoding> {
 
 /// The code page of every collation that occurs.
 pub(super) async fn collations(source: &Inner) -> Result<BTreeMap<String, i64>, SourceError> {
-    let rows = source.plain().await?.ask(&source.id, "asking for the code pages".to_owned(), COLLATIONS).await?;
+    let rows =
+        source.plain().await?.ask(&source.id, "asking for the code pages".to_owned(), COLLATIONS).await?;
     Ok(rows.iter().filter_map(|r| Some((answer::text(r, 0)?, answer::int(r, 1)?))).collect())
 }
 

@@ -69,7 +69,10 @@ pub(super) async fn mark(
         ChangeMethod::Timestamp => {
             let column = column(source, table, how, timed)?;
             let name = quote(&column.name);
-            let sql = format!("SELECT CONVERT(varchar(40), MAX(t.{name}), 126) FROM {} AS t", source.named(&table.name));
+            let sql = format!(
+                "SELECT CONVERT(varchar(40), MAX(t.{name}), 126) FROM {} AS t",
+                source.named(&table.name)
+            );
             // An empty table has come as far as nothing.
             Ok(Some(one(source, table, &sql).await?.unwrap_or_else(|| "1900-01-01".to_owned())))
         }
@@ -86,7 +89,9 @@ async fn changetable(source: &Inner, table: &Table, since: &str) -> Result<Strin
     let oldest = one(source, table, &sql).await?;
     let known: Option<i64> = oldest.as_ref().and_then(|v| v.parse().ok());
     match (known, since.parse::<i64>()) {
-        (Some(oldest), Ok(since)) if since >= oldest => Ok(format!("CHANGETABLE(CHANGES {named}, {since}) AS c")),
+        (Some(oldest), Ok(since)) if since >= oldest => {
+            Ok(format!("CHANGETABLE(CHANGES {named}, {since}) AS c"))
+        }
         _ => Err(SourceError::Expired {
             id: source.id.clone(),
             table: table.name.clone(),
@@ -107,8 +112,7 @@ pub(super) async fn changed(
         ChangeMethod::Full | ChangeMethod::Compare => return Err(no_method(source, table, how)),
         ChangeMethod::ChangeTracking => {
             let changes = changetable(source, table, since).await?;
-            let same: Vec<String> =
-                table.key.iter().map(|k| format!("c.{0} = t.{0}", quote(k))).collect();
+            let same: Vec<String> = table.key.iter().map(|k| format!("c.{0} = t.{0}", quote(k))).collect();
             format!(
                 " WHERE EXISTS (SELECT 1 FROM {changes} WHERE {} AND c.SYS_CHANGE_OPERATION <> N'D')",
                 same.join(" AND ")
@@ -116,7 +120,9 @@ pub(super) async fn changed(
         }
         ChangeMethod::Rowversion => {
             let column = column(source, table, how, versioned)?;
-            let hex = since.strip_prefix("0x").filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
+            let hex = since
+                .strip_prefix("0x")
+                .filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
             let hex = hex.ok_or_else(|| no_method(source, table, how))?;
             format!(" WHERE t.{} > 0x{hex}", quote(&column.name))
         }

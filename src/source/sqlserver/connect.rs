@@ -153,7 +153,8 @@ impl Manager {
     async fn settle(&self, session: &mut Session) -> Result<(), SourceError> {
         let id = &self.settings.id;
         // Without these an answer could be cut, or compare otherwise.
-        let needed = ["SET ROWCOUNT 0", "SET TEXTSIZE 2147483647", "SET ANSI_NULLS ON", "SET QUOTED_IDENTIFIER ON"];
+        let needed =
+            ["SET ROWCOUNT 0", "SET TEXTSIZE 2147483647", "SET ANSI_NULLS ON", "SET QUOTED_IDENTIFIER ON"];
         for sql in needed {
             ask(session, sql).await.map_err(failed(id, "a session setting"))?;
         }

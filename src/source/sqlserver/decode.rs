@@ -56,7 +56,11 @@ pub(super) fn expression(column: &Column, unicode: UnicodeForm) -> String {
 }
 
 /// Appends one cell.
-pub(super) fn append(builder: &mut ColumnBuilder, kind: LegacyType, cell: &ColumnData<'_>) -> Result<(), Misfit> {
+pub(super) fn append(
+    builder: &mut ColumnBuilder,
+    kind: LegacyType,
+    cell: &ColumnData<'_>,
+) -> Result<(), Misfit> {
     let mut scratch = Vec::new();
     builder.append(value(kind, cell, &mut scratch)?)
 }
@@ -196,7 +200,8 @@ mod tests {
     #[test]
     fn a_three_hundredth_of_a_second_is_the_millisecond_that_was_meant() {
         let midnight = -25_567 * 86_400_000_000;
-        for (ticks, micros) in [(0, 0), (1, 3_000), (2, 7_000), (3, 10_000), (299, 997_000), (300, 1_000_000)] {
+        for (ticks, micros) in [(0, 0), (1, 3_000), (2, 7_000), (3, 10_000), (299, 997_000), (300, 1_000_000)]
+        {
             assert_eq!(datetime(DateTime::new(0, ticks)), midnight + micros, "{ticks}");
         }
         // 9999-12-31 23:59:59.997 and 1753-01-01.

@@ -10,7 +10,8 @@ use super::literal::unicode;
 use super::{Inner, Way, answer};
 
 const LOGIN: &str = "sql/source/sqlserver/01-readonly-login.sql";
-const ROLES: &str = "SELECT CAST(SUSER_SNAME() AS nvarchar(128)), CAST(ISNULL(IS_SRVROLEMEMBER('sysadmin'), 0) AS int),
+const ROLES: &str =
+    "SELECT CAST(SUSER_SNAME() AS nvarchar(128)), CAST(ISNULL(IS_SRVROLEMEMBER('sysadmin'), 0) AS int),
     CAST(ISNULL(IS_ROLEMEMBER('db_owner'), 0) AS int), CAST(ISNULL(IS_ROLEMEMBER('db_datawriter'), 0) AS int),
     CAST(ISNULL(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE'), 0) AS int)";
 const TABLES: &str = "SELECT CAST(o.name AS nvarchar(128)),
@@ -43,7 +44,10 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
 fn line(source: &Inner, all: &mut Vec<Examined>) {
     let (found, advice) = match source.server.tls {
         Tls::Verify => return,
-        Tls::Trust => ("the server's certificate is not checked", "use `tls = \"verify\"` with `ca`, unless the line is private"),
+        Tls::Trust => (
+            "the server's certificate is not checked",
+            "use `tls = \"verify\"` with `ca`, unless the line is private",
+        ),
         Tls::LoginOnly => (
             "only the login is encrypted, rows travel in the clear",
             "give the server its TLS 1.2 update, or read a restored copy on a newer one; until then use a private line",
@@ -75,7 +79,12 @@ async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
         all.push(Examined::new("encoding", Grade::Fine, format!("{found}, there and back"), ""));
     } else {
         let advice = "the server converts text on the way to bytes: every name would come out wrong; read another copy";
-        all.push(Examined::new("encoding", Grade::Wrong, format!("{found}: bytes come back otherwise"), advice));
+        all.push(Examined::new(
+            "encoding",
+            Grade::Wrong,
+            format!("{found}: bytes come back otherwise"),
+            advice,
+        ));
     }
     Ok(())
 }
@@ -120,7 +129,9 @@ async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
 async fn point(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let (grade, advice) = match source.way {
         Way::Still => (Grade::Fine, ""),
-        Way::OneSession => (Grade::Fact, "one reader; for several, read a database snapshot or a restored copy"),
+        Way::OneSession => {
+            (Grade::Fact, "one reader; for several, read a database snapshot or a restored copy")
+        }
         Way::Fuzzy => (Grade::Warning, "never fit for cutover: choose another `consistency`"),
     };
     all.push(Examined::new("consistency", grade, &source.point.consistency, advice));
@@ -149,15 +160,25 @@ async fn changes(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceEr
         Some(0) => "change tracking is on for no table".to_owned(),
         Some(n) => format!("change tracking is on for {n} tables"),
     };
-    let advice = if tracked.unwrap_or(0) == 0 { "sql/source/sqlserver/05-change-tracking.sql turns it on" } else { "" };
+    let advice = if tracked.unwrap_or(0) == 0 {
+        "sql/source/sqlserver/05-change-tracking.sql turns it on"
+    } else {
+        ""
+    };
     all.push(Examined::new("changes", Grade::Fact, found, advice));
     let sql = "SELECT CAST(@@DBTS AS bigint) - (CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1)";
     match source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) {
-        None => all.push(Examined::new("rowversion", Grade::Fact, "the server does not say how far rowversions have come", "")),
+        None => all.push(Examined::new(
+            "rowversion",
+            Grade::Fact,
+            "the server does not say how far rowversions have come",
+            "",
+        )),
         Some(0) => {}
         Some(n) => {
             let found = format!("an open transaction holds the watermark {n} rowversions back");
-            let advice = "nothing is lost, later extracts read more than they need; look for long transactions";
+            let advice =
+                "nothing is lost, later extracts read more than they need; look for long transactions";
             all.push(Examined::new("rowversion", Grade::Warning, found, advice));
         }
     }
@@ -167,12 +188,18 @@ async fn changes(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceEr
 /// Whether we would see that somebody waits for us.
 async fn watch(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let sql = "SELECT CAST(ISNULL(HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE'), 0) AS int)";
-    let sees = source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) == Some(1);
+    let sees =
+        source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) == Some(1);
     if sees {
         all.push(Examined::new("blocking", Grade::Fine, "sessions that wait for us are seen", ""));
     } else {
         let found = "the login cannot see who waits for it; reading pauses only when the server is slow";
-        all.push(Examined::new("blocking", Grade::Warning, found, &format!("GRANT VIEW SERVER STATE: {LOGIN}")));
+        all.push(Examined::new(
+            "blocking",
+            Grade::Warning,
+            found,
+            &format!("GRANT VIEW SERVER STATE: {LOGIN}"),
+        ));
     }
     Ok(())
 }

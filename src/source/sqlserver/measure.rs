@@ -60,23 +60,25 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
     let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
     let whole = |text: String| format!("SUM(CAST({text} AS decimal(38,0)))");
     Ok(match kind {
-        LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt | LegacyType::Bit => {
-            one("int", exact(0))
-        }
+        LegacyType::BigInt
+        | LegacyType::Int
+        | LegacyType::SmallInt
+        | LegacyType::TinyInt
+        | LegacyType::Bit => one("int", exact(0)),
         LegacyType::Numeric { scale, .. } => {
             let digits = u32::from(scale.unsigned_abs());
             one(last_digit(digits), exact(digits))
         }
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
         // A cast to bigint cuts the fraction off.
-        LegacyType::Float => {
-            one("e4", whole(format!("CAST(CAST({of} AS float(53)) * 10000e0 AS bigint)")))
-        }
+        LegacyType::Float => one("e4", whole(format!("CAST(CAST({of} AS float(53)) * 10000e0 AS bigint)"))),
         LegacyType::CodePageText => vec![
             (format!("values:{name}"), format!("COUNT_BIG({of})")),
             (format!("bytes:{name}"), whole(format!("DATALENGTH({of})"))),
         ],
-        LegacyType::Unicode => return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw")),
+        LegacyType::Unicode => {
+            return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw"));
+        }
         LegacyType::DateTime | LegacyType::Date | LegacyType::Spelled | LegacyType::Binary => {
             return Err(unsummed(source, table, name, "it is no amount"));
         }
@@ -171,7 +173,8 @@ pub(super) async fn frequencies(
         quote(name),
         source.hint
     );
-    let rows = source.reader().await?.ask(&source.id, format!("listing values of {}", table.name), &sql).await?;
+    let rows =
+        source.reader().await?.ask(&source.id, format!("listing values of {}", table.name), &sql).await?;
     rows.iter()
         .map(|row| {
             let rows = answer::int(row, 1).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);

@@ -28,8 +28,8 @@ use tiberius::Row;
 use tokio::sync::Mutex;
 
 use super::{
-    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source, SourceError,
-    SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
+    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use connect::Pool;
 use decode::UnicodeForm;
@@ -215,7 +215,12 @@ impl Source for SqlServer {
         changes::mark(&self.inner, table, how).await
     }
 
-    async fn changed(&self, table: &Table, how: &TableSettings, since: &str) -> Result<ChunkStream, SourceError> {
+    async fn changed(
+        &self,
+        table: &Table,
+        how: &TableSettings,
+        since: &str,
+    ) -> Result<ChunkStream, SourceError> {
         changes::changed(&self.inner, table, how, since).await
     }
 
@@ -232,7 +237,12 @@ impl Source for SqlServer {
         measure::measure(&self.inner, table, asked).await
     }
 
-    async fn frequencies(&self, table: &Table, column: &str, limit: u64) -> Result<Vec<Frequency>, SourceError> {
+    async fn frequencies(
+        &self,
+        table: &Table,
+        column: &str,
+        limit: u64,
+    ) -> Result<Vec<Frequency>, SourceError> {
         measure::frequencies(&self.inner, table, column, limit).await
     }
 }

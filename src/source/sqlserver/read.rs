@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE, key_value};
 use super::super::decode::{ColumnBuilder, Misfit, key_text};
 use super::super::{ChunkStream, Column, SourceError, Table};
+use super::connect::Session;
 use super::decode::{append, expression};
 use super::literal::{collated, key as key_literal, orders, quote};
-use super::connect::Session;
 use super::session::Reader;
 use super::{Inner, answer, catalogue, errors};
 use crate::dataset::BATCH_ROWS;
@@ -46,7 +46,8 @@ fn key(table: &Table) -> Option<Vec<&Column>> {
 
 /// Keys beyond `values` (`>`), or not beyond them (`<=`): SQL Server does not compare rows, so column by column.
 fn beyond(columns: &[&Column], values: &[String], upto: bool) -> String {
-    let Some(((column, value), rest)) = columns.split_first().zip(values.split_first()).map(|(c, v)| ((c.0, v.0), (c.1, v.1)))
+    let Some(((column, value), rest)) =
+        columns.split_first().zip(values.split_first()).map(|(c, v)| ((c.0, v.0), (c.1, v.1)))
     else {
         return String::new();
     };
@@ -158,7 +159,11 @@ fn sample(source: &Inner, keys: &Table, columns: &[&Column], wanted: u64) -> Str
 }
 
 /// Streams the rows that `condition` (what follows the table's name) leaves.
-pub(super) async fn stream(source: &Arc<Inner>, table: &Table, condition: &str) -> Result<ChunkStream, SourceError> {
+pub(super) async fn stream(
+    source: &Arc<Inner>,
+    table: &Table,
+    condition: &str,
+) -> Result<ChunkStream, SourceError> {
     let list: Vec<String> = table.columns.iter().map(|c| expression(c, source.unicode)).collect();
     let from = source.named(&table.name);
     let sql = format!("SELECT {} FROM {from} AS t{condition}{}", list.join(", "), source.hint);
@@ -166,7 +171,11 @@ pub(super) async fn stream(source: &Arc<Inner>, table: &Table, condition: &str) 
 }
 
 /// Streams the answer of a statement whose columns are those of `table`.
-pub(super) async fn select(source: &Arc<Inner>, table: &Table, sql: String) -> Result<ChunkStream, SourceError> {
+pub(super) async fn select(
+    source: &Arc<Inner>,
+    table: &Table,
+    sql: String,
+) -> Result<ChunkStream, SourceError> {
     let schema = table.schema(&source.id)?;
     let rows = Rows::new(source, table, schema)?;
     let reader = source.reader().await?;
@@ -329,8 +338,10 @@ impl Rows {
 /// The code page of a column's text.
 pub(super) fn code_page(source: &Inner, column: &Column) -> Result<&'static Encoding, SourceError> {
     let Some(collation) = collated(&column.declared).1 else { return Ok(source.code_page) };
-    source.collations.get(collation).copied().and_then(catalogue::encoding).ok_or_else(|| SourceError::Encoding {
-        id: source.id.clone(),
-        encoding: collation.to_owned(),
-    })
+    source
+        .collations
+        .get(collation)
+        .copied()
+        .and_then(catalogue::encoding)
+        .ok_or_else(|| SourceError::Encoding { id: source.id.clone(), encoding: collation.to_owned() })
 }

@@ -91,9 +91,7 @@ pub(super) fn choose(settings: &SourceSettings, of: &Facts) -> Result<(Way, Poin
             "the configured database can be written, so nobody can prove that it stays as it is",
             "set the copy read-only: ALTER DATABASE … SET READ_ONLY (sql/source/sqlserver/04-restored-copy.sql)",
         )),
-        Consistency::Default if of.read_only || of.is_snapshot => {
-            at("read-only database", Way::Still)
-        }
+        Consistency::Default if of.read_only || of.is_snapshot => at("read-only database", Way::Still),
         Consistency::Default | Consistency::SnapshotSession if of.snapshot_isolation => {
             at("snapshot session", Way::OneSession)
         }
@@ -124,7 +122,8 @@ pub(super) async fn take(
         return Ok((Holder { session: object, rowversion, health: Health::Fine }, point));
     }
     // What cannot be proved equal has a text of its own each time.
-    let rows = ask(&mut object, "SELECT CONVERT(varchar(36), NEWID()), CONVERT(varchar(33), SYSUTCDATETIME(), 126)");
+    let rows =
+        ask(&mut object, "SELECT CONVERT(varchar(36), NEWID()), CONVERT(varchar(33), SYSUTCDATETIME(), 126)");
     let rows = rows.await.map_err(failed(id, "asking for the time"))?;
     let row = rows.first();
     let own = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
@@ -142,7 +141,8 @@ pub(super) async fn take(
 
 /// The rowversion up to which everything is decided now; `None` where the server cannot say.
 async fn before_snapshot(session: &mut Session, id: &str) -> Result<Option<String>, SourceError> {
-    let sql = "SELECT CONVERT(varchar(18), CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8)), 1)";
+    let sql =
+        "SELECT CONVERT(varchar(18), CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8)), 1)";
     match ask(session, sql).await {
         Ok(rows) => Ok(rows.first().and_then(|row| answer::text(row, 0))),
         Err(Error::Server(_)) => Ok(None),
@@ -266,4 +266,3 @@ impl Inner {
         }
     }
 }
-

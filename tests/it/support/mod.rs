@@ -5,8 +5,11 @@ pub mod demo;
 pub mod extracts;
 pub mod legacy;
 pub mod mapped;
+pub mod mssql;
 pub mod pg;
+pub mod places;
 pub mod rows;
+pub mod tds;
 pub mod truth;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,528 @@
+//! SQL Server as a source, beyond what all three must do: points in time, change tracking and rowversions, gentleness, rights, lines
+//! that break. What only the tests' own server can do is skipped, and said, on a real one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use qianyi::error::{Consequence, Follow};
+use qianyi::fixture::copy_to_sqlserver;
+use qianyi::retry::Passing;
+use qianyi::run::extract::ExtractError;
+use qianyi::source::{
+    Bounds, ChangeMethod, Consistency, Drift, Grade, SourceError, SourceSettings, Tls, connect,
+};
+
+use crate::changes::{Deed, run_cases};
+use crate::support::demo::city;
+use crate::support::extracts::{extracted, follow, nothing_stray, rows, runtime, truth};
+use crate::support::legacy::{as_text, batches, table};
+use crate::support::mssql::{Mssql, Own};
+use crate::support::tds::engine::Quirks;
+use crate::support::tds::wire::{Encryption, Fault, Options};
+
+/// A table whose changes every method can follow, of rows 1 to `n`.
+fn grown(server: &Mssql, n: u32) {
+    server.run(&[
+        &format!("ALTER DATABASE [{}] SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)", server.database),
+        "CREATE TABLE t (a int NOT NULL, b varchar(9) NOT NULL, x nvarchar(40), at datetime2(7), v rowversion, PRIMARY KEY (a, b))",
+        "ALTER TABLE t ENABLE CHANGE_TRACKING",
+    ]);
+    refill(server, n);
+}
+
+fn refill(server: &Mssql, n: u32) {
+    server.run(&["DELETE FROM t"]);
+    let rows: Vec<String> = (0..n)
+        .filter(|n| n % 3 > 0)
+        .map(|n| format!("({}, 'p{}', N'old', '2001-01-01')", n / 10, n % 10))
+        .collect();
+    server.run(&[&format!("INSERT INTO t (a, b, x, at) VALUES {}", rows.join(", "))]);
+}
+
+/// A deed in T-SQL.
+fn sql(deed: &Deed) -> String {
+    let is = |k: &u8, l: &u8| format!("a = {k} AND b = 'p{l}'");
+    let insert = |k: &u8, l: &u8| {
+        let (is, at) = (is(k, l), "SYSUTCDATETIME()");
+        format!(
+            "IF NOT EXISTS (SELECT 1 FROM t WHERE {is}) INSERT INTO t (a, b, x, at) VALUES ({k}, 'p{l}', N'new', {at})"
+        )
+    };
+    match deed {
+        Deed::Insert(k, l) => insert(k, l),
+        Deed::Update(k, l) => format!("UPDATE t SET x = x + N'!', at = SYSUTCDATETIME() WHERE {}", is(k, l)),
+        Deed::Delete(k, l) => format!("DELETE FROM t WHERE {}", is(k, l)),
+        Deed::DeleteAll(k) => format!("DELETE FROM t WHERE a = {k}"),
+        Deed::Move((k, l), (m, n)) => format!(
+            "IF NOT EXISTS (SELECT 1 FROM t WHERE {}) UPDATE t SET a = {m}, b = 'p{n}', at = SYSUTCDATETIME() WHERE {}",
+            is(m, n),
+            is(k, l)
+        ),
+        Deed::Replace(k, l) => format!("DELETE FROM t WHERE {}; {}", is(k, l), insert(k, l)),
+        Deed::Stamp(k, l, future) => {
+            let stamp = if *future { "'9999-12-31'" } else { "NULL" };
+            format!("UPDATE t SET at = {stamp}, x = x + N'?' WHERE {}", is(k, l))
+        }
+    }
+}
+
+#[test]
+fn any_changes_followed_by_any_method_come_to_what_a_fresh_extract_of_sql_server_reads() {
+    let server = Mssql::start();
+    grown(&server, 10);
+    let plain = server.settings(10);
+    let methods = [
+        follow(&plain, "t", ChangeMethod::ChangeTracking, None),
+        follow(&plain, "t", ChangeMethod::Rowversion, None),
+        follow(&plain, "t", ChangeMethod::Timestamp, Some("at")),
+        follow(&plain, "t", ChangeMethod::Compare, None),
+    ];
+    run_cases(6, |rounds| {
+        refill(&server, 100);
+        let works: Vec<_> = methods.iter().map(|_| tempfile::tempdir().unwrap()).collect();
+        for (method, work) in methods.iter().zip(&works) {
+            extracted(work.path(), method, &["t"]).unwrap();
+        }
+        for round in rounds {
+            let statements: Vec<String> = round.iter().map(sql).collect();
+            server.run(&statements.iter().map(String::as_str).collect::<Vec<_>>());
+            let expected = truth(&plain, "t");
+            for (method, work) in methods.iter().zip(&works) {
+                extracted(work.path(), method, &["t"]).unwrap();
+                assert_eq!(rows(work.path(), "t"), expected, "{:?}", method.tables["t"].changes);
+                nothing_stray(work.path());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_row_that_was_written_before_the_watermark_and_committed_after_it_is_not_lost() {
+    let server = Mssql::start();
+    grown(&server, 30);
+    let settings = follow(&server.settings(10), "t", ChangeMethod::Rowversion, None);
+    let work = tempfile::tempdir().unwrap();
+    extracted(work.path(), &settings, &["t"]).unwrap();
+    let clerk = server.open();
+    clerk.run("BEGIN TRANSACTION");
+    clerk.run("UPDATE t SET x = N'slow' WHERE a = 1 AND b = 'p0'");
+    let seen = extracted(work.path(), &settings, &["t"]).unwrap();
+    assert_eq!(seen.rows_read, 0, "nothing is committed yet");
+    clerk.run("COMMIT TRANSACTION");
+    extracted(work.path(), &settings, &["t"]).unwrap();
+    assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
+    assert!(rows(work.path(), "t").iter().any(|r| r.contains("slow")));
+}
+
+#[test]
+fn a_history_that_was_cleaned_up_is_refused_with_the_way_out() {
+    let server = Mssql::start();
+    grown(&server, 30);
+    let settings = follow(&server.settings(10), "t", ChangeMethod::ChangeTracking, None);
+    let work = tempfile::tempdir().unwrap();
+    extracted(work.path(), &settings, &["t"]).unwrap();
+    server.run(&["DELETE FROM t WHERE a = 1"]);
+    server.run(&["ALTER TABLE t DISABLE CHANGE_TRACKING", "ALTER TABLE t ENABLE CHANGE_TRACKING"]);
+    let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
+    let ExtractError::Source(SourceError::Expired { .. }) = &refused else { panic!("{refused:?}") };
+    assert_eq!(refused.follow(), Follow::Usage);
+    let shown = format!("{:?}", miette::Report::new(refused));
+    assert!(shown.contains("--full t"), "{shown}");
+    let anew = crate::support::extracts::Attempt {
+        anew: &["t"],
+        ..crate::support::extracts::Attempt::of(work.path(), &settings, &["t"])
+    };
+    anew.make().unwrap();
+    assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
+}
+
+#[test]
+fn consistency_is_what_was_chosen_and_recorded_or_it_is_refused() {
+    let server = Mssql::start();
+    grown(&server, 30);
+    let snapshot = server.snapshot();
+    let at = |database: &str, consistency| SourceSettings { consistency, ..server.settings_of(database, 10) };
+    let threads = runtime();
+    let point = |settings: &SourceSettings| {
+        threads.block_on(async {
+            let source = connect(settings).await?;
+            Ok::<_, SourceError>((source.point().await?.consistency, source.readers()))
+        })
+    };
+    let recorded = |settings: &SourceSettings| point(settings).unwrap();
+    let own = &server.database;
+    assert_eq!(recorded(&at(own, Consistency::Default)), ("snapshot session".to_owned(), 1));
+    assert_eq!(recorded(&at(&snapshot, Consistency::DatabaseSnapshot)), ("database snapshot".to_owned(), 3));
+    assert_eq!(recorded(&at(own, Consistency::Fuzzy)), ("fuzzy".to_owned(), 3));
+    for (database, consistency) in [
+        (own, Consistency::DatabaseSnapshot),
+        (own, Consistency::RestoredCopy),
+        (own, Consistency::ExportedSnapshot),
+    ] {
+        let refused = point(&at(database, consistency)).unwrap_err();
+        assert!(matches!(refused, SourceError::Consistency { .. }), "{consistency:?}: {refused:?}");
+    }
+    server.read_only(true);
+    assert_eq!(recorded(&at(own, Consistency::RestoredCopy)), ("restored copy".to_owned(), 3));
+    server.read_only(false);
+    server.master(&format!("ALTER DATABASE [{own}] SET ALLOW_SNAPSHOT_ISOLATION OFF"));
+    let refused = point(&at(own, Consistency::Default)).unwrap_err();
+    let shown = format!("{:?}", miette::Report::new(refused));
+    assert!(shown.contains("02-snapshot-isolation.sql"), "{shown}");
+}
+
+#[test]
+fn one_session_sees_one_point_while_people_go_on_working() {
+    let server = Mssql::start();
+    grown(&server, 300);
+    let threads = runtime();
+    let source = threads.block_on(connect(&server.settings(1000))).unwrap();
+    let of = threads.block_on(table(&*source, "t"));
+    let before = threads.block_on(batches(&*source, &of)).unwrap();
+    server.run(&["UPDATE t SET x = N'later'", "DELETE FROM t WHERE a < 5"]);
+    let after = threads.block_on(batches(&*source, &of)).unwrap();
+    assert_eq!(as_text(&before.concat()), as_text(&after.concat()));
+    assert_eq!(threads.block_on(source.count(&of)).unwrap(), 200);
+    // Another source stands at another point.
+    let later = threads.block_on(connect(&server.settings(1000))).unwrap();
+    assert!(threads.block_on(later.count(&of)).unwrap() < 200);
+    assert_ne!(threads.block_on(later.point()).unwrap(), threads.block_on(source.point()).unwrap());
+}
+
+#[test]
+fn an_answer_that_was_left_in_the_middle_is_never_mistaken_for_another() {
+    let server = Mssql::start();
+    let long = "x".repeat(500);
+    server.run(&["CREATE TABLE w (k int NOT NULL PRIMARY KEY, x varchar(600))"]);
+    for from in (0..20_000).step_by(500) {
+        let rows: Vec<String> = (from..from + 500).map(|n| format!("({n}, '{long}')")).collect();
+        server.run(&[&format!("INSERT INTO w VALUES {}", rows.join(", "))]);
+    }
+    let snapshot = server.snapshot();
+    let threads = runtime();
+    let source = threads.block_on(connect(&server.settings_of(&snapshot, 1_000_000))).unwrap();
+    let of = threads.block_on(table(&*source, "w"));
+    for _ in 0..8 {
+        let mut stream = threads.block_on(source.read_chunk(&of, &Bounds::default())).unwrap();
+        assert!(stream.next().unwrap().unwrap().num_rows() > 0);
+        drop(stream);
+        assert_eq!(threads.block_on(source.count(&of)).unwrap(), 20_000);
+    }
+    // In one session the point is gone with the answer, and nobody pretends otherwise.
+    let source = threads.block_on(connect(&server.settings(1_000_000))).unwrap();
+    let mut stream = threads.block_on(source.read_chunk(&of, &Bounds::default())).unwrap();
+    stream.next().unwrap().unwrap();
+    drop(stream);
+    let lost = loop {
+        match threads.block_on(source.count(&of)) {
+            Ok(n) => panic!("counted {n} at another point"),
+            Err(e) if e.passing() => {}
+            Err(e) => break e,
+        }
+    };
+    assert!(matches!(lost, SourceError::Moved { .. }), "{lost:?}");
+}
+
+#[test]
+fn doctor_proves_what_the_login_can_do() {
+    let server = Mssql::start();
+    server
+        .run(&["CREATE TABLE p (k int NOT NULL PRIMARY KEY)", "CREATE TABLE q (k int NOT NULL PRIMARY KEY)"]);
+    let threads = runtime();
+    let grades = |settings: &SourceSettings, what: &str| -> Vec<(Grade, String)> {
+        let examined = threads.block_on(async { connect(settings).await.unwrap().examine().await }).unwrap();
+        let of = examined.into_iter().filter(|e| e.what == what);
+        of.map(|e| (e.grade, e.found)).collect()
+    };
+    let powerful = server.settings(10);
+    assert!(grades(&powerful, "rights").iter().any(|(g, f)| *g == Grade::Warning && f.contains("sysadmin")));
+    assert!(
+        grades(&powerful, "read-only").iter().any(|(g, f)| *g == Grade::Warning && f.contains("2 tables"))
+    );
+    assert!(grades(&powerful, "encoding").iter().all(|(g, _)| *g == Grade::Fine));
+    let reader = format!("reader_{}", server.database);
+    server.run(&[
+        &format!("CREATE LOGIN [{reader}] WITH PASSWORD = N'Only-reads-1'"),
+        &format!("CREATE USER [{reader}] FOR LOGIN [{reader}]"),
+        &format!("GRANT SELECT ON OBJECT::dbo.p TO [{reader}]"),
+        &format!("GRANT VIEW DEFINITION TO [{reader}]"),
+    ]);
+    let weak = server.settings_as(&server.database, &reader, "Only-reads-1", 10);
+    assert!(grades(&weak, "read-only").iter().all(|(g, _)| *g == Grade::Fine));
+    assert_eq!(grades(&weak, "rights"), [(Grade::Wrong, "cannot read q".to_owned())]);
+    assert!(grades(&weak, "blocking").iter().all(|(g, _)| *g == Grade::Warning));
+    // What it may not read stops the extract, and is named.
+    let work = tempfile::tempdir().unwrap();
+    let refused = extracted(work.path(), &weak, &["q"]).unwrap_err();
+    assert!(matches!(refused, ExtractError::Source(SourceError::Statement { .. })), "{refused:?}");
+    server.master(&format!("DROP LOGIN [{reader}]"));
+}
+
+#[test]
+fn a_wrong_password_or_database_is_refused_at_once() {
+    let server = Mssql::start();
+    let threads = runtime();
+    let wrong = [
+        server.settings_as(&server.database, "nobody", "wrong", 10),
+        server.settings_of("no_such_database", 10),
+    ];
+    for settings in wrong {
+        let refused = threads.block_on(connect(&settings)).err().unwrap();
+        assert!(matches!(refused, SourceError::Refused { .. }), "{refused:?}");
+        assert!(!refused.passing());
+    }
+    let mut nowhere = server.settings(10);
+    nowhere.server.as_mut().unwrap().port = Some(1);
+    let lost = threads.block_on(connect(&nowhere)).err().unwrap();
+    assert!(matches!(lost, SourceError::Unreachable { .. }) && lost.passing(), "{lost:?}");
+}
+
+#[test]
+fn columns_that_changed_stop_the_extract_until_somebody_chooses() {
+    let server = Mssql::start();
+    grown(&server, 30);
+    let with = |drift| {
+        let mut settings = follow(&server.settings(10), "t", ChangeMethod::ChangeTracking, None);
+        settings.tables.get_mut("t").unwrap().drift = drift;
+        settings
+    };
+    let work = tempfile::tempdir().unwrap();
+    extracted(work.path(), &with(Drift::Stop), &["t"]).unwrap();
+    server.run(&["ALTER TABLE t ADD note varchar(9)", "UPDATE t SET note = 'n' WHERE a = 1"]);
+    let refused = extracted(work.path(), &with(Drift::Stop), &["t"]).unwrap_err();
+    assert!(refused.to_string().contains("+ note varchar(9)"), "{refused}");
+    extracted(work.path(), &with(Drift::Freeze), &["t"]).unwrap();
+    assert!(rows(work.path(), "t").iter().all(|r| !r.ends_with("n|∅")));
+    let refused = extracted(work.path(), &with(Drift::Stop), &["t"]).unwrap_err();
+    assert!(matches!(refused, ExtractError::Drift { .. }), "{refused:?}");
+    extracted(work.path(), &with(Drift::Accept), &["t"]).unwrap();
+    assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
+}
+
+#[test]
+fn every_session_is_gentle_and_says_who_it_is() {
+    let server = Mssql::own_with(Options::default());
+    grown(&server, 30);
+    let Some(Own { engine, wire }) = server.own() else { return };
+    let heard: Arc<Mutex<BTreeMap<u64, Vec<String>>>> = Arc::default();
+    let ear = heard.clone();
+    wire.faults().policy(Box::new(move |occasion| {
+        if let Some(batch) = occasion.batch {
+            ear.lock().unwrap().entry(occasion.connection).or_default().push(batch.to_owned());
+        }
+        None
+    }));
+    let settings = server.settings(10);
+    let work = tempfile::tempdir().unwrap();
+    extracted(work.path(), &settings, &["t"]).unwrap();
+    let threads = runtime();
+    let source = threads.block_on(connect(&settings)).unwrap();
+    assert_eq!(threads.block_on(source.pressed()).unwrap(), None);
+    engine.block(true);
+    assert!(threads.block_on(source.pressed()).unwrap().unwrap().contains("wait for a lock of ours"));
+    engine.block(false);
+    wire.faults().clear();
+    let heard = heard.lock().unwrap();
+    assert!(heard.len() >= 2);
+    for (connection, said) in heard.iter() {
+        for wanted in ["SET LOCK_TIMEOUT 5000", "SET DEADLOCK_PRIORITY LOW"] {
+            assert!(said.iter().any(|s| s == wanted), "{connection} never said {wanted}: {said:?}");
+        }
+        let writes = ["INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "MERGE", "TRUNCATE"];
+        for statement in said {
+            assert!(!writes.iter().any(|w| statement.trim_start().starts_with(w)), "{statement}");
+            let reads = statement.contains("FROM [dbo].[t]");
+            assert!(
+                !reads || statement.ends_with("OPTION (MAXDOP 1)") || statement.contains("MAX("),
+                "{statement}"
+            );
+        }
+    }
+}
+
+#[test]
+fn servers_that_lack_something_say_so_and_are_read_all_the_same() {
+    let server = Mssql::own_with(Options::default());
+    grown(&server, 30);
+    let Some(Own { engine, .. }) = server.own() else { return };
+    let expected = truth(&server.settings(10), "t");
+    let lacks = Quirks {
+        no_dm_views: true,
+        no_min_active_rowversion: true,
+        no_change_tracking: true,
+        no_option_clause: true,
+        stale_row_counts: true,
+        ..Quirks::default()
+    };
+    engine.set_quirks(lacks);
+    let threads = runtime();
+    let source = threads.block_on(connect(&server.settings(10))).unwrap();
+    let facts = source.facts();
+    assert!(facts.iter().any(|(name, _)| name == "without MAXDOP"), "{facts:?}");
+    assert_eq!(threads.block_on(source.pressed()).unwrap(), None);
+    assert_eq!(truth(&server.settings(10), "t"), expected);
+    for method in [ChangeMethod::ChangeTracking, ChangeMethod::Rowversion] {
+        let work = tempfile::tempdir().unwrap();
+        let refused =
+            extracted(work.path(), &follow(&server.settings(10), "t", method, None), &["t"]).unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                ExtractError::Source(SourceError::NoMethod { .. } | SourceError::Database { .. })
+            ),
+            "{refused:?}"
+        );
+    }
+    // One that bends text on the way to bytes is refused by doctor.
+    engine.set_quirks(Quirks { wrong_varbinary_code_page: true, ..Quirks::default() });
+    let examined =
+        threads.block_on(async { connect(&server.settings(10)).await.unwrap().examine().await }).unwrap();
+    let encoding = examined.iter().find(|e| e.what == "encoding").unwrap();
+    assert_eq!(encoding.grade, Grade::Wrong, "{encoding:?}");
+}
+
+#[test]
+fn lines_are_protected_as_configured_and_old_servers_are_told_what_to_do() {
+    let threads = runtime();
+    let dir = tempfile::tempdir().unwrap();
+    let tried = |server: &Mssql, tls, ca: bool| {
+        let mut settings = server.settings(10);
+        let to = settings.server.as_mut().unwrap();
+        to.tls = tls;
+        if ca {
+            let path = dir.path().join("ca.pem");
+            std::fs::write(&path, server.own().unwrap().wire.certificate_pem()).unwrap();
+            to.ca = Some(path);
+            to.host = "localhost".to_owned();
+        }
+        threads.block_on(async {
+            let source = connect(&settings).await?;
+            source.catalogue().await?;
+            Ok::<_, SourceError>(source.facts().into_iter().find(|(name, _)| name == "tls").unwrap().1)
+        })
+    };
+    let encrypted = own_with_tls(Encryption::Required);
+    assert_eq!(tried(&encrypted, Tls::Trust, false).unwrap(), "trust");
+    assert_eq!(tried(&encrypted, Tls::Verify, true).unwrap(), "verify");
+    let refused = tried(&encrypted, Tls::Verify, false).unwrap_err();
+    assert!(matches!(refused, SourceError::Tls { .. }), "{refused:?}");
+    let login_only = own_with_tls(Encryption::LoginOnly);
+    assert_eq!(tried(&login_only, Tls::LoginOnly, false).unwrap(), "login-only");
+    let plain = own_with_tls(Encryption::NotSupported);
+    assert_eq!(tried(&plain, Tls::Off, false).unwrap(), "off");
+    let refused = tried(&plain, Tls::Trust, false).unwrap_err();
+    assert!(matches!(refused, SourceError::Tls { .. }), "{refused:?}");
+    let old = own_with_tls(Encryption::ResetInHandshake);
+    let refused = tried(&old, Tls::Trust, false).unwrap_err();
+    let shown = format!("{:?}", miette::Report::new(refused));
+    assert!(shown.contains("TLS 1.0"), "{shown}");
+}
+
+fn own_with_tls(encryption: Encryption) -> Mssql {
+    Mssql::own_with(Options { encryption, ..Options::default() })
+}
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+fn fault(dice: &mut Dice, login: bool) -> Fault {
+    let (rows, bytes) = (usize::try_from(dice.roll(60)).unwrap(), usize::try_from(dice.roll(4000)).unwrap());
+    if login {
+        return if dice.roll(2) == 0 { Fault::ResetDuringLogin } else { Fault::CloseDuringPrelogin };
+    }
+    let error = |number, class, message: &str| {
+        let message = message.to_owned();
+        Fault::ErrorToken { number, class, state: 1, message, after_rows: rows }
+    };
+    match dice.roll(20) {
+        0..=5 => Fault::DropAfter { bytes },
+        6..=9 => error(1205, 13, "Transaction was deadlocked and has been chosen as the deadlock victim."),
+        10 | 11 => error(1222, 16, "Lock request time out period exceeded."),
+        12 => error(596, 21, "Cannot continue the execution because the session is in the kill state."),
+        13 => error(50_000, 17, "There is insufficient system memory."),
+        14 | 15 => Fault::GarbageToken { after_rows: rows },
+        16 => Fault::ShortRow { row: rows },
+        17 => Fault::UnknownType,
+        18 => Fault::EndWithoutDone { after_rows: rows },
+        _ => Fault::Stall { after_bytes: bytes },
+    }
+}
+
+#[test]
+fn over_a_server_that_fails_two_hundred_times_an_extract_ends_with_the_right_rows() {
+    const FAULTS: usize = 220;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Mssql::own_with(Options::default());
+    copy_to_sqlserver(&city(dir.path(), 60, 3), &server.ado(), &mut |_| {}).unwrap();
+    let snapshot = server.snapshot();
+    let mut settings = server.settings_of(&snapshot, 100);
+    settings.limits.retries = 30;
+    settings.limits.statement_seconds = 1;
+    let threads = runtime();
+    let tables = threads.block_on(async { connect(&settings).await.unwrap().catalogue().await }).unwrap();
+    let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
+    let whole = dir.path().join("whole");
+    extracted(&whole, &settings, &names).unwrap();
+    let Some(Own { wire, .. }) = server.own() else { return };
+    let mut dice = Dice(7);
+    let mut left = FAULTS;
+    wire.faults().policy(Box::new(move |occasion| {
+        // Not too often in a row, so that every start gets somewhere.
+        (left > 0 && dice.roll(3) == 0).then(|| {
+            left -= 1;
+            fault(&mut dice, occasion.batch.is_none())
+        })
+    }));
+    let torn = dir.path().join("torn");
+    let mut starts = 0;
+    loop {
+        starts += 1;
+        match extracted(&torn, &settings, &names) {
+            // Some rounds, until all faults were met.
+            Ok(_) if wire.faults().injected() < 200 => std::fs::remove_dir_all(&torn).unwrap(),
+            Ok(_) => break,
+            Err(e) => assert!(e.passing() && e.follow() == Follow::Resume, "{e:?}"),
+        }
+        assert!(starts < 400, "no end after {} faults", wire.faults().injected());
+    }
+    wire.faults().clear();
+    assert!(wire.faults().injected() >= 200, "{}", wire.faults().injected());
+    for name in &names {
+        assert_eq!(rows(&torn, name), rows(&whole, name), "{name}");
+    }
+    nothing_stray(&torn);
+}
+
+#[test]
+fn a_server_that_restarts_in_the_middle_is_read_on() {
+    let server = Mssql::own_with(Options::default());
+    grown(&server, 3000);
+    let settings = server.settings_of(&server.snapshot(), 50);
+    let threads = runtime();
+    let source = threads.block_on(connect(&settings)).unwrap();
+    let of = threads.block_on(table(&*source, "t"));
+    let ranges = threads.block_on(source.chunks(&of)).unwrap();
+    assert!(ranges.len() > 5);
+    let Some(Own { wire, .. }) = server.own() else { return };
+    let mut found = 0;
+    for (n, range) in ranges.iter().enumerate() {
+        if n == ranges.len() / 2 {
+            wire.down();
+            let lost =
+                threads.block_on(source.read_chunk(&of, range)).map(|s| s.collect::<Result<Vec<_>, _>>());
+            let lost = lost.and_then(|r| r).err().unwrap();
+            assert!(lost.passing(), "{lost:?}");
+            wire.up();
+        }
+        let stream = threads.block_on(source.read_chunk(&of, range)).unwrap();
+        found += stream.map(|b| b.unwrap().num_rows()).sum::<usize>();
+    }
+    assert_eq!(found, 2000);
+}
