@@ -433,7 +433,7 @@ impl Dice {
 }
 
 fn fault(dice: &mut Dice, login: bool) -> Fault {
-    let (rows, bytes) = (usize::try_from(dice.roll(60)).unwrap(), usize::try_from(dice.roll(4000)).unwrap());
+    let (rows, bytes) = (dice.roll(60), dice.roll(4000));
     if login {
         return if dice.roll(2) == 0 { Fault::ResetDuringLogin } else { Fault::CloseDuringPrelogin };
     }

@@ -16,7 +16,7 @@ use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::backend::Fake;
+use backend::Fake;
 use crate::support::tds::wire::{Encryption, Options, Server};
 
 pub type Connected = Client<Compat<TcpStream>>;

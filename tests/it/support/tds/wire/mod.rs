@@ -20,7 +20,7 @@ mod variant;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use faults::{Fault, Faults, Occasion, On};
+pub use faults::{Fault, Faults, On};
 pub use server::Server;
 use tokio_rustls::TlsAcceptor;
 
