@@ -6,6 +6,7 @@ mod city;
 mod cli;
 mod config;
 mod demo;
+mod drift;
 mod durable;
 mod extract;
 mod fixture;
