@@ -236,25 +236,64 @@ fn a_chosen_key_is_one_that_is_unique_and_is_read_and_followed_by() {
     }
 }
 
+/// Twenty thousand keys of Chinese and other text, large and small letters, quotes and backslashes.
+const TEXTS: &str = "(ARRAY['a','B','b','Z','张','王','é','-',chr(39),'\\x','E','李'])[n % 12 + 1] || n";
+
 #[test]
 fn keys_of_text_are_cut_and_followed_under_the_collation_of_their_column() {
-    let (cluster, threads, plain) = thousand();
+    let (cluster, threads, _) = thousand();
     threads.block_on(cluster.run(
-        "grow",
-        "CREATE TABLE c (k varchar(20) COLLATE \"zh-x-icu\" PRIMARY KEY, x int);
-         INSERT INTO c SELECT (ARRAY['a','B','b','Z','张','王','é','-','''','\\'])[n % 10 + 1] || n, n FROM generate_series(1, 5000) n; ANALYZE c",
+        "postgres",
+        "CREATE DATABASE icu TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'zh'",
     ));
-    let work = tempfile::tempdir().unwrap();
-    let settings = follow(&plain, "c", ChangeMethod::Rowversion, None);
-    let done = extracted(work.path(), &settings, &["c"]).unwrap();
-    assert!(done.tables[0].rows == 5000 && done.tables[0].parts.len() > 20, "{}", done.tables[0].parts.len());
-    let mut found = rows(work.path(), "c");
-    found.dedup();
-    assert_eq!(found.len(), 5000, "every row once");
-    threads.block_on(cluster.run(
-        "grow",
-        "UPDATE c SET k = 'ä' || k WHERE x % 500 = 0; DELETE FROM c WHERE k LIKE '张%' AND x < 100",
-    ));
-    extracted(work.path(), &settings, &["c"]).unwrap();
-    assert_eq!(rows(work.path(), "c"), truth(&plain, "c"));
+    threads.block_on(cluster.database("bytes", "SQL_ASCII"));
+    let bytes = TEXTS
+        .replace("'张'", "convert_from('\\xd5c5', 'SQL_ASCII')")
+        .replace("'王'", "convert_from('\\xffff', 'SQL_ASCII')");
+    let bytes = bytes
+        .replace("'李'", "convert_from('\\xc0ee', 'SQL_ASCII')")
+        .replace("'é'", "convert_from('\\xaaa1', 'SQL_ASCII')");
+    for (database, collation, texts) in [
+        ("grow", "COLLATE \"zh-x-icu\"", TEXTS),
+        ("grow", "COLLATE \"en-x-icu\"", TEXTS),
+        ("grow", "", TEXTS),
+        ("icu", "", TEXTS),
+        ("icu", "COLLATE \"C\"", TEXTS),
+        ("bytes", "", &bytes),
+    ] {
+        threads.block_on(cluster.run(
+            database,
+            &format!(
+                "DROP TABLE IF EXISTS c; CREATE TABLE c (k varchar(20) {collation}, l char(4) {collation}, x int, PRIMARY KEY (k, l));
+                 INSERT INTO c SELECT {texts}, (ARRAY['A','b'])[n % 2 + 1], n FROM generate_series(1, 20000) n; ANALYZE c"
+            ),
+        ));
+        let plain = cluster.settings(database, 500);
+        let settings = follow(&plain, "c", ChangeMethod::Rowversion, None);
+        // At keys that were sampled, and at keys where a range is cut because nobody knew how long it is.
+        for sampled in [true, false] {
+            if !sampled {
+                threads.block_on(
+                    cluster.run(database, "UPDATE pg_class SET reltuples = -1 WHERE relname = 'c'"),
+                );
+            }
+            let work = tempfile::tempdir().unwrap();
+            let done = extracted(work.path(), &settings, &["c"])
+                .unwrap_or_else(|e| panic!("{database} {collation}: {e:?}"));
+            assert_eq!(
+                (done.tables[0].rows, done.tables[0].parts.len() > 10),
+                (20_000, sampled),
+                "{database} {collation}"
+            );
+            assert!(done.tables[0].parts.len() >= 3, "{} parts", done.tables[0].parts.len());
+            let mut found = rows(work.path(), "c");
+            found.dedup();
+            assert_eq!(found.len(), 20_000, "every row once: {database} {collation}");
+            let change = "UPDATE c SET k = 'moved' || k WHERE x % 5000 = 0 AND k NOT LIKE 'moved%'; DELETE FROM c WHERE x IN (SELECT min(x) FROM c)";
+            threads.block_on(cluster.run(database, change));
+            extracted(work.path(), &settings, &["c"]).unwrap();
+            assert_eq!(rows(work.path(), "c"), truth(&plain, "c"));
+            threads.block_on(cluster.run(database, "INSERT INTO c SELECT 'again', 'A', min(x) - 1 FROM c"));
+        }
+    }
 }
