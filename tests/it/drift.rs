@@ -152,9 +152,9 @@ fn a_table_that_vanished_stops_the_extract_until_that_is_accepted() {
     extract_city(&of).unwrap();
     of.sources[0].tables.clear();
     extract_city(&of).unwrap();
-    of.anew.insert("GRJFMX".to_owned());
+    of.anew.insert("GRJFMY".to_owned());
     let unknown = extract_city(&of).unwrap_err();
-    assert!(unknown.to_string().contains("table GRJFMX to read anew"), "{unknown}");
+    assert!(unknown.to_string().contains("table GRJFMY to read anew"), "{unknown}");
     of.anew.clear();
     // What is set for a table that never was is a slip of the pen.
     of.sources[0].tables.insert("GRJFMX_1899".to_owned(), accepted);
