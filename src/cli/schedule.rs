@@ -21,8 +21,8 @@ use super::exit::{self, Ended};
 use super::failure::Failure;
 use super::out;
 
-/// The error code of work that stopped as asked.
-const STOPPED: &[&str] = &["EXT-010", "EXT-011", "EXT-012", "EXT-013"];
+/// The error codes of work that stopped as asked: by somebody, or by a window that closed.
+const STOPPED: &[&str] = &["EXT-010", "EXT-011"];
 
 #[derive(Serialize)]
 struct Shown {

@@ -117,6 +117,15 @@ fn known_tables(
     Ok(vanished(state, source, &has, &of.tables)?)
 }
 
+/// What is to be read anew is read at all.
+fn wanted_anew(city: &City, settings: &RunSettings, sources: &[&SourceSettings]) -> Result<(), RunError> {
+    let read = |name: &String| sources.iter().any(|of| city.view_of(&of.id, name).is_some());
+    let Some(name) = settings.anew.iter().find(|name| !read(name)) else { return Ok(()) };
+    let id = sources.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ");
+    let what = format!("table {name} to read anew among those that the mapping reads");
+    Err(ExtractError::from(SourceError::Unknown { id, what }).into())
+}
+
 /// Extracts every source of the city.
 ///
 /// # Errors
@@ -129,7 +138,9 @@ pub fn extract_all(
 ) -> Result<(BTreeMap<String, Extracted>, Vec<LeftAlone>), RunError> {
     let (mut extracted, mut left) = (BTreeMap::new(), Vec::new());
     let threads = runtime()?;
-    for of in sources_of(city, &settings.sources)? {
+    let sources = sources_of(city, &settings.sources)?;
+    wanted_anew(city, settings, &sources)?;
+    for of in sources {
         let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
         let source = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
             if let Some(e) = e {

@@ -9,7 +9,7 @@ use crate::dataset::PartInfo;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub table: String,
-    /// From 1, in key order.
+    /// From 1, in key order as planned; the rest of a range that was cut comes last.
     pub no: u32,
     /// The range, in the source's own form.
     pub bounds: String,
@@ -18,7 +18,7 @@ pub struct Chunk {
 }
 
 impl State {
-    /// The chunks of a table in key order; none when it was not planned yet.
+    /// The chunks of a table by number; none when it was not planned yet.
     ///
     /// # Errors
     /// `STA-003`, `STA-005`.

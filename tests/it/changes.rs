@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use qianyi::error::{Consequence, Follow};
 use qianyi::failpoint;
-use qianyi::progress::{Progress, Silent};
 use qianyi::run::extract::{ExtractError, Origin};
-use qianyi::run::{RunError, RunSettings, extract_only};
-use qianyi::source::{ChangeMethod, Drift, SourceError, SourceSettings, TableSettings};
-use qianyi::state::{Changed, ExtractId, ExtractStatus, Reading, State};
+use qianyi::source::{ChangeMethod, SourceError, SourceSettings};
+use qianyi::state::{Changed, ExtractStatus, State};
 
 use crate::support::copy_folder;
-use crate::support::demo::{city, run_settings};
 use crate::support::extracts::{
-    Attempt, When, extracted, follow, nothing_stray, rows, rows_of, runtime, truth,
+    Attempt, When, extracted, follow, nothing_stray, reading, rows, rows_of, runtime, thousand, truth,
 };
 use crate::support::legacy::Legacy;
 use crate::support::pg::Cluster;
@@ -150,24 +146,6 @@ fn any_changes_compared_come_to_what_a_fresh_extract_of_sqlite_reads() {
     });
 }
 
-/// A cluster with one database and a table of a thousand rows, 2001 in their stamps.
-fn thousand() -> (Cluster, tokio::runtime::Runtime, SourceSettings) {
-    let cluster = Cluster::start();
-    let threads = runtime();
-    threads.block_on(cluster.database("grow", "UTF8"));
-    threads.block_on(cluster.run(
-        "grow",
-        "CREATE TABLE t (id int PRIMARY KEY, x text, at timestamp, other timestamp);
-         INSERT INTO t SELECT n, 'v', '2001-01-01', '2001-01-01' FROM generate_series(1, 1000) n; ANALYZE t",
-    ));
-    let settings = cluster.settings("grow", 100);
-    (cluster, threads, settings)
-}
-
-fn reading(workdir: &Path, extract: ExtractId, table: &str) -> Reading {
-    State::open_readonly(workdir).unwrap().reading(extract, table).unwrap().unwrap()
-}
-
 #[test]
 fn an_increment_reads_what_changed_and_keeps_tombstones_and_the_untouched_parts_of_its_base() {
     let (cluster, threads, plain) = thousand();
@@ -201,7 +179,7 @@ fn a_stamp_of_the_future_or_none_hides_no_change() {
     let settings = follow(&plain, "t", ChangeMethod::Timestamp, Some("at"));
     threads.block_on(
         cluster
-            .run("grow", "UPDATE t SET at = '9999-12-31' WHERE id = 1; UPDATE t SET at = NULL WHERE id = 2"),
+            .run("grow", "UPDATE t SET at = '9999-12-31' WHERE id = 1; UPDATE t SET at = NULL WHERE id = 2; UPDATE t SET at = clock_timestamp() WHERE id = 6"),
     );
     extracted(work.path(), &settings, &["t"]).unwrap();
     threads.block_on(cluster.run(
@@ -209,7 +187,10 @@ fn a_stamp_of_the_future_or_none_hides_no_change() {
         "UPDATE t SET x = 'changed', at = clock_timestamp() WHERE id = 3; UPDATE t SET x = 'changed' WHERE id = 2",
     ));
     let done = extracted(work.path(), &settings, &["t"]).unwrap();
-    assert_eq!(done.rows_read, 3, "the changed one, and the two that may have changed at any time");
+    assert_eq!(
+        done.rows_read, 4,
+        "the changed one, that of the watermark, and the two that may have changed at any time"
+    );
     assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
     // A column of days: whatever else happens on the day of the watermark is read.
     threads.block_on(cluster.run("grow", "ALTER TABLE t ADD day date; UPDATE t SET day = '2001-01-01'"));
@@ -391,187 +372,6 @@ fn parts_of_a_base_that_somebody_deleted_are_never_built_upon() {
         "the next ones build on that"
     );
     assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
-}
-
-#[test]
-fn a_table_may_be_empty_lose_its_key_and_get_another() {
-    let (cluster, threads, plain) = thousand();
-    let deeds = [
-        "DELETE FROM t",
-        "INSERT INTO t VALUES (1, 'only')",
-        "ALTER TABLE t DROP CONSTRAINT t_pkey; UPDATE t SET x = 'keyless'; INSERT INTO t VALUES (1, 'keyless')",
-        "DELETE FROM t WHERE ctid IN (SELECT min(ctid) FROM t)",
-        "UPDATE t SET x = 'k' || id, at = clock_timestamp(); ALTER TABLE t ALTER x SET NOT NULL; CREATE UNIQUE INDEX tx ON t (x)",
-        "INSERT INTO t VALUES (2, 'k2'); ALTER TABLE t ADD PRIMARY KEY (id)",
-        "TRUNCATE t",
-    ];
-    let methods = [
-        follow(&plain, "t", ChangeMethod::Rowversion, None),
-        follow(&plain, "t", ChangeMethod::Timestamp, Some("at")),
-        follow(&plain, "t", ChangeMethod::Compare, None),
-    ];
-    let works: Vec<_> = methods.iter().map(|_| tempfile::tempdir().unwrap()).collect();
-    for deed in std::iter::once("SELECT 1").chain(deeds) {
-        threads.block_on(cluster.run("grow", deed));
-        for (method, work) in methods.iter().zip(&works) {
-            extracted(work.path(), method, &["t"]).unwrap_or_else(|e| panic!("{deed}: {e}"));
-            assert_eq!(rows(work.path(), "t"), truth(&plain, "t"), "{deed}");
-            nothing_stray(work.path());
-        }
-    }
-}
-
-fn drifting(settings: &SourceSettings, drift: Drift) -> SourceSettings {
-    let mut settings = settings.clone();
-    let how = settings.tables.entry("t".to_owned()).or_default();
-    *how = TableSettings { drift, ..how.clone() };
-    settings
-}
-
-#[test]
-fn columns_that_changed_stop_the_extract_until_somebody_chooses() {
-    let (cluster, threads, plain) = thousand();
-    for method in [ChangeMethod::Full, ChangeMethod::Rowversion, ChangeMethod::Compare] {
-        threads.block_on(cluster.run(
-            "grow",
-            "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, x varchar(9), gone int);
-             INSERT INTO t SELECT n, 'v', n FROM generate_series(1, 300) n",
-        ));
-        let work = tempfile::tempdir().unwrap();
-        let stop = follow(&plain, "t", method, None);
-        let (freeze, accept) = (drifting(&stop, Drift::Freeze), drifting(&stop, Drift::Accept));
-        extracted(work.path(), &stop, &["t"]).unwrap();
-        let frozen_truth = || {
-            truth(&plain, "t").iter().map(|r| r.rsplit_once('|').unwrap().0.to_owned()).collect::<Vec<_>>()
-        };
-        threads.block_on(
-            cluster.run("grow", "ALTER TABLE t ADD fresh int DEFAULT 7; UPDATE t SET x = 'w' WHERE id = 1"),
-        );
-        let refused = extracted(work.path(), &stop, &["t"]).unwrap_err();
-        assert!(
-            matches!(&refused, ExtractError::Drift { difference, .. } if difference == "+ fresh integer"),
-            "{refused}"
-        );
-        let help = miette::Diagnostic::help(&refused).unwrap().to_string();
-        assert!(help.contains("`accept`") && help.contains("`freeze`"), "{help}");
-        // Frozen: changes are followed as before, the new column is not there.
-        for n in 0..3 {
-            let sql = format!(
-                "UPDATE t SET x = 'f{n}', fresh = {n} WHERE id = 1; DELETE FROM t WHERE id = 10 + {n}"
-            );
-            threads.block_on(cluster.run("grow", &sql));
-            extracted(work.path(), &freeze, &["t"]).unwrap();
-            assert_eq!(rows(work.path(), "t"), frozen_truth(), "{method:?}");
-        }
-        // Accepted: all of it is read anew, with every value of the new column.
-        let done = extracted(work.path(), &accept, &["t"]).unwrap();
-        assert_eq!(done.rows_read, 297);
-        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
-        for (sql, difference) in [
-            ("ALTER TABLE t ALTER x TYPE varchar(20)", "~ x character varying(9) → character varying(20)"),
-            ("ALTER TABLE t DROP gone", "- gone integer"),
-        ] {
-            threads.block_on(cluster.run("grow", sql));
-            for choice in [&stop, &freeze] {
-                let refused = extracted(work.path(), choice, &["t"]).unwrap_err();
-                assert!(refused.to_string().contains(difference), "{refused}");
-            }
-            extracted(work.path(), &accept, &["t"]).unwrap();
-            assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
-        }
-    }
-}
-
-#[test]
-fn a_new_column_of_the_key_that_is_frozen_out_leaves_a_table_without_a_key() {
-    let (cluster, threads, plain) = thousand();
-    let work = tempfile::tempdir().unwrap();
-    let freeze = drifting(&follow(&plain, "t", ChangeMethod::Rowversion, None), Drift::Freeze);
-    extracted(work.path(), &freeze, &["t"]).unwrap();
-    threads.block_on(cluster.run(
-        "grow",
-        "ALTER TABLE t ADD n int NOT NULL DEFAULT 0; ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id, n);
-         INSERT INTO t SELECT id, x, at, other, 1 FROM t WHERE id <= 10",
-    ));
-    for id in 1..3 {
-        let sql = format!(
-            "UPDATE t SET x = 'w' WHERE id = {id} AND n = 1; DELETE FROM t WHERE id = {id} AND n = 0"
-        );
-        threads.block_on(cluster.run("grow", &sql));
-        extracted(work.path(), &freeze, &["t"]).unwrap();
-        let expected: Vec<String> =
-            truth(&plain, "t").iter().map(|r| r.rsplit_once('|').unwrap().0.to_owned()).collect();
-        assert_eq!(rows(work.path(), "t"), expected);
-    }
-}
-
-fn extract_city(of: &RunSettings) -> Result<(), RunError> {
-    let progress: Arc<dyn Progress> = Arc::new(Silent);
-    extract_only(of, &progress).map(|_| ())
-}
-
-#[test]
-fn a_table_that_vanished_stops_the_extract_until_that_is_accepted() {
-    let dir = tempfile::tempdir().unwrap();
-    let database = city(dir.path(), 40, 3);
-    let work = dir.path().join("work");
-    let mut of = run_settings(&database, &work, 1);
-    extract_city(&of).unwrap();
-    rusqlite::Connection::open(&database).unwrap().execute_batch("DROP TABLE GRJFMX_1999").unwrap();
-    let refused = extract_city(&of).unwrap_err();
-    assert!(
-        refused
-            .to_string()
-            .starts_with("GRJFMX_1999 is no longer the table of the last extract: - the whole table"),
-        "{refused}"
-    );
-    assert_eq!(refused.follow(), Follow::Usage);
-    let accepted = TableSettings { drift: Drift::Accept, ..TableSettings::default() };
-    of.sources[0].tables.insert("GRJFMX_1999".to_owned(), accepted.clone());
-    extract_city(&of).unwrap();
-    of.sources[0].tables.clear();
-    extract_city(&of).unwrap();
-    // What is set for a table that never was is a slip of the pen.
-    of.sources[0].tables.insert("GRJFMX_1899".to_owned(), accepted);
-    let unknown = extract_city(&of).unwrap_err();
-    assert!(
-        unknown.to_string().contains("table GRJFMX_1899, which [sources.tables.GRJFMX_1899] is about"),
-        "{unknown}"
-    );
-}
-
-#[test]
-fn two_sources_with_tables_of_the_same_name_do_not_meet() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let make = |dir: &Path, rows: u8| {
-        let path = dir.join("city.db");
-        let db = rusqlite::Connection::open(&path).unwrap();
-        db.execute_batch("CREATE TABLE t (a int NOT NULL PRIMARY KEY, x int)").unwrap();
-        for n in 0..rows {
-            db.execute("INSERT INTO t VALUES (?1, ?2)", [n, rows]).unwrap();
-        }
-        path
-    };
-    let work = tempfile::tempdir().unwrap();
-    let settings = |id: &str, path| {
-        follow(
-            &SourceSettings { chunk_rows: 10, ..SourceSettings::sqlite(id, path) },
-            "t",
-            ChangeMethod::Compare,
-            None,
-        )
-    };
-    let (a, b) = (settings("ylbx", make(one.path(), 30)), settings("sybx", make(two.path(), 7)));
-    for deed in ["SELECT 1", "DELETE FROM t WHERE a = 3", "UPDATE t SET x = 99 WHERE a = 4"] {
-        for of in [&a, &b] {
-            rusqlite::Connection::open(&of.path).unwrap().execute_batch(deed).unwrap();
-            extracted(work.path(), of, &["t"]).unwrap();
-        }
-    }
-    let state = State::open_readonly(work.path()).unwrap();
-    let of = |id: &str| qianyi::raw::current(&state, id).unwrap().tables["t"].rows;
-    assert_eq!((of("ylbx"), of("sybx")), (29, 6));
-    assert_eq!(rows(work.path(), "t"), truth(&a, "t"));
 }
 
 #[test]

@@ -298,7 +298,7 @@ async fn killed_at_every_failpoint_the_next_start_gives_the_same_bytes() {
     run(whole.path(), &legacy.settings(CHUNK_ROWS), &wanted()).await.unwrap();
     let expected = digests(whole.path());
     let mut kills = 0;
-    // Of these three other tests take care: an abandoned extract, ranges that are cut, changes that are merged (postgres.rs).
+    // Of these three other tests take care: an abandoned extract, ranges that are cut, changes that are merged (changes.rs).
     let elsewhere = ["extract.abandoned", "extract.cut", "extract.merged"];
     let ours = |n: &&&str| {
         ["durable.", "state.", "extract."].iter().any(|p| n.starts_with(p)) && !elsewhere.contains(*n)

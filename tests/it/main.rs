@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod conformance;
 mod demo;
+mod drift;
 mod durable;
 mod extract;
 mod fixture;

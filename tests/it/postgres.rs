@@ -5,7 +5,7 @@ use std::process::Command;
 
 use qianyi::fixture::copy_to_postgres;
 use qianyi::raw;
-use qianyi::source::{ChangeMethod, SourceError, SourceSettings, TableSettings, connect};
+use qianyi::source::{SourceError, connect};
 use qianyi::state::State;
 use qianyi::trail::Summary;
 
@@ -143,58 +143,6 @@ fn keys_of_any_kind_are_cut_into_ranges_that_hold_every_row_once() {
     let work = tempfile::tempdir().unwrap();
     let done = extracted(work.path(), &cluster.settings("keys", 500), &["i"]).unwrap();
     assert!(done.tables[0].rows == 20_000 && done.tables[0].parts.len() >= 2);
-}
-
-/// The methods that PostgreSQL has.
-fn following(cluster: &Cluster, method: ChangeMethod) -> SourceSettings {
-    let mut settings = cluster.settings("grow", 200);
-    let how = TableSettings { changes: method, column: Some("at".to_owned()), ..TableSettings::default() };
-    settings.tables.insert("t".to_owned(), how);
-    settings
-}
-
-#[test]
-fn any_sequence_of_changes_comes_to_what_a_full_extract_reads() {
-    let cluster = Cluster::start();
-    let threads = runtime();
-    threads.block_on(cluster.database("grow", "UTF8"));
-    threads.block_on(cluster.run(
-        "grow",
-        "CREATE TABLE t (id int PRIMARY KEY, x text, at timestamp NOT NULL DEFAULT clock_timestamp());
-         INSERT INTO t SELECT n, 'v' || n FROM generate_series(1, 3000) n; ANALYZE",
-    ));
-    let methods = [ChangeMethod::Rowversion, ChangeMethod::Timestamp, ChangeMethod::Compare];
-    let works: Vec<_> = methods.iter().map(|_| tempfile::tempdir().unwrap()).collect();
-    // The same seed gives the same sequence; every round inserts, updates, deletes and moves keys.
-    let mut seed = 1_u64;
-    let mut dice = |sides: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % sides
-    };
-    for round in 0..8 {
-        let full = tempfile::tempdir().unwrap();
-        extracted(full.path(), &cluster.settings("grow", 200), &["t"]).unwrap();
-        let expected = rows(full.path(), "t");
-        for (method, work) in methods.iter().zip(&works) {
-            let done = extracted(work.path(), &following(&cluster, *method), &["t"]).unwrap();
-            assert_eq!(rows(work.path(), "t"), expected, "{method:?} in round {round}");
-            if round > 0 && *method == ChangeMethod::Rowversion {
-                assert!(done.rows_read < 1000, "{method:?} read {} rows", done.rows_read);
-            }
-        }
-        let (a, b, c) = (dice(3000), dice(3000), dice(3000));
-        let sql = format!(
-            "INSERT INTO t SELECT n, 'new' FROM generate_series({0}, {0} + {1}) n;
-             UPDATE t SET x = x || '!', at = clock_timestamp() WHERE id BETWEEN {a} AND {a} + {2};
-             DELETE FROM t WHERE id BETWEEN {b} AND {b} + {3};
-             UPDATE t SET id = id + 1000000, at = clock_timestamp() WHERE id BETWEEN {c} AND {c} + 5 AND id < 10000",
-            10_000 + round * 1000,
-            dice(50),
-            dice(100),
-            dice(100)
-        );
-        threads.block_on(cluster.run("grow", &sql));
-    }
 }
 
 #[test]

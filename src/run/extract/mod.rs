@@ -141,13 +141,6 @@ impl Passing for ExtractError {
     }
 }
 
-impl ExtractError {
-    /// True when nothing is wrong: it stopped where it was told to, and goes on later.
-    pub fn paused(&self) -> bool {
-        matches!(self, Self::Stopped | Self::Closed { .. } | Self::Pressed { .. } | Self::Yielded { .. })
-    }
-}
-
 /// What to extract, and into which work directory.
 pub struct Extraction<'a> {
     pub state: &'a State,
@@ -221,6 +214,7 @@ pub struct Extracted {
 pub fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
     let begun = Instant::now();
     let pace = Pace::new(job.source.id(), job.limits, job.stop, &pace::Machine);
+    pace.allowed()?;
     let point = job.ask("", || job.source.point())?;
     let mut names: Vec<String> = job.tables.iter().map(|t| t.name.clone()).collect();
     names.sort();

@@ -60,7 +60,7 @@ pub(super) async fn mark(
             let point = taken.map_or("now()".to_owned(), |at| format!("'{at}'::timestamptz"));
             // An empty table has come as far as nothing.
             let sql = format!(
-                "SELECT least(coalesce(max({column}), '-infinity'::{declared}), {point}::{declared})::text FROM {from}"
+                "SELECT coalesce(max({column}), '-infinity'::{declared})::text FROM {from} WHERE {column} <= {point}::{declared}"
             );
             one(source, what, &sql).await
         }

@@ -216,7 +216,7 @@ impl Source for Postgres {
     }
 
     fn key_at(&self, table: &Table, batch: &RecordBatch, row: usize) -> Option<Vec<KeyValue>> {
-        read::key_at(table, batch, row)
+        read::key_at(&self.inner, table, batch, row)
     }
 
     fn readers(&self) -> usize {

@@ -60,19 +60,27 @@ fn key(table: &Table) -> Option<Vec<&Column>> {
     (whole && columns.iter().all(|c| orders(c))).then_some(columns)
 }
 
-/// A value of a key in SQL, in the column's own type.
+/// A value of a key in SQL, in the column's own type. A plain constant: a function's result (`convert_from`) would bring a collation of its
+/// own into the comparison.
 fn literal(column: &Column, value: &KeyValue) -> String {
-    let typed = |text: &str| format!("'{}'::{}", text.replace('\'', "''"), column.declared);
-    let bytes = |hex: &str| {
-        format!("convert_from(decode('{hex}', 'hex'), getdatabaseencoding())::{}", column.declared)
-    };
+    let typed = |text: &str| format!("'{text}'::{}", column.declared);
     match value {
         KeyValue::Int(v) => typed(&v.to_string()),
         KeyValue::Real(v) => typed(&v.to_string()),
-        // A backslash means itself only where the server follows the standard.
-        KeyValue::Text(v) if v.is_ascii() && !v.contains('\\') => typed(v),
-        KeyValue::Text(v) => bytes(&hex(v.as_bytes())),
-        KeyValue::Bytes(v) => bytes(v),
+        KeyValue::Text(v) => format!("E{}", typed(&v.bytes().map(escaped).collect::<String>())),
+        KeyValue::Bytes(v) => {
+            let pairs = v.as_bytes().chunks(2).map(String::from_utf8_lossy);
+            format!("E{}", typed(&pairs.map(|pair| format!("\\x{pair}")).collect::<String>()))
+        }
+    }
+}
+
+/// A byte in a constant with escapes, which mean the same whatever the server's settings are.
+fn escaped(byte: u8) -> String {
+    if (byte.is_ascii_graphic() || byte == b' ') && !matches!(byte, b'\'' | b'\\') {
+        char::from(byte).to_string()
+    } else {
+        format!("\\x{byte:02x}")
     }
 }
 
@@ -98,8 +106,15 @@ pub(super) fn condition(table: &Table, bounds: &Bounds) -> Result<String, Source
 }
 
 /// The key of a row of a batch, as a bound.
-pub(super) fn key_at(table: &Table, batch: &RecordBatch, at: usize) -> Option<Vec<KeyValue>> {
-    key(table)?.into_iter().map(|c| key_value(batch, &c.name, at)).collect()
+pub(super) fn key_at(source: &Inner, table: &Table, batch: &RecordBatch, at: usize) -> Option<Vec<KeyValue>> {
+    // The server compares what it stores; what was decoded strictly encodes to the same bytes again.
+    let stored = |value| match (value, source.text.code_page) {
+        (KeyValue::Text(text), Some(code_page)) if !text.is_ascii() => {
+            KeyValue::Bytes(hex(&code_page.encode(&text).0))
+        }
+        (value, _) => value,
+    };
+    key(table)?.into_iter().map(|c| key_value(batch, &c.name, at).map(stored)).collect()
 }
 
 /// Ranges of about `chunk_rows` rows each, at keys that the server sampled; one where there is no key, or nothing to gain.

@@ -7,6 +7,40 @@ use crate::source::{Column, LegacyType, SourceError, Table};
 
 /// Every table and view but SQLite's own, by name.
 pub(super) fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
+    let found = primary(source)?;
+    found.into_iter().map(|table| chosen(source, table)).collect()
+}
+
+/// A table with the key that is chosen for it: one over which there is a unique index, without NULLs.
+fn chosen(source: &Inner, mut table: Table) -> Result<Table, SourceError> {
+    let Some(wanted) = source.keys.get(&table.name).filter(|wanted| **wanted != table.key) else {
+        return Ok(table);
+    };
+    let solid = wanted.iter().all(|name| table.column(name).is_some_and(|c| !c.nullable));
+    let unique = unique_indexes(&source.db(), &table.name)
+        .map_err(source.failed(format!("looking at the indexes of {}", table.name)))?;
+    if !solid || !unique.contains(wanted) {
+        return Err(SourceError::Unknown {
+            id: source.id.clone(),
+            what: format!("unique index over {} ({}) without NULLs", table.name, wanted.join(", ")),
+        });
+    }
+    table.key.clone_from(wanted);
+    Ok(Table { changes: table.plain_changes(), ..table })
+}
+
+/// The columns of every unique index that holds all rows.
+fn unique_indexes(db: &Connection, table: &str) -> rusqlite::Result<Vec<Vec<String>>> {
+    let mut query = db.prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND NOT partial")?;
+    let names: Vec<String> = query.query_map([table], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let columns = |index: &String| {
+        let mut query = db.prepare("SELECT coalesce(name, '') FROM pragma_index_info(?1) ORDER BY seqno")?;
+        query.query_map([index], |r| r.get(0))?.collect()
+    };
+    names.iter().map(columns).collect()
+}
+
+fn primary(source: &Inner) -> Result<Vec<Table>, SourceError> {
     let db = source.db();
     let read = || -> rusqlite::Result<Vec<Table>> {
         let mut query = db.prepare(

@@ -8,6 +8,7 @@ mod catalogue;
 mod measure;
 mod read;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -50,6 +51,8 @@ pub struct Sqlite {
 struct Inner {
     id: String,
     code_page: &'static Encoding,
+    /// Keys that are chosen for single tables.
+    keys: BTreeMap<String, Vec<String>>,
     /// As it is recorded.
     consistency: &'static str,
     chunk_rows: u64,
@@ -167,8 +170,17 @@ impl Sqlite {
                 source: Box::new(e),
             })?;
         let chunk_rows = settings.chunk_rows.max(1);
-        let inner =
-            Inner { id, code_page, consistency, chunk_rows, db: Mutex::new(db), file: Mutex::new(file) };
+        let chosen = |(name, of): (&String, &TableSettings)| (name.clone(), of.key.clone());
+        let keys = settings.tables.iter().filter(|(_, of)| !of.key.is_empty()).map(chosen).collect();
+        let inner = Inner {
+            id,
+            code_page,
+            keys,
+            consistency,
+            chunk_rows,
+            db: Mutex::new(db),
+            file: Mutex::new(file),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

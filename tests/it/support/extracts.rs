@@ -10,11 +10,12 @@ use qianyi::dataset::{PartInfo, read_part};
 use qianyi::progress::{Progress, Silent};
 use qianyi::run::extract::{ExtractError, Extracted, Extraction, extract};
 use qianyi::source::{ChangeMethod, SourceSettings, Table, TableSettings, connect};
-use qianyi::state::State;
+use qianyi::state::{ExtractId, Reading, State};
 use qianyi::stop::Stop;
 use qianyi::{durable, raw};
 
 use super::parquet_under;
+use super::pg::Cluster;
 
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -179,4 +180,23 @@ impl Progress for When {
         self.saw(n);
     }
     fn finish(&self) {}
+}
+
+/// A cluster with one database and a table of a thousand rows, 2001 in their stamps.
+pub fn thousand() -> (Cluster, tokio::runtime::Runtime, SourceSettings) {
+    let cluster = Cluster::start();
+    let threads = runtime();
+    threads.block_on(cluster.database("grow", "UTF8"));
+    threads.block_on(cluster.run(
+        "grow",
+        "CREATE TABLE t (id int PRIMARY KEY, x text, at timestamp, other timestamp);
+         INSERT INTO t SELECT n, 'v', '2001-01-01', '2001-01-01' FROM generate_series(1, 1000) n; ANALYZE t",
+    ));
+    let settings = cluster.settings("grow", 100);
+    (cluster, threads, settings)
+}
+
+/// How a table of an extract was read.
+pub fn reading(workdir: &Path, extract: ExtractId, table: &str) -> Reading {
+    State::open_readonly(workdir).unwrap().reading(extract, table).unwrap().unwrap()
 }
