@@ -23,7 +23,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
 use encoding_rs::Encoding;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::error::SqlState;
 
 use session::Holder;
@@ -56,6 +56,8 @@ struct Inner {
     /// What makes a new session read-only and gentle.
     set_up: String,
     holder: Arc<Mutex<Holder>>,
+    /// One permit for each session that may read.
+    reading: Arc<Semaphore>,
 }
 
 /// What text columns hold.
@@ -145,6 +147,7 @@ impl Postgres {
         let copy = ask::copy_form(&session, settings, &mut facts).await?;
         let (holder, way, point) = session::take(session, settings).await?;
         let inner = Inner {
+            reading: Arc::new(Semaphore::new(connect::readers(settings))),
             id: settings.id.clone(),
             settings: settings.clone(),
             schema: server.schema.clone().unwrap_or_else(|| "public".to_owned()),
@@ -209,7 +212,8 @@ impl Source for Postgres {
 
     fn readers(&self) -> usize {
         match self.inner.way {
-            Way::Import | Way::Fuzzy => self.inner.settings.limits.connections.max(1) as usize,
+            // One more than there are sessions: they go on reading while a part is sealed.
+            Way::Import | Way::Fuzzy => connect::readers(&self.inner.settings) + 1,
             Way::OneSession => 1,
         }
     }
