@@ -62,8 +62,13 @@ fn properties(schema: &Schema) -> Result<WriterProperties, parquet::errors::Parq
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_created_by("qianyi part 2".to_owned());
     let of = |builder: WriterPropertiesBuilder, field: &FieldRef| {
-        let Some(encoding) = encoding(field.data_type()) else { return builder };
         let column = ColumnPath::from(field.name().as_str());
+        let Some(encoding) = encoding(field.data_type()) else {
+            // Bounds of text are dear to find, and no plan looks for ranges of it.
+            let text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
+            let statistics = if text { EnabledStatistics::None } else { EnabledStatistics::Chunk };
+            return builder.set_column_statistics_enabled(column, statistics);
+        };
         builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding)
     };
     Ok(schema.fields().iter().fold(fixed, of).build())

@@ -128,7 +128,7 @@ pub trait Source: Send + Sync {
     /// are never cut, because it has no key or because they were counted out before.
     fn key_at(&self, table: &Table, batch: &RecordBatch, row: usize) -> Option<Vec<KeyValue>>;
 
-    /// Ranges that may be read at a time.
+    /// Ranges that may be worked on at a time. A source lets no more sessions read than its limits say: others wait.
     fn readers(&self) -> usize;
 
     /// Facts about connection and server that belong into the record of an extract: version, TLS, fall-backs.

@@ -115,6 +115,27 @@ fn every_type_comes_out_exactly_at_its_edges() {
 }
 
 #[test]
+fn one_reader_of_one_long_range_goes_on_while_the_server_is_asked_how_it_is() {
+    let cluster = Cluster::start();
+    let threads = runtime();
+    threads.block_on(cluster.database("long", "UTF8"));
+    threads.block_on(cluster.run(
+        "long",
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT n FROM generate_series(1, 120000) n; ANALYZE",
+    ));
+    let mut settings = cluster.settings("long", 1_000_000);
+    // It takes more than the five seconds after which the server is asked, with most of the range still to come.
+    (settings.limits.connections, settings.limits.rows_per_second) = (1, Some(16_000));
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let work = tempfile::tempdir().unwrap();
+        let done = extracted(work.path(), &settings, &["t"]).unwrap();
+        tell.send(done.tables[0].rows).unwrap();
+    });
+    assert_eq!(told.recv_timeout(std::time::Duration::from_secs(60)), Ok(120_000));
+}
+
+#[test]
 fn keys_of_any_kind_are_cut_into_ranges_that_hold_every_row_once() {
     let cluster = Cluster::start();
     let threads = runtime();

@@ -17,7 +17,7 @@ use arrow::array::{
 use encoding_rs::Encoding;
 
 use super::LegacyType;
-pub(super) use text::{TextBuilder, spelling};
+pub(super) use text::{TextBuilder, all_text, spelling};
 
 /// A value as the database holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]

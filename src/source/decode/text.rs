@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayBuilder, ArrayRef, BinaryBuilder, StringBuilder, new_null_array};
+use arrow::array::{
+    ArrayBuilder, ArrayRef, BinaryBuilder, NullBufferBuilder, StringArray, StringBuilder, new_null_array,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
 use encoding_rs::Encoding;
 
@@ -22,9 +25,9 @@ enum Decoded<'a> {
 }
 
 fn private_use(text: &str) -> bool {
-    // The first byte in UTF-8 of what may be one, looked for first: text is mostly of other characters.
+    // What may be one begins with this byte or a greater one; most text has none.
     const FIRST: u8 = 0xEE;
-    text.bytes().any(|b| b >= FIRST)
+    text.bytes().fold(0, u8::max) >= FIRST
         && text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'))
 }
 
@@ -83,6 +86,30 @@ pub(super) fn spelled(value: Value<'_>) -> Result<Option<&str>, Misfit> {
     }
 }
 
+/// `c` and `c__b` of values that are all text, looked at together; `None` where one may be none.
+pub(in crate::source) fn all_text<'f>(
+    values: impl ExactSizeIterator<Item = Option<&'f [u8]>>,
+    code_page: Option<&'static Encoding>,
+) -> Option<[ArrayRef; 2]> {
+    let rows = values.len();
+    let (mut bytes, mut valid) = (Vec::new(), NullBufferBuilder::new(rows));
+    let mut ends = Vec::with_capacity(rows + 1);
+    ends.push(0);
+    for value in values {
+        bytes.extend_from_slice(value.unwrap_or_default());
+        valid.append(value.is_some());
+        ends.push(i32::try_from(bytes.len()).ok()?);
+    }
+    let plain = match code_page {
+        Some(_) => bytes.is_ascii(),
+        None => std::str::from_utf8(&bytes).is_ok_and(|text| !private_use(text)),
+    };
+    // Each value by itself is checked here: none may end within a character.
+    let text = StringArray::try_new(OffsetBuffer::new(ends.into()), bytes.into(), valid.finish());
+    let text = text.ok().filter(|_| plain)?;
+    Some([Arc::new(text), new_null_array(&DataType::Binary, rows)])
+}
+
 /// Builds `c` and `c__b`.
 #[derive(Default)]
 pub(in crate::source) struct TextBuilder {
@@ -139,5 +166,56 @@ impl TextBuilder {
             Some(mut bytes) => Arc::new(bytes.finish()),
             None => new_null_array(&DataType::Binary, rows),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, ArrayRef};
+
+    use super::{TextBuilder, Value, all_text};
+
+    fn one_by_one(
+        values: &[Option<&[u8]>],
+        code_page: Option<&'static encoding_rs::Encoding>,
+    ) -> Vec<ArrayRef> {
+        let mut builder = TextBuilder::default();
+        for value in values {
+            let value = match (value, code_page) {
+                (None, _) => Value::Null,
+                (Some(v), Some(_)) => Value::Bytes(v),
+                (Some(v), None) => Value::Text(v),
+            };
+            builder.append(value, code_page).unwrap();
+        }
+        let mut arrays = Vec::new();
+        builder.finish(&mut arrays);
+        arrays
+    }
+
+    #[test]
+    fn text_looked_at_together_is_what_each_value_is_by_itself() {
+        const NAME: &[u8] = "张（建国）".as_bytes();
+        for (values, all) in [
+            (&[Some(&b"110"[..]), None, Some(b"")][..], true),
+            (&[Some(NAME), None, Some(b"x")], true),
+            (&[None, None], true),
+            (&[], true),
+            // A private-use character; half a character, and its other half; no UTF-8 at all.
+            (&[Some("\u{E000}".as_bytes()), Some(NAME)], false),
+            (&[Some(&NAME[..1]), Some(&NAME[1..])], false),
+            (&[Some(b"\xB0\xA1"), Some(b"a")], false),
+        ] {
+            let together = all_text(values.iter().copied(), None);
+            assert_eq!(together.is_some(), all, "{values:?}");
+            let by_itself = one_by_one(values, None);
+            assert_eq!(by_itself.len(), 2);
+            assert!(together.is_none_or(|t| t[..] == by_itself[..]), "{values:?}");
+            let gbk = Some(encoding_rs::GBK);
+            let together = all_text(values.iter().copied(), gbk);
+            assert!(together.is_none_or(|t| t[..] == one_by_one(values, gbk)[..]), "{values:?}");
+        }
+        let bytes = &one_by_one(&[None, Some(b"a"), Some(b"\xFF"), None], None)[1];
+        assert_eq!((bytes.len(), bytes.null_count(), bytes.is_valid(2)), (4, 3, true));
     }
 }

@@ -27,6 +27,11 @@ pub(super) fn shown(server: &Server) -> String {
     format!("{}:{}/{}", server.host, server.port.unwrap_or(DEFAULT_PORT), server.database)
 }
 
+/// Sessions that read at a time.
+pub(super) fn readers(settings: &SourceSettings) -> usize {
+    settings.limits.connections.max(1) as usize
+}
+
 /// The pool; nothing is connected yet.
 pub(super) fn pool(settings: &SourceSettings, server: &Server) -> Result<Pool, SourceError> {
     let mut config = Config::new();
@@ -59,7 +64,7 @@ pub(super) fn pool(settings: &SourceSettings, server: &Server) -> Result<Pool, S
     };
     // Two more than the readers: the session that holds the snapshot, and the one that asks while all readers are busy.
     Pool::builder(manager)
-        .max_size(settings.limits.connections.max(1) as usize + 2)
+        .max_size(readers(settings) + 2)
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|e| unreachable(settings, server, e))

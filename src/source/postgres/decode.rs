@@ -12,7 +12,7 @@ use arrow::array::{
 use arrow::datatypes::{Date32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use encoding_rs::Encoding;
 
-use super::super::decode::{Misfit, TextBuilder, Value};
+use super::super::decode::{Misfit, TextBuilder, Value, all_text};
 use super::super::{Column, LegacyType};
 use super::{numeric, quote};
 
@@ -102,7 +102,7 @@ fn numbers<'f, T: ArrowPrimitiveType>(
 pub(super) fn column<'f>(
     kind: LegacyType,
     code_page: &'static Encoding,
-    fields: impl ExactSizeIterator<Item = Option<&'f [u8]>>,
+    fields: impl ExactSizeIterator<Item = Option<&'f [u8]>> + Clone,
     into: &mut Vec<ArrayRef>,
 ) -> Result<(), At> {
     let decimal = |precision, scale| move |f: &[u8]| numeric::unscaled(f, precision, scale);
@@ -148,6 +148,10 @@ pub(super) fn column<'f>(
         }
         LegacyType::CodePageText | LegacyType::Unicode => {
             let code_page = (kind == LegacyType::CodePageText).then_some(code_page);
+            if let Some(columns) = all_text(fields.clone(), code_page) {
+                into.extend(columns);
+                return Ok(());
+            }
             let mut values = TextBuilder::with_capacity(rows);
             each(fields, |field| {
                 let value = match (field, code_page) {

@@ -23,7 +23,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
 use encoding_rs::Encoding;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::error::SqlState;
 
 use session::Holder;
@@ -62,6 +62,8 @@ struct Inner {
     keeps_xmin: bool,
     /// The server says who waits for a lock of ours.
     tells_waiting: bool,
+    /// One permit for each session that may read.
+    reading: Arc<Semaphore>,
 }
 
 /// What text columns hold.
@@ -154,6 +156,7 @@ impl Postgres {
         let tells_waiting = ask::tells_waiting(&session, &settings.id, &mut facts).await?;
         let (holder, way, point) = session::take(session, settings).await?;
         let inner = Inner {
+            reading: Arc::new(Semaphore::new(connect::readers(settings))),
             id: settings.id.clone(),
             settings: settings.clone(),
             schema: server.schema.clone().unwrap_or_else(|| "public".to_owned()),
@@ -221,7 +224,8 @@ impl Source for Postgres {
 
     fn readers(&self) -> usize {
         match self.inner.way {
-            Way::Import | Way::Fuzzy => self.inner.settings.limits.connections.max(1) as usize,
+            // One more than there are sessions: they go on reading while a part is sealed.
+            Way::Import | Way::Fuzzy => connect::readers(&self.inner.settings) + 1,
             Way::OneSession => 1,
         }
     }

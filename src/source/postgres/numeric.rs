@@ -68,7 +68,7 @@ fn short(digits: &[u8], weight: i16, precision: u8, scale: i8) -> Option<i128> {
     // The power of ten that the last digit counts in, at the column's scale.
     let last = 4 * (i32::from(weight) + 1) - 2 * i32::try_from(digits.len()).ok()? + i32::from(scale);
     let all = groups.fold(0_u64, |n, g| n * 10_000 + u64::from(u16::from_be_bytes([g[0], g[1]])));
-    let power = |of: i32| Some(u64::try_from(*POWERS.get(usize::try_from(of).ok()?)?).ok()?);
+    let power = |of: i32| u64::try_from(*POWERS.get(usize::try_from(of).ok()?)?).ok();
     let value = match last {
         0.. => all.checked_mul(power(last)?)?,
         _ => {

@@ -17,8 +17,8 @@ use super::session::Reader;
 use super::{CopyForm, Inner, quote};
 use crate::durable::hex;
 
-/// Sampled keys for each range that is wanted: enough that no range is much longer than another.
-const SAMPLES: u64 = 200;
+/// Sampled keys for each range that is wanted. They come by whole pages of neighbours, so it takes many for ranges of like length.
+const SAMPLES: u64 = 4000;
 /// More ranges than this are not planned; longer ones are cut while they are read.
 const MOST_RANGES: u64 = 1000;
 
@@ -190,6 +190,12 @@ pub(super) async fn stream(
     let schema = table.schema(&source.id)?;
     let list: Vec<String> = table.columns.iter().map(expression).collect();
     let select = format!("SELECT {} FROM {}{condition}", list.join(", "), source.named(&table.name));
+    let permit = source
+        .reading
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(|_| SourceError::Interrupted { id: source.id.clone(), table: table.name.clone() })?;
     let reader = source.reader().await?;
     let (to_caller, pieces) = mpsc::channel(QUEUE);
     let rows = Rows::new(source, table, schema);
@@ -204,6 +210,7 @@ pub(super) async fn stream(
             Ok(Told::Nobody) => {}
             Ok(Told::All) => {
                 reader.release().await;
+                drop(permit);
                 let _ = to_caller.send(Ok(Piece::End)).await;
             }
             Err(e) => {

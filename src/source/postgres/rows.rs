@@ -227,8 +227,12 @@ mod tests {
     use super::*;
 
     fn rows() -> Rows {
-        let column =
-            |name: &str, kind| Column { name: name.to_owned(), kind: Some(kind), ..Column::default() };
+        let column = |name: &str, kind| Column {
+            name: name.to_owned(),
+            declared: String::new(),
+            kind: Some(kind),
+            nullable: true,
+        };
         let columns = vec![column("n", LegacyType::Int), column("b", LegacyType::Binary)];
         let fields = vec![Field::new("n", DataType::Int32, true), Field::new("b", DataType::Binary, true)];
         Rows {
