@@ -16,8 +16,8 @@ use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use backend::Fake;
 use crate::support::tds::wire::{Encryption, Options, Server};
+use backend::Fake;
 
 pub type Connected = Client<Compat<TcpStream>>;
 
