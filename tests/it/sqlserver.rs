@@ -333,7 +333,7 @@ fn every_session_is_gentle_and_says_who_it_is() {
             assert!(!writes.iter().any(|w| statement.trim_start().starts_with(w)), "{statement}");
             let reads = statement.contains("FROM [dbo].[t]");
             assert!(
-                !reads || statement.ends_with("OPTION (MAXDOP 1)") || statement.contains("MAX("),
+                !reads || statement.contains("OPTION (MAXDOP 1)") || statement.contains("MAX("),
                 "{statement}"
             );
         }
@@ -475,7 +475,7 @@ fn over_a_server_that_fails_two_hundred_times_an_extract_ends_with_the_right_row
     let mut left = FAULTS;
     wire.faults().policy(Box::new(move |occasion| {
         // Not too often in a row, so that every start gets somewhere.
-        (left > 0 && dice.roll(3) == 0).then(|| {
+        (left > 0 && dice.roll(12) == 0).then(|| {
             left -= 1;
             fault(&mut dice, occasion.batch.is_none())
         })

@@ -29,7 +29,7 @@ fn column<'t>(
 
 fn timed(column: &Column) -> bool {
     let base = column.declared.split('(').next().unwrap_or_default();
-    matches!(base, "datetime" | "smalldatetime" | "datetime2" | "date" | "datetimeoffset")
+    matches!(base, "datetime" | "smalldatetime" | "datetime2" | "date")
 }
 
 fn versioned(column: &Column) -> bool {
@@ -68,9 +68,12 @@ pub(super) async fn mark(
         }
         ChangeMethod::Timestamp => {
             let column = column(source, table, how, timed)?;
-            let name = quote(&column.name);
+            let (name, kind) = (quote(&column.name), &column.declared);
+            // Stamps of the future must not hide what is stamped after this point and before them.
+            let taken = source.holder.lock().await.taken.clone();
             let sql = format!(
-                "SELECT CONVERT(varchar(40), MAX(t.{name}), 126) FROM {} AS t",
+                "SELECT CONVERT(varchar(40), MAX(t.{name}), 126) FROM {} AS t
+                 WHERE t.{name} <= CAST(CAST('{taken}' AS datetime2(7)) AS {kind})",
                 source.named(&table.name)
             );
             // An empty table has come as far as nothing.

@@ -109,7 +109,8 @@ impl SqlServer {
         let pool = connect::pool(settings, &server)?;
         let mut object = connect::session(&pool).await?;
         let known = ask::database(&mut object, settings).await?;
-        let (way, point) = session::choose(settings, &session::facts(&mut object, &settings.id).await?)?;
+        let of = session::facts(&mut object, &settings.id).await?;
+        let (way, point) = session::choose(settings, &of)?;
         let mut facts = ask::server_facts(&mut object, settings, &server).await?;
         let unicode = ask::unicode_form(&mut object, settings, &mut facts).await?;
         let hint = ask::hint(&mut object, settings, &mut facts).await?;
@@ -117,7 +118,7 @@ impl SqlServer {
         facts.extend(refused.iter().map(|name| {
             (format!("without {name}"), "the server does not know this session setting".to_owned())
         }));
-        let (holder, point) = session::take(object, settings, way, point).await?;
+        let (holder, point) = session::take(object, settings, way, point, &of.created).await?;
         let mut inner = Inner {
             id: settings.id.clone(),
             settings: settings.clone(),

@@ -17,6 +17,8 @@ pub(super) struct Holder {
     session: Object,
     /// `MIN_ACTIVE_ROWVERSION() - 1` from before the snapshot: everything up to it is decided and visible.
     pub(super) rowversion: Option<String>,
+    /// The server's local time at the point, or before it: no stamp of a change that is seen here is later.
+    pub(super) taken: String,
     health: Health,
 }
 
@@ -115,15 +117,17 @@ pub(super) async fn take(
     settings: &SourceSettings,
     way: Way,
     point: Point,
+    created: &str,
 ) -> Result<(Holder, Point), SourceError> {
     let id = &settings.id;
     let rowversion = before_snapshot(&mut object, id).await?;
     if way == Way::Still {
-        return Ok((Holder { session: object, rowversion, health: Health::Fine }, point));
+        let taken = created.to_owned();
+        return Ok((Holder { session: object, rowversion, taken, health: Health::Fine }, point));
     }
     // What cannot be proved equal has a text of its own each time.
     let rows =
-        ask(&mut object, "SELECT CONVERT(varchar(36), NEWID()), CONVERT(varchar(33), SYSUTCDATETIME(), 126)");
+        ask(&mut object, "SELECT CONVERT(varchar(36), NEWID()), CONVERT(varchar(33), SYSDATETIME(), 126)");
     let rows = rows.await.map_err(failed(id, "asking for the time"))?;
     let row = rows.first();
     let own = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
@@ -136,7 +140,7 @@ pub(super) async fn take(
         let first = "SELECT COUNT_BIG(*) FROM sys.objects";
         ask(&mut object, first).await.map_err(failed(id, "taking the snapshot"))?;
     }
-    Ok((Holder { session: object, rowversion, health: Health::Fine }, point))
+    Ok((Holder { session: object, rowversion, taken: now, health: Health::Fine }, point))
 }
 
 /// The rowversion up to which everything is decided now; `None` where the server cannot say.

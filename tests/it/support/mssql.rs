@@ -15,7 +15,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::extracts::runtime;
 use super::tds::engine::Engine;
-use super::tds::wire::{Options, Server};
+use super::tds::wire::{Encryption, Options, Server};
 
 /// Names a real server for the whole suite.
 pub const REAL: &str = "QIANYI_TEST_SQLSERVER";
@@ -58,12 +58,17 @@ impl Mssql {
     /// The own server, whatever the environment says.
     pub fn own_with(options: Options) -> Self {
         let engine = Engine::start(PASSWORD).unwrap();
+        let encryption = options.encryption;
         let wire = Server::start(Arc::new(engine.clone()), options);
         let mut config = Config::new();
         config.host("127.0.0.1");
         config.port(wire.port());
         config.authentication(AuthMethod::sql_server("sa", PASSWORD));
         config.encryption(EncryptionLevel::NotSupported);
+        if encryption == Encryption::Required {
+            config.encryption(EncryptionLevel::Required);
+            config.trust_cert();
+        }
         Self::with(Some(Own { engine, wire }), config)
     }
 
