@@ -10,17 +10,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use tiberius::error::Error;
 use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel, Row};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::super::password::password;
 use super::super::{Login, Server, SourceError, SourceSettings, Tls};
+use super::answer;
 use super::errors::{failed, login_failed, unreachable};
 
 const DEFAULT_PORT: u16 = 1433;
 /// A listener may send us on to a replica; that one to nobody.
 const MOST_ROUTES: u32 = 2;
+
+/// Follows a SELECT: how many rows it had.
+pub(super) const SAID: &str = "SELECT CAST(@@ROWCOUNT AS bigint)";
 
 pub(super) type Session = Client<Compat<TcpStream>>;
 pub(super) type Pool = managed::Pool<Manager>;
@@ -136,7 +141,7 @@ impl Manager {
             stream.set_nodelay(true).map_err(|e| unreachable(&self.settings, &self.server, e))?;
             match Client::connect(config.clone(), stream.compat_write()).await {
                 Ok(session) => return Ok(session),
-                Err(tiberius::error::Error::Routing { host, port }) => {
+                Err(Error::Routing { host, port }) => {
                     config.host(host);
                     config.port(port);
                 }
@@ -167,7 +172,7 @@ impl Manager {
         for (name, sql) in gentle {
             match ask(session, sql).await {
                 Ok(_) => {}
-                Err(tiberius::error::Error::Server(_)) => {
+                Err(Error::Server(_)) => {
                     self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
                 }
                 Err(e) => return Err(failed(id, "a session setting")(e)),
@@ -200,7 +205,17 @@ impl managed::Manager for Manager {
     }
 }
 
-/// One statement, its answer whole.
-pub(super) async fn ask(session: &mut Session, sql: &str) -> Result<Vec<Row>, tiberius::error::Error> {
-    session.simple_query(sql).await?.into_first_result().await
+/// One statement, its answer whole. The driver takes an answer that breaks off for one that ended, so the server says how many rows
+/// there were.
+pub(super) async fn ask(session: &mut Session, sql: &str) -> Result<Vec<Row>, Error> {
+    if !sql.starts_with("SELECT") {
+        return session.simple_query(sql).await?.into_first_result().await;
+    }
+    let sql = format!("{sql}; {SAID}");
+    let mut results = session.simple_query(sql).await?.into_results().await?;
+    let said = results.pop().and_then(|rows| rows.first().and_then(|row| answer::int(row, 0)));
+    match (results.pop(), results.is_empty()) {
+        (Some(rows), true) if said == i64::try_from(rows.len()).ok() => Ok(rows),
+        _ => Err(Error::Protocol("an answer without its end".into())),
+    }
 }

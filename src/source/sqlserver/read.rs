@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE, key_value};
 use super::super::decode::{ColumnBuilder, Misfit, key_text};
 use super::super::{ChunkStream, Column, SourceError, Table};
-use super::connect::Session;
+use super::connect::{SAID, Session};
 use super::decode::{append, expression};
 use super::literal::{collated, key as key_literal, orders, quote};
 use super::session::Reader;
@@ -246,7 +246,7 @@ async fn rows_of(
     rows: &mut Rows,
     to: &mpsc::Sender<Result<Piece, SourceError>>,
 ) -> Result<Told, Broken> {
-    let mut stream = session.simple_query(format!("{sql}; SELECT CAST(@@ROWCOUNT AS bigint)")).await?;
+    let mut stream = session.simple_query(format!("{sql}; {SAID}")).await?;
     let (mut read, mut said) = (0, None);
     while let Some(item) = stream.try_next().await? {
         let QueryItem::Row(row) = item else { continue };
