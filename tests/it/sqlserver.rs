@@ -457,7 +457,7 @@ fn fault(dice: &mut Dice, login: bool) -> Fault {
 
 #[test]
 fn over_a_server_that_fails_two_hundred_times_an_extract_ends_with_the_right_rows() {
-    const FAULTS: usize = 220;
+    const FAULTS: usize = 400;
     let dir = tempfile::tempdir().unwrap();
     let server = Mssql::own_with(Options::default());
     copy_to_sqlserver(&city(dir.path(), 60, 3), &server.ado(), &mut |_| {}).unwrap();

@@ -54,9 +54,9 @@ pub(super) fn pool(settings: &SourceSettings, server: &Server) -> Result<Pool, S
         marker: AtomicU32::new(0),
         refused: Mutex::default(),
     };
-    // One more than the readers: the session that asks and watches.
+    // Two more than the readers: the session that holds the point, and the one that asks while all readers are busy.
     Pool::builder(manager)
-        .max_size(settings.limits.connections.max(1) as usize + 1)
+        .max_size(settings.limits.connections.max(1) as usize + 2)
         .runtime(deadpool::Runtime::Tokio1)
         .build()
         .map_err(|e| unreachable(settings, server, e))
