@@ -2,6 +2,7 @@
 //! that break. What only the tests' own server can do is skipped, and said, on a real one.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use qianyi::error::{Consequence, Follow};
@@ -420,6 +421,69 @@ fn lines_are_protected_as_configured_and_old_servers_are_told_what_to_do() {
 
 fn own_with_tls(encryption: Encryption) -> Mssql {
     Mssql::own_with(Options { encryption, ..Options::default() })
+}
+
+#[test]
+fn the_commands_work_on_a_sql_server() {
+    let server = Mssql::start();
+    let dir = tempfile::tempdir().unwrap();
+    copy_to_sqlserver(&city(dir.path(), 60, 3), &server.ado(), &mut |_| {}).unwrap();
+    server.run(&[
+        &format!("ALTER DATABASE [{}] SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS)", server.database),
+        "ALTER TABLE GRJBXX ENABLE CHANGE_TRACKING",
+    ]);
+    let settings = server.settings(500);
+    let to = settings.server.unwrap();
+    let config = dir.path().join("city.toml");
+    let text = format!(
+        "mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlserver\"\nchunk_rows = 500\n[sources.server]\nhost = \"{}\"\nport = {}\ndatabase = \"{}\"\nuser = \"{}\"\npassword_file = \"{}\"\ntls = \"{}\"\n[sources.tables.GRJBXX]\nchanges = \"change-tracking\"\n",
+        crate::support::demo::folder("baicheng").parent().unwrap().display(),
+        to.host,
+        to.port.unwrap(),
+        to.database,
+        to.user,
+        to.password_file.unwrap().display(),
+        to.tls.text()
+    );
+    std::fs::write(&config, text).unwrap();
+    let workdir = dir.path().join("work");
+    let qianyi = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
+        for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("QIANYI_")) {
+            command.env_remove(name);
+        }
+        let output = command
+            .args(arguments)
+            .args(["--quiet", "--json", "--config"])
+            .arg(&config)
+            .arg("--workdir")
+            .arg(&workdir)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said, errors) = qianyi(&["doctor"]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(
+        said.contains("snapshot isolation on") && said.contains("change tracking is on for 1 tables"),
+        "{said}"
+    );
+    let (code, said, errors) = qianyi(&["plan"]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(said.contains("change-tracking"), "{said}");
+    let (code, said, errors) = qianyi(&["run"]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    server.run(&["DELETE FROM GRJBXX WHERE GRBH IN (SELECT TOP (3) GRBH FROM GRJBXX ORDER BY GRBH)"]);
+    let (code, said, errors) = qianyi(&["extract"]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    let (code, said, errors) = qianyi(&["status"]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(said.contains("snapshot session") && said.contains("GRJBXX"), "{said}");
+    for secret in ["Founder-2021"] {
+        let logs = crate::support::extracts::text_under(&workdir.join("logs"));
+        assert!(!logs.contains(secret) && !said.contains(secret));
+    }
 }
 
 /// Numbers that look random and are the same each time.

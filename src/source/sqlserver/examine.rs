@@ -12,7 +12,7 @@ use super::{Inner, Way, answer};
 const LOGIN: &str = "sql/source/sqlserver/01-readonly-login.sql";
 const ROLES: &str =
     "SELECT CAST(SUSER_SNAME() AS nvarchar(128)), CAST(ISNULL(IS_SRVROLEMEMBER('sysadmin'), 0) AS int),
-    CAST(ISNULL(IS_ROLEMEMBER('db_owner'), 0) AS int), CAST(ISNULL(IS_ROLEMEMBER('db_datawriter'), 0) AS int),
+    CAST(ISNULL(IS_MEMBER('db_owner'), 0) AS int), CAST(ISNULL(IS_MEMBER('db_datawriter'), 0) AS int),
     CAST(ISNULL(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE'), 0) AS int)";
 const TABLES: &str = "SELECT CAST(o.name AS nvarchar(128)),
     CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'SELECT'), 0) AS int),

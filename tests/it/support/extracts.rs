@@ -151,6 +151,11 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The text of all files under a folder.
+pub fn text_under(dir: &Path) -> String {
+    walk(dir).iter().map(|p| String::from_utf8_lossy(&std::fs::read(p).unwrap()).into_owned()).collect()
+}
+
 /// Does something once, as soon as so many rows of an extract were written (0: as soon as the first table is begun).
 pub struct When {
     after: u64,
