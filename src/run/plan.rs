@@ -40,6 +40,8 @@ pub struct PlannedTable {
     pub fate: Planned,
     /// The source's own estimate.
     pub rows: u64,
+    /// About how many bytes of large values lie beside them; 0 where the source does not say.
+    pub lob_bytes: u64,
     /// Chunks that it would be read in; 0 for a table that is not extracted.
     pub chunks: u64,
     /// Ways to follow its changes, best first.
@@ -140,6 +142,7 @@ async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<P
         is_view: table.view,
         fate,
         rows: table.estimated_rows,
+        lob_bytes: table.lob_bytes,
         chunks: 0,
         changes: table.changes.iter().map(|c| c.text()).collect(),
         feeds: Vec::new(),

@@ -122,6 +122,8 @@ pub struct Table {
     pub key: Vec<String>,
     /// About how many rows; exact numbers come from [`super::Source::count`].
     pub estimated_rows: u64,
+    /// About how many bytes of large values lie beside its rows; 0 where the server does not say.
+    pub lob_bytes: u64,
     /// Ways to find what changed, best first; always ends with those that need nothing of the source.
     pub changes: Vec<ChangeMethod>,
     /// The column of the rowversion or timestamp method.

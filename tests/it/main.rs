@@ -25,6 +25,7 @@ mod schedule;
 mod schedule_cli;
 mod source;
 mod sqlserver;
+mod sqlserver_faults;
 mod state;
 mod support;
 mod tally;

@@ -49,7 +49,9 @@ const OURS: &str = "FROM pg_stat_activity WHERE application_name = 'qianyi' AND 
 
 #[test]
 fn statements_that_are_cancelled_in_the_middle_are_read_on_over_new_connections() {
-    let (cluster, threads, settings) = wide();
+    let (cluster, threads, mut settings) = wide();
+    // One range, longer than what lies between the server and the writer: it is read when the cancel comes.
+    settings.chunk_rows = 100_000;
     let readers =
         "WITH old AS (SELECT pid FROM pg_stat_activity WHERE application_name = 'qianyi' AND state = 'active'
           AND query LIKE 'COPY%FROM \"public\".\"t\"%' AND pid <> pg_backend_pid())

@@ -32,6 +32,10 @@ const KEYS: &str = "SELECT CAST(i.object_id AS bigint), CAST(i.index_id AS bigin
   ORDER BY i.object_id, i.is_primary_key DESC, i.index_id, k.key_ordinal";
 const ROWS: &str = "SELECT CAST(p.object_id AS bigint), SUM(CAST(p.rows AS bigint))
   FROM sys.partitions AS p WHERE p.index_id IN (0, 1) GROUP BY p.object_id";
+/// Pages of 8 KiB that hold what does not fit into rows.
+const LOBS: &str = "SELECT CAST(p.object_id AS bigint), SUM(CAST(a.used_pages AS bigint)) * 8192
+  FROM sys.partitions AS p JOIN sys.allocation_units AS a ON a.container_id = p.partition_id
+  WHERE a.type = 2 GROUP BY p.object_id";
 const TRACKED: &str = "SELECT CAST(t.object_id AS bigint) FROM sys.change_tracking_tables AS t";
 const COLLATIONS: &str = "SELECT DISTINCT CAST(c.collation_name AS nvarchar(128)),
     CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS int)
@@ -88,6 +92,9 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
         .iter()
         .filter_map(|r| Some((answer::int(r, 0)?, answer::int(r, 1)?)))
         .collect();
+    let sizes = source.probe(LOBS).await?.unwrap_or_default();
+    let lobs: BTreeMap<i64, i64> =
+        sizes.iter().filter_map(|r| Some((answer::int(r, 0)?, answer::int(r, 1)?))).collect();
     // A server without change tracking does not know the view.
     let tracked = source.probe(TRACKED).await?.unwrap_or_default();
     let tracked: Vec<i64> = tracked.iter().filter_map(|r| answer::int(r, 0)).collect();
@@ -99,6 +106,7 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
             view: answer::int(&row, 2) == Some(1),
             columns: columns.remove(&id).unwrap_or_default(),
             estimated_rows: rows.get(&id).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
+            lob_bytes: lobs.get(&id).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
             ..Table::default()
         };
         found.push(finished(source, table, keys.remove(&id).unwrap_or_default(), tracked.contains(&id))?);

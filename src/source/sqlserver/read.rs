@@ -26,6 +26,9 @@ use crate::dataset::BATCH_ROWS;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Sampled keys for each range that is wanted: enough that no range is much longer than another.
 const SAMPLES: u64 = 200;
+/// Large values of one range, as far as the catalogue knows; and rows that a range has at least.
+const LOB_BYTES: u64 = 256 * 1024 * 1024;
+const LEAST_ROWS: u64 = 100;
 /// More ranges than this are not planned; longer ones are cut while they are read.
 const MOST_RANGES: u64 = 1000;
 
@@ -107,7 +110,9 @@ pub(super) async fn ranges(source: &Arc<Inner>, table: &Table) -> Result<Vec<Bou
         return Err(SourceError::View { id: source.id.clone(), table: table.name.clone() });
     }
     let whole = vec![Bounds::default()];
-    let wanted = (table.estimated_rows / source.settings.chunk_rows.max(1)).min(MOST_RANGES);
+    let by_rows = table.estimated_rows / source.settings.chunk_rows.max(1);
+    let by_bytes = (table.lob_bytes / LOB_BYTES).min(table.estimated_rows / LEAST_ROWS);
+    let wanted = by_rows.max(by_bytes).min(MOST_RANGES);
     let Some(columns) = key(table).filter(|_| wanted > 1) else { return Ok(whole) };
     let keys = table.keys_only();
     let sql = sample(source, &keys, &columns, wanted);

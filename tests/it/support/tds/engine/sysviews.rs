@@ -14,7 +14,7 @@ use super::{Quirks, collate};
 
 /// Every view with its columns: name and type. n: sysname, x: nvarchar(60), c: char(2), i: int, s: smallint, t: tinyint,
 /// g: bigint, b: bit, d: datetime.
-const VIEWS: [(&str, &str); 17] = [
+const VIEWS: [(&str, &str); 18] = [
     (
         "databases",
         "name:n database_id:i source_database_id:i create_date:d compatibility_level:t \
@@ -58,6 +58,7 @@ const VIEWS: [(&str, &str); 17] = [
             is_included_column:b",
     ),
     ("partitions", "partition_id:g object_id:i index_id:i partition_number:i rows:g"),
+    ("allocation_units", "allocation_unit_id:g type:t type_desc:x container_id:g total_pages:g used_pages:g"),
     ("dm_db_partition_stats", "partition_id:g object_id:i index_id:i partition_number:i row_count:g"),
     (
         "change_tracking_databases",
@@ -193,6 +194,7 @@ fn rows(
             "columns" => all.extend(table.columns.iter().map(|column| column_row(&table, column))),
             "indexes" => all.extend(index_rows(&table)),
             "index_columns" => all.extend(index_columns(&table)),
+            "allocation_units" => all.extend(lobs(session, connection, &table)?),
             "change_tracking_tables" => all.extend(tracking(connection, &table)?),
             _ => all.extend(partitions(session, connection, &table)?),
         }
@@ -361,6 +363,31 @@ fn partitions(
         vec![int(partition), int(table.id), int(id), int(1), int(rows)]
     };
     Ok(storage(table).into_iter().map(row).collect())
+}
+
+/// The pages of large values: one for each row of a table that has a column of them.
+fn lobs(session: &Session, connection: &Connection, table: &Table) -> Result<Vec<Vec<Datum>>, SqlError> {
+    let large = |kind: &SqlType| {
+        matches!(
+            kind,
+            SqlType::Text { .. }
+                | SqlType::NText { .. }
+                | SqlType::Image
+                | SqlType::Xml
+                | SqlType::VarChar { bytes: None, .. }
+                | SqlType::NVarChar { chars: None, .. }
+                | SqlType::VarBinary { bytes: None }
+        )
+    };
+    if !table.columns.iter().any(|column| large(&column.kind)) {
+        return Ok(Vec::new());
+    }
+    let first = partitions(session, connection, table)?.into_iter().next();
+    let unit = |row: Vec<Datum>| {
+        let (partition, pages) = (row[0].clone(), row[4].clone());
+        vec![partition.clone(), int(2), text("LOB_DATA"), partition, pages.clone(), pages]
+    };
+    Ok(first.map(unit).into_iter().collect())
 }
 
 fn tracking(connection: &Connection, table: &Table) -> Result<Option<Vec<Datum>>, SqlError> {
