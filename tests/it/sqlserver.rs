@@ -518,7 +518,7 @@ fn the_commands_work_on_a_sql_server() {
     assert_eq!(code, Some(0), "{said}{errors}");
     let (code, said, errors) = qianyi(&["status"]);
     assert_eq!(code, Some(0), "{said}{errors}");
-    assert!(said.contains("snapshot session") && said.contains("DWJBXX"), "{said}");
+    assert!(said.contains("\"watermark\": \"1\"") && said.contains("DWJBXX"), "{said}");
     let secret = "Founder-2021";
     assert!(
         !crate::support::extracts::text_under(&workdir.join("logs")).contains(secret)
