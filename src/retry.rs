@@ -37,6 +37,7 @@ pub fn retry<T, E: Passing>(
     let mut pauses = ExponentialBackoffBuilder::new()
         .with_initial_interval(FIRST)
         .with_max_interval(LONGEST)
+        .with_multiplier(2.0)
         .with_max_elapsed_time(None)
         .build();
     let mut left = retries;

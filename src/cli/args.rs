@@ -99,8 +99,8 @@ pub struct FixtureArgs {
     /// The same seed gives the same city.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Where to: sqlite:PATH or postgres://USER@HOST/DATABASE (an empty database in SQL_ASCII; the truth goes to the work
-    /// directory). Only what this command made itself is ever replaced.
+    /// Where to: sqlite:PATH, postgres://USER@HOST/DATABASE (an empty database in SQL_ASCII) or sqlserver:ADO.NET-STRING (an
+    /// empty database; the truth goes to the work directory). Only what this command made itself is ever replaced.
     #[arg(long, value_name = "DATABASE")]
     pub into: String,
     /// Plant no defects: dirt only.

@@ -28,7 +28,9 @@ pub enum Usage {
     #[error("--into {given} names no database that a city can be made in")]
     #[diagnostic(
         code("CLI-001"),
-        help("give sqlite:PATH (sqlite:work/legacy/city.db) or postgres://USER@HOST/DATABASE")
+        help(
+            "give sqlite:PATH (sqlite:work/legacy/city.db) postgres://USER@HOST/DATABASE or sqlserver:Server=tcp:HOST,1433;Database=…;User Id=…;Password=…"
+        )
     )]
     Into { given: String },
 }

@@ -69,6 +69,20 @@ pub(super) fn nearest(wanted: &str, known: impl IntoIterator<Item = impl AsRef<s
     best.map(|b| b.as_ref().to_owned()).unwrap_or_default()
 }
 
+/// The text as it is shown: whatever somebody gave as a password is starred, at its length, so that marks stay in place.
+fn without_secrets(text: &str) -> String {
+    let secret = |key: &str| {
+        let key = key.trim().trim_matches('"').to_ascii_lowercase();
+        matches!(key.as_str(), "password" | "passwd" | "pwd" | "secret" | "token")
+    };
+    let star = |c: char| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) };
+    let starred = |line: &str| match line.split_once('=') {
+        Some((key, value)) if secret(key) => format!("{key}={}", value.chars().map(star).collect::<String>()),
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(starred).collect()
+}
+
 pub(super) struct Reader<'t> {
     file: &'t str,
     text: &'t str,
@@ -79,7 +93,7 @@ impl Reader<'_> {
     pub(super) fn mistake(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
         let start = span.start.min(self.text.len());
         let line = self.text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
-        let text = NamedSource::new(self.file, self.text.to_owned()).with_language("TOML");
+        let text = NamedSource::new(self.file, without_secrets(self.text)).with_language("TOML");
         self.mistakes.push(Mistake {
             file: self.file.to_owned(),
             line,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::extract::{ExtractError, Extracted, Extraction, extract, vanished};
+use super::extract::{ExtractError, Extracted, Extraction, allowed, extract, vanished};
 use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
@@ -141,12 +141,15 @@ pub fn extract_all(
     let sources = sources_of(city, &settings.sources)?;
     wanted_anew(city, settings, &sources)?;
     for of in sources {
+        allowed(&of.id, &of.limits, &settings.stop)?;
         let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
         let source = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
             if let Some(e) = e {
                 tracing::warn!(source = of.id, "connected again after: {e}");
             }
-            std::thread::sleep(pause);
+            if !settings.stop.asked() {
+                std::thread::sleep(pause);
+            }
         })?;
         let inventory = threads.block_on(inventory(city, source.as_ref()))?;
         known_tables(state, source.as_ref(), of, &inventory)?;

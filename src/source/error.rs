@@ -99,7 +99,7 @@ pub enum SourceError {
     #[diagnostic(
         code("SRC-016"),
         help(
-            "give the server a certificate that this machine trusts (`ca`), or choose `tls = \"trust\"`; a server that speaks only TLS 1.0 needs its TLS 1.2 update, a restored copy on a newer one, or `tls = \"login-only\"`/`\"off\"` over a private line: the run records which"
+            "give the server a certificate that this machine trusts (`ca`), or choose `tls = \"trust\"`; a server that speaks only TLS 1.0 needs its TLS 1.2 update, a restored copy on a newer one, or `tls = \"off\"` over a private line: the run records which"
         )
     )]
     Tls { id: String, server: String, source: Box<dyn Error + Send + Sync> },

@@ -206,7 +206,7 @@ impl Default for Limits {
             statement_seconds: 3600,
             lock_milliseconds: 5000,
             slow_milliseconds: 2000,
-            retries: 5,
+            retries: 8,
         }
     }
 }

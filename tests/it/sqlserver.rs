@@ -165,6 +165,17 @@ fn consistency_is_what_was_chosen_and_recorded_or_it_is_refused() {
     }
     server.read_only(true);
     assert_eq!(recorded(&at(own, Consistency::RestoredCopy)), ("restored copy".to_owned(), 3));
+    // Opened for writing in between, it is no longer the point that it was.
+    let copy = at(own, Consistency::RestoredCopy);
+    let source = threads.block_on(connect(&copy)).unwrap();
+    let before = threads.block_on(source.point()).unwrap();
+    assert_eq!(threads.block_on(source.point()).unwrap(), before);
+    server.read_only(false);
+    assert!(threads.block_on(source.point()).is_err());
+    server.run(&["DELETE FROM t WHERE a = 1"]);
+    server.read_only(true);
+    let after = threads.block_on(async { connect(&copy).await.unwrap().point().await }).unwrap();
+    assert_ne!(before, after);
     server.read_only(false);
     server.master(&format!("ALTER DATABASE [{own}] SET ALLOW_SNAPSHOT_ISOLATION OFF"));
     let refused = point(&at(own, Consistency::Default)).unwrap_err();
@@ -518,7 +529,7 @@ fn the_commands_work_on_a_sql_server() {
     assert_eq!(code, Some(0), "{said}{errors}");
     let (code, said, errors) = qianyi(&["status"]);
     assert_eq!(code, Some(0), "{said}{errors}");
-    assert!(said.contains("\"watermark\": \"1\"") && said.contains("DWJBXX"), "{said}");
+    assert!(said.contains("\"watermark\": \"1 of server") && said.contains("DWJBXX"), "{said}");
     let secret = "Founder-2021";
     assert!(
         !crate::support::extracts::text_under(&workdir.join("logs")).contains(secret)

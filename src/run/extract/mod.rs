@@ -207,6 +207,14 @@ pub struct Extracted {
     pub seconds: f64,
 }
 
+/// Whether a source may be read now.
+///
+/// # Errors
+/// `EXT-010` when somebody asked to stop, `EXT-011` outside its windows.
+pub fn allowed(id: &str, limits: &Limits, stop: &Stop) -> Result<(), ExtractError> {
+    Pace::new(id, limits, stop, &pace::Machine).allowed()
+}
+
 /// Extracts the tables, or goes on with, or reuses, an extract of the same tables at the same point.
 ///
 /// # Errors

@@ -66,6 +66,24 @@ pub(super) async fn server_facts(
     Ok(facts)
 }
 
+/// A text that no other question gets.
+pub(super) async fn own(session: &mut Session, id: &str) -> Result<String, SourceError> {
+    let rows = ask(session, "SELECT CONVERT(varchar(36), NEWID())")
+        .await
+        .map_err(failed(id, "asking for a new id"))?;
+    Ok(rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default())
+}
+
+/// True where the database is written by another server, which sends its changes here.
+pub(super) async fn updates_elsewhere(session: &mut Session, id: &str) -> Result<bool, SourceError> {
+    let sql = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS nvarchar(60))";
+    match ask(session, sql).await {
+        Ok(rows) => Ok(rows.first().and_then(|r| answer::text(r, 0)).as_deref() == Some("READ_ONLY")),
+        Err(Error::Server(_)) => Ok(false),
+        Err(e) => Err(failed(id, "asking for the replica")(e)),
+    }
+}
+
 /// How Unicode text can be had exactly: one known constant there and back.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use encoding_rs::Encoding;
 
 use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table};
-use super::{Inner, answer, literal};
+use super::{Inner, Way, answer, literal};
 
 const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int)
   FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
@@ -170,14 +170,17 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
     };
     let mut changes = Vec::new();
     // Change tracking tells deletes by the primary key.
-    if tracked && primary.as_ref() == Some(&key) {
+    if tracked && !source.secondary && primary.as_ref() == Some(&key) {
         changes.push(ChangeMethod::ChangeTracking);
     }
     let version = table.columns.iter().find(|c| matches!(c.declared.as_str(), "timestamp" | "rowversion"));
     if let Some(version) = version
         && !key.is_empty()
     {
-        changes.push(ChangeMethod::Rowversion);
+        // In a copy, transactions that were open are undone; a secondary does not see them.
+        if source.way != Way::Still && !source.secondary {
+            changes.push(ChangeMethod::Rowversion);
+        }
         table.change_column = Some(version.name.clone());
     }
     table.key = key;

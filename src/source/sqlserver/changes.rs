@@ -11,6 +11,30 @@ use super::literal::{quote, unicode};
 use super::read::{by_key, select, stream};
 use super::{Inner, Way, answer};
 
+/// Between a watermark and the database in whose history it counts.
+const OF: &str = " of ";
+/// The watermark of a table without a stamp: everything is later.
+const NOTHING: &str = "nothing";
+const CURRENT: &str = "SELECT CAST(CHANGE_TRACKING_CURRENT_VERSION() AS varchar(20))";
+
+/// A watermark that counts in this database's own history.
+///
+/// # Errors
+/// `SRC-023` for one of another database, or of a history that was restored away.
+fn counted<'s>(source: &Inner, table: &Table, since: &'s str) -> Result<&'s str, SourceError> {
+    let (number, history) = since.split_once(OF).unwrap_or((since, ""));
+    if history == source.history { Ok(number) } else { Err(expired(source, table, since, &source.history)) }
+}
+
+fn expired(source: &Inner, table: &Table, since: &str, oldest: &str) -> SourceError {
+    SourceError::Expired {
+        id: source.id.clone(),
+        table: table.name.clone(),
+        since: since.to_owned(),
+        oldest: oldest.to_owned(),
+    }
+}
+
 fn no_method(source: &Inner, table: &Table, how: &TableSettings) -> SourceError {
     SourceError::NoMethod { id: source.id.clone(), table: table.name.clone(), method: how.changes.text() }
 }
@@ -48,12 +72,17 @@ pub(super) async fn mark(
     table: &Table,
     how: &TableSettings,
 ) -> Result<Option<String>, SourceError> {
+    let counted = |mark: Option<String>| {
+        let mark = mark.map(|mark| format!("{mark}{OF}{}", source.history));
+        mark.map(Some).ok_or_else(|| no_method(source, table, how))
+    };
     match how.changes {
         ChangeMethod::Full | ChangeMethod::Compare => Ok(None),
-        ChangeMethod::ChangeTracking => {
-            let sql = "SELECT CAST(CHANGE_TRACKING_CURRENT_VERSION() AS varchar(20))";
-            one(source, table, sql).await?.map(Some).ok_or_else(|| no_method(source, table, how))
+        // A secondary sees neither.
+        ChangeMethod::ChangeTracking | ChangeMethod::Rowversion if source.secondary => {
+            Err(no_method(source, table, how))
         }
+        ChangeMethod::ChangeTracking => counted(one(source, table, CURRENT).await?),
         ChangeMethod::Rowversion => {
             column(source, table, how, versioned)?;
             let mark = match source.way {
@@ -64,7 +93,7 @@ pub(super) async fn mark(
                     one(source, table, "SELECT CONVERT(varchar(18), CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8)), 1)").await?
                 }
             };
-            mark.map(Some).ok_or_else(|| no_method(source, table, how))
+            counted(mark)
         }
         ChangeMethod::Timestamp => {
             let column = column(source, table, how, timed)?;
@@ -77,13 +106,14 @@ pub(super) async fn mark(
                 source.named(&table.name)
             );
             // An empty table has come as far as nothing.
-            Ok(Some(one(source, table, &sql).await?.unwrap_or_else(|| "1900-01-01".to_owned())))
+            Ok(Some(one(source, table, &sql).await?.unwrap_or_else(|| NOTHING.to_owned())))
         }
     }
 }
 
 /// `CHANGETABLE` of a table since a version that the server still knows.
 async fn changetable(source: &Inner, table: &Table, since: &str) -> Result<String, SourceError> {
+    let since = counted(source, table, since)?;
     let named = source.named(&table.name);
     let sql = format!(
         "SELECT CAST(CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID({})) AS varchar(20))",
@@ -91,16 +121,16 @@ async fn changetable(source: &Inner, table: &Table, since: &str) -> Result<Strin
     );
     let oldest = one(source, table, &sql).await?;
     let known: Option<i64> = oldest.as_ref().and_then(|v| v.parse().ok());
-    match (known, since.parse::<i64>()) {
-        (Some(oldest), Ok(since)) if since >= oldest => {
+    let newest: Option<i64> = one(source, table, CURRENT).await?.and_then(|v| v.parse().ok());
+    match (known, newest, since.parse::<i64>()) {
+        (Some(oldest), Some(newest), Ok(since)) if (oldest..=newest).contains(&since) => {
             Ok(format!("CHANGETABLE(CHANGES {named}, {since}) AS c"))
         }
-        _ => Err(SourceError::Expired {
-            id: source.id.clone(),
-            table: table.name.clone(),
-            since: since.to_owned(),
-            oldest: oldest.unwrap_or_else(|| "nothing: the table is not tracked".to_owned()),
-        }),
+        _ => {
+            let oldest = oldest
+                .unwrap_or_else(|| "nothing: it is not tracked, or the login may not see that".to_owned());
+            Err(expired(source, table, since, &oldest))
+        }
     }
 }
 
@@ -123,11 +153,15 @@ pub(super) async fn changed(
         }
         ChangeMethod::Rowversion => {
             let column = column(source, table, how, versioned)?;
-            let hex = since
+            let hex = counted(source, table, since)?
                 .strip_prefix("0x")
                 .filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
             let hex = hex.ok_or_else(|| no_method(source, table, how))?;
             format!(" WHERE t.{} > 0x{hex}", quote(&column.name))
+        }
+        ChangeMethod::Timestamp if since == NOTHING => {
+            column(source, table, how, timed)?;
+            String::new()
         }
         ChangeMethod::Timestamp => {
             let column = column(source, table, how, timed)?;

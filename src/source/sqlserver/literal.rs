@@ -62,7 +62,8 @@ pub(super) fn key(source: &Inner, column: &Column, value: &KeyValue) -> Option<S
             let (bytes, _, lost) = source.code_page.encode(v);
             (!lost).then(|| under(format!("CAST({} AS {kind})", hexed(&bytes))))
         }
-        KeyValue::Text(v) if text => Some(under(unicode(v))),
+        // Kept in its own type: Unicode sorts otherwise under some collations.
+        KeyValue::Text(v) if text => Some(format!("CAST({} AS {kind})", under(unicode(v)))),
         KeyValue::Text(v) => Some(format!("CAST('{}' AS {kind})", v.replace('\'', "''"))),
         KeyValue::Bytes(v) if column.kind == Some(LegacyType::Binary) => Some(format!("0x{v}")),
         KeyValue::Bytes(v) if column.kind == Some(LegacyType::CodePageText) && other.is_none() => {

@@ -28,8 +28,8 @@ use tiberius::Row;
 use tokio::sync::Mutex;
 
 use super::{
-    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
-    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChunkStream, Examined, Frequency, KeyValue, Measured, Point, Server, Source, SourceError,
+    SourceSettings, Table, TableMeasures, TableSettings,
 };
 use connect::Pool;
 use decode::UnicodeForm;
@@ -61,6 +61,12 @@ struct Inner {
     hint: &'static str,
     way: Way,
     point: Point,
+    /// Of a database that nobody writes to: what the point says without, and the proof that it stayed as it was.
+    still: (String, Option<String>),
+    /// The database whose history the watermarks count in.
+    history: String,
+    /// A readable secondary of an availability group: it sees neither open transactions nor change tracking.
+    secondary: bool,
     facts: Vec<(String, String)>,
     holder: Arc<Mutex<Holder>>,
 }
@@ -110,8 +116,25 @@ impl SqlServer {
         let mut object = connect::session(&pool).await?;
         let known = ask::database(&mut object, settings).await?;
         let of = session::facts(&mut object, &settings.id).await?;
-        let (way, point) = session::choose(settings, &of)?;
+        let (way, mut point) = session::choose(settings, &of)?;
+        let base = point.text.clone();
+        let mut proof = None;
+        if way == Way::Still && !of.is_snapshot {
+            proof = session::written(&mut object, &settings.id).await?;
+            // What cannot be proved equal has a text of its own each time.
+            let own = match &proof {
+                Some(proof) => proof.clone(),
+                None => format!("opened {}", ask::own(&mut object, &settings.id).await?),
+            };
+            point.text = format!("{base} {own}");
+        }
+        let secondary =
+            !of.read_only && !of.is_snapshot && ask::updates_elsewhere(&mut object, &settings.id).await?;
         let mut facts = ask::server_facts(&mut object, settings, &server).await?;
+        if secondary {
+            let what = "a readable secondary: rowversion and change tracking are not followed here";
+            facts.push(("replica".to_owned(), what.to_owned()));
+        }
         let unicode = ask::unicode_form(&mut object, settings, &mut facts).await?;
         let hint = ask::hint(&mut object, settings, &mut facts).await?;
         let refused = pool.manager().refused();
@@ -132,6 +155,9 @@ impl SqlServer {
             hint,
             way,
             point,
+            still: (base, proof),
+            history: of.history.clone(),
+            secondary,
             facts,
             holder: Arc::new(Mutex::new(holder)),
         };
@@ -155,12 +181,21 @@ impl Source for SqlServer {
     }
 
     async fn point(&self) -> Result<Point, SourceError> {
-        if self.inner.settings.consistency == Consistency::RestoredCopy {
-            // Somebody may have opened the copy for writing, or restored another one over it.
+        if self.inner.way == Way::Still {
+            // Somebody may have opened the copy for writing, or made another one under its name.
             let mut reader = self.inner.plain().await?;
             let facts = session::facts(reader.session()?, &self.inner.id).await?;
+            let now = session::choose(&self.inner.settings, &facts)?.1;
+            let (base, proof) = &self.inner.still;
+            let again = match proof {
+                Some(_) => session::written(reader.session()?, &self.inner.id).await?,
+                None => None,
+            };
             reader.release();
-            return Ok(session::choose(&self.inner.settings, &facts)?.1);
+            if now.text != *base || again != *proof {
+                let text = format!("{} {}", now.text, again.unwrap_or_default());
+                return Ok(Point { text, ..now });
+            }
         }
         Ok(self.inner.point.clone())
     }

@@ -39,12 +39,23 @@ pub(super) struct Facts {
     pub snapshot_isolation: bool,
     pub is_snapshot: bool,
     pub read_only: bool,
+    /// The next log of another server changes it.
+    pub standby: bool,
+    /// The database whose history this is: of a snapshot the one below it.
+    pub history: String,
 }
 
 const FACTS: &str = "SELECT CAST(d.name AS nvarchar(128)), CAST(@@SERVERNAME AS nvarchar(128)),
     CONVERT(varchar(33), d.create_date, 126), CAST(d.snapshot_isolation_state AS int),
-    CAST(CASE WHEN d.source_database_id IS NULL THEN 0 ELSE 1 END AS int), CAST(d.is_read_only AS int)
-  FROM sys.databases AS d WHERE d.name = DB_NAME()";
+    CAST(CASE WHEN d.source_database_id IS NULL THEN 0 ELSE 1 END AS int), CAST(d.is_read_only AS int),
+    CAST(d.is_in_standby AS int), CAST(COALESCE(s.name, d.name) AS nvarchar(128)),
+    CONVERT(varchar(33), COALESCE(s.create_date, d.create_date), 126)
+  FROM sys.databases AS d LEFT JOIN sys.databases AS s ON s.database_id = d.source_database_id
+  WHERE d.name = DB_NAME()";
+/// Bytes written to the database's files since the server has them open: equal numbers, nothing was written in between.
+const WRITTEN: &str = "SELECT CONVERT(varchar(33), i.sqlserver_start_time, 126),
+    CAST((SELECT SUM(v.num_of_bytes_written) FROM sys.dm_io_virtual_file_stats(DB_ID(), NULL) AS v) AS bigint)
+  FROM sys.dm_os_sys_info AS i";
 
 /// What the server says of the configured database.
 pub(super) async fn facts(session: &mut Session, id: &str) -> Result<Facts, SourceError> {
@@ -62,7 +73,20 @@ pub(super) async fn facts(session: &mut Session, id: &str) -> Result<Facts, Sour
         snapshot_isolation: answer::int(&row, 3) == Some(1),
         is_snapshot: answer::int(&row, 4) == Some(1),
         read_only: answer::int(&row, 5) == Some(1),
+        standby: answer::int(&row, 6) == Some(1),
+        history: format!("server {} database {} created {}", text(1), text(7), text(8)),
     })
+}
+
+/// What proves that nobody wrote to a read-only database in between; `None` where the login may not ask.
+pub(super) async fn written(session: &mut Session, id: &str) -> Result<Option<String>, SourceError> {
+    match ask(session, WRITTEN).await {
+        Ok(rows) => Ok(rows.first().and_then(|r| {
+            Some(format!("up since {} with {} bytes written", answer::text(r, 0)?, answer::int(r, 1)?))
+        })),
+        Err(Error::Server(_)) => Ok(None),
+        Err(e) => Err(failed(id, "asking what was written")(e)),
+    }
 }
 
 /// How the settings come to a point in this database, and which.
@@ -86,6 +110,11 @@ pub(super) fn choose(settings: &SourceSettings, of: &Facts) -> Result<(Way, Poin
             "database-snapshot",
             "the configured database is no database snapshot",
             "let a DBA run sql/source/sqlserver/03-database-snapshot.sql and set `database` to the snapshot's name",
+        )),
+        Consistency::RestoredCopy | Consistency::Default if of.standby => Err(cannot(
+            "restored-copy",
+            "the database is in standby: the next log that is restored changes it while it is read",
+            "restore a copy WITH RECOVERY and set it READ_ONLY, or make a database snapshot of it",
         )),
         Consistency::RestoredCopy if of.read_only => at("restored copy", Way::Still),
         Consistency::RestoredCopy => Err(cannot(

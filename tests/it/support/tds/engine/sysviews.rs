@@ -19,7 +19,7 @@ const VIEWS: [(&str, &str); 18] = [
         "databases",
         "name:n database_id:i source_database_id:i create_date:d compatibility_level:t \
             collation_name:n is_read_only:b state:t state_desc:x snapshot_isolation_state:t \
-            snapshot_isolation_state_desc:x is_read_committed_snapshot_on:b",
+            snapshot_isolation_state_desc:x is_read_committed_snapshot_on:b is_in_standby:b",
     ),
     ("schemas", "name:n schema_id:i principal_id:i"),
     (
@@ -219,6 +219,7 @@ fn databases(session: &Session) -> Vec<Vec<Datum>> {
             int(snapshot),
             text(if snapshot { "ON" } else { "OFF" }),
             int(state.committed_snapshot),
+            int(0),
         ]
     };
     session.server.databases().iter().map(|database| row(database)).collect()
