@@ -29,7 +29,7 @@ pub enum Usage {
     #[diagnostic(
         code("CLI-001"),
         help(
-            "give sqlite:PATH (sqlite:work/legacy/city.db) postgres://USER@HOST/DATABASE or sqlserver:Server=tcp:HOST,1433;Database=…;User Id=…;Password=…"
+            "give sqlite:PATH (sqlite:work/legacy/city.db), postgres://USER@HOST/DATABASE or sqlserver:Server=tcp:HOST,1433;Database=…;User Id=…;Password=…"
         )
     )]
     Into { given: String },

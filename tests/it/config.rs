@@ -40,6 +40,16 @@ fn settings(layers: &Layers) -> Settings {
 }
 
 #[test]
+fn a_password_in_a_wrong_place_is_not_shown() {
+    let files = Files::new();
+    let source = "[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n[sources.server]\nhost = \"h\"\ndatabase = \"d\"\npassword = \"geheim 中\"\n";
+    let city = files.city(source);
+    let layers = Layers { files: vec![city], ..Layers::default() };
+    let shown = format!("{:?}", miette::Report::new(load(&layers).unwrap_err()));
+    assert!(shown.contains("password") && !shown.contains("geheim"), "{shown}");
+}
+
+#[test]
 fn a_later_layer_wins() {
     let files = Files::new();
     let city = files.city("memory = \"512MiB\"\npartitions = 3\n");

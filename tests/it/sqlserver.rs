@@ -138,6 +138,21 @@ fn a_history_that_was_cleaned_up_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn a_watermark_of_another_database_is_refused() {
+    let (first, second) = (Mssql::start(), Mssql::start());
+    for server in [&first, &second] {
+        grown(server, 30);
+    }
+    for method in [ChangeMethod::ChangeTracking, ChangeMethod::Rowversion] {
+        let work = tempfile::tempdir().unwrap();
+        extracted(work.path(), &follow(&first.settings(10), "t", method, None), &["t"]).unwrap();
+        let refused =
+            extracted(work.path(), &follow(&second.settings(10), "t", method, None), &["t"]).unwrap_err();
+        assert!(matches!(refused, ExtractError::Source(SourceError::Expired { .. })), "{refused:?}");
+    }
+}
+
+#[test]
 fn consistency_is_what_was_chosen_and_recorded_or_it_is_refused() {
     let server = Mssql::start();
     grown(&server, 30);
