@@ -1,7 +1,7 @@
 //! `qianyi doctor`: what is wrong, or worth knowing, about every source before the first night; asks, and changes nothing.
 
 use miette::Diagnostic;
-use qianyi::source::{self, Examined, Grade, SourceError};
+use qianyi::source::{self, ChangeMethod, Examined, Grade, SourceError, SourceSettings, TableSettings};
 use serde::Serialize;
 
 use super::context::{Context, block_on};
@@ -26,12 +26,45 @@ fn refused(e: &SourceError) -> Examined {
     }
 }
 
+/// What is set for tables that are not there, or by methods that they do not have: the extract would refuse it.
+fn tables(catalogue: &[source::Table], of: &SourceSettings) -> Vec<Examined> {
+    let wrong = |found: String, advice: &str| Examined {
+        what: "tables".to_owned(),
+        grade: Grade::Wrong,
+        found,
+        advice: advice.to_owned(),
+    };
+    let check = |(name, how): (&String, &TableSettings)| {
+        let Some(table) = catalogue.iter().find(|t| t.name == *name) else {
+            return Some(wrong(
+                format!("[sources.tables.{name}]: there is no such table"),
+                "`qianyi plan` lists the tables",
+            ));
+        };
+        let stamped = how.changes == ChangeMethod::Timestamp
+            && how.column.as_ref().is_some_and(|c| table.column(c).is_some());
+        // Without a key a table is read in full whatever is set.
+        if stamped || table.key.is_empty() || table.changes.contains(&how.changes) {
+            return None;
+        }
+        let found =
+            format!("[sources.tables.{name}]: it has no {} to follow its changes by", how.changes.text());
+        Some(wrong(found, "`qianyi plan` proposes a method for every table"))
+    };
+    of.tables.iter().filter_map(check).collect()
+}
+
 /// Looks at every source; exit status 3 when something would fail or hurt.
 pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     let mut all = Vec::new();
     for of in &settings.sources {
-        let examined = block_on(async { source::connect(of).await?.examine().await })?;
+        let examined = block_on(async {
+            let source = source::connect(of).await?;
+            let mut checks = source.examine().await?;
+            checks.extend(tables(&source.catalogue().await?, of));
+            Ok::<_, source::SourceError>(checks)
+        })?;
         let checks = examined.unwrap_or_else(|e| vec![refused(&e)]);
         all.push(Shown { source: of.id.clone(), checks });
     }

@@ -545,6 +545,12 @@ fn the_commands_work_on_a_sql_server() {
     let (code, said, errors) = qianyi(&["status"]);
     assert_eq!(code, Some(0), "{said}{errors}");
     assert!(said.contains("\"watermark\": \"1 of server") && said.contains("DWJBXX"), "{said}");
+    // What the extract would refuse, doctor says before.
+    let more = "[sources.tables.NO_SUCH]\nchanges = \"compare\"\n[sources.tables.DWCBXX]\nchanges = \"rowversion\"\n";
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + more).unwrap();
+    let (code, found, errors) = qianyi(&["doctor"]);
+    assert_eq!(code, Some(3), "{found}{errors}");
+    assert!(found.contains("tables.NO_SUCH") && found.contains("tables.DWCBXX"), "{found}");
     let secret = "Founder-2021";
     assert!(
         !crate::support::extracts::text_under(&workdir.join("logs")).contains(secret)
