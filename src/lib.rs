@@ -34,6 +34,7 @@ pub mod clock;
 pub mod durable;
 pub mod error;
 pub mod failpoint;
+pub mod folder;
 pub mod mask;
 pub mod progress;
 pub mod retry;

@@ -51,6 +51,9 @@ pub enum ConfigError {
     #[error("{origin}: there is no mapping folder {path}")]
     #[diagnostic(code("CFG-006"), help("{hint}"))]
     NoMappings { origin: String, path: String, hint: String },
+    #[error("the mapping folder {path} cannot be listed")]
+    #[diagnostic(code("CFG-008"), help("check the folder and the rights of the user who runs qianyi"))]
+    Unlisted { path: String, source: std::io::Error },
     #[error("{origin}: two sources have the id {id}")]
     #[diagnostic(code("CFG-007"), help("give each of [[sources]] an id of its own, as city.toml names them"))]
     SourceTwice { origin: String, id: String },
@@ -68,6 +71,7 @@ impl Consequence for ConfigError {
             | Self::Value { .. }
             | Self::Absent { .. }
             | Self::NoMappings { .. }
+            | Self::Unlisted { .. }
             | Self::SourceTwice { .. } => Follow::Usage,
             Self::Merge { .. } => Follow::Bug,
         }

@@ -21,6 +21,7 @@ pub use error::{ConfigError, Mistake};
 
 use crate::clock;
 use crate::durable::hex;
+use crate::folder;
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
 
@@ -245,7 +246,7 @@ fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) ->
     }
     let folder = mappings.join(city);
     if city.is_empty() || city == "national" || !folder.join("city.toml").is_file() {
-        let cities = cities(mappings);
+        let cities = cities(mappings)?;
         return Err(ConfigError::NoMappings {
             origin: city_from.to_owned(),
             path: folder.display().to_string(),
@@ -259,14 +260,13 @@ fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) ->
     Ok(())
 }
 
-fn cities(mappings: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(mappings).into_iter().flatten().filter_map(Result::ok);
-    let mut found: Vec<String> = entries
-        .filter(|e| e.path().join("city.toml").is_file())
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .collect();
-    found.sort();
-    found
+fn cities(mappings: &Path) -> Result<Vec<String>, ConfigError> {
+    let listed = folder::entries(mappings).map_err(|source| ConfigError::Unlisted {
+        path: mappings.display().to_string(),
+        source,
+    })?;
+    let cities = listed.iter().filter(|path| path.join("city.toml").is_file());
+    Ok(cities.filter_map(|path| path.file_name()).map(|n| n.to_string_lossy().into_owned()).collect())
 }
 
 fn digest(city: &str, as_of: NaiveDate, sources: &[SourceSettings]) -> String {

@@ -15,12 +15,14 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::prelude::SessionContext;
 use miette::Diagnostic;
 use thiserror::Error;
+use url::Url;
 
 pub use reader::{PartReader, read_columns, read_part, row_count, schema_of};
 pub use writer::{PartInfo, PartWriter};
 
 use crate::durable::DurableError;
 use crate::error::{Consequence, Follow};
+use crate::folder;
 
 /// Rows of every batch that the writer hands to Parquet, whatever came in.
 pub const BATCH_ROWS: usize = 8192;
@@ -56,6 +58,9 @@ pub enum DatasetError {
     #[error("{dir} holds no Parquet part")]
     #[diagnostic(code("DAT-005"), help("an earlier stage has not run in this work directory"))]
     Empty { dir: String },
+    #[error("{dir} cannot be listed")]
+    #[diagnostic(code("DAT-006"), help("check the folder and the rights of the user who runs qianyi; then run the command again"))]
+    Listing { dir: String, source: std::io::Error },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
@@ -67,7 +72,7 @@ impl Consequence for DatasetError {
             Self::Unreadable { .. } | Self::RowCount { .. } | Self::Digest { .. } | Self::Empty { .. } => {
                 Follow::Resume
             }
-            Self::Unwritable { .. } => Follow::Resume,
+            Self::Unwritable { .. } | Self::Listing { .. } => Follow::Resume,
             Self::Durable(e) => e.follow(),
         }
     }
@@ -76,42 +81,47 @@ impl Consequence for DatasetError {
 /// The parts of a dataset folder, in name order.
 ///
 /// # Errors
-/// `DAT-005` when there is none.
+/// `DAT-005` when there is none, `DAT-006` when the folder cannot be listed.
 pub fn parts(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|e| e.path())
-                .filter(|p| p.extension().is_some_and(|e| e == "parquet"))
-                .collect()
-        })
-        .unwrap_or_default();
+    let found = left_parts(dir)?;
     if found.is_empty() {
         return Err(DatasetError::Empty { dir: dir.display().to_string() });
     }
-    found.sort();
     Ok(found)
 }
 
-/// Registers `parts` as table `name`; the schema is that of the first part. The files are read in the order given when the
-/// session has one partition.
+/// The parts that a folder holds, in name order; perhaps none.
 ///
 /// # Errors
-/// `DAT-001` when a part cannot be opened.
+/// `DAT-006` when the folder cannot be listed.
+pub fn left_parts(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    folder::with_ending(dir, "parquet")
+        .map_err(|source| DatasetError::Listing { dir: dir.display().to_string(), source })
+}
+
+/// The address of a part. It is a path to one file, whatever characters are in it: never a pattern, never partly encoded already. A
+/// part that is missing is an error here: to the listing of DataFusion it would be a part of no rows.
+fn url(part: &Path) -> Result<ListingTableUrl, DatasetError> {
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| DatasetError::Unreadable {
+        path: part.display().to_string(),
+        source,
+    };
+    let whole = std::fs::canonicalize(part).map_err(|e| unreadable(Box::new(e)))?;
+    let url = Url::from_file_path(&whole).map_err(|()| unreadable("no path to a file".into()))?;
+    ListingTableUrl::try_new(url, None).map_err(|e| unreadable(Box::new(e)))
+}
+
+/// Registers `parts` as table `name`; the schema is that of the first part.
+///
+/// # Errors
+/// `DAT-001` when a part is missing or cannot be opened.
 pub fn register(ctx: &SessionContext, name: &str, parts: &[PathBuf]) -> Result<(), DatasetError> {
     let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
     let unreadable = |path: &Path, e: datafusion::error::DataFusionError| DatasetError::Unreadable {
         path: path.display().to_string(),
         source: Box::new(e),
     };
-    let urls = parts
-        .iter()
-        .map(|p| {
-            let whole = std::path::absolute(p).unwrap_or_else(|_| p.clone());
-            ListingTableUrl::parse(whole.to_string_lossy()).map_err(|e| unreadable(p, e))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let urls = parts.iter().map(|p| url(p)).collect::<Result<Vec<_>, _>>()?;
     let options =
         ListingOptions::new(std::sync::Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
     let config = ListingTableConfig::new_with_multi_paths(urls)

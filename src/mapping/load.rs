@@ -15,6 +15,7 @@ use super::file::{City, SourceView, TableMapping};
 use super::planner::Planner;
 use super::sources::{self, Given, files, stem};
 use crate::durable::hex;
+use crate::folder;
 use crate::functions::{CodeList, Codes, FunctionSettings, registry};
 use crate::national::National;
 
@@ -44,7 +45,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         }
     };
     let given = Given { head: &head, lists: &settings.codes.lists, planner: &planner };
-    let views: Vec<SourceView> = files(&dir.join("sources"), "toml")
+    let views: Vec<SourceView> = files(&dir.join("sources"), "toml", &mut faults)
         .iter()
         .filter_map(|path| sources::source(path, &given, &mut faults))
         .collect();
@@ -76,7 +77,7 @@ fn crosswalks(national: &National) -> BTreeMap<String, Arc<CodeList>> {
 
 /// Layer 2 in load order of the national tables.
 fn tables(dir: &Path, around: &Around<'_>, faults: &mut Vec<MappingFault>) -> Vec<TableMapping> {
-    let paths = files(dir, "toml").into_iter().filter(|p| stem(p) != "city");
+    let paths = files(dir, "toml", faults).into_iter().filter(|p| stem(p) != "city");
     let mut tables: Vec<TableMapping> =
         paths.filter_map(|path| branches::table(&path, around, faults)).collect();
     let place = |t: &TableMapping| around.national.tables.iter().position(|n| n.name == t.table);
@@ -98,6 +99,8 @@ fn overlaps(views: &[SourceView], faults: &mut Vec<MappingFault>) {
 }
 
 fn digest(dir: &Path, faults: &mut Vec<MappingFault>) -> String {
+    // A folder that cannot be listed is a mistake already.
+    let files = |dir: &Path, ending: &str| folder::with_ending(dir, ending).unwrap_or_default();
     let mut paths: Vec<PathBuf> = files(dir, "toml");
     paths.extend(files(dir, "csv"));
     paths.extend(files(&dir.join("sources"), "toml"));

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::dataset::{self, DatasetError, PART_ROWS, PartInfo, PartWriter};
-use crate::durable;
+use crate::{durable, folder};
 
 /// How parts are named.
 #[derive(Debug, Clone)]
@@ -86,10 +86,9 @@ pub(super) fn file_name(part: &Path) -> String {
     part.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// What the parts that come from one legacy table start with, in a folder that several legacy tables share.
+/// What the parts that come from one legacy table start with, in a folder that several legacy tables share: no two of them share it.
 pub(super) fn prefix(legacy_table: &str) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || c == '_' { c } else { '_' };
-    format!("{}-", legacy_table.chars().map(plain).collect::<String>())
+    format!("{}-", folder::name(legacy_table))
 }
 
 /// Makes the folder, and removes what an earlier, unfinished run left of the parts with that prefix.
@@ -100,7 +99,7 @@ pub(super) fn without(dir: &Path, prefix: &str) -> Result<(), DatasetError> {
         let number = name.strip_prefix(prefix).and_then(|n| n.strip_suffix(".parquet"));
         number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
     };
-    for path in dataset::parts(dir).unwrap_or_default().iter().filter(|p| old(p)) {
+    for path in dataset::left_parts(dir)?.iter().filter(|p| old(p)) {
         durable::remove_file(path)?;
     }
     Ok(())

@@ -17,6 +17,7 @@ use super::file::{Generation, Ignore, LayerOne, MeasureSpec, Reading, SourceView
 use super::pattern::Pattern;
 use super::planner::{Planner, Refusal};
 use super::text::{At, Doc, Table, twice};
+use crate::folder;
 use crate::functions::{
     Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit, code_page,
 };
@@ -159,7 +160,7 @@ fn font(path: &Path, faults: &mut Vec<MappingFault>) -> Font {
 /// Reads codes/*.csv of the city.
 pub(super) fn code_lists(dir: &Path, faults: &mut Vec<MappingFault>) -> BTreeMap<String, Arc<CodeList>> {
     let mut lists = BTreeMap::new();
-    for path in files(&dir.join("codes"), "csv") {
+    for path in files(&dir.join("codes"), "csv", faults) {
         let rows = csv_rows(&path, &["legacy", "code"], faults);
         let pairs = rows.iter().map(|(_, row)| (row[0].clone(), row[1].clone()));
         match CodeList::new(pairs) {
@@ -177,13 +178,12 @@ pub(super) fn code_lists(dir: &Path, faults: &mut Vec<MappingFault>) -> BTreeMap
 }
 
 /// The files of a folder with that ending, in name order.
-pub(super) fn files(dir: &Path, ending: &str) -> Vec<std::path::PathBuf> {
-    let mut found: Vec<_> = std::fs::read_dir(dir)
-        .map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).collect())
-        .unwrap_or_default();
-    found.retain(|p: &std::path::PathBuf| p.extension().is_some_and(|e| e == ending));
-    found.sort();
-    found
+pub(super) fn files(dir: &Path, ending: &str, faults: &mut Vec<MappingFault>) -> Vec<std::path::PathBuf> {
+    folder::with_ending(dir, ending).unwrap_or_else(|e| {
+        let message = format!("the folder cannot be listed: {e}");
+        faults.push(MappingFault::new(Mistake::File, dir, "", 0..0, message));
+        Vec::new()
+    })
 }
 
 /// The name of a file without its ending.

@@ -16,6 +16,7 @@ use super::{
     Parent, Rule, Table, Trap,
 };
 use crate::durable::hex;
+use crate::folder;
 
 /// The newest form of the files that is understood.
 const VERSION: u32 = 1;
@@ -97,6 +98,15 @@ pub(super) struct Reader {
 type Record<const N: usize> = ([String; N], Range<usize>);
 
 impl Reader {
+    /// The files of a folder with an ending, by name.
+    fn files(&mut self, dir: &Path, ending: &str) -> Vec<PathBuf> {
+        folder::with_ending(dir, ending).unwrap_or_else(|e| {
+            let text = Text { path: dir.to_owned(), text: String::new() };
+            self.fault(&text, 0..0, format!("the folder cannot be listed: {e}"));
+            Vec::new()
+        })
+    }
+
     pub(super) fn fault(&mut self, text: &Text, span: Range<usize>, message: impl Into<String>) {
         self.faults.push(NationalFault::new(&text.path, &text.text, span, message.into()));
     }
@@ -160,16 +170,6 @@ impl Reader {
     }
 }
 
-/// The files of a folder with an extension, by name.
-fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).collect())
-        .unwrap_or_default();
-    found.retain(|p: &PathBuf| p.extension().is_some_and(|e| e == extension));
-    found.sort();
-    found
-}
-
 fn stem(path: &Path) -> String {
     path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -189,7 +189,7 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
     let traps = read_traps(&mut reader, dir);
     let common = common.map(|c| c.column).unwrap_or_default();
     let mut read = Vec::new();
-    for path in files(dir, "toml") {
+    for path in reader.files(dir, "toml") {
         if matches!(stem(&path).as_str(), "schema" | "common") {
             continue;
         }
@@ -284,7 +284,7 @@ fn read_gate(reader: &mut Reader, dir: &Path, rules: &BTreeMap<String, Rule>) ->
 
 fn read_codes(reader: &mut Reader, dir: &Path) -> BTreeMap<String, CodeList> {
     let mut lists = BTreeMap::new();
-    for path in files(&dir.join("codes"), "csv") {
+    for path in reader.files(&dir.join("codes"), "csv") {
         let (text, rows) = reader.csv(&path, ["code", "name", "source", "standing"]);
         let mut list = CodeList::default();
         for ([code, name, source, standing], span) in rows {
@@ -310,7 +310,7 @@ fn read_crosswalks(
     codes: &BTreeMap<String, CodeList>,
 ) -> BTreeMap<String, Crosswalk> {
     let mut lists = BTreeMap::new();
-    for path in files(&dir.join("crosswalks").join("G2"), "csv") {
+    for path in reader.files(&dir.join("crosswalks").join("G2"), "csv") {
         let name = stem(&path);
         let (text, rows) = reader.csv(&path, ["legacy", "code", "name", "basis"]);
         let Some(national) = codes.get(&name) else {

@@ -90,7 +90,7 @@ pub fn build(of: &Build<'_>, progress: &dyn Progress) -> Result<Built, PackageEr
     }
     durable::create_dir_all(of.packages)?;
     sweep(of.packages)?;
-    let number = numbered(of.packages).last().map_or(1, |(n, _)| n + 1);
+    let number = numbered(of.packages)?.last().map_or(1, |(n, _)| n + 1);
     let id = format!("p{number:04}-{}", of.summary.run);
     let folder = of.packages.join(format!(".{id}.tmp"));
     durable::create_dir_all(&folder.join("data"))?;

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::folder;
+
 pub use build::{Build, Built, StagedPart, StagedTable, build};
 pub use error::PackageError;
 pub use verify::{Problem, Verified, verify};
@@ -52,24 +54,21 @@ pub struct PackedPart {
 /// The newest package of a folder of packages.
 ///
 /// # Errors
-/// `PKG-004` when there is none.
+/// `PKG-004` when there is none; an unreadable folder.
 pub fn newest(packages: &Path) -> Result<PathBuf, PackageError> {
     let none = || PackageError::None { packages: packages.display().to_string() };
-    numbered(packages).into_iter().next_back().map(|(_, path)| path).ok_or_else(none)
+    numbered(packages)?.into_iter().next_back().map(|(_, path)| path).ok_or_else(none)
 }
 
 /// Finished packages by number: folders named `p0001-…`.
-fn numbered(packages: &Path) -> Vec<(u32, PathBuf)> {
-    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir(packages)
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let number = name.strip_prefix('p')?.split('-').next()?.parse().ok()?;
-            Some((number, entry.path()))
-        })
-        .collect();
+fn numbered(packages: &Path) -> Result<Vec<(u32, PathBuf)>, PackageError> {
+    let unreadable = |source| PackageError::Unreadable { path: packages.display().to_string(), source };
+    let number = |path: &PathBuf| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        name.strip_prefix('p')?.split('-').next()?.parse().ok()
+    };
+    let listed = folder::entries(packages).map_err(unreadable)?;
+    let mut found: Vec<_> = listed.into_iter().filter_map(|p| Some((number(&p)?, p))).collect();
     found.sort();
-    found
+    Ok(found)
 }

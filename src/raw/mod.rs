@@ -7,7 +7,6 @@
 mod merge;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -18,7 +17,7 @@ use thiserror::Error;
 use crate::dataset::{DatasetError, PartInfo, PartWriter, schema_of};
 use crate::durable::{self, DurableError};
 use crate::error::{Consequence, Follow};
-use crate::failpoint;
+use crate::{failpoint, folder};
 use crate::state::{Extract, ExtractId, State, StateError};
 
 pub use merge::{Merged, compact, compare, merge, vanished};
@@ -47,23 +46,9 @@ impl Consequence for RawError {
     }
 }
 
-/// A legacy name as a folder's name: letters, digits, `_` and `-` stay, every other byte becomes `%XX`.
-fn folder_name(name: &str) -> String {
-    name.chars().fold(String::new(), |mut out, c| {
-        if c.is_alphanumeric() || matches!(c, '_' | '-') {
-            out.push(c);
-        } else {
-            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-        out
-    })
-}
-
 /// The folder of one table's parts in one extract.
 pub fn folder(workdir: &Path, source: &str, table: &str, extract: ExtractId) -> PathBuf {
-    workdir.join("raw").join(folder_name(source)).join(folder_name(table)).join(extract.to_string())
+    workdir.join("raw").join(folder::name(source)).join(folder::name(table)).join(extract.to_string())
 }
 
 /// The part of chunk `no`.
@@ -73,7 +58,7 @@ pub fn part_path(workdir: &Path, source: &str, table: &str, extract: ExtractId, 
 
 /// What the source counted and summed itself at the point of an extract.
 pub fn measures_path(workdir: &Path, source: &str, extract: ExtractId) -> PathBuf {
-    workdir.join("raw").join(folder_name(source)).join(format!("{extract}.measures.parquet"))
+    workdir.join("raw").join(folder::name(source)).join(format!("{extract}.measures.parquet"))
 }
 
 /// Writes one part durably; `written` hears of rows as they go. The folder must exist.

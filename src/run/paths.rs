@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::folder;
 use crate::state::RunId;
 
 /// The folder of one run.
@@ -21,22 +22,22 @@ impl RunDir {
 
     /// Layer 1 of a legacy table (`ylbx.GRJBXX`); scratch, removed when the run is done.
     pub fn typed(&self, legacy: &str) -> PathBuf {
-        self.0.join("typed").join(legacy)
+        self.0.join("typed").join(folder::name(legacy))
     }
 
     /// Notes of a legacy table.
     pub fn notes(&self, legacy: &str) -> PathBuf {
-        self.0.join("notes").join(legacy)
+        self.0.join("notes").join(folder::name(legacy))
     }
 
     /// Mapped rows of one branch.
     pub fn mapped(&self, table: &str, branch: &str) -> PathBuf {
-        self.0.join("mapped").join(table).join(branch)
+        self.0.join("mapped").join(table).join(folder::name(branch))
     }
 
     /// Which legacy rows a `group` branch's rows came from.
     pub fn lineage(&self, table: &str, branch: &str) -> PathBuf {
-        self.0.join("lineage").join(table).join(branch)
+        self.0.join("lineage").join(table).join(folder::name(branch))
     }
 
     /// What is in between while a stage works; empty afterwards.
@@ -66,7 +67,7 @@ impl RunDir {
 
     /// One piece of the run's measures, for example `national.AC43`.
     pub fn measures(&self, name: &str) -> PathBuf {
-        self.0.join("measures").join(format!("{name}.parquet"))
+        self.0.join("measures").join(format!("{}.parquet", folder::name(name)))
     }
 
     /// The page for people.

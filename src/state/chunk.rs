@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{ExtractId, State, StateError, from_json, sql, to_json};
+use super::{ExtractId, State, StateError, from_json, one, sql, to_json};
 use crate::dataset::PartInfo;
 
 /// One range of keys of one table.
@@ -69,11 +69,10 @@ impl State {
 
     fn set_part(&self, id: ExtractId, table: &str, no: u32, part: Option<String>) -> Result<(), StateError> {
         self.change("record a chunk", |t| {
-            t.execute(
+            one(t.execute(
                 "UPDATE chunk SET part = ?4 WHERE extract = ?1 AND tbl = ?2 AND no = ?3",
                 params![id.0, table, no, part],
-            )
-        })?;
-        Ok(())
+            )?)
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{ExtractId, State, StateError, from_json, sql, to_json};
+use super::{ExtractId, State, StateError, from_json, one, sql, to_json};
 use crate::clock;
 use crate::dataset::PartInfo;
 
@@ -172,10 +172,10 @@ impl State {
             ExtractStatus::Running | ExtractStatus::Abandoned | ExtractStatus::Removed => None,
         };
         self.change("record an extract's status", |t| {
-            t.execute(
+            one(t.execute(
                 "UPDATE extract SET status = ?2, finished = ?3 WHERE id = ?1",
                 params![id.0, status.text(), finished],
-            )?;
+            )?)?;
             if status == ExtractStatus::Removed {
                 t.execute("DELETE FROM chunk WHERE extract = ?1", [id.0])?;
                 t.execute("DELETE FROM reading WHERE extract = ?1", [id.0])?;
@@ -191,9 +191,8 @@ impl State {
     pub fn set_facts(&self, id: ExtractId, facts: &[(String, String)]) -> Result<(), StateError> {
         let facts = to_json(&facts)?;
         self.change("record facts", |t| {
-            t.execute("UPDATE extract SET facts = ?2 WHERE id = ?1", params![id.0, facts])
-        })?;
-        Ok(())
+            one(t.execute("UPDATE extract SET facts = ?2 WHERE id = ?1", params![id.0, facts])?)
+        })
     }
 
     /// Records the part with the source's own answers, and what had been asked.
@@ -203,11 +202,10 @@ impl State {
     pub fn record_measures(&self, id: ExtractId, asked: &str, part: &PartInfo) -> Result<(), StateError> {
         let part = to_json(&self.stored(part))?;
         self.change("record measures", |t| {
-            t.execute(
+            one(t.execute(
                 "UPDATE extract SET asked = ?2, measures = ?3 WHERE id = ?1",
                 params![id.0, asked, part],
-            )
-        })?;
-        Ok(())
+            )?)
+        })
     }
 }

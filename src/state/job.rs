@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::lock::Lock;
-use super::{BUSY, MIGRATIONS, State, StateError, sql, version};
+use super::{BUSY, MIGRATIONS, State, StateError, connect, one, sql, version};
 use crate::durable;
 
 /// The form of state.db that brought the table.
@@ -87,7 +87,7 @@ impl Jobs {
         durable::create_dir_all(workdir)?;
         let lock = Lock::take_schedule(workdir)?;
         let path = workdir.join("state.db");
-        let open = || Connection::open(&path).map_err(sql("be opened"));
+        let open = || connect(&path);
         if !path.is_file() || version(&open()?)? < MIGRATIONS.len() {
             drop(State::open(workdir, "schedule")?);
         }
@@ -129,6 +129,7 @@ impl Jobs {
                     count(end.unexplained_fen)
                 ],
             )
+            .and_then(one)
             .map_err(sql("record how a job ended"))?;
         Ok(())
     }

@@ -106,10 +106,18 @@ impl Consequence for StateError {
 
 fn sql(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StateError {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    move |source| match source.sqlite_error_code() {
-        Some(DatabaseCorrupt | NotADatabase) => StateError::Damaged { source },
-        Some(_) | None => StateError::Sql { what, source },
+    move |source| match (source.sqlite_error_code(), source) {
+        (Some(DatabaseCorrupt | NotADatabase), source) => StateError::Damaged { source },
+        (_, rusqlite::Error::StatementChangedRows(rows)) => {
+            StateError::Impossible { what: format!("to {what}, one row is to change, but it would be {rows}") }
+        }
+        (Some(_) | None, source) => StateError::Sql { what, source },
     }
+}
+
+/// A statement that is about one recorded thing has changed that one: what is not there was lost, and nothing is recorded of it.
+fn one(changed: usize) -> rusqlite::Result<()> {
+    if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
 }
 
 /// The state of one work directory.
@@ -128,7 +136,7 @@ impl State {
     pub fn open(workdir: &Path, command: &str) -> Result<Self, StateError> {
         durable::create_dir_all(workdir)?;
         let lock = Lock::take(workdir, command)?;
-        let db = Connection::open(workdir.join("state.db")).map_err(sql("be opened"))?;
+        let db = connect(&workdir.join("state.db"))?;
         db.busy_timeout(BUSY).map_err(sql("be opened"))?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(sql("be opened"))?;
         db.pragma_update(None, "synchronous", "FULL").map_err(sql("be opened"))?;
@@ -144,8 +152,15 @@ impl State {
     /// `STA-002` when there is none; `STA-003`, `STA-004`.
     pub fn open_readonly(workdir: &Path) -> Result<Self, StateError> {
         let path = workdir.join("state.db");
-        if !path.is_file() {
-            return Err(StateError::Missing { workdir: workdir.display().to_string() });
+        match std::fs::metadata(&path) {
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StateError::Missing { workdir: workdir.display().to_string() });
+            }
+            Err(source) => {
+                let path = path.display().to_string();
+                return Err(DurableError { path, what: "looked at", source }.into());
+            }
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(sql("be opened"))?;
@@ -202,6 +217,14 @@ impl State {
     fn handed(&self, part: PartInfo) -> PartInfo {
         PartInfo { path: self.workdir.join(&part.path), ..part }
     }
+}
+
+/// Opens state.db for writing, creating it when absent. Its path is a path, never a URI.
+fn connect(path: &Path) -> Result<Connection, StateError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(sql("be opened"))
 }
 
 fn version(db: &Connection) -> Result<usize, StateError> {

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::{RunId, State, StateError, from_json, sql, to_json};
+use super::{RunId, State, StateError, from_json, one, sql, to_json};
 use crate::dataset::PartInfo;
 
 /// One finished output. `counts` is the stage's own (rows used, fates, ...); `digest` is empty where the stage has none.
@@ -79,12 +79,11 @@ impl State {
     /// `STA-003`.
     pub fn delete_output(&self, run: RunId, stage: &str, table: &str) -> Result<(), StateError> {
         self.change("forget an output", |t| {
-            t.execute(
+            one(t.execute(
                 "DELETE FROM output WHERE run = ?1 AND stage = ?2 AND tbl = ?3",
                 params![run.0, stage, table],
-            )
-        })?;
-        Ok(())
+            )?)
+        })
     }
 
     fn output_of(&self, (stage, table, parts, digest, counts): Fields) -> Result<Output, StateError> {

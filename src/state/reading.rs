@@ -5,7 +5,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::{ExtractId, State, StateError, from_json, sql, to_json};
+use super::{ExtractId, State, StateError, from_json, one, sql, to_json};
 use crate::dataset::PartInfo;
 
 /// A column as drift compares it.
@@ -160,11 +160,10 @@ impl State {
         let deletes = reading.deletes.as_ref().map(|d| to_json(&self.stored(d))).transpose()?;
         let counts = reading.changed.map(|c| to_json(&c)).transpose()?;
         self.change("record a table", |t| {
-            t.execute(
+            one(t.execute(
                 "UPDATE reading SET view = ?3, deletes = ?4, counts = ?5 WHERE extract = ?1 AND tbl = ?2",
                 params![id.0, reading.table, view, deletes, counts],
-            )?;
-            Ok(())
+            )?)
         })
     }
 
@@ -183,10 +182,10 @@ impl State {
     ) -> Result<u32, StateError> {
         let part = to_json(&self.stored(part))?;
         self.change("record a cut chunk", |t| {
-            t.execute(
+            one(t.execute(
                 "UPDATE chunk SET part = ?4, bounds = ?5 WHERE extract = ?1 AND tbl = ?2 AND no = ?3",
                 params![id.0, table, no, part, done],
-            )?;
+            )?)?;
             let next: u32 = t.query_row(
                 "SELECT max(no) + 1 FROM chunk WHERE extract = ?1 AND tbl = ?2",
                 params![id.0, table],

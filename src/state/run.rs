@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{ExtractId, RunId, State, StateError, from_json, sql, to_json};
+use super::{ExtractId, RunId, State, StateError, from_json, one, sql, to_json};
 use crate::clock;
 
 /// How far a run is, or how it ended.
@@ -108,11 +108,10 @@ impl State {
             RunStatus::Done | RunStatus::Blocked | RunStatus::Abandoned => Some(clock::now()),
         };
         self.change("record a run's status", |t| {
-            t.execute(
+            one(t.execute(
                 "UPDATE run SET status = ?2, finished = ?3 WHERE id = ?1",
                 params![id.0, status.text(), finished],
-            )
-        })?;
-        Ok(())
+            )?)
+        })
     }
 }

@@ -147,7 +147,7 @@ pub(super) fn tidy(
         }
     }
     let folder = raw::folder(job.state.workdir(), job.source.id(), &table.name, id);
-    for path in dataset::parts(&folder).unwrap_or_default() {
+    for path in dataset::left_parts(&folder)? {
         if !needed(&path) {
             durable::remove_file(&path)?;
         }
