@@ -36,12 +36,24 @@ const SORT_RESERVE: usize = 4 << 20;
 /// A query could not be planned or run.
 #[derive(Debug, Error, Diagnostic)]
 pub enum EngineError {
-    #[error("{memory} MiB of memory are not enough for this step: its pool of {pool} MiB is used up")]
+    #[error(
+        "{what} could not be computed in the given memory: the pool of {pool} MiB, out of --memory {memory} MiB, is used up"
+    )]
     #[diagnostic(
         code("ENG-001"),
-        help("raise --memory (or `memory` in the configuration) and run again: it goes on from here")
+        help(
+            "raise --memory (or `memory` in the configuration) above {memory}MiB and run again: it goes on from here"
+        )
     )]
-    Exhausted { memory: u64, pool: u64, source: Box<DataFusionError> },
+    Exhausted { what: String, memory: u64, pool: u64, source: Box<DataFusionError> },
+    #[error("{what} could not be computed: the disk of {spill} is full")]
+    #[diagnostic(
+        code("ENG-005"),
+        help(
+            "sorts and joins that do not fit in memory use that folder: free space there (df), or raise --memory; then run again: it goes on from here"
+        )
+    )]
+    Full { what: String, spill: String, source: Box<DataFusionError> },
     #[error("{what} could not be computed")]
     #[diagnostic(
         code("ENG-002"),
@@ -70,7 +82,7 @@ pub enum EngineError {
 impl Consequence for EngineError {
     fn follow(&self) -> Follow {
         match self {
-            Self::Exhausted { .. } | Self::Query { .. } | Self::Start { .. } => Follow::Resume,
+            Self::Exhausted { .. } | Self::Full { .. } | Self::Query { .. } | Self::Start { .. } => Follow::Resume,
             Self::Float { .. } => Follow::Usage,
             Self::Durable(e) => e.follow(),
         }
@@ -114,7 +126,9 @@ impl Engine {
         let start = |source: Box<dyn std::error::Error + Send + Sync>| EngineError::Start { source };
         durable::create_dir_all(&settings.spill)?;
         let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![settings.spill.clone()]));
+            .with_mode(DiskManagerMode::Directories(vec![settings.spill.clone()]))
+            // The disk itself is the limit.
+            .with_max_temp_directory_size(u64::MAX);
         let pool = usize::try_from(pool_bytes(settings.memory)).unwrap_or(usize::MAX);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(pool)))
@@ -170,17 +184,34 @@ impl Engine {
         self.threads.block_on(future)
     }
 
-    /// What a DataFusion error means here; `what` completes "… could not be computed".
+    /// What a DataFusion error means here; `what` names stage and table, and completes "… could not be computed".
     pub fn error(&self, what: impl Into<String>, e: DataFusionError) -> EngineError {
         let exhausted = matches!(e.find_root(), DataFusionError::ResourcesExhausted(_));
-        let source = Box::new(e);
+        let full = disk_full(&e);
+        let (what, source) = (what.into(), Box::new(e));
         if exhausted {
             let mib = |bytes: u64| bytes >> 20;
             let (memory, pool) = (mib(self.settings.memory), mib(pool_bytes(self.settings.memory)));
-            return EngineError::Exhausted { memory, pool, source };
+            return EngineError::Exhausted { what, memory, pool, source };
         }
-        EngineError::Query { what: what.into(), source }
+        if full {
+            let spill = self.settings.spill.display().to_string();
+            return EngineError::Full { what, spill, source };
+        }
+        EngineError::Query { what, source }
     }
+}
+
+/// Whether an error is, at its end, that of a full disk.
+fn disk_full(e: &DataFusionError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(e);
+    while let Some(one) = cause {
+        if one.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull) {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
 }
 
 fn pool_bytes(memory: u64) -> u64 {

@@ -1,8 +1,12 @@
-//! How a value about a person looks where people look: names, citizen IDs, phones, accounts, addresses, other text.
+//! How a value about a person looks where people look: names, citizen IDs, phones, accounts, addresses, other text; and how a text
+//! that somebody else wrote (the name of a table) looks there, whatever is in it.
 //!
 //! Always: pure; what was masked is never the value itself, whatever the value; a value of two or more characters never comes out
-//! whole, also not inside a longer text.
+//! whole, also not inside a longer text. What is shown holds no character that a terminal or browser obeys instead of showing it.
 //! Must not know: where values come from, or who is allowed to see them.
+
+use std::borrow::Cow;
+use std::fmt::Write;
 
 /// What a value is, and so how much of it may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +81,37 @@ pub fn scrub(text: &str) -> String {
     out
 }
 
+/// Whether a character is obeyed instead of shown: controls, and the marks that turn the direction of a line.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, obeyed: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if obeyed(c) {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// A name (of a table, a column, a file) as it is shown: characters that a terminal would obey are written `\u{1b}`.
+pub fn visible(name: &str) -> Cow<'_, str> {
+    escaped(name, is_obeyed)
+}
+
+/// The same of a text of several lines, whose line ends and tabs are our own.
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| is_obeyed(c) && !matches!(c, '\n' | '\t'))
+}
+
 /// At most so many stars: the length of a long text is nobody's business either.
 const STARS: usize = 24;
 
@@ -90,7 +125,21 @@ fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskKind, mask, scrub};
+    use super::{MaskKind, mask, scrub, visible, visible_lines};
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_escaped() {
+        for (given, expected) in [
+            ("GRJBXX", "GRJBXX"),
+            ("人员\u{1b}[31m", "人员\\u{1b}[31m"),
+            ("a\r\nb\t", "a\\u{d}\\u{a}b\\u{9}"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("\u{202e}gpj", "\\u{202e}gpj"),
+        ] {
+            assert_eq!(visible(given), expected);
+        }
+        assert_eq!(visible_lines("a\tb\n\u{7}"), "a\tb\n\\u{7}");
+    }
 
     #[test]
     fn a_drivers_text_keeps_no_value() {

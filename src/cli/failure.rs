@@ -53,17 +53,17 @@ pub fn show(failure: &Failure) {
     let code = error.code().map(|c| c.to_string()).unwrap_or_default();
     tracing::error!(code, "{error}");
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    out::error(&text(error, &code, colours));
+    out::coloured(&text(error, &code, colours));
 }
 
 fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> String {
     let (red, cyan, plain) =
         if colours { ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m") } else { ("", "", "") };
-    let mut text = format!("{red}error{plain} {code}: {}\n", first_line(error));
+    let mut text = format!("{red}error{plain} {code}: {}\n", mask::visible_lines(&first_line(error)));
     let mut cause = error.source();
     while let Some(one) = cause {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  cause: {}", mask::scrub(&one.to_string()));
+        let _ = writeln!(text, "  cause: {}", mask::visible_lines(&mask::scrub(&one.to_string())));
         cause = one.source();
     }
     let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
@@ -73,7 +73,7 @@ fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> St
         let _ = places.render_report(&mut text, place);
     }
     if let Some(hint) = error.help() {
-        let _ = writeln!(text, "\n{cyan}hint:{plain} {hint}");
+        let _ = writeln!(text, "\n{cyan}hint:{plain} {}", mask::visible_lines(&hint.to_string()));
     }
     text
 }

@@ -1,15 +1,17 @@
 //! Everything that is printed, and how numbers look.
 //!
-//! Always: a closed pipe ends the printing, not the work.
+//! Always: a closed pipe ends the printing, not the work. Names come from other people's databases: what a terminal would obey in them
+//! is shown escaped.
 
 use std::io::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
+use qianyi::mask;
 
 /// Prints to standard output.
 pub fn text(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(mask::visible_lines(text).as_bytes()).and_then(|()| out.flush());
 }
 
 /// Prints a line to standard output.
@@ -19,6 +21,11 @@ pub fn line(line: &str) {
 
 /// Prints to standard error.
 pub fn error(text: &str) {
+    coloured(&mask::visible_lines(text));
+}
+
+/// Prints to standard error a text with colours of our own, in which everything else is escaped already.
+pub fn coloured(text: &str) {
     let mut out = std::io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
@@ -60,7 +67,7 @@ pub fn table(head: &[(String, Align)], rows: &[Vec<String>]) -> String {
     }
     table.set_header(head.iter().map(|(name, _)| name.as_str()));
     rows.iter().for_each(|row| {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| mask::visible(cell)));
     });
     for (i, (_, align)) in head.iter().enumerate() {
         if let Some(column) = table.column_mut(i) {

@@ -1,5 +1,6 @@
 //! `qianyi plan`: what a run would do, asked of the source; nothing is written.
 
+use qianyi::mask;
 use qianyi::run::plan::{Plan, Planned, plan as planned};
 use qianyi::run::sources_of;
 use qianyi::source;
@@ -63,7 +64,7 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
     let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, out::table(&head, &rows));
     let mut list = |title: &str, lines: Vec<String>| {
         text.push_str(&format!("\n{}: {}\n", words.say("plan", title), lines.len()));
-        lines.iter().for_each(|l| text.push_str(&format!("  {l}\n")));
+        lines.iter().for_each(|l| text.push_str(&format!("  {}\n", mask::visible(l))));
     };
     let of = |columns: &dyn Fn(&qianyi::run::plan::PlannedTable) -> Vec<String>| -> Vec<String> {
         plan.tables.iter().flat_map(columns).collect()

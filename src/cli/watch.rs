@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use qianyi::mask;
 use qianyi::progress::Progress;
 
 use super::out;
@@ -89,8 +90,8 @@ fn line(piece: &Piece, ending: &str) -> String {
 impl Progress for Watch {
     fn start(&self, stage: &str, table: &str, total: u64) {
         let now = Instant::now();
-        let bar = (self.manner == Manner::Bars).then(|| bar(stage, table, total));
-        let (stage, table) = (stage.to_owned(), table.to_owned());
+        let bar = (self.manner == Manner::Bars).then(|| bar(stage, &mask::visible(table), total));
+        let (stage, table) = (stage.to_owned(), mask::visible(table).into_owned());
         *self.piece() = Some(Piece { stage, table, begun: now, said: now, rows: 0, bar });
     }
 

@@ -1,7 +1,9 @@
 //! The one Parquet writer.
 //!
 //! Always: temporary name → rows → footer → sync → rename → sync folder (durable.rs); no creation time, a fixed `created_by`, zstd
-//! level 1, fixed batch and row-group sizes, the encoding of a column by its type. The SHA-256 is that of the bytes as they went out.
+//! level 1, fixed batch and row-group sizes. Values are encoded plainly or by a dictionary and in no other way: the delta and stream-split
+//! encodings are lacking, or decoded wrongly without a word, in readers that people open parts with (DuckDB, polars, fastparquet, each
+//! for other types). The SHA-256 is that of the bytes as they went out.
 
 use std::path::{Path, PathBuf};
 
@@ -38,18 +40,12 @@ pub struct PartWriter {
 
 /// Bytes of a column's dictionary in a row group; a column of more distinct values goes on without one.
 const DICTIONARY_BYTES: usize = 128 * 1024;
-/// Digits of the largest decimal that Parquet holds as an integer.
-const INTEGER_DIGITS: u8 = 18;
 
-/// How a column is encoded where not by a dictionary, which costs more than it saves where values are numbers.
-fn encoding(kind: &DataType) -> Option<Encoding> {
-    match kind {
-        DataType::Decimal128(digits, _) if *digits > INTEGER_DIGITS => Some(Encoding::BYTE_STREAM_SPLIT),
-        DataType::Decimal128(_, _) => Some(Encoding::DELTA_BINARY_PACKED),
-        DataType::Date32 | DataType::Timestamp(_, _) => Some(Encoding::DELTA_BINARY_PACKED),
-        kind if kind.is_integer() => Some(Encoding::DELTA_BINARY_PACKED),
-        _ => None,
-    }
+/// Whether a column is worth a dictionary: where values are numbers it costs more than it saves.
+fn has_dictionary(kind: &DataType) -> bool {
+    let number = kind.is_integer()
+        || matches!(kind, DataType::Decimal128(_, _) | DataType::Date32 | DataType::Timestamp(_, _));
+    !number
 }
 
 fn properties(schema: &Schema) -> Result<WriterProperties, parquet::errors::ParquetError> {
@@ -60,16 +56,16 @@ fn properties(schema: &Schema) -> Result<WriterProperties, parquet::errors::Parq
         .set_write_batch_size(BATCH_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_created_by("qianyi part 2".to_owned());
+        .set_created_by("qianyi part 3".to_owned());
     let of = |builder: WriterPropertiesBuilder, field: &FieldRef| {
         let column = ColumnPath::from(field.name().as_str());
-        let Some(encoding) = encoding(field.data_type()) else {
-            // Bounds of text are dear to find, and no plan looks for ranges of it.
-            let text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
-            let statistics = if text { EnabledStatistics::None } else { EnabledStatistics::Chunk };
-            return builder.set_column_statistics_enabled(column, statistics);
-        };
-        builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding)
+        // Bounds of text are dear to find, and no plan looks for ranges of it.
+        let text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
+        let statistics = if text { EnabledStatistics::None } else { EnabledStatistics::Chunk };
+        builder
+            .set_column_dictionary_enabled(column.clone(), has_dictionary(field.data_type()))
+            .set_column_encoding(column.clone(), Encoding::PLAIN)
+            .set_column_statistics_enabled(column, statistics)
     };
     Ok(schema.fields().iter().fold(fixed, of).build())
 }

@@ -23,7 +23,7 @@ use futures::StreamExt;
 use super::error::{MappingError, masked, nearest};
 use super::failure::Failure;
 use super::file::{City, SourceView};
-use super::parts::{Naming, Parts, file_name, fresh};
+use super::parts::{Naming, Parts, fresh};
 use crate::dataset::{self, PartInfo};
 use crate::engine::{Engine, Joins};
 use crate::functions::{Reader, reader, spelled_key};
@@ -214,9 +214,9 @@ fn row_wise(
 ) -> Result<Layer1Report, MappingError> {
     let session = engine.session(1, Joins::Large);
     let run = async {
-        let jobs = legacy.parts.iter().cloned().map(|part| {
+        let jobs = (1_usize..).zip(legacy.parts.iter().cloned()).map(|(no, part)| {
             let (session, plan, out) = (session.clone(), plan.clone(), out.clone());
-            tokio::spawn(async move { one_part(&session, &plan, &part, &out).await })
+            tokio::spawn(async move { one_part(&session, &plan, &part, no, &out).await })
         });
         let mut running = futures::stream::iter(jobs).buffered(engine.partitions());
         let mut report = Layer1Report::default();
@@ -246,13 +246,15 @@ async fn one_part(
     session: &SessionContext,
     plan: &Plan,
     part: &Path,
+    no: usize,
     out: &Layer1Out,
 ) -> Result<(Layer1Report, Ends), Failure> {
     let name = format!("raw {}", part.display());
     dataset::register(session, &name, &[part.to_owned()])?;
     let raw = session.table(datafusion::common::TableReference::bare(name.as_str())).await?;
     let mut stream = plan.select(raw, plan.legacy_key.clone())?.execute_stream().await?;
-    let mut sink = Sink::new(plan, out, &Naming::One(file_name(part)));
+    // By its place: parts of several extracts, which an increment leaves side by side, have the same names.
+    let mut sink = Sink::new(plan, out, &Naming::One(format!("{no:06}.parquet")));
     while let Some(batch) = stream.next().await {
         sink.take(plan, &batch?)?;
     }

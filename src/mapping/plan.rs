@@ -1,7 +1,8 @@
 //! Layer 2: one branch over one legacy table → mapped rows, and for groups their lineage.
 //!
-//! Always: a `row` branch without joins turns typed part n into mapped part n, parts side by side; everything else is ordered by `_key`,
-//! `_skey` and cut into parts of fixed size. A join never changes the number of rows: a key that several joined rows have is an error
+//! Always: a `row` or `split` branch without joins turns typed part n into mapped part n, parts side by side (of a split: the rows of its
+//! first part, then those of its second, …); everything else is ordered by `_key`, `_skey` and cut into parts of fixed size, a split
+//! each of its parts by itself. No query has more than one scan of the driving table, so memory does not grow with the parts of a split. A join never changes the number of rows: a key that several joined rows have is an error
 //! before anything is computed. Rows used + rows left out = rows of the legacy table.
 //! Must not know: findings, fates.
 
@@ -151,7 +152,7 @@ pub fn translate(
 
 impl Edge<'_> {
     fn what(&self) -> String {
-        format!("{} branch {} from {}", self.table.table, self.branch.name, self.label)
+        format!("the mapping of {} by branch {} from {}", self.table.table, self.branch.name, self.label)
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, MappingError> {
@@ -162,29 +163,33 @@ impl Edge<'_> {
         Naming::Numbered { prefix: self.prefix.clone() }
     }
 
-    /// A part for a part.
-    fn row_wise(&self) -> Result<BranchReport, MappingError> {
-        let sql: Arc<str> = sql::rows(self.branch, &self.table.key, Order::AsItComes).into();
+    /// A part for a part: the rows of one query after the other.
+    fn part_for_part(&self, queries: Vec<String>) -> Result<Vec<PartInfo>, MappingError> {
+        let queries: Arc<[String]> = queries.into();
         let jobs = self.from.iter().map(|part| {
             // A registered table is the session's: each part has a session of its own.
             let session = self.engine.session(1, Joins::OneSmall);
-            let (sql, part, finish) = (sql.clone(), part.clone(), self.finish.clone());
+            let (queries, part, finish) = (queries.clone(), part.clone(), self.finish.clone());
             let name = Naming::One(format!("{}{}", self.prefix, file_name(&part)));
             let parts = Parts::new(&self.out.mapped, finish.schema.clone(), name);
             tokio::spawn(async move {
                 dataset::register(&session, FROM, &[part])?;
-                written(&session, &sql, parts, |batch| finish.take(batch)).await
+                written(&session, &queries, parts, |batch| finish.take(batch)).await
             })
         });
-        let parts = self.run(async {
+        self.run(async {
             let mut running = futures::stream::iter(jobs).buffered(self.engine.partitions());
             let mut parts = Vec::new();
             while let Some(done) = running.next().await {
                 parts.extend(done??);
             }
             Ok(parts)
-        })?;
-        Ok(self.one_for_one(parts))
+        })
+    }
+
+    fn row_wise(&self) -> Result<BranchReport, MappingError> {
+        let sql = sql::rows(self.branch, &self.table.key, Order::AsItComes);
+        Ok(self.one_for_one(self.part_for_part(vec![sql])?))
     }
 
     fn one_for_one(&self, parts: Vec<PartInfo>) -> BranchReport {
@@ -240,24 +245,36 @@ impl Edge<'_> {
         }
     }
 
-    async fn mapped(&self, session: &SessionContext) -> Result<Vec<PartInfo>, Failure> {
-        let sql = sql::rows(self.branch, &self.table.key, Order::ByKey);
+    async fn mapped(
+        &self,
+        session: &SessionContext,
+        queries: &[String],
+    ) -> Result<Vec<PartInfo>, Failure> {
         let parts = Parts::new(&self.out.mapped, self.finish.schema.clone(), self.numbered());
-        written(session, &sql, parts, |batch| self.finish.take(batch)).await
+        written(session, queries, parts, |batch| self.finish.take(batch)).await
+    }
+
+    fn by_key(&self) -> [String; 1] {
+        [sql::rows(self.branch, &self.table.key, Order::ByKey)]
     }
 
     fn joined(&self) -> Result<BranchReport, MappingError> {
         let session = self.session()?;
-        Ok(self.one_for_one(self.run(self.mapped(&session))?))
+        Ok(self.one_for_one(self.run(self.mapped(&session, &self.by_key()))?))
     }
 
     fn split(&self, parts: &[Part]) -> Result<BranchReport, MappingError> {
         let session = self.session()?;
-        let (written, passed, used) = self.run(async {
-            let written = self.mapped(&session).await?;
+        let key = &self.table.key;
+        let written = if self.branch.joins.is_empty() {
+            self.part_for_part(sql::each_part(self.branch, parts, key, Order::AsItComes))?
+        } else {
+            self.run(self.mapped(&session, &sql::each_part(self.branch, parts, key, Order::ByKey)))?
+        };
+        let (passed, used) = self.run(async {
             let counts = session.sql(&sql::used(self.branch, parts)).await?.collect().await?;
             let first = counts.iter().find(|b| b.num_rows() > 0);
-            Ok((written, first.map_or(0, |b| count(b, 0)), first.map_or(0, |b| count(b, 1))))
+            Ok((first.map_or(0, |b| count(b, 0)), first.map_or(0, |b| count(b, 1))))
         })?;
         let rows = written.iter().map(|p| p.rows).sum();
         let mut report =
@@ -273,10 +290,10 @@ impl Edge<'_> {
         without(&self.out.lineage, &self.prefix)?;
         let session = self.session()?;
         let (parts, lineage) = self.run(async {
-            let parts = self.mapped(&session).await?;
+            let parts = self.mapped(&session, &self.by_key()).await?;
             let sql = sql::lineage(self.branch, group, &self.table.key);
             let out = Parts::new(&self.out.lineage, lineage_schema(), self.numbered());
-            let lineage = written(&session, &sql, out, |batch| self.finish.lineage(batch)).await?;
+            let lineage = written(&session, &[sql], out, |batch| self.finish.lineage(batch)).await?;
             Ok((parts, lineage))
         })?;
         let rows = parts.iter().map(|p| p.rows).sum();
@@ -307,16 +324,18 @@ fn count(batch: &RecordBatch, column: usize) -> u64 {
     u64::try_from(batch.column(column).as_primitive::<Int64Type>().value(0)).unwrap_or(0)
 }
 
-/// Streams a query into parts.
+/// Streams queries, one after the other, into parts.
 async fn written(
     session: &SessionContext,
-    sql: &str,
+    queries: &[String],
     mut parts: Parts,
     finish: impl Fn(&RecordBatch) -> Result<RecordBatch, Failure>,
 ) -> Result<Vec<PartInfo>, Failure> {
-    let mut stream = session.sql(sql).await?.execute_stream().await?;
-    while let Some(batch) = stream.next().await {
-        parts.write(&finish(&batch?)?)?;
+    for sql in queries {
+        let mut stream = session.sql(sql).await?.execute_stream().await?;
+        while let Some(batch) = stream.next().await {
+            parts.write(&finish(&batch?)?)?;
+        }
     }
     Ok(parts.finish()?)
 }

@@ -66,33 +66,37 @@ pub(super) enum Order {
     ByKey,
 }
 
-/// The rows of a branch, of any shape.
+/// The rows of a branch, of any shape; of a split as one query, which is planned but never run: that has a query for each part.
 pub(super) fn rows(branch: &Branch, key: &[String], order: Order) -> String {
     match &branch.shape {
         Shape::Row => row(branch, key, order),
-        Shape::Split(parts) => split(branch, parts, key),
+        Shape::Split(parts) => each_part(branch, parts, key, Order::AsItComes).join(" UNION ALL "),
         Shape::Group(group) => grouped(branch, group, key),
+    }
+}
+
+fn sorted(order: Order) -> &'static str {
+    match order {
+        Order::AsItComes => "",
+        Order::ByKey => " ORDER BY \"_key\", \"_skey\"",
     }
 }
 
 fn row(branch: &Branch, key: &[String], order: Order) -> String {
     let columns = computed(&branch.columns);
-    let sorted = match order {
-        Order::AsItComes => "",
-        Order::ByKey => " ORDER BY \"_key\", \"_skey\"",
-    };
     format!(
-        "SELECT {}{}, {alias}.\"_skey\" AS \"_skey\" FROM {FROM} AS {alias}{}{}{sorted}",
+        "SELECT {}{}, {alias}.\"_skey\" AS \"_skey\" FROM {FROM} AS {alias}{}{}{}",
         list(&columns),
         key_expression(&columns, key),
         joins(branch),
         where_clause(&filter(branch)),
+        sorted(order),
         alias = branch.from.alias,
     )
 }
 
 /// One part of a split branch: the branch's columns and its own.
-pub(super) fn part(branch: &Branch, part: &Part, key: &[String], names: &[&str], no: usize) -> String {
+fn part(branch: &Branch, part: &Part, key: &[String], names: &[&str], order: Order) -> String {
     let own = computed(branch.columns.iter().chain(&part.columns));
     let all: Vec<(&str, &str)> = names
         .iter()
@@ -101,25 +105,25 @@ pub(super) fn part(branch: &Branch, part: &Part, key: &[String], names: &[&str],
     let mut conditions = filter(branch);
     conditions.push(&part.when);
     format!(
-        "SELECT {}{}, {alias}.\"_skey\" AS \"_skey\", {no} AS \"_part\" FROM {FROM} AS {alias}{}{}",
+        "SELECT {}{}, {alias}.\"_skey\" AS \"_skey\" FROM {FROM} AS {alias}{}{}{}",
         list(&all),
         key_expression(&own, key),
         joins(branch),
         where_clause(&conditions),
+        sorted(order),
         alias = branch.from.alias,
     )
 }
 
-fn split(branch: &Branch, parts: &[Part], key: &[String]) -> String {
+/// Every part of a split branch, a query each, with the same columns.
+pub(super) fn each_part(branch: &Branch, parts: &[Part], key: &[String], order: Order) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in computed(branch.all_columns()) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
-    let each: Vec<String> =
-        parts.iter().enumerate().map(|(no, one)| part(branch, one, key, &names, no)).collect();
-    format!("{} ORDER BY \"_key\", \"_skey\", \"_part\"", each.join(" UNION ALL "))
+    parts.iter().map(|one| part(branch, one, key, &names, order)).collect()
 }
 
 /// The driving table of a group branch with `_occ`: 1, or the number of the row among those of its group and occurrence.

@@ -11,13 +11,16 @@ pub mod number;
 mod page;
 mod words;
 
+use std::borrow::Cow;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
 
 pub use error::ReportError;
 pub use words::Words;
 
+use crate::mask;
 use crate::trail::{Coverage, Reconciliation, Summary};
 
 const PAGE: &str = include_str!("page.html");
@@ -58,6 +61,12 @@ pub fn render(
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    templates.set_formatter(|out, state, value| {
+        match value.as_str().map(mask::visible_lines) {
+            Some(Cow::Owned(shown)) => escape_formatter(out, state, &Value::from(shown)),
+            Some(Cow::Borrowed(_)) | None => escape_formatter(out, state, value),
+        }
+    });
     templates.set_syntax(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
     );

@@ -176,6 +176,9 @@ impl Table {
     }
 }
 
+/// Names of columns that our own datasets add to those of a legacy table.
+const OWN_NAMES: &[&str] = &["_source", "_skey", "_key", "_occ", "__skey", "__digest", "__occurrence"];
+
 /// The name of the Binary column beside a text column.
 pub fn bytes_column(column: &str) -> String {
     format!("{column}__b")
@@ -202,12 +205,33 @@ impl Table {
         self
     }
 
+    /// No column that is read has the name of one that we add.
+    fn names_are_free(&self, source: &str) -> Result<(), SourceError> {
+        let refused = |column: &str, taken_for: String| SourceError::Reserved {
+            id: source.to_owned(),
+            table: self.name.clone(),
+            column: column.to_owned(),
+            taken_for,
+        };
+        for column in &self.columns {
+            if OWN_NAMES.contains(&column.name.as_str()) {
+                return Err(refused(&column.name, "columns of its own".to_owned()));
+            }
+            let bytes = column.bytes_encoding().map(|_| bytes_column(&column.name));
+            if let Some(taken) = bytes.filter(|b| self.column(b).is_some()) {
+                return Err(refused(&taken, format!("the bytes of {}", column.name)));
+            }
+        }
+        Ok(())
+    }
+
     /// The columns of raw, in declared order: `c`, and `c__b` after it for text and for what may hold more than its type does; all
     /// nullable. The metadata of `c__b` names the encoding of its bytes. `source` is named in the error.
     ///
     /// # Errors
-    /// `SRC-007` naming the first column of an unknown type.
+    /// `SRC-007` naming the first column of an unknown type, `SRC-030` a column with the name of one of ours.
     pub fn schema(&self, source: &str) -> Result<SchemaRef, SourceError> {
+        self.names_are_free(source)?;
         let mut fields = Vec::with_capacity(self.columns.len() * 2);
         for column in &self.columns {
             let kind = column.kind.ok_or_else(|| SourceError::UnknownType {

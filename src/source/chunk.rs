@@ -22,10 +22,27 @@ pub(super) const QUEUE: usize = 2;
 #[serde(rename_all = "lowercase")]
 pub enum KeyValue {
     Int(i64),
+    /// In JSON the shortest decimal that reads back as the same float: a number there may come back as its neighbour.
+    #[serde(with = "digits")]
     Real(f64),
     Text(String),
+    /// Text of a database that stores bytes as text which are none. Hex, lower case.
+    Untext(String),
     /// Hex, lower case.
     Bytes(String),
+}
+
+mod digits {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&value.to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// Rows with keys after `after`, up to and with `upto`; `None`: no bound on that side.

@@ -56,6 +56,14 @@ pub enum SourceError {
         help("list the table under [[ignore]] in city.toml if it is not needed; otherwise report the type")
     )]
     UnknownType { id: String, table: String, column: String, declared: String },
+    #[error("source {id}: column {table}.{column} has a name that qianyi uses for {taken_for}")]
+    #[diagnostic(
+        code("SRC-030"),
+        help(
+            "skip the column in the mapping (`skip = \"reason\"`), or read a view in which it has another name"
+        )
+    )]
+    Reserved { id: String, table: String, column: String, taken_for: String },
     #[error("source {id}: {field} is declared `{declared}`, but the row with {key} holds {found}")]
     #[diagnostic(
         code("SRC-008"),
@@ -76,6 +84,14 @@ pub enum SourceError {
     #[error("source {id}: {table} is a view and has no rows of its own")]
     #[diagnostic(code("SRC-012"), help("name the tables below the view in the mapping"))]
     View { id: String, table: String },
+    #[error("source {id}: {table} cannot be read as it is defined")]
+    #[diagnostic(
+        code("SRC-031"),
+        help(
+            "it needs a table, column or function that is not there: mend it in the database, or list it under [[ignore]] in city.toml"
+        )
+    )]
+    Broken { id: String, table: String, #[source] why: Box<dyn Error + Send + Sync> },
     #[error("source {id}: the configuration lacks {what}")]
     #[diagnostic(code("SRC-013"), help("add it under [sources.server]; docs/config.md describes every key"))]
     Incomplete { id: String, what: String },
@@ -179,9 +195,11 @@ impl Consequence for SourceError {
             | Self::Wal { .. }
             | Self::UnknownType { .. }
             | Self::Misfit { .. }
+            | Self::Reserved { .. }
             | Self::Encoding { .. }
             | Self::Unknown { .. }
             | Self::View { .. }
+            | Self::Broken { .. }
             | Self::Incomplete { .. }
             | Self::Refused { .. }
             | Self::Tls { .. }

@@ -19,7 +19,7 @@ use arrow::datatypes::DataType;
 
 use super::{Column, LegacyType};
 use crate::encoding::TextEncoding;
-pub(super) use text::{TextBuilder, all_text, spelling};
+pub(super) use text::{TextBuilder, all_text, length, spelling};
 
 /// A value as the database holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,13 +105,9 @@ enum Values {
         values: Decimal128Builder,
     },
     Float(Float64Builder),
-    /// char, varchar, text: bytes.
-    CodePageText {
+    /// Text, and bytes that are text in the encoding.
+    Text {
         encoding: TextEncoding,
-        values: TextBuilder,
-    },
-    /// nchar, nvarchar, ntext: text.
-    Unicode {
         values: TextBuilder,
     },
     DateTime(TimestampMicrosecondBuilder),
@@ -137,8 +133,9 @@ impl Values {
             LegacyType::Money => decimal(19, 4),
             LegacyType::SmallMoney => decimal(10, 4),
             LegacyType::Float => Self::Float(Float64Builder::new()),
-            LegacyType::CodePageText => Self::CodePageText { encoding, values: TextBuilder::default() },
-            LegacyType::Unicode => Self::Unicode { values: TextBuilder::default() },
+            LegacyType::CodePageText | LegacyType::Unicode => {
+                Self::Text { encoding, values: TextBuilder::default() }
+            }
             LegacyType::DateTime => Self::DateTime(TimestampMicrosecondBuilder::new()),
             LegacyType::Instant(_) => {
                 Self::DateTime(TimestampMicrosecondBuilder::new().with_data_type(kind.arrow()))
@@ -165,8 +162,7 @@ impl Values {
                 values.append_option(decimal::exact(value, *precision, *scale)?);
             }
             Self::Float(b) => b.append_option(number::float(value)?),
-            Self::CodePageText { encoding, values } => values.append(text::bytes(value)?, *encoding),
-            Self::Unicode { values } => values.append(text::unicode(value)?, TextEncoding::Utf8),
+            Self::Text { encoding, values } => values.append_value(value, *encoding),
             Self::DateTime(b) => b.append_option(time::datetime(value)?),
             Self::Date(b) => b.append_option(time::date(value)?),
             Self::Spelled(b) => b.append_option(text::spelled(value)?),
@@ -184,7 +180,7 @@ impl Values {
             Self::Bit(b) => into.push(Arc::new(b.finish())),
             Self::Decimal { values, .. } => into.push(Arc::new(values.finish())),
             Self::Float(b) => into.push(Arc::new(b.finish())),
-            Self::CodePageText { values, .. } | Self::Unicode { values } => values.finish(into),
+            Self::Text { values, .. } => values.finish(into),
             Self::DateTime(b) => into.push(Arc::new(b.finish())),
             Self::Date(b) => into.push(Arc::new(b.finish())),
             Self::Spelled(b) => into.push(Arc::new(b.finish())),
@@ -221,6 +217,31 @@ impl ColumnBuilder {
         if let Some(misfits) = &mut self.misfits {
             into.push(misfits.finish());
         }
+    }
+}
+
+/// An exact amount in units of the last digit of its type, as rows are read; `None` for a value that does not fit, or of a type that is
+/// no exact number.
+pub(super) fn unscaled(kind: LegacyType, value: Value<'_>) -> Option<i128> {
+    let whole = |found: Result<Option<i64>, Misfit>| found.ok().flatten().map(i128::from);
+    match kind {
+        LegacyType::BigInt => whole(number::integer(value)),
+        LegacyType::Int => whole(number::integer::<i32>(value).map(|v| v.map(i64::from))),
+        LegacyType::SmallInt => whole(number::integer::<i16>(value).map(|v| v.map(i64::from))),
+        LegacyType::TinyInt => whole(number::integer::<u8>(value).map(|v| v.map(i64::from))),
+        LegacyType::Bit => whole(number::bit(value).map(|v| v.map(i64::from))),
+        LegacyType::Numeric { precision, scale } => decimal::exact(value, precision, scale).ok().flatten(),
+        LegacyType::Money => decimal::exact(value, 19, 4).ok().flatten(),
+        LegacyType::SmallMoney => decimal::exact(value, 10, 4).ok().flatten(),
+        LegacyType::Float
+        | LegacyType::CodePageText
+        | LegacyType::Unicode
+        | LegacyType::DateTime
+        | LegacyType::Instant(_)
+        | LegacyType::Date
+        | LegacyType::Binary
+        | LegacyType::Spelled
+        | LegacyType::Offset(_) => None,
     }
 }
 

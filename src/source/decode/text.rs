@@ -4,7 +4,6 @@
 //! user-defined areas of GBK decode without an error, into private-use code points: hence the test of the code points.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,8 +11,10 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
+use encoding_rs::{GB18030, GBK};
 
 use super::{Misfit, Value, time};
+use crate::durable::hex;
 use crate::encoding::TextEncoding;
 
 /// What bytes turned out to be.
@@ -67,41 +68,57 @@ pub(in crate::source) fn spelling(value: Value<'_>, encoding: TextEncoding) -> S
         Value::Decimal(v, digits) => Decimal128Type::format_decimal(v, 38, digits.cast_signed()),
         Value::Micros(v) => time::shown(v),
         Value::Day(v) => time::shown_day(v),
-        Value::Text(bytes) | Value::Bytes(bytes) => match strict(bytes, encoding) {
+        Value::Text(raw) => match stored(raw, encoding) {
+            Ok(text) => text.into_owned(),
+            Err(bytes) => hexed(&bytes),
+        },
+        Value::Bytes(bytes) => match strict(bytes, encoding) {
             Decoded::Text(text) => text.into_owned(),
-            Decoded::Bytes => {
-                let mut hex = String::with_capacity(bytes.len() * 2 + 3);
-                hex.push_str("x'");
-                for byte in bytes {
-                    let _ = write!(hex, "{byte:02x}");
-                }
-                hex.push('\'');
-                hex
-            }
+            Decoded::Bytes => hexed(bytes),
         },
     }
 }
 
-/// The bytes of a text in a code page.
-pub(super) fn bytes(value: Value<'_>) -> Result<Option<&[u8]>, Misfit> {
+fn hexed(bytes: &[u8]) -> String {
+    format!("x'{}'", hex(bytes))
+}
+
+/// Bytes that a value takes in a column of that encoding, as raw counts them.
+pub(in crate::source) fn length(value: Value<'_>, encoding: TextEncoding) -> usize {
     match value {
-        Value::Null => Ok(None),
-        Value::Bytes(raw) => Ok(Some(raw)),
-        Value::Text(_) => Err("text where bytes in a code page belong"),
-        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
-        Value::Micros(_) | Value::Day(_) => Err("a time"),
+        Value::Null => 0,
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Text(raw) => match stored(raw, encoding) {
+            Ok(text) => encoding.length(&text),
+            Err(bytes) => bytes.len(),
+        },
+        other => spelling(other, encoding).len(),
     }
 }
 
-/// The bytes of a Unicode text.
-pub(super) fn unicode(value: Value<'_>) -> Result<Option<&[u8]>, Misfit> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Text(raw) => Ok(Some(raw)),
-        Value::Bytes(_) => Err("bytes where text belongs"),
-        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
-        Value::Micros(_) | Value::Day(_) => Err("a time"),
+/// A text that the database stores as such, in UTF-8, in a column whose bytes are in some encoding: the text; or, where it holds
+/// private-use code points, the bytes that it has in that encoding. What is no UTF-8 after all is in the encoding of the column.
+///
+/// An encoding without a place for private-use code points leaves them in the text: rather there than in bytes that say another.
+fn stored(raw: &[u8], encoding: TextEncoding) -> Result<Cow<'_, str>, Cow<'_, [u8]>> {
+    let Ok(text) = std::str::from_utf8(raw) else {
+        return match strict(raw, encoding) {
+            Decoded::Text(text) => Ok(text),
+            Decoded::Bytes => Err(Cow::Borrowed(raw)),
+        };
+    };
+    if !private_use(text) {
+        return Ok(Cow::Borrowed(text));
     }
+    let bytes: Cow<'_, [u8]> = match encoding {
+        TextEncoding::Utf8 => Cow::Borrowed(raw),
+        TextEncoding::Utf16 => Cow::Owned(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        // They are decoded alike, but only the greater one has a place for all characters.
+        TextEncoding::CodePage(page) if page == GBK => GB18030.encode(text).0,
+        TextEncoding::CodePage(page) => page.encode(text).0,
+    };
+    let whole = encoding.decode(&bytes).is_some_and(|back| back == text);
+    if whole { Err(bytes) } else { Ok(Cow::Borrowed(text)) }
 }
 
 /// Text that the database itself wrote, in ASCII.
@@ -162,6 +179,21 @@ impl TextBuilder {
         }
     }
 
+    /// Appends a value of any storage class: text, bytes in the encoding of the column, or a number in its digits.
+    pub(super) fn append_value(&mut self, value: Value<'_>, encoding: TextEncoding) {
+        match value {
+            Value::Null => self.push(None, None),
+            Value::Bytes(raw) => self.append(Some(raw), encoding),
+            Value::Text(raw) => match stored(raw, encoding) {
+                Ok(text) => self.push(Some(&text), None),
+                Err(bytes) => self.push(None, Some(&bytes)),
+            },
+            Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) | Value::Micros(_) | Value::Day(_) => {
+                self.push(Some(&spelling(value, encoding)), None);
+            }
+        }
+    }
+
     fn push(&mut self, text: Option<&str>, bytes: Option<&[u8]>) {
         if bytes.is_some() && self.bytes.is_none() {
             let mut before = BinaryBuilder::new();
@@ -188,8 +220,34 @@ impl TextBuilder {
 mod tests {
     use arrow::array::{Array, ArrayRef};
 
-    use super::{TextBuilder, all_text};
+    use super::{TextBuilder, Value, all_text, length, spelling, stored};
     use crate::encoding::TextEncoding;
+
+    #[test]
+    fn text_stored_as_text_is_utf8_whatever_the_encoding_of_the_columns_bytes() {
+        let named = |label| TextEncoding::named(label).unwrap();
+        for (raw, label, text, bytes) in [
+            ("张三".as_bytes(), "gbk", Some("张三"), None),
+            ("王\u{20087}".as_bytes(), "gbk", Some("王\u{20087}"), None),
+            // A private-use character, in the bytes that the column's encoding has for it.
+            ("张\u{E863}".as_bytes(), "gbk", None, Some("张\u{E863}")),
+            ("张\u{E000}".as_bytes(), "gb18030", None, Some("张\u{E000}")),
+            ("张\u{E863}".as_bytes(), "utf-8", None, Some("张\u{E863}")),
+            ("张\u{E863}".as_bytes(), "windows-1252", Some("张\u{E863}"), None),
+            // Bytes of GBK that somebody stored as text; and what is neither.
+            (b"\xD5\xC5\xC8\xFD", "gbk", Some("张三"), None),
+        ] {
+            let encoding = named(label);
+            let found = stored(raw, encoding);
+            assert_eq!(found.as_deref().ok(), text, "{label} {raw:02x?}");
+            let back = found.as_ref().err().map(|b| encoding.decode(b).unwrap().into_owned());
+            assert_eq!(back.as_deref(), bytes, "{label} {raw:02x?}");
+        }
+        assert!(stored(b"\xD5\xC5\xC8", named("gbk")).is_err_and(|b| *b == *b"\xD5\xC5\xC8"));
+        assert_eq!(spelling(Value::Text("张三".as_bytes()), named("gbk")), "张三");
+        assert_eq!(length(Value::Text("张三".as_bytes()), named("gbk")), 4);
+        assert_eq!(length(Value::Real(12.5), named("gbk")), 4);
+    }
 
     fn one_by_one(values: &[Option<&[u8]>], encoding: TextEncoding) -> Vec<ArrayRef> {
         let mut builder = TextBuilder::default();

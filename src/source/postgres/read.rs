@@ -69,7 +69,7 @@ fn literal(column: &Column, value: &KeyValue) -> String {
         KeyValue::Int(v) => typed(&v.to_string()),
         KeyValue::Real(v) => typed(&v.to_string()),
         KeyValue::Text(v) => format!("E{}", typed(&v.bytes().map(escaped).collect::<String>())),
-        KeyValue::Bytes(v) => {
+        KeyValue::Bytes(v) | KeyValue::Untext(v) => {
             let pairs = v.as_bytes().chunks(2).map(String::from_utf8_lossy);
             format!("E{}", typed(&pairs.map(|pair| format!("\\x{pair}")).collect::<String>()))
         }

@@ -1,38 +1,50 @@
 //! Counts and sums that the database itself computes, in its own spelling (FORMS 7).
 //!
-//! Always: integers. An exact column is summed in units of its last declared digit, so that a float of the embedded database cannot
-//! drift; a float column as Σ trunc(x·10⁴); money written as text by its rows and bytes.
+//! Always: integers, and no overflow: SQLite adds up billions and rests apart, which meet here in 128 bits. An exact column is summed
+//! in units of its last declared digit, so that a float of the embedded database cannot drift; a float column as Σ trunc(x·10⁴); money
+//! written as text by its rows and bytes. What SQLite cannot add exactly (long decimals, text in a column of numbers, text that is not
+//! ASCII) comes out row by row and is added here, by the rules that rows are read by; what fits no type is left out and counted.
+
+use std::collections::BTreeMap;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::{Inner, quote};
 use crate::encoding::TextEncoding;
-use crate::source::decode::{Value, spelling};
-use crate::source::{Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
+use crate::source::decode::{Value, length, spelling, unscaled};
+use crate::source::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use crate::tally::last_digit;
 
-fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
-    let column = table.column(name).ok_or_else(|| SourceError::Unknown {
+/// Integers are added up as so many of these, and rests.
+const PIECE: i128 = 1_000_000_000;
+/// Below this many units a float has its shortest decimal at 15 digits or fewer, and SQLite finds it by one multiplication.
+const FAST: &str = "1e15";
+/// No product of an integer and a power of ten may be larger.
+const LARGEST: i128 = 9_000_000_000_000_000_000;
+
+fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
+    let column = table.any_column(name).ok_or_else(|| SourceError::Unknown {
         id: source.id.clone(),
         what: format!("column {}.{name}", table.name),
     })?;
-    column.kind.ok_or_else(|| SourceError::UnknownType {
+    let kind = column.kind.ok_or_else(|| SourceError::UnknownType {
         id: source.id.clone(),
         table: table.name.clone(),
         column: name.to_owned(),
         declared: column.declared.clone(),
-    })
+    })?;
+    Ok((column, kind))
 }
 
-/// In which encoding its text is shown.
-fn encoding(table: &Table, name: &str) -> TextEncoding {
-    table.column(name).and_then(|c| c.encoding).unwrap_or(TextEncoding::Utf8)
+/// In which encoding the text of a column is shown.
+fn encoding(column: &Column) -> TextEncoding {
+    column.encoding.unwrap_or(TextEncoding::Utf8)
 }
 
 /// A column to group by: text or a whole number; in which encoding it is shown.
 fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, SourceError> {
-    let kind = kind(source, table, name)?;
+    let (column, kind) = column(source, table, name)?;
     match kind {
         LegacyType::CodePageText
         | LegacyType::Unicode
@@ -40,7 +52,7 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, 
         | LegacyType::Int
         | LegacyType::SmallInt
         | LegacyType::TinyInt
-        | LegacyType::Bit => Ok(encoding(table, name)),
+        | LegacyType::Bit => Ok(encoding(column)),
         LegacyType::Numeric { .. }
         | LegacyType::Money
         | LegacyType::SmallMoney
@@ -57,51 +69,233 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, 
     }
 }
 
-/// The sums of one column: measure name and SQL.
-fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let kind = kind(source, table, name)?;
-    let column = quote(name);
-    let exact = |scale: u32| format!("SUM(CAST(ROUND({column} * {}) AS INTEGER))", 10_i128.pow(scale));
-    let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
-    Ok(match kind {
-        LegacyType::BigInt
-        | LegacyType::Int
-        | LegacyType::SmallInt
-        | LegacyType::TinyInt
-        | LegacyType::Bit => one("int", format!("SUM({column})")),
-        LegacyType::Numeric { scale, .. } => {
-            let digits = u32::from(scale.unsigned_abs());
-            one(last_digit(digits), exact(digits))
-        }
-        LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
-        LegacyType::Float => one("e4", format!("SUM(CAST({column} * 10000 AS INTEGER))")),
-        LegacyType::CodePageText | LegacyType::Unicode => vec![
-            (format!("values:{name}"), format!("COUNT({column})")),
-            (format!("bytes:{name}"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
-        ],
-        LegacyType::DateTime
-        | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
-        | LegacyType::Offset(_)
-        | LegacyType::Binary => {
-            return Err(SourceError::Unknown {
-                id: source.id.clone(),
-                what: format!("way to sum {}.{name}: it is no amount", table.name),
-            });
-        }
-    })
+/// How the values of an amount add up.
+enum How {
+    /// Units of the last declared digit.
+    Exact,
+    /// 10⁻⁴, cut off.
+    Float,
+    /// How many values, and their bytes.
+    Text(TextEncoding),
 }
 
-fn spelled(encoding: TextEncoding, row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
-    let value = match row.get_ref(at)? {
+/// A column that is summed.
+struct Amount {
+    name: String,
+    kind: LegacyType,
+    how: How,
+    /// Of its sum; text has two.
+    unit: &'static str,
+    /// SQL: true for a value that SQLite adds itself.
+    easy: String,
+    /// SQL: what it adds of such a value.
+    term: String,
+}
+
+impl Amount {
+    fn new(source: &Inner, table: &Table, name: &str) -> Result<Self, SourceError> {
+        let (column, kind) = column(source, table, name)?;
+        let x = quote(name);
+        let exact = |precision: u32, scale: u32| {
+            let (easy, term) = decimals(&x, precision, scale);
+            (How::Exact, last_digit(scale), easy, term)
+        };
+        let (how, unit, easy, term) = match kind {
+            LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
+                (How::Exact, "int", format!("typeof({x}) = 'integer'"), x)
+            }
+            LegacyType::Bit => (How::Exact, "int", format!("{x} IN (0, 1) AND typeof({x}) = 'integer'"), x),
+            LegacyType::Numeric { precision, scale } => {
+                exact(u32::from(precision), u32::from(scale.unsigned_abs()))
+            }
+            LegacyType::Money => exact(19, 4),
+            LegacyType::SmallMoney => exact(10, 4),
+            LegacyType::Float => {
+                let easy = format!("typeof({x}) = 'real' AND abs({x}) < {FAST}");
+                (How::Float, "e4", easy, format!("CAST({x} * 10000 AS INTEGER)"))
+            }
+            LegacyType::CodePageText | LegacyType::Unicode => {
+                // As many bytes as characters: nothing but ASCII.
+                let ascii = format!("typeof({x}) = 'text' AND LENGTH(CAST({x} AS BLOB)) = LENGTH({x})");
+                let easy = format!("typeof({x}) IN ('blob', 'integer') OR {ascii}");
+                (How::Text(encoding(column)), "bytes", easy, format!("LENGTH({x})"))
+            }
+            LegacyType::DateTime
+            | LegacyType::Instant(_)
+            | LegacyType::Date
+            | LegacyType::Spelled
+            | LegacyType::Offset(_)
+            | LegacyType::Binary => {
+                return Err(SourceError::Unknown {
+                    id: source.id.clone(),
+                    what: format!("way to sum {}.{name}: it is no amount", table.name),
+                });
+            }
+        };
+        Ok(Self { name: name.to_owned(), kind, how, unit, easy: format!("({easy})"), term })
+    }
+
+    /// What SQLite is asked: values, billions and rests of those that it adds itself.
+    fn asked(&self) -> [String; 3] {
+        let Self { easy, term, .. } = self;
+        let of = |what: &str| format!("SUM(CASE WHEN {easy} THEN {what} END)");
+        [of("1"), of(&format!("({term}) / {PIECE}")), of(&format!("({term}) % {PIECE}"))]
+    }
+
+    /// SQL: true for a value that is added here.
+    fn hard(&self) -> String {
+        let x = quote(&self.name);
+        format!("({x} IS NOT NULL AND NOT {})", self.easy)
+    }
+
+    fn add(&self, value: Value<'_>, sum: &mut Sum) {
+        let found = match self.how {
+            How::Exact => unscaled(self.kind, value),
+            How::Float => match value {
+                Value::Real(x) if x.is_finite() => Some(cut_off(x)),
+                // An integer of which nothing is lost.
+                #[allow(clippy::cast_precision_loss)]
+                Value::Int(x) if x.unsigned_abs() <= 1 << 53 => Some(cut_off(x as f64)),
+                _ => None,
+            },
+            How::Text(encoding) => i128::try_from(length(value, encoding)).ok(),
+        };
+        match found {
+            Some(v) => {
+                sum.values += 1;
+                sum.total += v;
+            }
+            None => sum.left_out += 1,
+        }
+    }
+}
+
+/// trunc(x·10⁴).
+#[allow(clippy::cast_possible_truncation)]
+fn cut_off(x: f64) -> i128 {
+    i128::from((x * 10_000.0) as i64)
+}
+
+/// Which values of a decimal SQLite adds exactly, and its term for them.
+pub(super) fn decimals(x: &str, precision: u32, scale: u32) -> (String, String) {
+    let unit = 10_i128.pow(scale);
+    let most = 10_i128.pow(precision) - 1;
+    let whole = (most / unit).min(LARGEST / unit);
+    let units = format!("ROUND({x} * {unit}.0)");
+    let easy = format!(
+        "CASE typeof({x}) WHEN 'integer' THEN {x} BETWEEN -{whole} AND {whole} \
+         WHEN 'real' THEN abs({units}) < {FAST} AND abs({units}) <= {most}.0 AND {units} / {unit}.0 = {x} \
+         ELSE 0 END"
+    );
+    let units = format!("CASE typeof({x}) WHEN 'integer' THEN {x} * {unit} ELSE {units} END");
+    (easy, format!("CAST({units} AS INTEGER)"))
+}
+
+/// The sum of an amount in one group.
+#[derive(Default, Clone)]
+struct Sum {
+    values: i128,
+    total: i128,
+    left_out: i128,
+}
+
+/// The sums of one group.
+#[derive(Default)]
+struct Group {
+    rows: i128,
+    sums: Vec<Sum>,
+}
+
+fn value<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Value<'r>> {
+    Ok(match row.get_ref(at)? {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(v) => Value::Int(v),
         ValueRef::Real(v) => Value::Real(v),
         ValueRef::Text(v) => Value::Text(v),
         ValueRef::Blob(v) => Value::Bytes(v),
-    };
-    Ok(spelling(value, encoding))
+    })
+}
+
+/// One question about a table.
+struct Question<'a> {
+    source: &'a Inner,
+    table: &'a Table,
+    by: Vec<TextEncoding>,
+    /// SQL of the columns to group by.
+    groups: Vec<String>,
+    amounts: Vec<Amount>,
+}
+
+impl Question<'_> {
+    fn group<'g>(
+        &self,
+        groups: &'g mut BTreeMap<Vec<String>, Group>,
+        row: &Row<'_>,
+    ) -> rusqlite::Result<&'g mut Group> {
+        let key = self
+            .by
+            .iter()
+            .enumerate()
+            .map(|(at, encoding)| Ok(spelling(value(row, at)?, *encoding)))
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let empty = || Group { rows: 0, sums: vec![Sum::default(); self.amounts.len()] };
+        Ok(groups.entry(key).or_insert_with(empty))
+    }
+
+    /// What SQLite adds itself. Groups that are spelled alike (the text '1' and the bytes x'31') meet here.
+    fn easy(&self, groups: &mut BTreeMap<Vec<String>, Group>) -> rusqlite::Result<()> {
+        let mut columns = self.groups.clone();
+        columns.push("COUNT(*)".to_owned());
+        columns.extend(self.amounts.iter().flat_map(Amount::asked));
+        let mut text = format!("SELECT {} FROM {}", columns.join(", "), quote(&self.table.name));
+        if !self.groups.is_empty() {
+            text.push_str(&format!(" GROUP BY {}", self.groups.join(", ")));
+        }
+        let db = self.source.db();
+        let mut query = db.prepare(&text)?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let first = self.by.len();
+            let group = self.group(groups, row)?;
+            let number = |at: usize| -> rusqlite::Result<i128> {
+                Ok(row.get::<_, Option<i64>>(at)?.map_or(0, i128::from))
+            };
+            group.rows += number(first)?;
+            for (no, sum) in group.sums.iter_mut().enumerate() {
+                let at = first + 1 + no * 3;
+                sum.values += number(at)?;
+                sum.total += number(at + 1)? * PIECE + number(at + 2)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rest, row by row.
+    fn hard(&self, groups: &mut BTreeMap<Vec<String>, Group>) -> rusqlite::Result<()> {
+        if self.amounts.is_empty() {
+            return Ok(());
+        }
+        let any: Vec<String> = self.amounts.iter().map(Amount::hard).collect();
+        let mut columns = self.groups.clone();
+        for (amount, hard) in self.amounts.iter().zip(&any) {
+            columns.push(format!("CASE WHEN {hard} THEN {} END", quote(&amount.name)));
+        }
+        let name = quote(&self.table.name);
+        let text = format!("SELECT {} FROM {name} WHERE {}", columns.join(", "), any.join(" OR "));
+        let db = self.source.db();
+        let mut query = db.prepare(&text)?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let group = self.group(groups, row)?;
+            for (no, (amount, sum)) in self.amounts.iter().zip(&mut group.sums).enumerate() {
+                let value = value(row, self.by.len() + no)?;
+                if value != Value::Null {
+                    amount.add(value, sum);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
@@ -111,36 +305,37 @@ pub(super) fn measure(
     asked: &TableMeasures,
 ) -> Result<Vec<Measured>, SourceError> {
     let by = asked.by.iter().map(|n| groupable(source, table, n)).collect::<Result<Vec<_>, _>>()?;
-    let mut measures = vec![("rows".to_owned(), "COUNT(*)".to_owned())];
-    for name in &asked.amounts {
-        measures.extend(sums(source, table, name)?);
-    }
-    let groups: Vec<String> = asked.by.iter().map(|n| format!("{} COLLATE BINARY", quote(n))).collect();
-    let mut columns = groups.clone();
-    columns.extend(measures.iter().map(|(_, text)| text.clone()));
-    let mut text = format!("SELECT {} FROM {}", columns.join(", "), quote(&table.name));
-    if !groups.is_empty() {
-        text.push_str(&format!(" GROUP BY {}", groups.join(", ")));
-    }
+    let amounts =
+        asked.amounts.iter().map(|n| Amount::new(source, table, n)).collect::<Result<Vec<_>, _>>()?;
+    let groups = asked.by.iter().map(|n| format!("{} COLLATE BINARY", quote(n))).collect();
+    let question = Question { source, table, by, groups, amounts };
+    let mut found = BTreeMap::new();
+    question
+        .easy(&mut found)
+        .and_then(|()| question.hard(&mut found))
+        .map_err(source.failed(format!("summing {}", table.name)))?;
     let mut answers = Vec::new();
-    let mut ask = || -> rusqlite::Result<()> {
-        let db = source.db();
-        let mut query = db.prepare(&text)?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let group = by
-                .iter()
-                .enumerate()
-                .map(|(at, encoding)| spelled(*encoding, row, at))
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            for (at, (measure, _)) in measures.iter().enumerate() {
-                let value = row.get::<_, Option<i64>>(by.len() + at)?.unwrap_or(0);
-                answers.push(Measured { by: group.clone(), measure: measure.clone(), value });
+    for (by, group) in found {
+        let mut say = |measure: String, value: i128| {
+            let too_large = |_| SourceError::Unknown {
+                id: source.id.clone(),
+                what: format!("way to hold {measure} of {}: it has more than 18 digits", table.name),
+            };
+            let value = i64::try_from(value).map_err(too_large)?;
+            answers.push(Measured { by: by.clone(), measure, value });
+            Ok::<_, SourceError>(())
+        };
+        say("rows".to_owned(), group.rows)?;
+        for (amount, sum) in question.amounts.iter().zip(group.sums) {
+            if let How::Text(_) = amount.how {
+                say(format!("values:{}", amount.name), sum.values)?;
+            }
+            say(format!("{}:{}", amount.unit, amount.name), sum.total)?;
+            if sum.left_out > 0 {
+                say(format!("left_out:{}", amount.name), sum.left_out)?;
             }
         }
-        Ok(())
-    };
-    ask().map_err(source.failed(format!("summing {}", table.name)))?;
+    }
     answers.sort_unstable();
     Ok(answers)
 }
@@ -149,14 +344,13 @@ pub(super) fn measure(
 pub(super) fn frequencies(
     source: &Inner,
     table: &Table,
-    column: &str,
+    name: &str,
     limit: u64,
 ) -> Result<Vec<Frequency>, SourceError> {
-    kind(source, table, column)?;
-    let encoding = encoding(table, column);
-    let (column, name) = (quote(column), quote(&table.name));
+    let encoding = encoding(column(source, table, name)?.0);
+    let (column, from) = (quote(name), quote(&table.name));
     let text = format!(
-        "SELECT {column} COLLATE BINARY AS v, COUNT(*) AS n FROM {name} GROUP BY 1 ORDER BY n DESC, v LIMIT {limit}"
+        "SELECT {column} COLLATE BINARY AS v, COUNT(*) AS n FROM {from} GROUP BY 1 ORDER BY n DESC, v LIMIT {limit}"
     );
     let ask = || -> rusqlite::Result<Vec<Frequency>> {
         let db = source.db();
@@ -164,9 +358,17 @@ pub(super) fn frequencies(
         query
             .query_map([], |r| {
                 let rows = u64::try_from(r.get::<_, i64>(1)?).unwrap_or(0);
-                Ok(Frequency { value: spelled(encoding, r, 0)?, rows })
+                Ok(Frequency { value: spelling(value(r, 0)?, encoding), rows })
             })?
             .collect()
     };
-    ask().map_err(source.failed(format!("listing values of {}", table.name)))
+    let mut found = ask().map_err(source.failed(format!("listing values of {}", table.name)))?;
+    // '1' and x'31' are two values to SQLite, and one to whoever reads them.
+    let mut rows: BTreeMap<String, u64> = BTreeMap::new();
+    found.iter().for_each(|f| *rows.entry(f.value.clone()).or_default() += f.rows);
+    if rows.len() < found.len() {
+        found = rows.into_iter().map(|(value, rows)| Frequency { value, rows }).collect();
+        found.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.value.cmp(&b.value)));
+    }
+    Ok(found)
 }

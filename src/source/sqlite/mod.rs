@@ -5,6 +5,7 @@
 //! because closing any handle of a file drops this process's locks on it.
 
 mod catalogue;
+mod examine;
 mod measure;
 mod read;
 
@@ -24,7 +25,7 @@ use read::Range;
 
 use super::chunk::QUEUE;
 use super::{
-    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, Grade, KeyValue, Measured, Point,
+    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point,
     Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 
@@ -38,7 +39,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Page cache of the connection, in KiB.
 const CACHE_KIB: i64 = 32 * 1024;
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 3;
+const FORM_OF_RAW: u32 = 4;
 
 /// A SQLite file at one point in time.
 pub struct Sqlite {
@@ -68,13 +69,32 @@ impl Inner {
 
     fn point(&self) -> Result<Point, SourceError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = fingerprint(&mut file).map_err(|e| SourceError::Database {
+        let mut text = fingerprint(&mut file).map_err(|e| SourceError::Database {
             id: self.id.clone(),
             what: "reading the header".to_owned(),
             source: Box::new(e),
         })?;
+        if !still_named(&self.settings.path, &file) {
+            text.push_str(", and under its name lies another file by now");
+        }
         Ok(Point { consistency: self.consistency.to_owned(), text })
     }
+}
+
+/// Whether the file that is held open is the one that its path names: somebody may have put another in its place.
+#[cfg(unix)]
+fn still_named(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (std::fs::metadata(path), file.metadata()) {
+        (Ok(named), Ok(held)) => (named.dev(), named.ino()) == (held.dev(), held.ino()),
+        _ => false,
+    }
+}
+
+/// A file that is open cannot be replaced.
+#[cfg(not(unix))]
+fn still_named(_path: &Path, _file: &File) -> bool {
+    true
 }
 
 /// Change counter, schema cookie and size tell every transaction on one file; the digest of blocks spread over the file tells
@@ -162,6 +182,14 @@ impl Sqlite {
                 what: "opening the database".to_owned(),
                 source: Box::new(e),
             })?;
+        if !still_named(&settings.path, &file) {
+            let gone = std::io::Error::other("another file was put in its place meanwhile");
+            return Err(SourceError::Database {
+                id,
+                what: "opening the database".to_owned(),
+                source: Box::new(gone),
+            });
+        }
         let chunk_rows = settings.chunk_rows.max(1);
         let inner = Inner {
             id,
@@ -251,25 +279,7 @@ impl Source for Sqlite {
     }
 
     async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
-        let tables = self.catalogue().await?;
-        let wrote = self
-            .blocking(|s| Ok(s.db().execute_batch("CREATE TABLE qianyi_must_not_write (x)").is_ok()))
-            .await?;
-        let (grade, found) = if wrote {
-            (Grade::Wrong, "a read-only connection could write (nothing was committed)")
-        } else {
-            (Grade::Fine, "the database refuses a write of this connection")
-        };
-        Ok(vec![
-            Examined::new("read-only", grade, found, ""),
-            Examined::new(
-                "connection",
-                Grade::Fine,
-                format!("opened read-only, {} tables", tables.len()),
-                "",
-            ),
-            Examined::new("encoding", Grade::Fact, self.inner.settings.spellings(), ""),
-        ])
+        self.blocking(examine::examine).await
     }
 
     async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {

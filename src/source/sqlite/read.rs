@@ -1,7 +1,8 @@
 //! Rows of a SQLite table: counting, cutting into ranges, reading, decoding.
 //!
 //! Always: one thread steps the statement and only copies values; another turns them into Arrow. Ranges follow the declared primary
-//! key where all its columns are NOT NULL, else the row id.
+//! key where all its columns are NOT NULL, else the row id; a view, which has neither, is one range in the order that SQLite gives.
+//! Bounds keep the storage class and the very bytes of their keys: to SQLite '1', x'31' and 1 are three keys in a fixed order.
 
 use std::sync::Arc;
 
@@ -16,13 +17,14 @@ use crate::dataset::BATCH_ROWS;
 use crate::durable::hex;
 use crate::source::chunk::{Bounds, KeyValue, Piece};
 use crate::source::decode::{ColumnBuilder, Value};
-use crate::source::{SourceError, Table};
+use crate::source::{Column, SourceError, Table};
 
 /// Bytes of text and images after which a batch is handed on, however few its rows.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Exact rows of a table.
 pub(super) fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
+    described(source, table)?;
     source
         .db()
         .query_row(&format!("SELECT COUNT(*) FROM {}", quote(&table.name)), [], |r| r.get::<_, i64>(0))
@@ -30,16 +32,16 @@ pub(super) fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
         .map_err(source.failed(format!("counting {}", table.name)))
 }
 
-/// What orders a table: the key's columns, or the row id.
+/// What orders a table: the key's columns, or the row id; nothing for a view.
 fn order(source: &Inner, table: &Table) -> Result<Vec<String>, SourceError> {
     if table.view {
-        return Err(SourceError::View { id: source.id.clone(), table: table.name.clone() });
+        return Ok(Vec::new());
     }
     let solid = |name: &String| table.column(name).is_some_and(|c| !c.nullable);
     if !table.key.is_empty() && table.key.iter().all(solid) {
         return Ok(table.key.iter().map(|c| quote(c)).collect());
     }
-    let id = catalogue::row_id(&source.db(), &table.name, &table.columns)
+    let id = catalogue::row_id(&source.db(), &table.name, &all_columns(table))
         .map_err(source.failed(format!("looking at {}", table.name)))?;
     match id {
         Some(id) => Ok(vec![id.to_owned()]),
@@ -51,19 +53,47 @@ fn order(source: &Inner, table: &Table) -> Result<Vec<String>, SourceError> {
     }
 }
 
+/// The columns of a table, read or not: each may hide a name of the row id.
+fn all_columns(table: &Table) -> Vec<Column> {
+    table.columns.iter().chain(&table.unread).cloned().collect()
+}
+
+/// A table that cannot even be described is refused by name, with SQLite's own word for it.
+fn described(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    if !table.columns.is_empty() || !table.unread.is_empty() {
+        return Ok(());
+    }
+    match catalogue::broken(source, &table.name) {
+        Some(why) => {
+            Err(SourceError::Broken { id: source.id.clone(), table: table.name.clone(), why: why.into() })
+        }
+        None => Ok(()),
+    }
+}
+
 fn tuple(parts: &[String]) -> String {
     format!("({})", parts.join(", "))
 }
 
-fn condition(order: &[String], bounds: &Bounds) -> String {
-    let marks = |from: usize| tuple(&(0..order.len()).map(|n| format!("?{}", from + n)).collect::<Vec<_>>());
-    let mut parts = Vec::new();
-    if bounds.after.is_some() {
-        parts.push(format!("{} > {}", tuple(order), marks(1)));
+/// The place of a value in a statement.
+fn mark(value: &KeyValue, number: usize) -> String {
+    match value {
+        KeyValue::Untext(_) => format!("CAST(?{number} AS TEXT)"),
+        KeyValue::Int(_) | KeyValue::Real(_) | KeyValue::Text(_) | KeyValue::Bytes(_) => format!("?{number}"),
     }
-    if bounds.upto.is_some() {
-        let from = if bounds.after.is_some() { order.len() + 1 } else { 1 };
-        parts.push(format!("{} <= {}", tuple(order), marks(from)));
+}
+
+fn condition(order: &[String], bounds: &Bounds) -> String {
+    let marks = |values: &[KeyValue], from: usize| {
+        tuple(&values.iter().zip(from..).map(|(value, n)| mark(value, n)).collect::<Vec<_>>())
+    };
+    let mut parts = Vec::new();
+    if let Some(after) = &bounds.after {
+        parts.push(format!("{} > {}", tuple(order), marks(after, 1)));
+    }
+    if let Some(upto) = &bounds.upto {
+        let from = bounds.after.as_ref().map_or(0, Vec::len) + 1;
+        parts.push(format!("{} <= {}", tuple(order), marks(upto, from)));
     }
     if parts.is_empty() { String::new() } else { format!(" WHERE {}", parts.join(" AND ")) }
 }
@@ -78,7 +108,8 @@ impl ToSql for KeyValue {
             Self::Int(v) => ToSqlOutput::from(*v),
             Self::Real(v) => ToSqlOutput::from(*v),
             Self::Text(v) => ToSqlOutput::from(v.as_str()),
-            Self::Bytes(v) => ToSqlOutput::Owned(SqlValue::Blob(unhex(v))),
+            // Bound as a value of bytes, and made text by the statement (`mark`).
+            Self::Untext(v) | Self::Bytes(v) => ToSqlOutput::Owned(SqlValue::Blob(unhex(v))),
         })
     }
 }
@@ -98,7 +129,10 @@ fn key_values(row: &Row<'_>, width: usize) -> rusqlite::Result<Vec<KeyValue>> {
                 ValueRef::Null => KeyValue::Text(String::new()),
                 ValueRef::Integer(v) => KeyValue::Int(v),
                 ValueRef::Real(v) => KeyValue::Real(v),
-                ValueRef::Text(v) => KeyValue::Text(String::from_utf8_lossy(v).into_owned()),
+                ValueRef::Text(v) => match std::str::from_utf8(v) {
+                    Ok(text) => KeyValue::Text(text.to_owned()),
+                    Err(_) => KeyValue::Untext(hex(v)),
+                },
                 ValueRef::Blob(v) => KeyValue::Bytes(hex(v)),
             })
         })
@@ -107,7 +141,11 @@ fn key_values(row: &Row<'_>, width: usize) -> rusqlite::Result<Vec<KeyValue>> {
 
 /// Ranges of `chunk_rows` rows each, the last one open.
 pub(super) fn chunks(source: &Inner, table: &Table) -> Result<Vec<Bounds>, SourceError> {
+    described(source, table)?;
     let order = order(source, table)?;
+    if order.is_empty() {
+        return Ok(vec![Bounds::default()]);
+    }
     let columns = order.join(", ");
     let mut left = count(source, table)?;
     let (mut all, mut after) = (Vec::new(), None);
@@ -143,16 +181,16 @@ pub(super) struct Range {
 fn statement(source: &Inner, range: &Range) -> Result<(String, bool), SourceError> {
     let table = &range.table;
     let order = order(source, table)?;
-    let row_id = catalogue::row_id(&source.db(), &table.name, &table.columns)
+    let row_id = catalogue::row_id(&source.db(), &table.name, &all_columns(table))
         .map_err(source.failed(format!("looking at {}", table.name)))?;
     let mut columns: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
     columns.extend(row_id.map(str::to_owned));
+    let sorted = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
     let text = format!(
-        "SELECT {} FROM {}{} ORDER BY {}",
+        "SELECT {} FROM {}{}{sorted}",
         columns.join(", "),
         quote(&table.name),
         condition(&order, &range.bounds),
-        order.join(", ")
     );
     Ok((text, row_id.is_some()))
 }

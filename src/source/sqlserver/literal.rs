@@ -61,7 +61,7 @@ pub(super) fn key(source: &Inner, column: &Column, value: &KeyValue) -> Option<S
     };
     match value {
         KeyValue::Int(v) => Some(v.to_string()),
-        KeyValue::Real(_) => None,
+        KeyValue::Real(_) | KeyValue::Untext(_) => None,
         KeyValue::Text(v) if column.kind == Some(LegacyType::Unicode) => Some(under(unicode(v))),
         KeyValue::Text(v) if text && other.is_none() => {
             let (bytes, _, lost) = source.code_page.encode(v);
