@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use qianyi::dataset::PartInfo;
 use qianyi::error::{Consequence, Follow};
-use qianyi::state::{Output, RunStatus, State, StateError};
+use qianyi::state::{ExtractStatus, NewExtract, Output, RunStatus, State, StateError};
 
 fn part(workdir: &std::path::Path, name: &str) -> PartInfo {
     PartInfo { path: workdir.join(name), rows: 3, bytes: 100, sha256: "ab".repeat(32) }
@@ -101,4 +101,39 @@ fn a_damaged_state_says_so_and_is_left_as_it_is() {
         assert_eq!(error.follow(), Follow::Usage);
     }
     assert_eq!(std::fs::read(dir.path().join("state.db")).unwrap(), before);
+}
+
+#[test]
+fn what_is_recorded_about_a_thing_that_is_not_there_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path(), "test").unwrap();
+    let run = state.begin_run("aa", &[]).unwrap();
+    let of = NewExtract {
+        source: "ylbx".to_owned(),
+        consistency: String::new(),
+        point: "p".to_owned(),
+        settings: String::new(),
+        tables: vec!["T".to_owned()],
+    };
+    let extract = state.begin_extract(&of).unwrap();
+    let part = part(dir.path(), "000001.parquet");
+    // Somebody opened a copy, or a row was lost: nothing of it may pass as done.
+    let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+    db.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM run; DELETE FROM extract").unwrap();
+    drop(db);
+    let refused: Vec<Result<(), StateError>> = vec![
+        state.record_chunk(extract, "T", 1, &part),
+        state.forget_chunk(extract, "T", 1),
+        state.cut_chunk(extract, "T", 1, &part, ["a", "b"]).map(|_| ()),
+        state.set_extract(extract, ExtractStatus::Complete),
+        state.set_facts(extract, &[]),
+        state.record_measures(extract, "", &part),
+        state.set_run(run, RunStatus::Done),
+        state.delete_output(run, "map", "AC43"),
+    ];
+    for (no, refused) in refused.into_iter().enumerate() {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, StateError::Impossible { .. }), "{no}: {error}");
+        assert_eq!(error.follow(), Follow::Bug);
+    }
 }

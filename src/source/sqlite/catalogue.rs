@@ -31,20 +31,18 @@ fn chosen(source: &Inner, mut table: Table) -> Result<Table, SourceError> {
     else {
         return Ok(table);
     };
-    let unknown = |what: &str| SourceError::Unknown {
-        id: source.id.clone(),
-        what: format!("{what} {} ({})", table.name, wanted.join(", ")),
-    };
+    let unknown = |what: String| SourceError::Unknown { id: source.id.clone(), what };
     if table.view {
-        if wanted.iter().any(|name| table.column(name).is_none()) {
-            return Err(unknown("such columns in"));
+        if let Some(name) = wanted.iter().find(|name| table.column(name).is_none()) {
+            return Err(unknown(format!("column {}.{name}", table.name)));
         }
     } else {
         let solid = wanted.iter().all(|name| table.column(name).is_some_and(|c| !c.nullable));
         let unique = unique_indexes(&source.db(), &table.name)
             .map_err(source.failed(format!("looking at the indexes of {}", table.name)))?;
         if !solid || !unique.contains(wanted) {
-            return Err(unknown("unique index without NULLs over"));
+            let columns = wanted.join(", ");
+            return Err(unknown(format!("unique index over {} ({columns}) without NULLs", table.name)));
         }
     }
     table.key.clone_from(wanted);

@@ -33,7 +33,10 @@ struct Case {
 
 impl Case {
     fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
+        Self::parse(path, &std::fs::read_to_string(path).unwrap())
+    }
+
+    fn parse(path: &Path, text: &str) -> Self {
         let mut pieces = text.split("\n=== ");
         let head = pieces.next().unwrap().to_owned();
         let section = |piece: &str| {
@@ -62,11 +65,19 @@ impl Case {
     }
 }
 
+/// Bytes of a case's engine.
+const MEMORY: u64 = 1 << 30;
+
+/// What a case that a test wrote comes to in so many bytes of memory.
+pub fn found(text: &str, memory: u64) -> BTreeMap<String, String> {
+    outcome(&Case::parse(Path::new("written by a test"), text), 7, memory).0
+}
+
 /// Runs a case with 1 and with 7 partitions: the same bytes, and what the case expects.
 pub fn check(path: &Path) {
     let case = Case::read(path);
-    let (one, bytes) = outcome(&case, 1);
-    let (seven, again) = outcome(&case, 7);
+    let (one, bytes) = outcome(&case, 1, MEMORY);
+    let (seven, again) = outcome(&case, 7, MEMORY);
     assert_eq!(bytes, again, "{}: 1 and 7 partitions give different bytes", path.display());
     assert_eq!(one, seven, "{}", path.display());
     if std::env::var_os("QIANYI_REWRITE_CASES").is_some() {
@@ -91,7 +102,7 @@ pub fn check_all(folder: &str) {
     }
 }
 
-fn outcome(case: &Case, partitions: usize) -> (BTreeMap<String, String>, Vec<String>) {
+fn outcome(case: &Case, partitions: usize, memory: u64) -> (BTreeMap<String, String>, Vec<String>) {
     let work = tempfile::tempdir().unwrap();
     let city_dir = work.path().join("city");
     for (name, body) in
@@ -117,7 +128,8 @@ fn outcome(case: &Case, partitions: usize) -> (BTreeMap<String, String>, Vec<Str
         }
         Ok(city) => {
             let raw = raw(case, &work.path().join("raw"));
-            let bytes = run(&city, &national, &raw, work.path(), partitions, &mut found);
+            let settings = EngineSettings { memory, spill: work.path().join("spill"), partitions };
+            let bytes = run(&city, &national, &raw, work.path(), settings, &mut found);
             (found, bytes)
         }
     }
@@ -128,10 +140,9 @@ fn run(
     national: &National,
     raw: &[LegacyTable],
     work: &Path,
-    partitions: usize,
+    settings: EngineSettings,
     found: &mut BTreeMap<String, String>,
 ) -> Vec<String> {
-    let settings = EngineSettings { memory: 1 << 30, spill: work.join("spill"), partitions };
     let as_of = chrono::NaiveDate::from_ymd_opt(2021, 5, 31).unwrap();
     let engine = Engine::start(settings, city.functions(as_of)).unwrap();
     let mut digests = Vec::new();
