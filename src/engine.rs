@@ -82,7 +82,9 @@ pub enum EngineError {
 impl Consequence for EngineError {
     fn follow(&self) -> Follow {
         match self {
-            Self::Exhausted { .. } | Self::Full { .. } | Self::Query { .. } | Self::Start { .. } => Follow::Resume,
+            Self::Exhausted { .. } | Self::Full { .. } | Self::Query { .. } | Self::Start { .. } => {
+                Follow::Resume
+            }
             Self::Float { .. } => Follow::Usage,
             Self::Durable(e) => e.follow(),
         }

@@ -261,10 +261,8 @@ fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) ->
 }
 
 fn cities(mappings: &Path) -> Result<Vec<String>, ConfigError> {
-    let listed = folder::entries(mappings).map_err(|source| ConfigError::Unlisted {
-        path: mappings.display().to_string(),
-        source,
-    })?;
+    let listed = folder::entries(mappings)
+        .map_err(|source| ConfigError::Unlisted { path: mappings.display().to_string(), source })?;
     let cities = listed.iter().filter(|path| path.join("city.toml").is_file());
     Ok(cities.filter_map(|path| path.file_name()).map(|n| n.to_string_lossy().into_owned()).collect())
 }

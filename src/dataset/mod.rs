@@ -59,7 +59,10 @@ pub enum DatasetError {
     #[diagnostic(code("DAT-005"), help("an earlier stage has not run in this work directory"))]
     Empty { dir: String },
     #[error("{dir} cannot be listed")]
-    #[diagnostic(code("DAT-006"), help("check the folder and the rights of the user who runs qianyi; then run the command again"))]
+    #[diagnostic(
+        code("DAT-006"),
+        help("check the folder and the rights of the user who runs qianyi; then run the command again")
+    )]
     Listing { dir: String, source: std::io::Error },
     #[error(transparent)]
     #[diagnostic(transparent)]

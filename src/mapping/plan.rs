@@ -245,11 +245,7 @@ impl Edge<'_> {
         }
     }
 
-    async fn mapped(
-        &self,
-        session: &SessionContext,
-        queries: &[String],
-    ) -> Result<Vec<PartInfo>, Failure> {
+    async fn mapped(&self, session: &SessionContext, queries: &[String]) -> Result<Vec<PartInfo>, Failure> {
         let parts = Parts::new(&self.out.mapped, self.finish.schema.clone(), self.numbered());
         written(session, queries, parts, |batch| self.finish.take(batch)).await
     }

@@ -17,8 +17,8 @@ use thiserror::Error;
 use crate::dataset::{DatasetError, PartInfo, PartWriter, schema_of};
 use crate::durable::{self, DurableError};
 use crate::error::{Consequence, Follow};
-use crate::{failpoint, folder};
 use crate::state::{Extract, ExtractId, State, StateError};
+use crate::{failpoint, folder};
 
 pub use merge::{Merged, compact, compare, merge, vanished};
 

@@ -61,11 +61,9 @@ pub fn render(
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
-    templates.set_formatter(|out, state, value| {
-        match value.as_str().map(mask::visible_lines) {
-            Some(Cow::Owned(shown)) => escape_formatter(out, state, &Value::from(shown)),
-            Some(Cow::Borrowed(_)) | None => escape_formatter(out, state, value),
-        }
+    templates.set_formatter(|out, state, value| match value.as_str().map(mask::visible_lines) {
+        Some(Cow::Owned(shown)) => escape_formatter(out, state, &Value::from(shown)),
+        Some(Cow::Borrowed(_)) | None => escape_formatter(out, state, value),
     });
     templates.set_syntax(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,

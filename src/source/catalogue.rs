@@ -229,7 +229,7 @@ impl Table {
     /// nullable. The metadata of `c__b` names the encoding of its bytes. `source` is named in the error.
     ///
     /// # Errors
-    /// `SRC-007` naming the first column of an unknown type, `SRC-030` a column with the name of one of ours.
+    /// `SRC-007` naming the first column of an unknown type, `SRC-050` a column with the name of one of ours.
     pub fn schema(&self, source: &str) -> Result<SchemaRef, SourceError> {
         self.names_are_free(source)?;
         let mut fields = Vec::with_capacity(self.columns.len() * 2);

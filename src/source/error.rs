@@ -58,7 +58,7 @@ pub enum SourceError {
     UnknownType { id: String, table: String, column: String, declared: String },
     #[error("source {id}: column {table}.{column} has a name that qianyi uses for {taken_for}")]
     #[diagnostic(
-        code("SRC-030"),
+        code("SRC-050"),
         help(
             "skip the column in the mapping (`skip = \"reason\"`), or read a view in which it has another name"
         )
@@ -86,12 +86,17 @@ pub enum SourceError {
     View { id: String, table: String },
     #[error("source {id}: {table} cannot be read as it is defined")]
     #[diagnostic(
-        code("SRC-031"),
+        code("SRC-051"),
         help(
             "it needs a table, column or function that is not there: mend it in the database, or list it under [[ignore]] in city.toml"
         )
     )]
-    Broken { id: String, table: String, #[source] why: Box<dyn Error + Send + Sync> },
+    Broken {
+        id: String,
+        table: String,
+        #[source]
+        why: Box<dyn Error + Send + Sync>,
+    },
     #[error("source {id}: the configuration lacks {what}")]
     #[diagnostic(code("SRC-013"), help("add it under [sources.server]; docs/config.md describes every key"))]
     Incomplete { id: String, what: String },

@@ -109,9 +109,9 @@ fn sql(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StateError {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     move |source| match (source.sqlite_error_code(), source) {
         (Some(DatabaseCorrupt | NotADatabase), source) => StateError::Damaged { source },
-        (_, rusqlite::Error::StatementChangedRows(rows)) => {
-            StateError::Impossible { what: format!("to {what}, one row is to change, but it would be {rows}") }
-        }
+        (_, rusqlite::Error::StatementChangedRows(rows)) => StateError::Impossible {
+            what: format!("to {what}, one row is to change, but it would be {rows}"),
+        },
         (Some(_) | None, source) => StateError::Sql { what, source },
     }
 }
@@ -222,9 +222,8 @@ impl State {
 
 /// Opens state.db for writing, creating it when absent. Its path is a path, never a URI.
 fn connect(path: &Path) -> Result<Connection, StateError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).map_err(sql("be opened"))
 }
 

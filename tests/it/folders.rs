@@ -11,8 +11,7 @@ use qianyi::trail::Status;
 
 use crate::support::demo::{city, ran, run_settings};
 
-const NAMES: [&str; 9] =
-    ["白城[2021]", "a*b?", "{a,b}", "a b", "%41", "#1", "file:x", "..x", "a\\b"];
+const NAMES: [&str; 9] = ["白城[2021]", "a*b?", "{a,b}", "a b", "%41", "#1", "file:x", "..x", "a\\b"];
 
 fn part(path: &Path, values: &[i64]) {
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array,
+    Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
 };
 use parquet::basic::{Encoding, PageType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -42,7 +42,8 @@ fn written(path: &Path) {
         ("few", Arc::new(rows().map(|n| n.map(|n| format!("{}", n % 5))).collect::<StringArray>())),
         ("bytes", Arc::new(rows().map(|n| n.map(|n| n.to_be_bytes())).collect::<BinaryArray>())),
     ];
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
     let mut writer = PartWriter::create(path, batch.schema()).unwrap();
     writer.write(&batch).unwrap();
     writer.finish().unwrap();

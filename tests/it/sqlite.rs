@@ -109,7 +109,10 @@ async fn bytes_are_in_the_encoding_that_is_set_for_source_table_or_column_and_te
     settings.tables.entry("b".to_owned()).or_default().encoding = TextEncoding::named("big5");
     let source = connect(&settings).await.unwrap();
     let a = read(&*source, "a").await.unwrap();
-    assert_eq!((cells(&a, "x"), cells(&a, "y")), (vec!["白".into(), "白".into()], vec!["白".to_owned(), "白".into()]));
+    assert_eq!(
+        (cells(&a, "x"), cells(&a, "y")),
+        (vec!["白".into(), "白".into()], vec!["白".to_owned(), "白".into()])
+    );
     let b = read(&*source, "b").await.unwrap();
     assert_eq!(cells(&b, "x"), ["白", "白"]);
     let named = |batch: &RecordBatch, c: &str| encoding_of(&batch.schema(), c).unwrap().label();
@@ -129,7 +132,16 @@ async fn a_key_of_several_storage_classes_gives_every_row_exactly_once() {
     let bytes = |b: &[u8]| Value::Blob(b.to_vec());
     let text = |t: &str| Value::Text(t.to_owned());
     let keys = |values: Vec<Value>| values.into_iter().enumerate();
-    let texts = vec![text("1"), bytes(b"1"), text("2"), bytes(b"2"), text(""), bytes(b""), text("张"), bytes(b"\xD5\xC5")];
+    let texts = vec![
+        text("1"),
+        bytes(b"1"),
+        text("2"),
+        bytes(b"2"),
+        text(""),
+        bytes(b""),
+        text("张"),
+        bytes(b"\xD5\xC5"),
+    ];
     legacy.insert("t", &keys(texts).map(|(i, k)| vec![k, n(i)]).collect::<Vec<_>>());
     // Bytes of GBK that somebody stored as text.
     legacy.change("INSERT INTO t VALUES (CAST(x'D5C5' AS TEXT), 8), (CAST(x'D5C6' AS TEXT), 9), (CAST(x'FF' AS TEXT), 10)");
@@ -155,8 +167,7 @@ async fn a_key_of_several_storage_classes_gives_every_row_exactly_once() {
             let mut seen = Vec::new();
             for bounds in source.chunks(&table).await.unwrap() {
                 // As state.db keeps it.
-                let bounds: Bounds =
-                    serde_json::from_str(&serde_json::to_string(&bounds).unwrap()).unwrap();
+                let bounds: Bounds = serde_json::from_str(&serde_json::to_string(&bounds).unwrap()).unwrap();
                 let rows = source.read_chunk(&table, &bounds).await.unwrap();
                 let rows = tokio::task::spawn_blocking(move || rows.collect::<Result<Vec<_>, _>>());
                 let rows = rows.await.unwrap().unwrap();
@@ -252,7 +263,10 @@ async fn doctor_says_how_columns_are_read_and_what_does_not_fit_them() {
     let legacy = Legacy::new(ORDINARY);
     let said = legacy.connect(10).await.examine().await.unwrap();
     let has = |grade: Grade, what: &str| said.iter().any(|e| e.grade == grade && e.found.contains(what));
-    assert!(has(Grade::Fact, "ry.xm (TEXT) is read as text, bytes in gbk; it holds 3 text, 1 blob"), "{said:?}");
+    assert!(
+        has(Grade::Fact, "ry.xm (TEXT) is read as text, bytes in gbk; it holds 3 text, 1 blob"),
+        "{said:?}"
+    );
     assert!(has(Grade::Fact, "ry.u (no type) is read as text"), "{said:?}");
     for what in [
         "ry.d (DOUBLE) is read as a float, which 2 values of 4 rows are not",
@@ -272,9 +286,11 @@ async fn a_column_with_the_name_of_one_of_ours_is_refused_by_name_unless_it_is_s
         "CREATE TABLE a (k INT, XM TEXT, XM__b TEXT); CREATE TABLE b (k INT, __skey TEXT); CREATE TABLE c (k INT, _source TEXT)",
     );
     let source = legacy.connect(10).await;
-    for (name, column, taken_for) in
-        [("a", "XM__b", "the bytes of XM"), ("b", "__skey", "columns of its own"), ("c", "_source", "columns of its own")]
-    {
+    for (name, column, taken_for) in [
+        ("a", "XM__b", "the bytes of XM"),
+        ("b", "__skey", "columns of its own"),
+        ("c", "_source", "columns of its own"),
+    ] {
         let whole = table(&*source, name).await;
         let error = whole.schema("ylbx").unwrap_err();
         assert_eq!(
@@ -291,7 +307,10 @@ async fn a_column_with_the_name_of_one_of_ours_is_refused_by_name_unless_it_is_s
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_put_in_place_of_the_one_that_is_read_changes_the_point() {
     let make = |path: &Path, value: i64| {
-        Connection::open(path).unwrap().execute_batch(&format!("CREATE TABLE T (K int); INSERT INTO T VALUES ({value})")).unwrap();
+        Connection::open(path)
+            .unwrap()
+            .execute_batch(&format!("CREATE TABLE T (K int); INSERT INTO T VALUES ({value})"))
+            .unwrap();
     };
     let dir = tempfile::tempdir().unwrap();
     let (path, other) = (dir.path().join("city.db"), dir.path().join("other.db"));

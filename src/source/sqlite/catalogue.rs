@@ -102,7 +102,11 @@ fn table(source: &Inner, db: &Connection, name: &str, view: bool) -> rusqlite::R
             LegacyType::CodePageText => {
                 Some(source.settings.encoding_of(name, &column).unwrap_or(DEFAULT_ENCODING))
             }
-            LegacyType::Unicode => Some(TextEncoding::Utf8),
+            // Unicode by its declaration, unless somebody says otherwise of this very column.
+            LegacyType::Unicode => {
+                let of = source.settings.tables.get(name).and_then(|t| t.columns.get(&column));
+                Some(of.and_then(|c| c.encoding).unwrap_or(TextEncoding::Utf8))
+            }
             _ => None,
         };
         let loose = !kind.is_text();

@@ -50,7 +50,9 @@ fn read_as(column: &Column, kind: LegacyType) -> String {
             "a whole number".to_owned()
         }
         LegacyType::Bit => "0 or 1".to_owned(),
-        LegacyType::Numeric { precision, scale } => format!("a decimal of {precision} digits, {scale} after the point"),
+        LegacyType::Numeric { precision, scale } => {
+            format!("a decimal of {precision} digits, {scale} after the point")
+        }
         LegacyType::Money | LegacyType::SmallMoney => "a decimal with 4 digits after the point".to_owned(),
         LegacyType::Float => "a float".to_owned(),
         LegacyType::CodePageText | LegacyType::Unicode => {
@@ -77,9 +79,13 @@ fn fits(x: &str, kind: LegacyType) -> String {
         }
         LegacyType::Money => super::measure::decimals(x, 19, 4).0,
         LegacyType::SmallMoney => super::measure::decimals(x, 10, 4).0,
-        LegacyType::Float => format!("typeof({x}) IN ('real', 'integer') AND abs({x}) <= 1.7976931348623157e308"),
+        LegacyType::Float => {
+            format!("typeof({x}) IN ('real', 'integer') AND abs({x}) <= 1.7976931348623157e308")
+        }
         LegacyType::CodePageText | LegacyType::Unicode => "1".to_owned(),
-        LegacyType::DateTime | LegacyType::Instant(_) => format!("typeof({x}) = 'text' AND {x} GLOB '{day}*'"),
+        LegacyType::DateTime | LegacyType::Instant(_) => {
+            format!("typeof({x}) = 'text' AND {x} GLOB '{day}*'")
+        }
         LegacyType::Date => format!("typeof({x}) = 'text' AND {x} GLOB '{day}*'"),
         LegacyType::Binary => format!("typeof({x}) = 'blob'"),
         LegacyType::Spelled | LegacyType::Offset(_) => format!("typeof({x}) = 'text'"),
@@ -94,7 +100,8 @@ struct Held {
 }
 
 fn held(row: &Row<'_>, first: usize) -> rusqlite::Result<Held> {
-    let number = |at: usize| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(first + at)?).unwrap_or(0));
+    let number =
+        |at: usize| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(first + at)?).unwrap_or(0));
     Ok(Held { classes: [number(0)?, number(1)?, number(2)?, number(3)?], misfits: number(4)? })
 }
 

@@ -69,6 +69,9 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, 
     }
 }
 
+/// Numbers that SQLite is asked about an amount.
+const ASKED: usize = 4;
+
 /// How the values of an amount add up.
 enum How {
     /// Units of the last declared digit.
@@ -111,7 +114,7 @@ impl Amount {
             LegacyType::Money => exact(19, 4),
             LegacyType::SmallMoney => exact(10, 4),
             LegacyType::Float => {
-                let easy = format!("typeof({x}) = 'real' AND abs({x}) < {FAST}");
+                let easy = format!("typeof({x}) = 'real' AND abs({x}) * 10000 < 9e18");
                 (How::Float, "e4", easy, format!("CAST({x} * 10000 AS INTEGER)"))
             }
             LegacyType::CodePageText | LegacyType::Unicode => {
@@ -135,11 +138,12 @@ impl Amount {
         Ok(Self { name: name.to_owned(), kind, how, unit, easy: format!("({easy})"), term })
     }
 
-    /// What SQLite is asked: values, billions and rests of those that it adds itself.
-    fn asked(&self) -> [String; 3] {
+    /// What SQLite is asked: all values; and of those that it adds itself the number, the billions, the rests.
+    fn asked(&self) -> [String; ASKED] {
         let Self { easy, term, .. } = self;
         let of = |what: &str| format!("SUM(CASE WHEN {easy} THEN {what} END)");
-        [of("1"), of(&format!("({term}) / {PIECE}")), of(&format!("({term}) % {PIECE}"))]
+        let all = format!("COUNT({})", quote(&self.name));
+        [all, of("1"), of(&format!("({term}) / {PIECE}")), of(&format!("({term}) % {PIECE}"))]
     }
 
     /// SQL: true for a value that is added here.
@@ -152,10 +156,10 @@ impl Amount {
         let found = match self.how {
             How::Exact => unscaled(self.kind, value),
             How::Float => match value {
-                Value::Real(x) if x.is_finite() => Some(cut_off(x)),
+                Value::Real(x) => cut_off(x),
                 // An integer of which nothing is lost.
                 #[allow(clippy::cast_precision_loss)]
-                Value::Int(x) if x.unsigned_abs() <= 1 << 53 => Some(cut_off(x as f64)),
+                Value::Int(x) if x.unsigned_abs() <= 1 << 53 => cut_off(x as f64),
                 _ => None,
             },
             How::Text(encoding) => i128::try_from(length(value, encoding)).ok(),
@@ -170,10 +174,11 @@ impl Amount {
     }
 }
 
-/// trunc(x·10⁴).
-#[allow(clippy::cast_possible_truncation)]
-fn cut_off(x: f64) -> i128 {
-    i128::from((x * 10_000.0) as i64)
+/// trunc(x·10⁴); none for what has none: an infinite number, and what is beyond 64 bits.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+fn cut_off(x: f64) -> Option<i128> {
+    let cut = (x * 10_000.0).trunc();
+    (cut.abs() < i64::MAX as f64).then_some(cut as i128)
 }
 
 /// Which values of a decimal SQLite adds exactly, and its term for them.
@@ -242,8 +247,9 @@ impl Question<'_> {
         Ok(groups.entry(key).or_insert_with(empty))
     }
 
-    /// What SQLite adds itself. Groups that are spelled alike (the text '1' and the bytes x'31') meet here.
-    fn easy(&self, groups: &mut BTreeMap<Vec<String>, Group>) -> rusqlite::Result<()> {
+    /// What SQLite adds itself, and whether anything is left to add. Groups that are spelled alike (the text '1' and the bytes x'31')
+    /// meet here.
+    fn easy(&self, groups: &mut BTreeMap<Vec<String>, Group>) -> rusqlite::Result<bool> {
         let mut columns = self.groups.clone();
         columns.push("COUNT(*)".to_owned());
         columns.extend(self.amounts.iter().flat_map(Amount::asked));
@@ -254,6 +260,7 @@ impl Question<'_> {
         let db = self.source.db();
         let mut query = db.prepare(&text)?;
         let mut rows = query.query([])?;
+        let mut left = false;
         while let Some(row) = rows.next()? {
             let first = self.by.len();
             let group = self.group(groups, row)?;
@@ -262,19 +269,18 @@ impl Question<'_> {
             };
             group.rows += number(first)?;
             for (no, sum) in group.sums.iter_mut().enumerate() {
-                let at = first + 1 + no * 3;
-                sum.values += number(at)?;
-                sum.total += number(at + 1)? * PIECE + number(at + 2)?;
+                let at = first + 1 + no * ASKED;
+                let (all, added) = (number(at)?, number(at + 1)?);
+                left |= all > added;
+                sum.values += added;
+                sum.total += number(at + 2)? * PIECE + number(at + 3)?;
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// The rest, row by row.
     fn hard(&self, groups: &mut BTreeMap<Vec<String>, Group>) -> rusqlite::Result<()> {
-        if self.amounts.is_empty() {
-            return Ok(());
-        }
         let any: Vec<String> = self.amounts.iter().map(Amount::hard).collect();
         let mut columns = self.groups.clone();
         for (amount, hard) in self.amounts.iter().zip(&any) {
@@ -312,7 +318,7 @@ pub(super) fn measure(
     let mut found = BTreeMap::new();
     question
         .easy(&mut found)
-        .and_then(|()| question.hard(&mut found))
+        .and_then(|left| if left { question.hard(&mut found) } else { Ok(()) })
         .map_err(source.failed(format!("summing {}", table.name)))?;
     let mut answers = Vec::new();
     for (by, group) in found {

@@ -25,8 +25,8 @@ use read::Range;
 
 use super::chunk::QUEUE;
 use super::{
-    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point,
-    Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Source,
+    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
