@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use chrono_tz::{TZ_VARIANTS, Tz};
 use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,11 +17,21 @@ use super::jobs;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
-pub(super) const KEYS: &[&str] =
-    &["mappings", "city", "as_of", "memory", "partitions", "sources", "schedule", "notify", "metrics"];
+pub(super) const KEYS: &[&str] = &[
+    "mappings",
+    "city",
+    "as_of",
+    "time_zone",
+    "memory",
+    "partitions",
+    "sources",
+    "schedule",
+    "notify",
+    "metrics",
+];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] =
-    &["id", "kind", "path", "encoding", "chunk_rows", "server", "consistency", "limits", "tables"];
+    &["id", "kind", "path", "encoding", "time_zone", "chunk_rows", "server", "consistency", "limits", "tables"];
 /// Keys of `[sources.server]`.
 const SERVER_KEYS: &[&str] = &[
     "host",
@@ -137,6 +148,10 @@ impl Reader<'_> {
             }
             return;
         }
+        if key == "time_zone" {
+            self.zone(value);
+            return;
+        }
         let (fine, expected) = match key {
             "mappings" | "city" | "as_of" | "id" | "path" | "encoding" | "host" | "database" | "schema"
             | "user" | "password_env" | "password_file" | "ca" | "column" => {
@@ -160,6 +175,20 @@ impl Reader<'_> {
         };
         if !fine {
             self.mistake(value.span(), format!("`{key}` is not {expected}"), None);
+        }
+    }
+
+    fn zone(&mut self, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref().as_str() {
+            Some(name) if name.parse::<Tz>().is_ok() => {}
+            Some(name) => {
+                let hint = format!(
+                    "did you mean `{}`? Zones have the names of the tz database, such as Asia/Shanghai",
+                    nearest(name, TZ_VARIANTS.iter().map(|z| z.name()))
+                );
+                self.mistake(value.span(), format!("there is no time zone `{name}`"), Some(hint));
+            }
+            None => self.mistake(value.span(), "`time_zone` is not a text in quotes".to_owned(), None),
         }
     }
 

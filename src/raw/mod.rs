@@ -129,6 +129,8 @@ pub struct RawView {
     pub extract: ExtractId,
     pub consistency: String,
     pub point: String,
+    /// When it began (UTC): the moment that stands for the point.
+    pub started: String,
     /// By legacy table.
     pub tables: BTreeMap<String, RawTable>,
     /// What the source counted and summed itself: the `source` side of the border source-raw.
@@ -162,5 +164,6 @@ pub fn current(state: &State, source: &str) -> Result<RawView, RawError> {
         tables.insert(name, RawTable { parts, rows, schema });
     }
     let (consistency, point) = (extract.of.consistency, extract.of.point);
-    Ok(RawView { extract: extract.id, consistency, point, tables, measures: extract.measures })
+    let (started, measures) = (extract.started, extract.measures);
+    Ok(RawView { extract: extract.id, consistency, point, started, tables, measures })
 }

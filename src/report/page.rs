@@ -13,6 +13,7 @@ use super::adds_up::{self, Balance};
 use super::covered::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::words::Words;
+use crate::clock;
 use crate::trail::{
     Blocker, Coverage, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, Reconciliation, StageRow,
     Status, Summary, TableRow,
@@ -47,6 +48,7 @@ struct Head<'a> {
     as_of: &'a str,
     started: String,
     finished: String,
+    zone: String,
     took: String,
     version: &'a str,
     config: Digest<'a>,
@@ -186,7 +188,7 @@ pub(super) fn page<'a>(
     Page {
         blocked: summary.status == Status::Blocked || !blockers.is_empty(),
         blockers,
-        head: head(summary),
+        head: head(summary, words),
         extracts: summary.extracts.iter().map(extract).collect(),
         way: way(summary, reconciliation, words),
         tables: tables(&summary.tables),
@@ -200,14 +202,15 @@ pub(super) fn page<'a>(
     }
 }
 
-fn head(of: &Summary) -> Head<'_> {
+fn head<'a>(of: &'a Summary, words: &Words) -> Head<'a> {
     Head {
         city: &of.city,
         city_name: &of.city_name,
         run: &of.run,
         as_of: &of.as_of,
-        started: number::beijing(&of.started),
-        finished: number::beijing(&of.finished),
+        started: clock::wall(&of.started),
+        finished: clock::wall(&of.finished),
+        zone: words.say("zone", clock::offset(&of.finished)),
         took: number::took(&of.started, &of.finished),
         version: &of.qianyi,
         config: digest(&of.config_digest),

@@ -28,4 +28,4 @@ pub use paths::RunDir;
 pub use raw_stage::{Inventory, extract_all, inventory, sources_of};
 pub use seal::build_package;
 pub use settings::RunSettings;
-pub use whole::{extract_only, run};
+pub use whole::{as_of, extract_only, run};

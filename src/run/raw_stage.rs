@@ -141,7 +141,7 @@ pub fn extract_all(
     let sources = sources_of(city, &settings.sources)?;
     wanted_anew(city, settings, &sources)?;
     for of in sources {
-        allowed(&of.id, &of.limits, &settings.stop)?;
+        allowed(&of.id, &of.limits, of.time_zone, &settings.stop)?;
         let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
         let source = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
             if let Some(e) = e {
@@ -165,6 +165,7 @@ pub fn extract_all(
             tables: &inventory.read,
             settings: &of.tables,
             limits: &of.limits,
+            zone: of.time_zone,
             chunk_rows: of.chunk_rows.max(1),
             anew: &settings.anew,
             stop: &settings.stop,

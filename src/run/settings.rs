@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use crate::report::Lang;
 use crate::source::SourceSettings;
@@ -22,8 +23,10 @@ pub struct RunSettings {
     pub memory: u64,
     /// Parallel streams.
     pub partitions: usize,
-    /// The day that stands for today.
-    pub as_of: NaiveDate,
+    /// The day that stands for today; `None`: that of the extract point.
+    pub as_of: Option<NaiveDate>,
+    /// In which the day of an extract point is told, and times are shown.
+    pub time_zone: Tz,
     /// SHA-256 of the merged configuration, without what cannot change a result (work directory, memory, partitions).
     pub config_digest: String,
     /// Language of the page.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use super::finish::Came;
@@ -16,7 +17,7 @@ use crate::mapping::{self, City};
 use crate::national::{self, National};
 use crate::progress::Progress;
 use crate::raw::{self, RawView};
-use crate::state::{ExtractId, RunId, RunStatus, State};
+use crate::state::{ExtractId, RunId, RunStatus, State, StateError};
 use crate::trail::{ExtractRow, Summary};
 
 /// Extracts what the city reads, and computes everything from raw to staged, reconciled.
@@ -36,7 +37,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     for source in extracted.keys() {
         raw.insert(source.clone(), raw::current(&state, source)?);
     }
-    let run = settle(&state, settings, &national, &city, &raw)?;
+    let (run, as_of) = settle(&state, settings, &national, &city, &raw)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
     let engine = Engine::start(
@@ -45,7 +46,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
             spill: settings.workdir.join("spill"),
             partitions: settings.partitions,
         },
-        city.functions(settings.as_of),
+        city.functions(as_of),
     )?;
     let mut walk = Walk {
         state: &state,
@@ -53,6 +54,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         national: &national,
         city: &city,
         run,
+        as_of,
         dir,
         progress: progress.clone(),
         stop: settings.stop.clone(),
@@ -99,14 +101,30 @@ pub fn extract_only(
     Ok(rows)
 }
 
-/// The run that goes on, or a new one; a run begun under another digest never goes on.
+/// The day that stands for today over these extracts: the configured one, else the day on which the newest of them began, in the
+/// configured zone.
+///
+/// # Errors
+/// `STA-005` when state.db holds no time there.
+pub fn as_of(settings: &RunSettings, raw: &BTreeMap<String, RawView>) -> Result<NaiveDate, RunError> {
+    if let Some(day) = settings.as_of {
+        return Ok(day);
+    }
+    let now = clock::now();
+    // Their texts are of one form: the greatest is the newest.
+    let newest = raw.values().map(|view| &view.started).max().unwrap_or(&now);
+    let impossible = || StateError::Impossible { what: format!("extract begun at {newest}") };
+    Ok(clock::day(newest, settings.time_zone).ok_or_else(impossible)?)
+}
+
+/// The run that goes on, or a new one, and the day that stands for today in it; a run begun under another digest never goes on.
 fn settle(
     state: &State,
     settings: &RunSettings,
     national: &National,
     city: &City,
     raw: &BTreeMap<String, RawView>,
-) -> Result<RunId, RunError> {
+) -> Result<(RunId, NaiveDate), RunError> {
     let mut sha = Sha256::new();
     let mut add = |text: &str| {
         sha.update((text.len() as u64).to_le_bytes());
@@ -116,7 +134,9 @@ fn settle(
     add(&settings.config_digest);
     add(&national.digest);
     add(&city.digest);
-    add(&settings.as_of.to_string());
+    // The day of an extract point is fixed when the run begins: whoever goes on with it takes that day.
+    add(&settings.as_of.map(|day| day.to_string()).unwrap_or_default());
+    add(settings.time_zone.name());
     for (source, view) in raw {
         add(source);
         add(&view.extract.to_string());
@@ -125,14 +145,15 @@ fn settle(
     let digest = hex(&sha.finalize());
     let known = state.unfinished_run(&digest)?;
     for old in state.runs()? {
-        if old.status == RunStatus::Running && known != Some(old.id) {
+        if old.status == RunStatus::Running && known.as_ref().is_none_or(|k| k.id != old.id) {
             durable::remove_dir_all(RunDir::of(&settings.workdir, old.id).path())?;
             state.set_run(old.id, RunStatus::Abandoned)?;
         }
     }
+    let today = as_of(settings, raw)?;
     if let Some(run) = known {
-        return Ok(run);
+        return Ok((run.id, run.as_of.unwrap_or(today)));
     }
     let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
-    Ok(state.begin_run(&digest, &extracts)?)
+    Ok((state.begin_run(&digest, &extracts, today)?, today))
 }

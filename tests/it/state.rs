@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use qianyi::dataset::PartInfo;
 use qianyi::error::{Consequence, Follow};
 use qianyi::state::{Output, RunStatus, State, StateError};
@@ -50,13 +51,14 @@ fn a_state_of_a_newer_version_is_refused() {
 fn runs_go_on_only_under_their_own_digest() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), "test").unwrap();
-    let first = state.begin_run("aa", &[]).unwrap();
+    let first = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
     assert_eq!(first.to_string(), "r0001");
-    assert_eq!(state.unfinished_run("aa").unwrap(), Some(first));
-    assert_eq!(state.unfinished_run("bb").unwrap(), None);
+    let known = |digest: &str| state.unfinished_run(digest).unwrap().map(|r| (r.id, r.as_of));
+    assert_eq!(known("aa"), Some((first, Some(NaiveDate::default()))));
+    assert_eq!(known("bb"), None);
     state.set_run(first, RunStatus::Blocked).unwrap();
     assert_eq!(state.unfinished_run("aa").unwrap(), None);
-    assert_eq!(state.begin_run("aa", &[]).unwrap().to_string(), "r0002");
+    assert_eq!(state.begin_run("aa", &[], NaiveDate::default()).unwrap().to_string(), "r0002");
     let statuses: Vec<_> =
         state.runs().unwrap().into_iter().map(|r| (r.status, r.finished.is_some())).collect();
     assert_eq!(statuses, [(RunStatus::Blocked, true), (RunStatus::Running, false)]);
@@ -67,7 +69,7 @@ fn an_output_is_what_was_recorded_last_even_where_the_work_directory_moved() {
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
     let state = State::open(&old, "test").unwrap();
-    let run = state.begin_run("aa", &[]).unwrap();
+    let run = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
     let output = |name: &str, at: &PathBuf| Output {
         stage: "mapped".to_owned(),
         table: "AC01".to_owned(),

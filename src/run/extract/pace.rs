@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::NaiveTime;
+use chrono_tz::Tz;
 
 use super::ExtractError;
 use crate::clock;
@@ -32,8 +33,10 @@ pub(super) trait Passage: Sync {
     fn sleep(&self, pause: Duration);
 }
 
-/// The time of this machine.
-pub(super) struct Machine;
+/// The time as it passes, and the time of day in the source's zone.
+pub(super) struct Machine {
+    pub(super) zone: Tz,
+}
 
 impl Passage for Machine {
     fn now(&self) -> Instant {
@@ -41,7 +44,7 @@ impl Passage for Machine {
     }
 
     fn time_of_day(&self) -> NaiveTime {
-        clock::time_of_day()
+        clock::time_of_day(self.zone)
     }
 
     fn sleep(&self, pause: Duration) {
