@@ -318,8 +318,7 @@ fn digest(city: &str, as_of: Option<NaiveDate>, sources: &[SourceSettings]) -> S
     let as_of = as_of.map_or("of the extract point".to_owned(), |day| day.to_string());
     sha.update(format!("qianyi config 2\ncity {city}\nas_of {as_of}\n"));
     for s in sources {
-        let zone = s.time_zone.name();
-        sha.update(format!("source {} {:?} {} {zone} {}\n", s.id, s.kind, s.encoding, s.chunk_rows));
+        sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.spellings(), s.chunk_rows));
     }
     hex(&sha.finalize())
 }

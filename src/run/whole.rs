@@ -135,8 +135,7 @@ fn settle(
     add(&national.digest);
     add(&city.digest);
     // The day of an extract point is fixed when the run begins: whoever goes on with it takes that day.
-    add(&settings.as_of.map(|day| day.to_string()).unwrap_or_default());
-    add(settings.time_zone.name());
+    add(&settings.as_of.map_or_else(|| settings.time_zone.to_string(), |day| day.to_string()));
     for (source, view) in raw {
         add(source);
         add(&view.extract.to_string());
