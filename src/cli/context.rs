@@ -12,6 +12,7 @@ use qianyi::national::{self, National};
 use qianyi::progress::Progress;
 use qianyi::report::{Lang, Words};
 use qianyi::run::RunSettings;
+use qianyi::state::{State, StateError};
 use qianyi::stop::Stop;
 
 use super::args::{Global, LangArg};
@@ -89,6 +90,7 @@ impl Context {
             config_digest: settings.digest.clone(),
             lang: self.lang,
             anew: std::collections::BTreeSet::new(),
+            held: Vec::new(),
             command: command.to_owned(),
             stop: Stop::new(),
         }
@@ -112,6 +114,15 @@ impl Context {
     /// In which times are shown.
     pub fn zone(&self) -> Result<Tz, Failure> {
         Ok(time_zone(&self.layers)?)
+    }
+
+    /// What was extracted and run before, for a command that only looks; `None`: nothing yet.
+    pub fn state(&self) -> Result<Option<State>, Failure> {
+        match State::open_readonly(&self.workdir) {
+            Ok(state) => Ok(Some(state)),
+            Err(StateError::Missing { .. }) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Who watches the work.

@@ -28,6 +28,8 @@ use crate::trail::{
 
 /// Raw keeps undecodable bytes of column `c` in `c__b` (FORMS 1).
 const BYTES_SUFFIX: &str = "__b";
+/// Leading zeros that a code may have lost or have too many of.
+const MOST_ZEROS: usize = 6;
 /// The name under which a session knows the table that is being counted.
 const RAW: &str = "raw";
 
@@ -46,6 +48,15 @@ impl CodeColumn<'_> {
     /// Whether a value has a line in the list (be it a declared NULL) or is a null token.
     pub fn translates(&self, value: &str) -> bool {
         self.codes.translate(value).is_some() || self.nulls.holds(value)
+    }
+
+    /// Whether the list has a line for a value with fewer or more leading zeros.
+    pub fn translates_but_for_zeros(&self, value: &str) -> bool {
+        let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+        let bare = value.trim_start_matches('0');
+        let bare = if bare.is_empty() { "0" } else { bare };
+        let padded = (0..MOST_ZEROS).map(|n| format!("{}{bare}", "0".repeat(n)));
+        digits && padded.into_iter().any(|other| other != value && self.codes.translate(&other).is_some())
     }
 }
 

@@ -123,7 +123,7 @@ pub struct RawTable {
     pub schema: SchemaRef,
 }
 
-/// The newest complete extract of a source.
+/// A complete extract of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawView {
     pub extract: ExtractId,
@@ -155,6 +155,15 @@ pub fn parts(state: &State, extract: ExtractId, table: &str) -> Result<Vec<PartI
 pub fn current(state: &State, source: &str) -> Result<RawView, RawError> {
     let extract =
         state.latest_extract(source)?.ok_or_else(|| RawError::NoExtract { source_id: source.to_owned() })?;
+    view_of(state, extract)
+}
+
+/// The view of a complete extract.
+///
+/// # Errors
+/// `STA-003`, `STA-005`, `DAT-001`, `DAT-005`.
+pub fn view_of(state: &State, extract: Extract) -> Result<RawView, RawError> {
+    let source = &extract.of.source;
     let mut tables = BTreeMap::new();
     for name in extract.of.tables {
         let parts = parts(state, extract.id, &name)?;

@@ -79,6 +79,8 @@ struct Extract<'a> {
     extract: &'a str,
     consistency: &'a str,
     point: &'a str,
+    /// Why the source was not asked; empty: it was.
+    held: String,
     tables: String,
     rows: String,
 }
@@ -189,7 +191,7 @@ pub(super) fn page<'a>(
         blocked: summary.status == Status::Blocked || !blockers.is_empty(),
         blockers,
         head: head(summary, words),
-        extracts: summary.extracts.iter().map(extract).collect(),
+        extracts: summary.extracts.iter().map(|e| extract(e, words)).collect(),
         way: way(summary, reconciliation, words),
         tables: tables(&summary.tables),
         fates: fates(summary, lang, words),
@@ -265,12 +267,14 @@ fn unexplained(rows: u64, fen: u64, words: &Words) -> Blocking {
     }
 }
 
-fn extract(of: &ExtractRow) -> Extract<'_> {
+fn extract<'a>(of: &'a ExtractRow, words: &Words) -> Extract<'a> {
+    let held = || format!("{} ({})", words.say("summary", "over_held"), clock::wall(&of.started));
     Extract {
         source: &of.source,
         extract: &of.extract,
         consistency: &of.consistency,
         point: &of.point,
+        held: if of.held { held() } else { String::new() },
         tables: count(of.tables),
         rows: count(of.rows),
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::Held;
 use crate::report::Lang;
 use crate::source::SourceSettings;
 use crate::stop::Stop;
@@ -33,6 +34,8 @@ pub struct RunSettings {
     pub lang: Lang,
     /// Tables that are read anew, whatever their method of following changes.
     pub anew: BTreeSet<String>,
+    /// Extracts that are there to stand on; none: every source is read.
+    pub held: Vec<Held>,
     /// What another process is told is running here.
     pub command: String,
     /// Asked by whoever wants the walk to end at its next boundary.

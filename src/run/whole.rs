@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use super::finish::Came;
 use super::paths::RunDir;
 use super::stages::Walk;
-use super::{RunError, RunSettings, check_stage, extract_all, finish, gate_stage, map_stage, measure_stage};
+use super::{
+    RunError, RunSettings, check_stage, extract_all, finish, gate_stage, held, map_stage, measure_stage,
+};
 use crate::clock;
 use crate::durable::{self, hex};
 use crate::engine::{Engine, EngineSettings};
@@ -18,7 +20,7 @@ use crate::national::{self, National};
 use crate::progress::Progress;
 use crate::raw::{self, RawView};
 use crate::state::{ExtractId, RunId, RunStatus, State, StateError};
-use crate::trail::{ExtractRow, Summary};
+use crate::trail::{ExtractRow, LeftAlone, Summary};
 
 /// Extracts what the city reads, and computes everything from raw to staged, reconciled.
 ///
@@ -32,11 +34,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
-    let (extracted, left) = extract_all(&state, &city, settings, progress)?;
-    let mut raw = BTreeMap::new();
-    for source in extracted.keys() {
-        raw.insert(source.clone(), raw::current(&state, source)?);
-    }
+    let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
     let (run, as_of) = settle(&state, settings, &national, &city, &raw)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
@@ -60,8 +58,8 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         stop: settings.stop.clone(),
         stages: Vec::new(),
     };
-    for done in extracted.values() {
-        walk.time("extract", done.rows_read, done.seconds);
+    for (rows, seconds) in read {
+        walk.time("extract", rows, seconds);
     }
     let typed = map_stage::read_all(&mut walk, &raw)?;
     let edges = map_stage::map_all(&mut walk, &city, &raw, &typed)?;
@@ -82,6 +80,35 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     finish::finish(walk, settings, came)
 }
 
+/// What a run stands on.
+struct Stands {
+    /// By source.
+    raw: BTreeMap<String, RawView>,
+    left: Vec<LeftAlone>,
+    /// Rows that were read of each source, and the seconds that it took.
+    read: Vec<(u64, f64)>,
+}
+
+/// Extracts every source, or takes the extracts that were named.
+fn stands(
+    state: &State,
+    city: &City,
+    settings: &RunSettings,
+    progress: &Arc<dyn Progress>,
+) -> Result<Stands, RunError> {
+    if !settings.held.is_empty() {
+        let (raw, left) = held::views(state, city, &settings.held)?;
+        return Ok(Stands { raw, left, read: Vec::new() });
+    }
+    let (extracted, left) = extract_all(state, city, settings, progress)?;
+    let mut raw = BTreeMap::new();
+    for source in extracted.keys() {
+        raw.insert(source.clone(), raw::current(state, source)?);
+    }
+    let read = extracted.values().map(|done| (done.rows_read, done.seconds)).collect();
+    Ok(Stands { raw, left, read })
+}
+
 /// Extracts what the city reads, and nothing more; the current extract of each source.
 ///
 /// # Errors
@@ -96,7 +123,7 @@ pub fn extract_only(
     let (extracted, _) = extract_all(&state, &city, settings, progress)?;
     let mut rows = Vec::new();
     for source in extracted.keys() {
-        rows.push(finish::extract_row(source, &raw::current(&state, source)?));
+        rows.push(finish::extract_row(source, &raw::current(&state, source)?, settings));
     }
     Ok(rows)
 }

@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use thiserror::Error;
 
 pub use chunk::Chunk;
-pub use extract::{Extract, ExtractStatus, NewExtract};
+pub use extract::{Extract, ExtractStatus, NewExtract, OtherTable};
 pub use id::{ExtractId, RunId};
 pub use job::{JobEnd, JobOutcome, JobRun, Jobs};
 pub use output::Output;

@@ -62,6 +62,8 @@ fn done() -> Summary {
             extract: "e0001".to_owned(),
             consistency: "read transaction".to_owned(),
             point: "change counter 7, 4096 bytes".to_owned(),
+            started: "2026-11-24T03:06:22+08:00".to_owned(),
+            held: false,
             tables: 2,
             rows: 1_234_567,
         }],

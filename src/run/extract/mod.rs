@@ -32,7 +32,7 @@ use crate::source::{Drift, Limits, Point, Source, SourceError, Table, TableMeasu
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
 use crate::stop::Stop;
 use crate::tally::TallyError;
-pub use drift::vanished;
+pub use drift::{drifted, vanished};
 use pace::Pace;
 
 /// How a source without a common point says so.

@@ -279,6 +279,10 @@ impl Source for Postgres {
         Ok(None)
     }
 
+    fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+        measure::measurable(&self.inner, table, asked)
+    }
+
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {
         measure::measure(&self.inner, table, asked).await
     }

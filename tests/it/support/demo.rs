@@ -38,6 +38,7 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         config_digest: "test".to_owned(),
         lang: Lang::Zh,
         anew: BTreeSet::new(),
+        held: Vec::new(),
         command: "run".to_owned(),
         stop: Stop::new(),
     }
