@@ -50,13 +50,15 @@ impl CodeColumn<'_> {
         self.codes.translate(value).is_some() || self.nulls.holds(value)
     }
 
-    /// Whether the list has a line for a value with fewer or more leading zeros.
-    pub fn translates_but_for_zeros(&self, value: &str) -> bool {
-        let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    /// A number with fewer or more leading zeros for which the list has a line.
+    pub fn with_other_zeros(&self, value: &str) -> Option<String> {
+        if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
         let bare = value.trim_start_matches('0');
         let bare = if bare.is_empty() { "0" } else { bare };
-        let padded = (0..MOST_ZEROS).map(|n| format!("{}{bare}", "0".repeat(n)));
-        digits && padded.into_iter().any(|other| other != value && self.codes.translate(&other).is_some())
+        let mut padded = (0..MOST_ZEROS).map(|n| format!("{}{bare}", "0".repeat(n)));
+        padded.find(|other| other != value && self.codes.translate(other).is_some())
     }
 }
 

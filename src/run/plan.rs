@@ -5,7 +5,7 @@
 //! as codes, and of no other.
 //! Must not know: how rows are extracted or mapped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use miette::Diagnostic;
 use serde::Serialize;
@@ -239,58 +239,53 @@ async fn read(
     }
     let asked = async {
         planned.chunks = source.chunks(table).await?.len() as u64;
-        planned.unmapped_codes = unmapped_codes(source, view, table).await?;
-        Ok::<_, SourceError>(())
+        unmapped_codes(source, view, table).await
     };
     match asked.await {
-        Ok(()) => {}
+        Ok((unmapped, zeros)) => {
+            planned.unmapped_codes = unmapped;
+            problems.extend(zeros.iter().map(|z| Problem::of(z, Ends::Blocked)));
+        }
         Err(e) if e.follow() == Follow::Usage => problems.push(Problem::of(&e, Ends::Refused)),
         Err(e) => return Err(e.into()),
     }
-    problems.extend(zeros(view, &planned).iter().map(|z| Problem::of(z, Ends::Blocked)));
     Ok(planned)
 }
 
-/// Values of code columns that their list has with other leading zeros: what a spreadsheet leaves of 01.
-fn zeros(view: &SourceView, table: &PlannedTable) -> Vec<PlanFinding> {
-    let mut values: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for code in view.code_columns() {
-        let of_column = |c: &&UnmappedCode| c.column == code.column && c.list == code.list;
-        for unmapped in table.unmapped_codes.iter().filter(of_column) {
-            if code.translates_but_for_zeros(&unmapped.value) {
-                values.entry((code.column, code.list)).or_default().insert(&unmapped.value);
-            }
-        }
-    }
-    let finding = |((column, list), values): ((&str, &str), BTreeSet<&str>)| PlanFinding::Zeros {
-        table: table.table.clone(),
-        column: column.to_owned(),
-        list: list.to_owned(),
-        values: values.into_iter().collect::<Vec<_>>().join(", "),
-    };
-    values.into_iter().map(finding).collect()
-}
-
+/// Values of code columns that no line translates; and those of which the list has, with other leading zeros, what the source does
+/// not: what a spreadsheet makes of 01.
 async fn unmapped_codes(
     source: &dyn Source,
     view: &SourceView,
     table: &Table,
-) -> Result<Vec<UnmappedCode>, SourceError> {
-    let mut unmapped = Vec::new();
+) -> Result<(Vec<UnmappedCode>, Vec<PlanFinding>), SourceError> {
+    let (mut unmapped, mut zeros) = (Vec::new(), Vec::new());
     for code in view.code_columns() {
         if table.column(code.column).is_none() {
             continue;
         }
-        for found in source.frequencies(table, code.column, CODE_VALUES).await? {
-            if found.value != NULL && !code.translates(&found.value) {
-                unmapped.push(UnmappedCode {
-                    column: code.column.to_owned(),
-                    list: code.list.to_owned(),
-                    value: found.value,
-                    rows: found.rows,
-                });
+        let found = source.frequencies(table, code.column, CODE_VALUES).await?;
+        let held: BTreeSet<&str> = found.iter().map(|f| f.value.as_str()).collect();
+        let mut values = Vec::new();
+        for f in found.iter().filter(|f| f.value != NULL && !code.translates(&f.value)) {
+            if code.with_other_zeros(&f.value).is_some_and(|listed| !held.contains(listed.as_str())) {
+                values.push(f.value.as_str());
             }
+            unmapped.push(UnmappedCode {
+                column: code.column.to_owned(),
+                list: code.list.to_owned(),
+                value: f.value.clone(),
+                rows: f.rows,
+            });
+        }
+        if !values.is_empty() {
+            zeros.push(PlanFinding::Zeros {
+                table: table.name.clone(),
+                column: code.column.to_owned(),
+                list: code.list.to_owned(),
+                values: values.join(", "),
+            });
         }
     }
-    Ok(unmapped)
+    Ok((unmapped, zeros))
 }
