@@ -54,11 +54,19 @@ async fn source(
     };
     let catalogue = source.catalogue().await.unwrap_or_default();
     checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
+    for table in plan.iter().flat_map(|p| &p.read).filter(|_| open(of)) {
+        checks.extend(source.oddities(table).await?);
+    }
     let problem = |p: &qianyi::run::Problem| {
         examined("run", Grade::Wrong, format!("{}: {}", p.code, p.problem), &p.advice)
     };
     checks.extend(plan.iter().flat_map(|p| &p.problems).map(problem));
     Ok((checks, plan))
+}
+
+/// Whether tables may be read now.
+fn open(of: &SourceSettings) -> bool {
+    of.limits.open(clock::time_of_day(of.time_zone))
 }
 
 /// When a source may be read, and in which zone.
@@ -68,7 +76,8 @@ fn window(of: &SourceSettings) -> Examined {
     let windows: Vec<String> = of.limits.windows.iter().map(ToString::to_string).collect();
     let found = match windows.as_slice() {
         [] => format!("reading is allowed at any time; it is {at}"),
-        all => format!("reading is allowed {}; it is {at}", all.join(", ")),
+        all if open(of) => format!("reading is allowed {}; it is {at}", all.join(", ")),
+        all => format!("reading is allowed {}; it is {at}: no values were looked at", all.join(", ")),
     };
     examined("window", Grade::Fact, found, "")
 }

@@ -36,6 +36,9 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     pub rows: u64,
     pub chunks: u64,
+    /// The tables that are read, with the columns that are read of them.
+    #[serde(skip)]
+    pub read: Vec<Table>,
 }
 
 /// One table of the source and what becomes of it.
@@ -140,7 +143,7 @@ pub async fn plan(
         tables.push(PlannedTable { is_view: table.view, ..planned(table, fate) });
     }
     let missing = inventory_gaps(city, source.id(), &tables);
-    Ok(summed(source.id(), tables, missing, problems))
+    Ok(Plan { read: inventory.read, ..summed(source.id(), tables, missing, problems) })
 }
 
 /// Plans a run over an extract that is there: from raw alone.
@@ -199,7 +202,7 @@ fn summed(
     tables.sort_by(|a, b| a.table.cmp(&b.table));
     let rows = tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. })).map(|t| t.rows).sum();
     let chunks = tables.iter().map(|t| t.chunks).sum();
-    Plan { source: source.to_owned(), tables, missing_tables, problems, rows, chunks }
+    Plan { source: source.to_owned(), tables, missing_tables, problems, rows, chunks, read: Vec::new() }
 }
 
 fn planned(table: &Table, fate: Planned) -> PlannedTable {

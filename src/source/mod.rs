@@ -161,6 +161,12 @@ pub trait Source: Send + Sync {
         since: &str,
     ) -> Result<Option<ChunkStream>, SourceError>;
 
+    /// Values of a table that will become read errors, as far as a query can tell: infinite times, NaN, what is out of range. Counts, no
+    /// value; reads the table.
+    async fn oddities(&self, _table: &Table) -> Result<Vec<Examined>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// Whether [`Source::measure`] can be asked at all: told from the catalogue, before a row is read.
     fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError>;
 

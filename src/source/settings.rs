@@ -245,6 +245,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// True inside a window, or where there are none.
+    pub fn open(&self, at: NaiveTime) -> bool {
+        self.windows.is_empty() || self.windows.iter().any(|w| w.holds(at))
+    }
+}
+
 /// A daily window, half-open; one that ends before it begins runs over midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
