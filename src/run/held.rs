@@ -115,7 +115,7 @@ fn seen(state: &State, city: &City, extract: Extract) -> Result<HeldExtract, Run
         .clone()
         .ok_or_else(|| RunError::NoInventory { extract: id.clone(), source_id: source.clone() })?;
     verify(state, &extract)?;
-    let said = match &extract.asked {
+    let said: Vec<TableMeasures> = match &extract.asked {
         Some(text) => serde_json::from_str(text)
             .map_err(|e| StateError::Impossible { what: format!("measures of {id}: {e}") })?,
         None => Vec::new(),

@@ -87,6 +87,12 @@ pub enum StateError {
     #[error("state.db has form {found}; this version knows forms up to {known}")]
     #[diagnostic(code("STA-004"), help("a newer qianyi wrote it: use that version, or another --workdir"))]
     TooNew { found: usize, known: usize },
+    #[error("state.db has form {found}; this version reads form {newest}")]
+    #[diagnostic(
+        code("STA-008"),
+        help("an older qianyi wrote it: `qianyi extract` or `qianyi run` brings it to the newest form first")
+    )]
+    TooOld { found: usize, newest: usize },
     #[error("state.db holds an entry that cannot be: {what}")]
     #[diagnostic(code("STA-005"), help("keep the work directory as it is and report this"))]
     Impossible { what: String },
@@ -99,7 +105,7 @@ impl Consequence for StateError {
     fn follow(&self) -> Follow {
         match self {
             Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => Follow::Resume,
-            Self::Missing { .. } | Self::TooNew { .. } | Self::Damaged { .. } => Follow::Usage,
+            Self::Missing { .. } | Self::TooNew { .. } | Self::TooOld { .. } | Self::Damaged { .. } => Follow::Usage,
             Self::Impossible { .. } => Follow::Bug,
             Self::Durable(e) => e.follow(),
         }
@@ -143,7 +149,7 @@ impl State {
     /// Opens the state for reading only; takes no lock.
     ///
     /// # Errors
-    /// `STA-002` when there is none; `STA-003`, `STA-004`.
+    /// `STA-002` when there is none; `STA-003`, `STA-004`, `STA-008`.
     pub fn open_readonly(workdir: &Path) -> Result<Self, StateError> {
         let path = workdir.join("state.db");
         if !path.is_file() {
@@ -154,6 +160,9 @@ impl State {
         db.busy_timeout(BUSY).map_err(sql("be opened"))?;
         match version(&db)? {
             0 => Err(StateError::Missing { workdir: workdir.display().to_string() }),
+            found if found < MIGRATIONS.len() => {
+                Err(StateError::TooOld { found, newest: MIGRATIONS.len() })
+            }
             _ => Ok(Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: None }),
         }
     }

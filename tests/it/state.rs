@@ -48,6 +48,31 @@ fn a_state_of_a_newer_version_is_refused() {
 }
 
 #[test]
+fn a_state_of_an_older_version_is_brought_to_the_newest_form_by_a_writer_and_refused_to_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+    for (number, text) in (1..).zip([
+        include_str!("../../src/state/migrations/0001.sql"),
+        include_str!("../../src/state/migrations/0002.sql"),
+        include_str!("../../src/state/migrations/0003.sql"),
+    ]) {
+        db.execute_batch(text).unwrap();
+        db.pragma_update(None, "user_version", number).unwrap();
+    }
+    db.execute_batch(
+        "INSERT INTO run (digest, extracts, status, started) VALUES ('aa', '[]', 'running', '2026-05-31T00:00:00Z')",
+    )
+    .unwrap();
+    drop(db);
+    let Err(error) = State::open_readonly(dir.path()) else { panic!("opened") };
+    assert!(matches!(error, StateError::TooOld { found: 3, .. }), "{error}");
+    let state = State::open(dir.path(), "test").unwrap();
+    assert_eq!(state.unfinished_run("aa").unwrap().map(|r| r.as_of), Some(None));
+    drop(state);
+    assert!(State::open_readonly(dir.path()).is_ok());
+}
+
+#[test]
 fn runs_go_on_only_under_their_own_digest() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), "test").unwrap();
