@@ -75,6 +75,13 @@ pub fn operations() -> u64 {
     OPERATIONS.load(Ordering::Relaxed)
 }
 
+/// Bytes that are free where a folder is, or is to be made; `None` where the system does not say.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let folder = std::path::absolute(folder).ok()?;
+    let there = folder.ancestors().find(|f| f.exists())?;
+    fs4::available_space(there).ok()
+}
+
 /// Announces a durable operation that another library does (a commit of state.db), so that the fault walk covers it.
 ///
 /// # Errors

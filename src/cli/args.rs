@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use qianyi::run::Held;
 
 /// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
 #[derive(Debug, Parser)]
@@ -56,14 +57,16 @@ pub enum Command {
     Fixture(FixtureArgs),
     /// What the extracted legacy tables hold: nulls, lengths, distinct values, codes without a mapping.
     Profile,
-    /// What a run would do: tables, chunks, rows, unmapped columns and codes. Touches nothing.
-    Plan,
-    /// Look at connections, rights, encodings, TLS, isolation of every source, before the first night.
+    /// What a run would do: tables, chunks, rows, unmapped columns and codes; and what it would refuse (exit status 3). Touches
+    /// nothing.
+    Plan(HeldArgs),
+    /// Look at connections, rights, encodings, TLS, isolation of every source, and for everything that tonight's run would refuse or
+    /// could not read.
     Doctor,
     /// Copy the legacy tables, exactly, into raw.
     Extract(ExtractArgs),
     /// Extract, map, check, stage, reconcile, report.
-    Run,
+    Run(HeldArgs),
     /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
     Reconcile(RunArgs),
     /// Render the report of a run again.
@@ -114,6 +117,15 @@ pub struct ExtractArgs {
     /// Read this table anew, whatever its method of following changes; may be given several times.
     #[arg(long, value_name = "TABLE")]
     pub full: Vec<String>,
+}
+
+/// `run`, `plan`: over extracts that are there.
+#[derive(Debug, Args)]
+pub struct HeldArgs {
+    /// Stand on an extract that is there, for example e0007, or on the newest of every source (`latest`), and never connect; with
+    /// several sources it may be given several times.
+    #[arg(long, value_name = "EXTRACT")]
+    pub extract: Vec<Held>,
 }
 
 /// Which run.

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qianyi::config::{DemoLayer, Layers, Settings, load};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use qianyi::config::{DemoLayer, Layers, Settings, load, time_zone};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City};
 use qianyi::national::{self, National};
 use qianyi::progress::Progress;
 use qianyi::report::{Lang, Words};
 use qianyi::run::RunSettings;
+use qianyi::state::{State, StateError};
 use qianyi::stop::Stop;
 
 use super::args::{Global, LangArg};
@@ -83,9 +86,11 @@ impl Context {
             memory: settings.memory,
             partitions: settings.partitions,
             as_of: settings.as_of,
+            time_zone: settings.time_zone,
             config_digest: settings.digest.clone(),
             lang: self.lang,
             anew: std::collections::BTreeSet::new(),
+            held: Vec::new(),
             command: command.to_owned(),
             stop: Stop::new(),
         }
@@ -97,13 +102,27 @@ impl Context {
     }
 
     /// The day that stands for today in a generated city.
-    pub fn fixture_as_of(&self) -> Result<chrono::NaiveDate, Failure> {
+    pub fn fixture_as_of(&self) -> Result<NaiveDate, Failure> {
         Ok(qianyi::config::demo_as_of()?)
     }
 
     /// Opens the log of a command that writes.
     pub fn log(&self, command: &str) -> Result<(), Failure> {
-        log::open(&self.workdir, command)
+        log::open(&self.workdir, command, self.zone()?)
+    }
+
+    /// In which times are shown.
+    pub fn zone(&self) -> Result<Tz, Failure> {
+        Ok(time_zone(&self.layers)?)
+    }
+
+    /// What was extracted and run before, for a command that only looks; `None`: nothing yet.
+    pub fn state(&self) -> Result<Option<State>, Failure> {
+        match State::open_readonly(&self.workdir) {
+            Ok(state) => Ok(Some(state)),
+            Err(StateError::Missing { .. }) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Who watches the work.
@@ -112,10 +131,10 @@ impl Context {
     }
 
     /// The engine of a command that only looks.
-    pub fn engine(&self, settings: &Settings, city: &City) -> Result<Engine, Failure> {
+    pub fn engine(&self, settings: &Settings, city: &City, as_of: NaiveDate) -> Result<Engine, Failure> {
         let spill = self.workdir.join("spill");
         let engine = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
-        Ok(Engine::start(engine, city.functions(settings.as_of))?)
+        Ok(Engine::start(engine, city.functions(as_of))?)
     }
 }
 

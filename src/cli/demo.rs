@@ -26,7 +26,7 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let database = folder.join("baicheng.db");
     let settings = context.demo_settings(database.clone())?;
     context.log("demo")?;
-    make(context, args, &database, settings.as_of)?;
+    make(context, args, &database, context.fixture_as_of()?)?;
     let progress = context.progress();
     let done = run(&context.run_settings(&settings, "demo"), &progress)?;
     let words = context.words()?;
@@ -35,7 +35,7 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     }
     let ended = finished(&context.workdir, Some(&done.run))?;
     let (national, city) = mappings(&settings)?;
-    let engine = context.engine(&settings, &city)?;
+    let engine = context.engine(&settings, &city, ended.as_of()?)?;
     let workdir = &context.workdir;
     // The demo shows a blocked run's package, too; the package says that it is none for upload.
     let (built, _) =

@@ -1,102 +1,164 @@
-//! `qianyi doctor`: what is wrong, or worth knowing, about every source before the first night; asks, and changes nothing.
+//! `qianyi doctor`: what is wrong, or worth knowing, about this machine and every source before the first night; asks, and changes
+//! nothing. What a run would refuse is found by the check that `plan` and `run` share.
 
 use miette::Diagnostic;
-use qianyi::source::{self, ChangeMethod, Examined, Grade, SourceError, SourceSettings, TableSettings};
+use qianyi::mapping::City;
+use qianyi::run::plan::{Plan, Planned, plan};
+use qianyi::run::sources_of;
+use qianyi::source::{self, Examined, Grade, SourceSettings};
+use qianyi::state::State;
+use qianyi::{clock, durable};
 use serde::Serialize;
 
-use super::context::{Context, block_on};
+use super::context::{Context, block_on, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
 
+/// What raw, mapped and staged rows take on disk together, by row of the source; measured on the demo city, and doubled.
+const BYTES_A_ROW: u64 = 400;
+/// A work directory with less room than this is worth a word, however small the city.
+const LEAST_ROOM: u64 = 2 << 30;
+
 #[derive(Serialize)]
 struct Shown {
+    /// `machine` for what is looked at here.
     source: String,
     checks: Vec<Examined>,
 }
 
-/// A source that does not answer: wrong, and the others are looked at all the same.
-fn refused(e: &SourceError) -> Examined {
+fn examined(what: &str, grade: Grade, found: String, advice: &str) -> Examined {
+    Examined { what: what.to_owned(), grade, found, advice: advice.to_owned() }
+}
+
+/// An error as a line of the table: wrong, and the rest is looked at all the same.
+fn refused(what: &str, e: &(impl Diagnostic + ?Sized)) -> Examined {
     let code = e.code().map(|c| format!("{c}: ")).unwrap_or_default();
-    Examined {
-        what: "connection".to_owned(),
-        grade: Grade::Wrong,
-        found: format!("{code}{e}"),
-        advice: e.help().map(|h| h.to_string()).unwrap_or_default(),
+    let advice = e.help().map(|h| h.to_string()).unwrap_or_default();
+    examined(what, Grade::Wrong, format!("{code}{e}"), &advice)
+}
+
+/// One source: what its adapter looks at, what its text speaks for, and what a run would refuse or could not read.
+async fn source(
+    of: &SourceSettings,
+    city: Option<&City>,
+    state: Option<&State>,
+) -> Result<(Vec<Examined>, Option<Plan>), Failure> {
+    let source = source::connect(of).await?;
+    let mut checks = source.examine().await?;
+    checks.push(window(of));
+    let city = city.filter(|c| c.source_ids.contains(&of.id));
+    let plan = match city {
+        Some(city) => Some(plan(source.as_ref(), city, of, state).await?),
+        None => None,
+    };
+    let catalogue = source.catalogue().await.unwrap_or_default();
+    checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
+    for table in plan.iter().flat_map(|p| &p.read).filter(|_| open(of)) {
+        checks.extend(source.oddities(table).await?);
     }
+    let problem = |p: &qianyi::run::Problem| {
+        examined("run", Grade::Wrong, format!("{}: {}", p.code, p.problem), &p.advice)
+    };
+    checks.extend(plan.iter().flat_map(|p| &p.problems).map(problem));
+    Ok((checks, plan))
 }
 
-/// What is set for tables that are not there, or by methods that they do not have: the extract would refuse it.
-fn tables(catalogue: &[source::Table], of: &SourceSettings) -> Vec<Examined> {
-    let wrong = |found: String, advice: &str| Examined {
-        what: "tables".to_owned(),
-        grade: Grade::Wrong,
-        found,
-        advice: advice.to_owned(),
-    };
-    let check = |(name, how): (&String, &TableSettings)| {
-        let Some(table) = catalogue.iter().find(|t| t.name == *name) else {
-            return Some(wrong(
-                format!("[sources.tables.{name}]: there is no such table"),
-                "`qianyi plan` lists the tables",
-            ));
-        };
-        let stamped = how.changes == ChangeMethod::Timestamp
-            && how.column.as_ref().is_some_and(|c| table.column(c).is_some());
-        // Without a key a table is read in full whatever is set.
-        if stamped || table.key.is_empty() || table.changes.contains(&how.changes) {
-            return None;
-        }
-        let found =
-            format!("[sources.tables.{name}]: it has no {} to follow its changes by", how.changes.text());
-        Some(wrong(found, "`qianyi plan` proposes a method for every table"))
-    };
-    of.tables.iter().filter_map(check).collect()
+/// Whether tables may be read now.
+fn open(of: &SourceSettings) -> bool {
+    of.limits.open(clock::time_of_day(of.time_zone))
 }
 
-/// Looks at every source; exit status 3 when something would fail or hurt.
+/// When a source may be read, and in which zone.
+fn window(of: &SourceSettings) -> Examined {
+    let now = clock::time_of_day(of.time_zone);
+    let at = format!("{} {}", now.format("%H:%M"), of.time_zone);
+    let windows: Vec<String> = of.limits.windows.iter().map(ToString::to_string).collect();
+    let found = match windows.as_slice() {
+        [] => format!("reading is allowed at any time; it is {at}"),
+        all if open(of) => format!("reading is allowed {}; it is {at}", all.join(", ")),
+        all => format!("reading is allowed {}; it is {at}: no values were looked at", all.join(", ")),
+    };
+    examined("window", Grade::Fact, found, "")
+}
+
+/// Room in the work directory for what the plans read.
+fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
+    let free = durable::free_bytes(&context.workdir)?;
+    let read = |p: &Plan| {
+        let tables = p.tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. }));
+        tables.map(|t| t.rows.saturating_mul(BYTES_A_ROW).saturating_add(t.lob_bytes)).sum::<u64>()
+    };
+    let needed = plans.iter().map(read).sum::<u64>().max(LEAST_ROOM);
+    let mib = |bytes: u64| out::grouped(bytes >> 20);
+    let found = format!("{} MiB free for {}; about {} MiB are needed", mib(free), context.workdir.display(), mib(needed));
+    Some(if free < needed {
+        examined("disk", Grade::Warning, found, "make room, or choose another --workdir")
+    } else {
+        examined("disk", Grade::Fine, found, "")
+    })
+}
+
+/// Looks at every source; exit status 3 when something would fail or hurt, 2 when the mapping itself has mistakes.
 pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     let settings = context.settings()?;
-    let mut all = Vec::new();
+    let mapped = mappings(&settings);
+    let city = mapped.as_ref().ok().map(|(_, city)| city);
+    let state = context.state()?;
+    let (mut all, mut plans) = (Vec::new(), Vec::new());
     for of in &settings.sources {
-        let examined = block_on(async {
-            let source = source::connect(of).await?;
-            let mut checks = source.examine().await?;
-            let catalogue = source.catalogue().await?;
-            checks.extend(tables(&catalogue, of));
-            checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
-            Ok::<_, source::SourceError>(checks)
-        })?;
-        let checks = examined.unwrap_or_else(|e| vec![refused(&e)]);
+        let checks = match block_on(source(of, city, state.as_ref()))? {
+            Ok((checks, plan)) => {
+                plans.extend(plan);
+                checks
+            }
+            Err(failure) => vec![refused("connection", failure.error.as_ref())],
+        };
         all.push(Shown { source: of.id.clone(), checks });
     }
+    let mut machine = vec![examined(
+        "time zone",
+        Grade::Fact,
+        format!("{}; it is {}", settings.time_zone, clock::wall(&clock::zoned(clock::instant(), settings.time_zone))),
+        "",
+    )];
+    machine.extend(room(context, &plans));
+    if let Some(Err(e)) = city.map(|c| sources_of(c, &settings.sources)) {
+        machine.push(refused("configuration", &e));
+    }
+    all.push(Shown { source: "machine".to_owned(), checks: machine });
     if context.json {
         out::json(&all);
     } else {
-        let words = context.words()?;
-        let head: Vec<(String, Align)> = ["source", "what", "grade", "found", "advice"]
-            .iter()
-            .map(|key| (words.say("doctor", key), Align::Left))
-            .collect();
-        let row = |source: &str, c: &Examined| {
-            let grade = match c.grade {
-                Grade::Fine => "fine",
-                Grade::Fact => "fact",
-                Grade::Warning => "warning",
-                Grade::Wrong => "wrong",
-            };
-            vec![
-                source.to_owned(),
-                c.what.clone(),
-                words.say("doctor", grade),
-                c.found.clone(),
-                c.advice.clone(),
-            ]
-        };
-        let rows: Vec<Vec<String>> =
-            all.iter().flat_map(|s| s.checks.iter().map(|c| row(&s.source, c))).collect();
-        out::line(&out::table(&head, &rows));
+        out::line(&table(context, &all)?);
     }
+    mapped?;
     let wrong = all.iter().any(|s| s.checks.iter().any(|c| c.grade == Grade::Wrong));
     Ok(if wrong { Ended::Blocked } else { Ended::Done })
+}
+
+fn table(context: &Context, all: &[Shown]) -> Result<String, Failure> {
+    let words = context.words()?;
+    let head: Vec<(String, Align)> = ["source", "what", "grade", "found", "advice"]
+        .iter()
+        .map(|key| (words.say("doctor", key), Align::Left))
+        .collect();
+    let row = |source: &str, c: &Examined| {
+        let grade = match c.grade {
+            Grade::Fine => "fine",
+            Grade::Fact => "fact",
+            Grade::Warning => "warning",
+            Grade::Wrong => "wrong",
+        };
+        vec![
+            words.say("doctor", source),
+            c.what.clone(),
+            words.say("doctor", grade),
+            c.found.clone(),
+            c.advice.clone(),
+        ]
+    };
+    let rows: Vec<Vec<String>> =
+        all.iter().flat_map(|s| s.checks.iter().map(|c| row(&s.source, c))).collect();
+    Ok(out::table(&head, &rows))
 }

@@ -16,7 +16,7 @@ pub fn build(context: &Context, args: &BuildArgs) -> Result<Ended, Failure> {
     let of = finished(&context.workdir, args.run.as_deref())?;
     context.log("package build")?;
     let (national, city) = mappings(&settings)?;
-    let engine = context.engine(&settings, &city)?;
+    let engine = context.engine(&settings, &city, of.as_of()?)?;
     let progress = context.progress();
     let (workdir, allow) = (&context.workdir, args.allow_blocked);
     let (built, adds_up) = build_package(workdir, &engine, &national, &of, allow, progress.as_ref())?;

@@ -1,26 +1,39 @@
-//! `qianyi plan`: what a run would do, asked of the source; nothing is written.
+//! `qianyi plan`: what a run would do, and what it would refuse, asked of the source (or of an extract); nothing is written.
 
 use qianyi::mask;
-use qianyi::run::plan::{Plan, Planned, plan as planned};
-use qianyi::run::sources_of;
+use qianyi::run::plan::{Plan, Planned, plan as planned, plan_held};
+use qianyi::run::{Ends, Problem, held, sources_of};
 use qianyi::source;
+use qianyi::state::State;
 
+use super::args::HeldArgs;
 use super::context::{Context, block_on, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
 
-/// Plans every source.
-pub fn plan(context: &Context) -> Result<Ended, Failure> {
+/// Plans every source; exit status 3 when a run would be refused or blocked. A source that does not answer does not keep the others
+/// from being shown.
+pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     let (_, city) = mappings(&settings)?;
-    let mut plans = Vec::new();
-    for of in sources_of(&city, &settings.sources)? {
-        let one = block_on(async {
-            let source = source::connect(of).await?;
-            Ok::<_, Failure>(planned(source.as_ref(), &city).await?)
-        })?;
-        plans.push(one?);
+    let (mut plans, mut failed) = (Vec::new(), None);
+    if args.extract.is_empty() {
+        let state = context.state()?;
+        for of in sources_of(&city, &settings.sources)? {
+            let one = block_on(async {
+                let source = source::connect(of).await?;
+                Ok::<_, Failure>(planned(source.as_ref(), &city, of, state.as_ref()).await?)
+            })?;
+            match one {
+                Ok(plan) => plans.push(plan),
+                Err(failure) => failed = failed.or(Some(failure)),
+            }
+        }
+    } else {
+        let state = State::open_readonly(&context.workdir)?;
+        let held = held(&state, &city, &args.extract)?;
+        plans.extend(held.iter().map(|(source, held)| plan_held(source, &city, held)));
     }
     if context.json {
         out::json(&plans);
@@ -29,7 +42,11 @@ pub fn plan(context: &Context) -> Result<Ended, Failure> {
             out::text(&text(context, plan)?);
         }
     }
-    Ok(Ended::Done)
+    match failed {
+        Some(failure) => Err(failure),
+        None if plans.iter().all(|p| p.problems.is_empty()) => Ok(Ended::Done),
+        None => Ok(Ended::Blocked),
+    }
 }
 
 fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
@@ -82,6 +99,13 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
             t.unmapped_codes.iter().map(code).collect()
         }),
     );
+    let word = |ends: Ends| match ends {
+        Ends::Refused => words.say("plan", "refused"),
+        Ends::Blocked => words.say("plan", "blocked"),
+    };
+    let problem =
+        |p: &Problem| format!("{} · {}: {}\n    {}", word(p.ends), p.code, p.problem, p.advice);
+    list("problems", plan.problems.iter().map(problem).collect());
     let (rows, chunks) = (out::grouped(plan.rows), out::grouped(plan.chunks));
     text.push_str(&format!(
         "\n{} {rows} · {} {chunks}\n",

@@ -1,8 +1,10 @@
 //! `qianyi profile`: what the extracted legacy tables hold.
 
+use std::collections::BTreeMap;
+
 use qianyi::profile::{Profile, TableProfile, profile as profiled};
 use qianyi::raw;
-use qianyi::run::sources_of;
+use qianyi::run::{as_of, sources_of};
 use qianyi::state::State;
 
 use super::context::{Context, mappings};
@@ -15,10 +17,15 @@ pub fn profile(context: &Context) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     let (_, city) = mappings(&settings)?;
     let state = State::open_readonly(&context.workdir)?;
-    let engine = context.engine(&settings, &city)?;
-    let mut profiles = Vec::new();
+    let mut views = BTreeMap::new();
     for of in sources_of(&city, &settings.sources)? {
-        profiles.push(profiled(&engine, &city, &of.id, &raw::current(&state, &of.id)?)?);
+        views.insert(of.id.clone(), raw::current(&state, &of.id)?);
+    }
+    let today = as_of(&context.run_settings(&settings, "profile"), &views)?;
+    let engine = context.engine(&settings, &city, today)?;
+    let mut profiles = Vec::new();
+    for (source, view) in &views {
+        profiles.push(profiled(&engine, &city, source, view)?);
     }
     if context.json {
         out::json(&profiles);

@@ -1,17 +1,19 @@
-//! `qianyi run`: from the source to staged, reconciled, reported.
+//! `qianyi run`: from the source, or from an extract that is there, to staged, reconciled, reported.
 
-use qianyi::run::{finished, run};
+use qianyi::run::{RunSettings, finished, run};
 
+use super::args::HeldArgs;
 use super::context::Context;
 use super::exit::Ended;
 use super::failure::Failure;
 use super::{out, summary};
 
 /// Runs, or goes on with a run that was interrupted.
-pub fn walk(context: &Context) -> Result<Ended, Failure> {
+pub fn walk(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     context.log("run")?;
-    let done = run(&context.run_settings(&settings, "run"), &context.progress())?;
+    let of = RunSettings { held: args.extract.clone(), ..context.run_settings(&settings, "run") };
+    let done = run(&of, &context.progress())?;
     if context.json {
         out::json(&done);
     } else {

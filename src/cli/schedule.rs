@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::Local;
+use chrono_tz::Tz;
 use qianyi::run::{self, RunSettings};
 use qianyi::schedule::units::{self, Units};
 use qianyi::schedule::{self, Body, Event, JobKind, JobSettings, Schedule, ScheduleError, WallClock};
@@ -35,17 +35,17 @@ pub fn schedule(context: &Context) -> Result<Ended, Failure> {
     context.log("schedule")?;
     let words = context.words()?;
     let (say, json) = (move |key: &str| words.say("schedule", key), context.json);
-    let stopped = say("stopped");
+    let (stopped, zone) = (say("stopped"), settings.time_zone);
     let of = Schedule {
         workdir: absolute(&context.workdir),
         jobs: settings.schedule,
         notify: settings.notify,
         metrics: settings.metrics,
-        zone: Local,
+        zone,
         time: Arc::new(WallClock),
         stop: Stop::new(),
         body: body(context),
-        tell: Box::new(move |event| out::error(&line(&say, event))),
+        tell: Box::new(move |event| out::error(&line(&say, event, zone))),
     };
     let ran = block_on(async {
         listen(&of.stop)?;
@@ -72,6 +72,7 @@ pub fn install(context: &Context, args: InstallArgs) -> Result<Ended, Failure> {
         options: context.options(),
         written: settings.metrics.iter().map(|m| absolute(m)).collect(),
         user: args.user,
+        zone: settings.time_zone,
         dir: absolute(&args.dir),
     };
     out::text(&units::text(&of, &settings.schedule)?);
@@ -147,17 +148,21 @@ fn work(context: &Context, job: &JobSettings, stop: &Stop) -> Result<JobEnded, F
     }
 }
 
-fn line(say: &impl Fn(&str) -> String, event: &Event) -> String {
+fn line(say: &impl Fn(&str) -> String, event: &Event, zone: Tz) -> String {
     let text = match event {
-        Event::Waiting { job, begins } => format!("{} {job}: {begins}", say("waiting")),
-        Event::Started { job, due } => format!("{} {job} ({} {due})", say("started"), say("due")),
+        Event::Waiting { job, begins } => format!("{} {job}: {}", say("waiting"), clock::wall(begins)),
+        Event::Started { job, due } => {
+            format!("{} {job} ({} {})", say("started"), say("due"), clock::wall(due))
+        }
         Event::Ended(of) => {
             let code = of.error_code.as_ref().map(|c| format!(" {c}")).unwrap_or_default();
             let error = of.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
             format!("{} {} {}{code}{error}", say("ended"), of.job, of.outcome)
         }
-        Event::Skipped { job, due } => format!("{} {job} ({} {due})", say("skipped"), say("due")),
+        Event::Skipped { job, due } => {
+            format!("{} {job} ({} {})", say("skipped"), say("due"), clock::wall(due))
+        }
         Event::Trouble { code, text } => format!("{code}: {text}"),
     };
-    format!("{} {text}\n", clock::now())
+    format!("{} {text}\n", clock::wall(&clock::zoned(clock::instant(), zone)))
 }

@@ -1,6 +1,6 @@
 //! `qianyi status`: extracts and runs of a work directory, and jobs when a configuration is named; takes no lock.
 
-use chrono::Local;
+use chrono_tz::Tz;
 use qianyi::clock;
 use qianyi::report::Words;
 use qianyi::schedule::{self, JobSettings};
@@ -46,6 +46,8 @@ struct ExtractShown {
 struct RunShown {
     run: String,
     status: String,
+    /// The day that stands for today in it.
+    as_of: Option<String>,
     started: String,
     finished: Option<String>,
     extracts: Vec<String>,
@@ -74,35 +76,38 @@ struct LastShown {
 /// Shows what happened in the work directory.
 pub fn status(context: &Context) -> Result<Ended, Failure> {
     let state = State::open_readonly(&context.workdir)?;
+    let zone = context.zone()?;
+    let shown = |at: String| clock::stored_zoned(&at, zone);
     let mut extracts = Vec::new();
     for source in state.sources()? {
         extracts.extend(state.extracts(&source)?.into_iter().map(|e| ExtractShown {
             extract: e.id.to_string(),
             source: source.clone(),
             status: e.status.text().to_owned(),
-            started: e.started,
-            finished: e.finished,
+            started: shown(e.started),
+            finished: e.finished.map(shown),
         }));
     }
     let runs = state.runs()?.into_iter().map(|r| RunShown {
         run: r.id.to_string(),
         status: r.status.text().to_owned(),
-        started: r.started,
-        finished: r.finished,
+        as_of: r.as_of.map(|day| day.to_string()),
+        started: shown(r.started),
+        finished: r.finished.map(shown),
         extracts: r.extracts.iter().map(ToString::to_string).collect(),
     });
     let jobs = if context.has_files() { context.settings()?.schedule } else { Vec::new() };
-    let jobs = jobs.iter().map(|j| job(&state, j)).collect::<Result<_, _>>()?;
+    let jobs = jobs.iter().map(|j| job(&state, j, zone)).collect::<Result<_, _>>()?;
     let now = clock::instant();
     let watermarks = state.watermarks()?.into_iter().filter_map(|w| {
-        let began = chrono::DateTime::parse_from_rfc3339(&w.started).ok()?;
+        let began = clock::moment(&w.started)?;
         Some(WatermarkShown {
             source: w.source,
             table: w.table,
             method: w.method,
             watermark: w.value?,
             extract: w.extract.to_string(),
-            lag_hours: (now - began.to_utc()).num_hours(),
+            lag_hours: (now - began).num_hours(),
         })
     });
     let shown = Shown { extracts, runs: runs.collect(), jobs, watermarks: watermarks.collect() };
@@ -114,21 +119,22 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
     Ok(Ended::Done)
 }
 
-fn job(state: &State, settings: &JobSettings) -> Result<JobShown, Failure> {
+fn job(state: &State, settings: &JobSettings, zone: Tz) -> Result<JobShown, Failure> {
     let last = state.last_job(&settings.name)?;
-    let next = schedule::begins(settings, last.as_ref(), clock::instant(), &Local);
+    let next = schedule::begins(settings, last.as_ref(), clock::instant(), &zone);
+    let shown = |at: String| clock::stored_zoned(&at, zone);
     Ok(JobShown {
         job: settings.name.clone(),
         does: settings.job.text().to_owned(),
         cron: settings.cron.text.clone(),
         last: last.map(|l| LastShown {
-            due: l.due,
-            started: l.started,
-            finished: l.finished,
+            due: shown(l.due),
+            started: shown(l.started),
+            finished: l.finished.map(shown),
             outcome: l.outcome.map_or("running", |o| o.text()).to_owned(),
             message: l.message,
         }),
-        next: next.map(clock::text),
+        next: next.map(|at| clock::zoned(at, zone)),
     })
 }
 
@@ -141,19 +147,20 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
             .collect()
     };
     let say = |status: &str| words.say("state", status);
-    let ended = |at: &Option<String>| at.clone().unwrap_or_default();
+    let wall = |at: &String| clock::wall(at);
+    let ended = |at: &Option<String>| at.as_ref().map(wall).unwrap_or_default();
     let extracts: Vec<Vec<String>> = shown
         .extracts
         .iter()
         .map(|e| {
-            vec![e.extract.clone(), e.source.clone(), say(&e.status), e.started.clone(), ended(&e.finished)]
+            vec![e.extract.clone(), e.source.clone(), say(&e.status), wall(&e.started), ended(&e.finished)]
         })
         .collect();
     let runs: Vec<Vec<String>> = shown
         .runs
         .iter()
         .map(|r| {
-            vec![r.run.clone(), r.extracts.join(" "), say(&r.status), r.started.clone(), ended(&r.finished)]
+            vec![r.run.clone(), r.extracts.join(" "), say(&r.status), wall(&r.started), ended(&r.finished)]
         })
         .collect();
     let mut text = format!(
@@ -194,14 +201,14 @@ fn jobs(words: &Words, jobs: &[JobShown]) -> String {
     let rows: Vec<Vec<String>> = jobs
         .iter()
         .map(|j| {
-            let next = j.next.clone().unwrap_or_default();
+            let next = j.next.as_ref().map(|at| clock::wall(at)).unwrap_or_default();
             let Some(last) = &j.last else {
                 let never = words.say("status", "never");
                 return vec![j.job.clone(), String::new(), never, String::new(), String::new(), next];
             };
             let state = words.say("state", &last.outcome);
-            let finished = last.finished.clone().unwrap_or_default();
-            vec![j.job.clone(), last.due.clone(), state, last.started.clone(), finished, next]
+            let finished = last.finished.as_ref().map(|at| clock::wall(at)).unwrap_or_default();
+            vec![j.job.clone(), clock::wall(&last.due), state, clock::wall(&last.started), finished, next]
         })
         .collect();
     out::table(&head, &rows)

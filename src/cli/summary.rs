@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use qianyi::clock;
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
 use qianyi::trail::{Blocker, Status, Summary};
@@ -32,6 +33,15 @@ pub fn text(words: &Words, of: &Summary) -> String {
         yuan(of.unexplained_fen),
         words.say("page", "yuan"),
     ));
+    for extract in of.extracts.iter().filter(|e| e.held) {
+        text.push_str(&format!(
+            "  {}: {} {} ({})\n",
+            words.say("summary", "over_held"),
+            extract.source,
+            extract.extract,
+            clock::wall(&extract.started)
+        ));
+    }
     for blocker in &of.blocked_by {
         text.push_str(&format!("  {}\n", blocked(words, blocker)));
     }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,8 +18,18 @@ use crate::encoding::TextEncoding;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
-pub(super) const KEYS: &[&str] =
-    &["mappings", "city", "as_of", "memory", "partitions", "sources", "schedule", "notify", "metrics"];
+pub(super) const KEYS: &[&str] = &[
+    "mappings",
+    "city",
+    "as_of",
+    "time_zone",
+    "memory",
+    "partitions",
+    "sources",
+    "schedule",
+    "notify",
+    "metrics",
+];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] = &[
     "id",
@@ -151,6 +161,10 @@ impl Reader<'_> {
             }
             return;
         }
+        if key == "time_zone" {
+            self.zone(value);
+            return;
+        }
         let (fine, expected) = match key {
             "mappings" | "city" | "as_of" | "id" | "path" | "host" | "database" | "schema" | "user"
             | "password_env" | "password_file" | "ca" | "column" => {
@@ -169,10 +183,6 @@ impl Reader<'_> {
                     .is_some_and(|e| e != TextEncoding::Utf16),
                 "a code page that is known, such as \"gbk\", \"gb18030\", \"utf-8\" or \"windows-1252\"",
             ),
-            "time_zone" => (
-                value.get_ref().as_str().is_some_and(|z| z.parse::<Tz>().is_ok()),
-                "a time zone such as \"Asia/Shanghai\"",
-            ),
             "memory" => (
                 matches!(value.get_ref(), DeValue::String(_) | DeValue::Integer(_)),
                 "a size such as \"1GiB\"",
@@ -186,6 +196,20 @@ impl Reader<'_> {
         };
         if !fine {
             self.mistake(value.span(), format!("`{key}` is not {expected}"), None);
+        }
+    }
+
+    fn zone(&mut self, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref().as_str() {
+            Some(name) if name.parse::<Tz>().is_ok() => {}
+            Some(name) => {
+                let hint = format!(
+                    "did you mean `{}`? Zones have the names of the tz database, such as Asia/Shanghai",
+                    nearest(name, TZ_VARIANTS.iter().map(|z| z.name()))
+                );
+                self.mistake(value.span(), format!("there is no time zone `{name}`"), Some(hint));
+            }
+            None => self.mistake(value.span(), "`time_zone` is not a text in quotes".to_owned(), None),
         }
     }
 

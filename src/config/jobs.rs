@@ -68,7 +68,7 @@ fn job(
             ("cron", Some(cron)) => {
                 if let Err(why) = Times::parse(cron) {
                     let hint =
-                        "minute hour day month weekday, in local time: \"0 1 * * *\" is every night at one";
+                        "minute hour day month weekday, in `time_zone`: \"0 1 * * *\" is every night at one";
                     let message = format!("`{cron}` is no cron expression: {why}");
                     reader.mistake(value.span(), message, Some(hint.to_owned()));
                 }

@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 
 use ::config::{Config, File, FileFormat};
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use error::{ConfigError, Mistake};
 
-use crate::clock;
 use crate::durable::hex;
 use crate::folder;
 use crate::schedule::{JobSettings, NotifySettings};
@@ -34,11 +34,12 @@ const VARIABLES: &[(&str, &str)] = &[
     ("QIANYI_MAPPINGS", "mappings"),
     ("QIANYI_CITY", "city"),
     ("QIANYI_AS_OF", "as_of"),
+    ("QIANYI_TIME_ZONE", "time_zone"),
     ("QIANYI_MEMORY", "memory"),
     ("QIANYI_PARTITIONS", "partitions"),
 ];
-/// Switches of tests, read by failpoint.rs and durable.rs.
-const SWITCHES: &[&str] = &["QIANYI_FAILPOINT", "QIANYI_DISK_FAULT"];
+/// Switches of tests, read by failpoint.rs, durable.rs and clock.rs.
+const SWITCHES: &[&str] = &["QIANYI_FAILPOINT", "QIANYI_DISK_FAULT", "QIANYI_CLOCK"];
 /// Memory for each parallel stream that nobody asked for. Measured on 20 million rows with 1 GiB: 950 MiB resident with two streams,
 /// 1350 MiB with four.
 const STREAM_MEMORY: u64 = 384 << 20;
@@ -70,7 +71,10 @@ pub struct Settings {
     /// Folder with `national/` and a folder a city.
     pub mappings: PathBuf,
     pub city: String,
-    pub as_of: NaiveDate,
+    /// The day that stands for today; `None`: the day of the extract point in `time_zone`.
+    pub as_of: Option<NaiveDate>,
+    /// In which times are shown, the schedule is due, and the day of an extract point is told. Each source has its own, by default this.
+    pub time_zone: Tz,
     /// Bytes for the whole process.
     pub memory: u64,
     /// Parallel streams.
@@ -81,8 +85,8 @@ pub struct Settings {
     pub notify: Option<NotifySettings>,
     /// Where the schedule's metrics go.
     pub metrics: Option<PathBuf>,
-    /// SHA-256 of what can change a result: city, today, and per source its id, kind, code page and chunk size. Folders, memory and
-    /// partitions are left out; mappings have a digest of their own.
+    /// SHA-256 of what can change a result: city, `as_of` where it is set, and per source its id, kind, code page, time zone and chunk
+    /// size. Folders, memory and partitions are left out; mappings have a digest of their own.
     pub digest: String,
 }
 
@@ -104,6 +108,7 @@ struct Merged {
     mappings: PathBuf,
     city: Option<String>,
     as_of: Option<String>,
+    time_zone: Tz,
     memory: String,
     partitions: Option<String>,
     #[serde(default)]
@@ -132,16 +137,16 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         expected: "a size of 128MiB or more",
         example: "1GiB, 768MiB",
     })?;
-    let as_of = match &merged.as_of {
-        Some(text) => text.parse().map_err(|_| ConfigError::Value {
+    let date = |text: &String| {
+        text.parse::<NaiveDate>().map_err(|_| ConfigError::Value {
             origin: origin("as_of").to_owned(),
             key: "as_of",
             value: text.clone(),
             expected: "a date",
             example: "2021-05-31",
-        })?,
-        None => clock::today(),
+        })
     };
+    let as_of = merged.as_of.as_ref().map(date).transpose()?;
     let partitions = match &merged.partitions {
         Some(text) => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| ConfigError::Value {
             origin: origin("partitions").to_owned(),
@@ -159,8 +164,28 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
     let digest = digest(&city, as_of, &merged.sources);
-    let Merged { mappings, sources, schedule, notify, metrics, .. } = merged;
-    Ok(Settings { mappings, city, as_of, memory, partitions, sources, schedule, notify, metrics, digest })
+    let Merged { mappings, time_zone, sources, schedule, notify, metrics, .. } = merged;
+    Ok(Settings {
+        mappings,
+        city,
+        as_of,
+        time_zone,
+        memory,
+        partitions,
+        sources,
+        schedule,
+        notify,
+        metrics,
+        digest,
+    })
+}
+
+/// The time zone alone, for commands that need nothing else of the settings.
+///
+/// # Errors
+/// `CFG-001` to `CFG-004`.
+pub fn time_zone(layers: &Layers) -> Result<Tz, ConfigError> {
+    Ok(merge(layers)?.0.time_zone)
 }
 
 /// The day that stands for today in the demo's city, and in every other that is generated.
@@ -198,6 +223,15 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
     }
     for (name, value) in layers.environment.iter().filter(|(n, _)| n.starts_with("QIANYI_")) {
         if let Some((_, key)) = VARIABLES.iter().find(|(v, _)| v == name) {
+            if *key == "time_zone" && value.parse::<Tz>().is_err() {
+                return Err(ConfigError::Value {
+                    origin: name.clone(),
+                    key: "time_zone",
+                    value: value.clone(),
+                    expected: "a name of the tz database",
+                    example: "Asia/Shanghai",
+                });
+            }
             let table = toml::Table::from_iter([((*key).to_owned(), toml::Value::String(value.clone()))]);
             tables.push((name.clone(), table));
         } else if !SWITCHES.contains(&name.as_str()) {
@@ -205,6 +239,7 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
             return Err(ConfigError::Variable { variable: name.clone(), nearest });
         }
     }
+    hand_down_zone(&mut tables);
     let bug = |source| ConfigError::Merge { source: Box::new(source) };
     let mut builder = Config::builder();
     let mut origins = Vec::new();
@@ -214,6 +249,15 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
     }
     let merged = builder.build().and_then(Config::try_deserialize).map_err(bug)?;
     Ok((merged, origins))
+}
+
+/// Sources that set no time zone have that of the configuration.
+fn hand_down_zone(tables: &mut [(String, toml::Table)]) {
+    let Some(zone) = tables.iter().rev().find_map(|(_, t)| t.get("time_zone")).cloned() else { return };
+    let all = tables.iter_mut().filter_map(|(_, t)| t.get_mut("sources")?.as_array_mut()).flatten();
+    for source in all.filter_map(toml::Value::as_table_mut) {
+        source.entry("time_zone").or_insert_with(|| zone.clone());
+    }
 }
 
 /// As many streams as there are processors, and as memory is for.
@@ -267,9 +311,10 @@ fn cities(mappings: &Path) -> Result<Vec<String>, ConfigError> {
     Ok(cities.filter_map(|path| path.file_name()).map(|n| n.to_string_lossy().into_owned()).collect())
 }
 
-fn digest(city: &str, as_of: NaiveDate, sources: &[SourceSettings]) -> String {
+fn digest(city: &str, as_of: Option<NaiveDate>, sources: &[SourceSettings]) -> String {
     let mut sha = Sha256::new();
-    sha.update(format!("qianyi config 1\ncity {city}\nas_of {as_of}\n"));
+    let as_of = as_of.map_or("of the extract point".to_owned(), |day| day.to_string());
+    sha.update(format!("qianyi config 2\ncity {city}\nas_of {as_of}\n"));
     for s in sources {
         sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.spellings(), s.chunk_rows));
     }

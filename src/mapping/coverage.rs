@@ -28,6 +28,8 @@ use crate::trail::{
 
 /// Raw keeps undecodable bytes of column `c` in `c__b` (FORMS 1).
 const BYTES_SUFFIX: &str = "__b";
+/// Leading zeros that a code may have lost or have too many of.
+const MOST_ZEROS: usize = 6;
 /// The name under which a session knows the table that is being counted.
 const RAW: &str = "raw";
 
@@ -46,6 +48,17 @@ impl CodeColumn<'_> {
     /// Whether a value has a line in the list (be it a declared NULL) or is a null token.
     pub fn translates(&self, value: &str) -> bool {
         self.codes.translate(value).is_some() || self.nulls.holds(value)
+    }
+
+    /// A number with fewer or more leading zeros for which the list has a line.
+    pub fn with_other_zeros(&self, value: &str) -> Option<String> {
+        if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let bare = value.trim_start_matches('0');
+        let bare = if bare.is_empty() { "0" } else { bare };
+        let mut padded = (0..MOST_ZEROS).map(|n| format!("{}{bare}", "0".repeat(n)));
+        padded.find(|other| other != value && self.codes.translate(other).is_some())
     }
 }
 

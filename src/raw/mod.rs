@@ -108,12 +108,14 @@ pub struct RawTable {
     pub schema: SchemaRef,
 }
 
-/// The newest complete extract of a source.
+/// A complete extract of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawView {
     pub extract: ExtractId,
     pub consistency: String,
     pub point: String,
+    /// When it began (UTC): the moment that stands for the point.
+    pub started: String,
     /// By legacy table.
     pub tables: BTreeMap<String, RawTable>,
     /// What the source counted and summed itself: the `source` side of the border source-raw.
@@ -138,6 +140,15 @@ pub fn parts(state: &State, extract: ExtractId, table: &str) -> Result<Vec<PartI
 pub fn current(state: &State, source: &str) -> Result<RawView, RawError> {
     let extract =
         state.latest_extract(source)?.ok_or_else(|| RawError::NoExtract { source_id: source.to_owned() })?;
+    view_of(state, extract)
+}
+
+/// The view of a complete extract.
+///
+/// # Errors
+/// `STA-003`, `STA-005`, `DAT-001`, `DAT-005`.
+pub fn view_of(state: &State, extract: Extract) -> Result<RawView, RawError> {
+    let source = &extract.of.source;
     let mut tables = BTreeMap::new();
     for name in extract.of.tables {
         let parts = parts(state, extract.id, &name)?;
@@ -147,5 +158,6 @@ pub fn current(state: &State, source: &str) -> Result<RawView, RawError> {
         tables.insert(name, RawTable { parts, rows, schema });
     }
     let (consistency, point) = (extract.of.consistency, extract.of.point);
-    Ok(RawView { extract: extract.id, consistency, point, tables, measures: extract.measures })
+    let (started, measures) = (extract.started, extract.measures);
+    Ok(RawView { extract: extract.id, consistency, point, started, tables, measures })
 }

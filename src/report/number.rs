@@ -3,15 +3,12 @@
 //! Always: integer arithmetic; money is written from fen exactly; thousands are grouped by commas; what cannot be told is a dash.
 //! Must not know: what a number stands for.
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime};
+use crate::clock;
 
 /// What stands where there is no number.
 pub(super) const NOTHING: &str = "—";
 /// Digits of a digest that are shown; the whole one is the title.
 const DIGEST_SHOWN: usize = 12;
-/// China has one time zone.
-const BEIJING_SECONDS: i32 = 8 * 3600;
-const UTC_FORM: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// `-1,234,567`.
 #[must_use]
@@ -109,22 +106,9 @@ pub(super) fn short(digest: &str) -> String {
     digest.chars().take(DIGEST_SHOWN).collect()
 }
 
-fn utc(text: &str) -> Option<NaiveDateTime> {
-    NaiveDateTime::parse_from_str(text, UTC_FORM).ok()
-}
-
-/// A time of the clock (UTC) as people in China read it: `2026-11-24 03:06:22`; what is no such time stays as it is.
-pub(super) fn beijing(text: &str) -> String {
-    let (Some(time), Some(zone)) = (utc(text), FixedOffset::east_opt(BEIJING_SECONDS)) else {
-        return text.to_owned();
-    };
-    let there: DateTime<FixedOffset> = DateTime::from_naive_utc_and_offset(time, zone);
-    there.format("%Y-%m-%d %H:%M:%S").to_string()
-}
-
 /// `1:02:03` between two times of the clock.
 pub(super) fn took(started: &str, finished: &str) -> String {
-    let (Some(from), Some(to)) = (utc(started), utc(finished)) else { return NOTHING.to_owned() };
+    let (Some(from), Some(to)) = (clock::moment(started), clock::moment(finished)) else { return NOTHING.to_owned() };
     let s = (to - from).num_seconds().max(0);
     format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }

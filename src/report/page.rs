@@ -13,6 +13,7 @@ use super::adds_up::{self, Balance};
 use super::covered::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::words::Words;
+use crate::clock;
 use crate::trail::{
     Blocker, Coverage, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, Reconciliation, StageRow,
     Status, Summary, TableRow,
@@ -47,6 +48,7 @@ struct Head<'a> {
     as_of: &'a str,
     started: String,
     finished: String,
+    zone: String,
     took: String,
     version: &'a str,
     config: Digest<'a>,
@@ -77,6 +79,8 @@ struct Extract<'a> {
     extract: &'a str,
     consistency: &'a str,
     point: &'a str,
+    /// Why the source was not asked; empty: it was.
+    held: String,
     tables: String,
     rows: String,
 }
@@ -186,8 +190,8 @@ pub(super) fn page<'a>(
     Page {
         blocked: summary.status == Status::Blocked || !blockers.is_empty(),
         blockers,
-        head: head(summary),
-        extracts: summary.extracts.iter().map(extract).collect(),
+        head: head(summary, words),
+        extracts: summary.extracts.iter().map(|e| extract(e, words)).collect(),
         way: way(summary, reconciliation, words),
         tables: tables(&summary.tables),
         fates: fates(summary, lang, words),
@@ -200,14 +204,15 @@ pub(super) fn page<'a>(
     }
 }
 
-fn head(of: &Summary) -> Head<'_> {
+fn head<'a>(of: &'a Summary, words: &Words) -> Head<'a> {
     Head {
         city: &of.city,
         city_name: &of.city_name,
         run: &of.run,
         as_of: &of.as_of,
-        started: number::beijing(&of.started),
-        finished: number::beijing(&of.finished),
+        started: clock::wall(&of.started),
+        finished: clock::wall(&of.finished),
+        zone: words.say("zone", clock::offset(&of.finished)),
         took: number::took(&of.started, &of.finished),
         version: &of.qianyi,
         config: digest(&of.config_digest),
@@ -262,12 +267,14 @@ fn unexplained(rows: u64, fen: u64, words: &Words) -> Blocking {
     }
 }
 
-fn extract(of: &ExtractRow) -> Extract<'_> {
+fn extract<'a>(of: &'a ExtractRow, words: &Words) -> Extract<'a> {
+    let held = || format!("{} ({})", words.say("summary", "over_held"), clock::wall(&of.started));
     Extract {
         source: &of.source,
         extract: &of.extract,
         consistency: &of.consistency,
         point: &of.point,
+        held: if of.held { held() } else { String::new() },
         tables: count(of.tables),
         rows: count(of.rows),
     }

@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::extract::ExtractError;
+use super::preflight::Problem;
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
@@ -33,10 +34,10 @@ pub enum RunError {
     #[diagnostic(
         code("RUN-002"),
         help(
-            "check `match` in mappings/<city>/sources/{view}.toml, or whether the right database is configured"
+            "{hint}check `match` in mappings/<city>/sources/{view}.toml, whether the right database and schema are configured, and the rights of the login: a server hides tables that it may not see"
         )
     )]
-    NoTable { source_id: String, table: String, view: String },
+    NoTable { source_id: String, table: String, view: String, hint: String },
     #[error("no finished run{wanted} in {workdir}")]
     #[diagnostic(
         code("RUN-003"),
@@ -49,6 +50,61 @@ pub enum RunError {
     #[error("{path} does not hold what this version writes")]
     #[diagnostic(code("RUN-005"), help("another version wrote it, or somebody changed it: run again"))]
     Form { path: String, source: serde_json::Error },
+    #[error("{} things stand in the way; nothing was read", problems.len())]
+    #[diagnostic(code("RUN-006"), help("`qianyi plan` shows the same list: mend each of them, then run again"))]
+    Refused {
+        #[related]
+        problems: Vec<Problem>,
+    },
+    #[error("source {source_id} shows no table at all")]
+    #[diagnostic(
+        code("RUN-007"),
+        help(
+            "check `database` and `schema` of [sources.server] (or `path`), and the rights of the login: a server hides tables that it may not see"
+        )
+    )]
+    NothingThere { source_id: String },
+    #[error("there is no extract {extract} of a source that {city} reads")]
+    #[diagnostic(code("RUN-008"), help("`qianyi status` lists the extracts of this work directory"))]
+    NoExtract { extract: String, city: String },
+    #[error("extract {extract} of source {source_id} is {status}, not complete")]
+    #[diagnostic(
+        code("RUN-009"),
+        help("name a complete one (`qianyi status`), or `--extract latest`; `qianyi extract` completes it")
+    )]
+    NotComplete { extract: String, source_id: String, status: &'static str },
+    #[error("--extract names {named} of source {source_id}, and a run stands on one of each source")]
+    #[diagnostic(
+        code("RUN-010"),
+        help("give `--extract latest`, or `--extract` with one id for each source of the city")
+    )]
+    OneExtract { source_id: String, named: String },
+    #[error("extract {extract} does not hold {what}, which sources/{view}.toml reads")]
+    #[diagnostic(
+        code("RUN-011"),
+        help(
+            "it was made with a mapping that left this out, or from a source without it: run once without --extract, which reads it"
+        )
+    )]
+    NotHeld { extract: String, what: String, view: String },
+    #[error("in extract {extract}, source {source_id} was asked for other sums of {table} than `[measures]` of sources/{view}.toml now names")]
+    #[diagnostic(
+        code("RUN-012"),
+        help("the source has to be asked: run once without --extract, or put `[measures]` back as it was")
+    )]
+    OtherSums { extract: String, source_id: String, table: String, view: String },
+    #[error("{path}, a part of extract {extract}, is not what was recorded")]
+    #[diagnostic(
+        code("RUN-013"),
+        help("somebody changed or removed it: take it from a backup, or run without --extract, which reads it again")
+    )]
+    Damaged { extract: String, path: String },
+    #[error("extract {extract} does not say what else source {source_id} has")]
+    #[diagnostic(
+        code("RUN-014"),
+        help("it was interrupted at its very end, or an older version made it: run `qianyi extract` once")
+    )]
+    NoInventory { extract: String, source_id: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     National(#[from] NationalError),
@@ -102,9 +158,19 @@ pub enum RunError {
 impl Consequence for RunError {
     fn follow(&self) -> Follow {
         match self {
-            Self::NoSource { .. } | Self::NoTable { .. } | Self::NoRun { .. } | Self::Form { .. } => {
-                Follow::Usage
-            }
+            Self::NoSource { .. }
+            | Self::NoTable { .. }
+            | Self::NoRun { .. }
+            | Self::Form { .. }
+            | Self::Refused { .. }
+            | Self::NothingThere { .. }
+            | Self::NoExtract { .. }
+            | Self::NotComplete { .. }
+            | Self::OneExtract { .. }
+            | Self::NotHeld { .. }
+            | Self::OtherSums { .. }
+            | Self::Damaged { .. }
+            | Self::NoInventory { .. } => Follow::Usage,
             Self::Thread => Follow::Bug,
             Self::National(e) => e.follow(),
             Self::Mappings(e) => e.follow(),

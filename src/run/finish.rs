@@ -79,13 +79,13 @@ fn summary(walk: &Walk<'_>, settings: &RunSettings, came: Came<'_>, adds_up: &Re
         qianyi: env!("CARGO_PKG_VERSION").to_owned(),
         city: walk.city.id.clone(),
         city_name: walk.city.name.clone(),
-        as_of: settings.as_of.to_string(),
-        started: came.started,
-        finished: clock::now(),
+        as_of: walk.as_of.to_string(),
+        started: clock::stored_zoned(&came.started, settings.time_zone),
+        finished: clock::zoned(clock::instant(), settings.time_zone),
         config_digest: settings.config_digest.clone(),
         national_digest: walk.national.digest.clone(),
         mapping_digest: walk.city.digest.clone(),
-        extracts: came.raw.iter().map(|(source, view)| extract_row(source, view)).collect(),
+        extracts: came.raw.iter().map(|(source, view)| extract_row(source, view, settings)).collect(),
         stages: walk.stages.iter().map(rounded).collect(),
         tables: tables(walk, came.gated),
         fates: fates(came.gated),
@@ -127,12 +127,14 @@ fn blockers(came: &Came<'_>, adds_up: &Reconciliation) -> Vec<Blocker> {
 }
 
 /// What a summary says about the current view of a source.
-pub(super) fn extract_row(source: &str, view: &RawView) -> ExtractRow {
+pub(super) fn extract_row(source: &str, view: &RawView, settings: &RunSettings) -> ExtractRow {
     ExtractRow {
         source: source.to_owned(),
         extract: view.extract.to_string(),
         consistency: view.consistency.clone(),
         point: view.point.clone(),
+        started: clock::stored_zoned(&view.started, settings.time_zone),
+        held: !settings.held.is_empty(),
         tables: view.tables.len() as u64,
         rows: view.tables.values().map(|t| t.rows).sum(),
     }

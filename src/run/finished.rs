@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
 use super::RunError;
@@ -24,6 +25,17 @@ pub struct Finished {
     pub summary: Summary,
     pub reconciliation: Reconciliation,
     pub coverage: Coverage,
+}
+
+impl Finished {
+    /// The day that stood for today.
+    ///
+    /// # Errors
+    /// `RUN-005`.
+    pub fn as_of(&self) -> Result<NaiveDate, RunError> {
+        let form = |source| RunError::Form { path: self.dir.file("summary.json").display().to_string(), source };
+        serde_json::from_value(self.summary.as_of.clone().into()).map_err(form)
+    }
 }
 
 /// The run named `id`, or the newest that has ended.

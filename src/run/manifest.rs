@@ -91,7 +91,7 @@ pub(super) fn manifest(
         run: walk.run.to_string(),
         qianyi: env!("CARGO_PKG_VERSION").to_owned(),
         city: walk.city.id.clone(),
-        as_of: settings.as_of.to_string(),
+        as_of: walk.as_of.to_string(),
         config_digest: settings.config_digest.clone(),
         national_digest: walk.national.digest.clone(),
         mapping_digest: walk.city.digest.clone(),

@@ -76,7 +76,9 @@ fn source_and_raw(walk: &mut Walk<'_>, raw: &BTreeMap<String, RawView>) -> Resul
     let city = walk.city;
     for (source, view) in raw {
         if let Some(answers) = &view.measures {
-            let said = || Ok(tally::read_measures(&answers.path)?);
+            // An older extract may hold tables that the mapping no longer reads.
+            let read = |m: &Measure| view.tables.keys().any(|t| m.table == format!("{source}.{t}"));
+            let said = || Ok(tally::read_measures(&answers.path)?.into_iter().filter(read).collect());
             all.extend(piece(walk, &format!("source.{source}"), 0, |_| said())?);
         }
         for (name, table) in &view.tables {

@@ -1,5 +1,5 @@
-//! What a run would do, asked of the source without reading a table: who reads which table in how many chunks, and what no mapping
-//! knows: tables, columns, code values.
+//! What a run would do, asked of the source without reading a table: who reads which table in how many chunks, what no mapping knows
+//! (tables, columns, code values), and everything that the run would refuse or be blocked by.
 //!
 //! Always: nothing is written, neither to the source nor to the work directory; values are listed of columns that a mapping declares
 //! as codes, and of no other.
@@ -11,9 +11,13 @@ use miette::Diagnostic;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::RunError;
+use super::held::HeldExtract;
+use super::preflight::{Ends, Problem, preflight};
 use crate::error::{Consequence, Follow};
-use crate::mapping::{City, SourceView};
-use crate::source::{Source, SourceError, Table};
+use crate::mapping::{City, SourceView, held_columns};
+use crate::source::{Source, SourceError, SourceSettings, Table};
+use crate::state::State;
 
 /// Distinct values asked of one code column: a column with more is hardly a code.
 pub const CODE_VALUES: u64 = 500;
@@ -28,8 +32,13 @@ pub struct Plan {
     pub tables: Vec<PlannedTable>,
     /// Sources of the mapping that match no table of this database.
     pub missing_tables: Vec<String>,
+    /// What a run would refuse, or end as blocked for.
+    pub problems: Vec<Problem>,
     pub rows: u64,
     pub chunks: u64,
+    /// The tables that are read, with the columns that are read of them.
+    #[serde(skip)]
+    pub read: Vec<Table>,
 }
 
 /// One table of the source and what becomes of it.
@@ -89,55 +98,115 @@ impl Plan {
     }
 }
 
-/// What can go wrong while planning.
+/// What stands in the way of a run without being refused.
 #[derive(Debug, Error, Diagnostic)]
-pub enum PlanError {
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Source(#[from] SourceError),
+pub enum PlanFinding {
+    #[error("source {source_id}: nothing reads the table {table}")]
+    #[diagnostic(
+        code("PLN-001"),
+        help("write a file under sources/, or name it under [[ignore]] in city.toml; until then runs end as blocked")
+    )]
+    Undecided { source_id: String, table: String },
+    #[error("{table}.{column} holds {values}, which codes/{list}.csv has with other leading zeros")]
+    #[diagnostic(
+        code("PLN-002"),
+        help("a spreadsheet takes the zeros of 01: write the codes in codes/{list}.csv as the source has them, as text")
+    )]
+    Zeros { table: String, column: String, list: String, values: String },
 }
 
-impl Consequence for PlanError {
-    fn follow(&self) -> Follow {
-        match self {
-            Self::Source(e) => e.follow(),
-        }
-    }
-}
-
-/// Plans a run of `city` over `source`.
+/// Plans a run of `city` over `source`. `state` is that of the work directory, where there is one.
 ///
 /// # Errors
-/// `SRC-…` when the source refuses to answer.
-pub async fn plan(source: &dyn Source, city: &City) -> Result<Plan, PlanError> {
+/// `SRC-…` when the source refuses to answer; `STA-…`.
+pub async fn plan(
+    source: &dyn Source,
+    city: &City,
+    of: &SourceSettings,
+    state: Option<&State>,
+) -> Result<Plan, RunError> {
+    let (inventory, refused) = preflight(source, city, of, state).await?;
+    let mut problems: Vec<Problem> = refused.iter().map(|e| Problem::of(e, Ends::Refused)).collect();
     let mut tables = Vec::new();
-    let mut seen = BTreeSet::new();
-    for table in source.catalogue().await? {
-        let planned = plan_table(source, city, &table).await?;
-        if let Some(view) = city.view_of(source.id(), &table.name) {
-            seen.insert(view.name.clone());
-        }
-        tables.push(planned);
+    for table in &inventory.read {
+        let Some(view) = city.view_of(source.id(), &table.name) else { continue };
+        tables.push(read(source, city, view, table, &mut problems).await?);
     }
-    let missing_tables = city
-        .sources
-        .iter()
-        .filter(|v| v.source == source.id() && !seen.contains(&v.name))
-        .map(|v| v.name.clone())
-        .collect();
-    let rows = tables.iter().filter(|t| t.chunks > 0).map(|t| t.rows).sum();
-    let chunks = tables.iter().map(|t| t.chunks).sum();
-    Ok(Plan { source: source.id().to_owned(), tables, missing_tables, rows, chunks })
+    for (table, alone) in &inventory.left {
+        let fate = match city.ignored(&table.name) {
+            Some(reason) => Planned::Ignored { reason: reason.to_owned() },
+            None => Planned::Unmapped,
+        };
+        if !alone.mapped {
+            problems.push(undecided(source.id(), &table.name));
+        }
+        tables.push(PlannedTable { is_view: table.view, ..planned(table, fate) });
+    }
+    let missing = inventory_gaps(city, source.id(), &tables);
+    Ok(Plan { read: inventory.read, ..summed(source.id(), tables, missing, problems) })
 }
 
-async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<PlannedTable, PlanError> {
-    let view = city.view_of(source.id(), &table.name);
-    let fate = match (view, city.ignored(&table.name)) {
-        (Some(view), _) => Planned::Read { by: view.name.clone() },
-        (None, Some(reason)) => Planned::Ignored { reason: reason.to_owned() },
-        (None, None) => Planned::Unmapped,
+/// Plans a run over an extract that is there: from raw alone.
+pub fn plan_held(source: &str, city: &City, held: &HeldExtract) -> Plan {
+    let mut problems: Vec<Problem> = held.problems.iter().map(|e| Problem::of(e, Ends::Refused)).collect();
+    let mut tables = Vec::new();
+    for (name, raw) in &held.view.tables {
+        let Some(view) = city.view_of(source, name) else { continue };
+        let known = view.legacy_columns();
+        let columns = held_columns(&raw.schema).filter(|c| !known.contains(c));
+        tables.push(PlannedTable {
+            unmapped_columns: columns.map(str::to_owned).collect(),
+            feeds: city.fed_by(&view.name),
+            rows: raw.rows,
+            ..planned(
+                &Table { name: name.clone(), ..Table::default() },
+                Planned::Read { by: view.name.clone() },
+            )
+        });
+    }
+    for alone in &held.left {
+        let fate = match city.ignored(&alone.table) {
+            Some(reason) => Planned::Ignored { reason: reason.to_owned() },
+            None => Planned::Unmapped,
+        };
+        if !alone.mapped {
+            problems.push(undecided(source, &alone.table));
+        }
+        tables.push(planned(&Table { name: alone.table.clone(), ..Table::default() }, fate));
+    }
+    let missing = inventory_gaps(city, source, &tables);
+    summed(source, tables, missing, problems)
+}
+
+fn undecided(source: &str, table: &str) -> Problem {
+    let of = PlanFinding::Undecided { source_id: source.to_owned(), table: table.to_owned() };
+    Problem::of(&of, Ends::Blocked)
+}
+
+/// Files of layer 1 that no table matches.
+fn inventory_gaps(city: &City, source: &str, tables: &[PlannedTable]) -> Vec<String> {
+    let read = |view: &SourceView| {
+        let by = |t: &PlannedTable| matches!(&t.fate, Planned::Read { by } if *by == view.name);
+        tables.iter().any(by)
     };
-    let mut planned = PlannedTable {
+    let missing = city.sources.iter().filter(|v| v.source == source && !read(v));
+    missing.map(|v| v.name.clone()).collect()
+}
+
+fn summed(
+    source: &str,
+    mut tables: Vec<PlannedTable>,
+    missing_tables: Vec<String>,
+    problems: Vec<Problem>,
+) -> Plan {
+    tables.sort_by(|a, b| a.table.cmp(&b.table));
+    let rows = tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. })).map(|t| t.rows).sum();
+    let chunks = tables.iter().map(|t| t.chunks).sum();
+    Plan { source: source.to_owned(), tables, missing_tables, problems, rows, chunks, read: Vec::new() }
+}
+
+fn planned(table: &Table, fate: Planned) -> PlannedTable {
+    PlannedTable {
         table: table.name.clone(),
         is_view: table.view,
         fate,
@@ -149,40 +218,77 @@ async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<P
         unmapped_columns: Vec::new(),
         missing_columns: Vec::new(),
         unmapped_codes: Vec::new(),
-    };
-    if let Some(view) = view {
+    }
+}
+
+/// A table that a layer-1 view reads. Where it cannot be asked, that is a problem like the others.
+async fn read(
+    source: &dyn Source,
+    city: &City,
+    view: &SourceView,
+    table: &Table,
+    problems: &mut Vec<Problem>,
+) -> Result<PlannedTable, RunError> {
+    let mut planned = planned(table, Planned::Read { by: view.name.clone() });
+    planned.feeds = city.fed_by(&view.name);
+    let known = view.legacy_columns();
+    let all = table.columns.iter().chain(&table.unread).map(|c| &c.name);
+    planned.unmapped_columns = all.filter(|c| !known.contains(c.as_str())).cloned().collect();
+    planned.missing_columns =
+        known.iter().filter(|c| table.any_column(c).is_none()).map(|c| (*c).to_owned()).collect();
+    if table.schema(source.id()).is_err() {
+        // It is among the problems already, and nothing can be asked of such a table.
+        return Ok(planned);
+    }
+    let asked = async {
         planned.chunks = source.chunks(table).await?.len() as u64;
-        planned.feeds = city.fed_by(&view.name);
-        let known = view.legacy_columns();
-        planned.unmapped_columns =
-            table.columns.iter().map(|c| &c.name).filter(|c| !known.contains(c.as_str())).cloned().collect();
-        planned.missing_columns =
-            known.iter().filter(|c| table.column(c).is_none()).map(|c| (*c).to_owned()).collect();
-        planned.unmapped_codes = unmapped_codes(source, view, table).await?;
+        unmapped_codes(source, view, table).await
+    };
+    match asked.await {
+        Ok((unmapped, zeros)) => {
+            planned.unmapped_codes = unmapped;
+            problems.extend(zeros.iter().map(|z| Problem::of(z, Ends::Blocked)));
+        }
+        Err(e) if e.follow() == Follow::Usage => problems.push(Problem::of(&e, Ends::Refused)),
+        Err(e) => return Err(e.into()),
     }
     Ok(planned)
 }
 
+/// Values of code columns that no line translates; and those of which the list has, with other leading zeros, what the source does
+/// not: what a spreadsheet makes of 01.
 async fn unmapped_codes(
     source: &dyn Source,
     view: &SourceView,
     table: &Table,
-) -> Result<Vec<UnmappedCode>, PlanError> {
-    let mut unmapped = Vec::new();
+) -> Result<(Vec<UnmappedCode>, Vec<PlanFinding>), SourceError> {
+    let (mut unmapped, mut zeros) = (Vec::new(), Vec::new());
     for code in view.code_columns() {
         if table.column(code.column).is_none() {
             continue;
         }
-        for found in source.frequencies(table, code.column, CODE_VALUES).await? {
-            if found.value != NULL && !code.translates(&found.value) {
-                unmapped.push(UnmappedCode {
-                    column: code.column.to_owned(),
-                    list: code.list.to_owned(),
-                    value: found.value,
-                    rows: found.rows,
-                });
+        let found = source.frequencies(table, code.column, CODE_VALUES).await?;
+        let held: BTreeSet<&str> = found.iter().map(|f| f.value.as_str()).collect();
+        let mut values = Vec::new();
+        for f in found.iter().filter(|f| f.value != NULL && !code.translates(&f.value)) {
+            if code.with_other_zeros(&f.value).is_some_and(|listed| !held.contains(listed.as_str())) {
+                values.push(f.value.as_str());
             }
+            unmapped.push(UnmappedCode {
+                column: code.column.to_owned(),
+                list: code.list.to_owned(),
+                value: f.value.clone(),
+                rows: f.rows,
+            });
+        }
+        if !values.is_empty() {
+            zeros.push(PlanFinding::Zeros {
+                table: table.name.clone(),
+                column: code.column.to_owned(),
+                list: code.list.to_owned(),
+                values: values.join(", "),
+            });
         }
     }
-    Ok(unmapped)
+    Ok((unmapped, zeros))
 }

@@ -5,20 +5,23 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::extract::{ExtractError, Extracted, Extraction, allowed, extract, vanished};
+use super::extract::{ExtractError, Extracted, Extraction, allowed, extract};
+use super::preflight::{preflight, refuse};
 use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
 use crate::retry::{Tried, retry};
 use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures};
-use crate::state::State;
+use crate::state::{OtherTable, State};
 use crate::trail::LeftAlone;
 
 /// What a source holds, sorted by what becomes of it.
+#[derive(Debug, Default)]
 pub struct Inventory {
     /// Read by a layer-1 view.
     pub read: Vec<Table>,
-    pub left: Vec<LeftAlone>,
+    /// The others, and why.
+    pub left: Vec<(Table, LeftAlone)>,
 }
 
 /// The settings of the sources that a city reads, in the city's order.
@@ -49,39 +52,47 @@ fn skipped(view: &SourceView, legacy: &str) -> bool {
     named.peek().is_some() && named.all(|c| matches!(c.reading, Reading::Skip(_))) && !by
 }
 
-/// Sorts the catalogue of a source.
+/// The layer-1 view that reads a table, or why nothing does. A view of the database is read where its file reads no table `beside` it:
+/// the rows of both would be the same.
 ///
 /// # Errors
-/// `RUN-002` when a view of layer 1 finds no table; those of the source.
-pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, RunError> {
-    let (mut read, mut left) = (Vec::new(), Vec::new());
-    for table in source.catalogue().await? {
-        let alone = |reason: &str, mapped| LeftAlone {
-            source: source.id().to_owned(),
-            table: table.name.clone(),
-            reason: reason.to_owned(),
-            mapped,
-        };
-        if let Some(reason) = city.ignored(&table.name) {
-            left.push(alone(reason, true));
-        } else if table.view {
-            left.push(alone("a view", true));
-        } else if let Some(view) = city.view_of(source.id(), &table.name) {
-            read.push(table.reading_only(|column| !skipped(view, column)));
-        } else {
-            left.push(alone("no file under sources/ reads it", false));
+/// Not an error, but the other half: why a table is left alone.
+pub(super) fn left_alone<'c>(
+    city: &'c City,
+    source: &str,
+    table: &str,
+    is_view: bool,
+    beside: impl Fn(&SourceView) -> bool,
+) -> Result<&'c SourceView, LeftAlone> {
+    let alone = |reason: &str, mapped| LeftAlone {
+        source: source.to_owned(),
+        table: table.to_owned(),
+        reason: reason.to_owned(),
+        mapped,
+    };
+    if let Some(reason) = city.ignored(table) {
+        return Err(alone(reason, true));
+    }
+    match city.view_of(source, table) {
+        Some(view) if is_view && beside(view) => Err(alone("a view", true)),
+        Some(view) => Ok(view),
+        None if is_view => Err(alone("a view", true)),
+        None => Err(alone("no file under sources/ reads it", false)),
+    }
+}
+
+/// Sorts the catalogue of a source.
+pub(super) fn inventory(city: &City, source: &str, catalogue: Vec<Table>) -> Inventory {
+    let tables: BTreeSet<String> = catalogue.iter().filter(|t| !t.view).map(|t| t.name.clone()).collect();
+    let beside = |view: &SourceView| tables.iter().any(|t| view.matches(t));
+    let mut inventory = Inventory::default();
+    for table in catalogue {
+        match left_alone(city, source, &table.name, table.view, beside) {
+            Ok(view) => inventory.read.push(table.reading_only(|column| !skipped(view, column))),
+            Err(alone) => inventory.left.push((table, alone)),
         }
     }
-    for view in city.sources.iter().filter(|v| v.source == source.id()) {
-        if !read.iter().any(|t| view.matches(&t.name)) {
-            return Err(RunError::NoTable {
-                source_id: source.id().to_owned(),
-                table: view.tables.to_string(),
-                view: view.name.clone(),
-            });
-        }
-    }
-    Ok(Inventory { read, left })
+    inventory
 }
 
 /// What a source is asked to sum of a table: legacy columns, in its own spelling.
@@ -106,24 +117,6 @@ fn runtime() -> Result<Runtime, RunError> {
     threads.map_err(|_| RunError::Thread)
 }
 
-/// What is set for a table, or was read before, is about a table that the source has.
-fn known_tables(
-    state: &State,
-    source: &dyn Source,
-    of: &SourceSettings,
-    inventory: &Inventory,
-) -> Result<(), RunError> {
-    let read = inventory.read.iter().map(|t| t.name.as_str());
-    let has: BTreeSet<&str> = read.chain(inventory.left.iter().map(|l| l.table.as_str())).collect();
-    let extracts = state.extracts(source.id())?;
-    let had = |name: &String| extracts.iter().any(|e| e.of.tables.contains(name));
-    if let Some(name) = of.tables.keys().find(|n| !has.contains(n.as_str()) && !had(n)) {
-        let what = format!("table {name}, which [sources.tables.{name}] is about");
-        return Err(ExtractError::from(SourceError::Unknown { id: of.id.clone(), what }).into());
-    }
-    Ok(vanished(state, source, &has, &of.tables)?)
-}
-
 /// What is to be read anew is read at all.
 fn wanted_anew(city: &City, settings: &RunSettings, sources: &[&SourceSettings]) -> Result<(), RunError> {
     let read = |name: &String| sources.iter().any(|of| city.view_of(&of.id, name).is_some());
@@ -133,10 +126,46 @@ fn wanted_anew(city: &City, settings: &RunSettings, sources: &[&SourceSettings])
     Err(ExtractError::from(SourceError::Unknown { id, what }).into())
 }
 
+/// Connects, as often as a passing failure allows.
+fn connect(
+    threads: &Runtime,
+    of: &SourceSettings,
+    settings: &RunSettings,
+) -> Result<Box<dyn Source>, RunError> {
+    let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
+    let connected = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
+        if let Some(e) = e {
+            tracing::warn!(source = of.id, "connected again after: {e}");
+        }
+        if !settings.stop.asked() {
+            std::thread::sleep(pause);
+        }
+    });
+    Ok(connected?)
+}
+
+/// Says what is wrong with any source before the first is read; those whose window is closed have their turn later.
+fn every_source(
+    threads: &Runtime,
+    state: &State,
+    city: &City,
+    sources: &[&SourceSettings],
+    settings: &RunSettings,
+) -> Result<(), RunError> {
+    let mut problems = Vec::new();
+    for of in sources {
+        if allowed(&of.id, &of.limits, of.time_zone, &settings.stop).is_ok() {
+            let source = connect(threads, of, settings)?;
+            problems.extend(threads.block_on(preflight(source.as_ref(), city, of, Some(state)))?.1);
+        }
+    }
+    refuse(problems)
+}
+
 /// Extracts every source of the city.
 ///
 /// # Errors
-/// Those of extraction.
+/// `RUN-006` and every error that [`preflight`] finds; those of extraction.
 pub fn extract_all(
     state: &State,
     city: &City,
@@ -147,19 +176,15 @@ pub fn extract_all(
     let threads = runtime()?;
     let sources = sources_of(city, &settings.sources)?;
     wanted_anew(city, settings, &sources)?;
+    if sources.len() > 1 {
+        every_source(&threads, state, city, &sources, settings)?;
+    }
     for of in sources {
-        allowed(&of.id, &of.limits, &settings.stop)?;
-        let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
-        let source = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
-            if let Some(e) = e {
-                tracing::warn!(source = of.id, "connected again after: {e}");
-            }
-            if !settings.stop.asked() {
-                std::thread::sleep(pause);
-            }
-        })?;
-        let inventory = threads.block_on(inventory(city, source.as_ref()))?;
-        known_tables(state, source.as_ref(), of, &inventory)?;
+        allowed(&of.id, &of.limits, of.time_zone, &settings.stop)?;
+        let source = connect(&threads, of, settings)?;
+        let (inventory, problems) =
+            threads.block_on(preflight(source.as_ref(), city, of, Some(state)))?;
+        refuse(problems)?;
         let measures: Vec<TableMeasures> = inventory
             .read
             .iter()
@@ -172,14 +197,18 @@ pub fn extract_all(
             tables: &inventory.read,
             settings: &of.tables,
             limits: &of.limits,
+            zone: of.time_zone,
             chunk_rows: of.chunk_rows.max(1),
             anew: &settings.anew,
             stop: &settings.stop,
             measures: &measures,
             progress: progress.clone(),
         };
-        extracted.insert(of.id.clone(), extract(&job)?);
-        left.extend(inventory.left);
+        let done = extract(&job)?;
+        let other = |(table, _): &(Table, _)| OtherTable { table: table.name.clone(), view: table.view };
+        state.set_others(done.id, &inventory.left.iter().map(other).collect::<Vec<_>>())?;
+        extracted.insert(of.id.clone(), done);
+        left.extend(inventory.left.into_iter().map(|(_, alone)| alone));
     }
     Ok((extracted, left))
 }

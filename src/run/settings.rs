@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
+use super::Held;
 use crate::report::Lang;
 use crate::source::SourceSettings;
 use crate::stop::Stop;
@@ -22,14 +24,18 @@ pub struct RunSettings {
     pub memory: u64,
     /// Parallel streams.
     pub partitions: usize,
-    /// The day that stands for today.
-    pub as_of: NaiveDate,
+    /// The day that stands for today; `None`: that of the extract point.
+    pub as_of: Option<NaiveDate>,
+    /// In which the day of an extract point is told, and times are shown.
+    pub time_zone: Tz,
     /// SHA-256 of the merged configuration, without what cannot change a result (work directory, memory, partitions).
     pub config_digest: String,
     /// Language of the page.
     pub lang: Lang,
     /// Tables that are read anew, whatever their method of following changes.
     pub anew: BTreeSet<String>,
+    /// Extracts that are there to stand on; none: every source is read.
+    pub held: Vec<Held>,
     /// What another process is told is running here.
     pub command: String,
     /// Asked by whoever wants the walk to end at its next boundary.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +27,8 @@ pub(super) struct Walk<'a> {
     pub(super) national: &'a National,
     pub(super) city: &'a City,
     pub(super) run: RunId,
+    /// The day that stands for today, fixed when the run began.
+    pub(super) as_of: NaiveDate,
     pub(super) dir: RunDir,
     pub(super) progress: Arc<dyn Progress>,
     /// Looked at before every piece that is computed.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use super::finish::Came;
 use super::paths::RunDir;
 use super::stages::Walk;
-use super::{RunError, RunSettings, check_stage, extract_all, finish, gate_stage, map_stage, measure_stage};
+use super::{
+    RunError, RunSettings, check_stage, extract_all, finish, gate_stage, held, map_stage, measure_stage,
+};
 use crate::clock;
 use crate::durable::{self, hex};
 use crate::engine::{Engine, EngineSettings};
@@ -16,8 +19,8 @@ use crate::mapping::{self, City};
 use crate::national::{self, National};
 use crate::progress::Progress;
 use crate::raw::{self, RawView};
-use crate::state::{ExtractId, RunId, RunStatus, State};
-use crate::trail::{ExtractRow, Summary};
+use crate::state::{ExtractId, RunId, RunStatus, State, StateError};
+use crate::trail::{ExtractRow, LeftAlone, Summary};
 
 /// Extracts what the city reads, and computes everything from raw to staged, reconciled.
 ///
@@ -31,12 +34,8 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
-    let (extracted, left) = extract_all(&state, &city, settings, progress)?;
-    let mut raw = BTreeMap::new();
-    for source in extracted.keys() {
-        raw.insert(source.clone(), raw::current(&state, source)?);
-    }
-    let run = settle(&state, settings, &national, &city, &raw)?;
+    let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
+    let (run, as_of) = settle(&state, settings, &national, &city, &raw)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
     let engine = Engine::start(
@@ -45,7 +44,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
             spill: settings.workdir.join("spill"),
             partitions: settings.partitions,
         },
-        city.functions(settings.as_of),
+        city.functions(as_of),
     )?;
     let mut walk = Walk {
         state: &state,
@@ -53,13 +52,14 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         national: &national,
         city: &city,
         run,
+        as_of,
         dir,
         progress: progress.clone(),
         stop: settings.stop.clone(),
         stages: Vec::new(),
     };
-    for done in extracted.values() {
-        walk.time("extract", done.rows_read, done.seconds);
+    for (rows, seconds) in read {
+        walk.time("extract", rows, seconds);
     }
     let typed = map_stage::read_all(&mut walk, &raw)?;
     let edges = map_stage::map_all(&mut walk, &city, &raw, &typed)?;
@@ -80,6 +80,35 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     finish::finish(walk, settings, came)
 }
 
+/// What a run stands on.
+struct Stands {
+    /// By source.
+    raw: BTreeMap<String, RawView>,
+    left: Vec<LeftAlone>,
+    /// Rows that were read of each source, and the seconds that it took.
+    read: Vec<(u64, f64)>,
+}
+
+/// Extracts every source, or takes the extracts that were named.
+fn stands(
+    state: &State,
+    city: &City,
+    settings: &RunSettings,
+    progress: &Arc<dyn Progress>,
+) -> Result<Stands, RunError> {
+    if !settings.held.is_empty() {
+        let (raw, left) = held::views(state, city, &settings.held)?;
+        return Ok(Stands { raw, left, read: Vec::new() });
+    }
+    let (extracted, left) = extract_all(state, city, settings, progress)?;
+    let mut raw = BTreeMap::new();
+    for source in extracted.keys() {
+        raw.insert(source.clone(), raw::current(state, source)?);
+    }
+    let read = extracted.values().map(|done| (done.rows_read, done.seconds)).collect();
+    Ok(Stands { raw, left, read })
+}
+
 /// Extracts what the city reads, and nothing more; the current extract of each source.
 ///
 /// # Errors
@@ -94,19 +123,35 @@ pub fn extract_only(
     let (extracted, _) = extract_all(&state, &city, settings, progress)?;
     let mut rows = Vec::new();
     for source in extracted.keys() {
-        rows.push(finish::extract_row(source, &raw::current(&state, source)?));
+        rows.push(finish::extract_row(source, &raw::current(&state, source)?, settings));
     }
     Ok(rows)
 }
 
-/// The run that goes on, or a new one; a run begun under another digest never goes on.
+/// The day that stands for today over these extracts: the configured one, else the day on which the newest of them began, in the
+/// configured zone.
+///
+/// # Errors
+/// `STA-005` when state.db holds no time there.
+pub fn as_of(settings: &RunSettings, raw: &BTreeMap<String, RawView>) -> Result<NaiveDate, RunError> {
+    if let Some(day) = settings.as_of {
+        return Ok(day);
+    }
+    let now = clock::now();
+    // Their texts are of one form: the greatest is the newest.
+    let newest = raw.values().map(|view| &view.started).max().unwrap_or(&now);
+    let impossible = || StateError::Impossible { what: format!("extract begun at {newest}") };
+    Ok(clock::day(newest, settings.time_zone).ok_or_else(impossible)?)
+}
+
+/// The run that goes on, or a new one, and the day that stands for today in it; a run begun under another digest never goes on.
 fn settle(
     state: &State,
     settings: &RunSettings,
     national: &National,
     city: &City,
     raw: &BTreeMap<String, RawView>,
-) -> Result<RunId, RunError> {
+) -> Result<(RunId, NaiveDate), RunError> {
     let mut sha = Sha256::new();
     let mut add = |text: &str| {
         sha.update((text.len() as u64).to_le_bytes());
@@ -116,7 +161,8 @@ fn settle(
     add(&settings.config_digest);
     add(&national.digest);
     add(&city.digest);
-    add(&settings.as_of.to_string());
+    // The day of an extract point is fixed when the run begins: whoever goes on with it takes that day.
+    add(&settings.as_of.map_or_else(|| settings.time_zone.to_string(), |day| day.to_string()));
     for (source, view) in raw {
         add(source);
         add(&view.extract.to_string());
@@ -125,14 +171,15 @@ fn settle(
     let digest = hex(&sha.finalize());
     let known = state.unfinished_run(&digest)?;
     for old in state.runs()? {
-        if old.status == RunStatus::Running && known != Some(old.id) {
+        if old.status == RunStatus::Running && known.as_ref().is_none_or(|k| k.id != old.id) {
             durable::remove_dir_all(RunDir::of(&settings.workdir, old.id).path())?;
             state.set_run(old.id, RunStatus::Abandoned)?;
         }
     }
+    let today = as_of(settings, raw)?;
     if let Some(run) = known {
-        return Ok(run);
+        return Ok((run.id, run.as_of.unwrap_or(today)));
     }
     let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
-    Ok(state.begin_run(&digest, &extracts)?)
+    Ok((state.begin_run(&digest, &extracts, today)?, today))
 }

@@ -4,7 +4,8 @@
 //! the same at every start, other jobs and other days elsewhere.
 //! Must not know: what a job does.
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::settings::{JobSettings, Missed};
@@ -20,22 +21,22 @@ pub fn jitter(job: &JobSettings, due: DateTime<Utc>) -> TimeDelta {
 
 /// The first moment after `seen` that a job is due.
 #[must_use]
-pub fn next<Z: TimeZone>(job: &JobSettings, seen: DateTime<Utc>, zone: &Z) -> Option<DateTime<Utc>> {
-    let found = job.cron.cron.find_next_occurrence(&seen.with_timezone(zone), false);
+pub fn next(job: &JobSettings, seen: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+    let found = job.cron.cron.find_next_occurrence(&seen.with_timezone(&zone), false);
     found.ok().map(|d| d.with_timezone(&Utc))
 }
 
 /// The last moment after `seen` for which a job should have begun by `now`; those before it are not caught up.
 #[must_use]
-pub fn ready<Z: TimeZone>(
+pub fn ready(
     job: &JobSettings,
     seen: DateTime<Utc>,
     now: DateTime<Utc>,
-    zone: &Z,
+    zone: Tz,
 ) -> Option<DateTime<Utc>> {
     let (mut at, mut inclusive) = (now, true);
     loop {
-        let found = job.cron.cron.find_previous_occurrence(&at.with_timezone(zone), inclusive);
+        let found = job.cron.cron.find_previous_occurrence(&at.with_timezone(&zone), inclusive);
         let due = found.ok()?.with_timezone(&Utc);
         if due <= seen {
             return None;
@@ -60,11 +61,11 @@ pub fn seen(last: Option<&JobRun>, now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// When a job begins next, from its last record; a moment before `now` is overdue and is caught up.
 #[must_use]
-pub fn begins<Z: TimeZone>(
+pub fn begins(
     job: &JobSettings,
     last: Option<&JobRun>,
     now: DateTime<Utc>,
-    zone: &Z,
+    zone: Tz,
 ) -> Option<DateTime<Utc>> {
     let running = last.filter(|run| run.outcome.is_none()).and_then(|run| run.due.parse().ok());
     let due = next(job, running.unwrap_or_else(|| seen(last, now)), zone)?;

@@ -1,6 +1,6 @@
 //! What the configuration says of the schedule: jobs, who is told of failures, where the metrics go.
 //!
-//! Always: a cron text is parsed here alone, five fields of local time; a job that was read can come due.
+//! Always: a cron text is parsed here alone, five fields of the configured time zone; a job that was read can come due.
 //! Must not know: how a file is read, or what a job does.
 
 use croner::Cron;

@@ -7,6 +7,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use chrono_tz::Tz;
+
 use super::calendar;
 use super::error::ScheduleError;
 use super::settings::{JobSettings, Missed};
@@ -24,6 +26,8 @@ pub struct Units {
     /// Files that are written besides the work directory.
     pub written: Vec<PathBuf>,
     pub user: Option<String>,
+    /// The time zone of the cron expressions.
+    pub zone: Tz,
     /// Where the units are to lie.
     pub dir: PathBuf,
 }
@@ -84,8 +88,9 @@ fn one(out: &mut String, of: &Units, job: &JobSettings, service: &str) -> Result
     let _ = write!(
         out,
         "\n# {path}\n[Unit]\nDescription=qianyi: when job {name} is due\n\n[Timer]\n# cron: {}\n\
-         OnCalendar={calendar}\nPersistent={persistent}\nAccuracySec=1s\n",
-        job.cron.text
+         OnCalendar={calendar} {}\nPersistent={persistent}\nAccuracySec=1s\n",
+        job.cron.text,
+        of.zone.name()
     );
     if job.jitter_seconds > 0 {
         let _ = write!(out, "RandomizedDelaySec={}\nFixedRandomDelay=true\n", job.jitter_seconds);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use miette::Diagnostic;
 use tokio::task::spawn_blocking;
 
@@ -76,14 +77,14 @@ pub enum Event {
 }
 
 /// What a scheduler is given.
-pub struct Schedule<Z: TimeZone> {
+pub struct Schedule {
     pub workdir: PathBuf,
     pub jobs: Vec<JobSettings>,
     pub notify: Option<NotifySettings>,
     /// Where the metrics go.
     pub metrics: Option<PathBuf>,
-    /// The time zone of the cron expressions.
-    pub zone: Z,
+    /// The time zone of the cron expressions, and of what is told.
+    pub zone: Tz,
     pub time: Arc<dyn Time>,
     pub stop: Stop,
     pub body: Body,
@@ -94,7 +95,7 @@ pub struct Schedule<Z: TimeZone> {
 ///
 /// # Errors
 /// `SCH-001` without jobs; `STA-007` when another scheduler runs here; those of state.db. What a job does wrong is no error here.
-pub async fn walk<Z: TimeZone>(of: &Schedule<Z>) -> Result<u64, ScheduleError> {
+pub async fn walk(of: &Schedule) -> Result<u64, ScheduleError> {
     if of.jobs.is_empty() {
         return Err(ScheduleError::NoJobs);
     }
@@ -121,8 +122,9 @@ pub async fn walk<Z: TimeZone>(of: &Schedule<Z>) -> Result<u64, ScheduleError> {
             let job = &of.jobs[n];
             seen[n] = due;
             if late && job.missed == Missed::Skip {
-                tracing::info!(job = job.name, due = clock::text(due), "skipped");
-                (of.tell)(&Event::Skipped { job: job.name.clone(), due: clock::text(due) });
+                let due = clock::zoned(due, of.zone);
+                tracing::info!(job = job.name, due, "skipped");
+                (of.tell)(&Event::Skipped { job: job.name.clone(), due });
                 continue;
             }
             of.once(&record, job, due).await?;
@@ -133,13 +135,13 @@ pub async fn walk<Z: TimeZone>(of: &Schedule<Z>) -> Result<u64, ScheduleError> {
     Ok(ran)
 }
 
-impl<Z: TimeZone> Schedule<Z> {
+impl Schedule {
     /// Jobs that should have begun by now, the longest due first.
     fn ready(&self, seen: &[DateTime<Utc>]) -> Vec<(usize, DateTime<Utc>)> {
         let now = self.time.now();
         let all = self.jobs.iter().zip(seen).enumerate();
         let mut ready: Vec<_> =
-            all.filter_map(|(n, (job, seen))| Some((n, due::ready(job, *seen, now, &self.zone)?))).collect();
+            all.filter_map(|(n, (job, seen))| Some((n, due::ready(job, *seen, now, self.zone)?))).collect();
         ready.sort_by_key(|(n, due)| (*due + due::jitter(&self.jobs[*n], *due), *n));
         ready
     }
@@ -147,13 +149,13 @@ impl<Z: TimeZone> Schedule<Z> {
     /// Waits for the next job, the wish to stop, or the next look at the clock.
     async fn wait(&self, seen: &[DateTime<Utc>], told: &mut Option<Event>) {
         let begins = |(job, seen): (&JobSettings, &DateTime<Utc>)| {
-            let due = due::next(job, *seen, &self.zone)?;
+            let due = due::next(job, *seen, self.zone)?;
             Some((due + due::jitter(job, due), job.name.clone()))
         };
         let next = self.jobs.iter().zip(seen).filter_map(begins).min();
         let pause = next.as_ref().and_then(|(at, _)| (*at - self.time.now()).to_std().ok());
         if let Some((at, job)) = next {
-            let event = Event::Waiting { job, begins: clock::text(at) };
+            let event = Event::Waiting { job, begins: clock::zoned(at, self.zone) };
             if told.as_ref() != Some(&event) {
                 (self.tell)(&event);
                 *told = Some(event);
@@ -169,6 +171,7 @@ impl<Z: TimeZone> Schedule<Z> {
     async fn once(&self, record: &Jobs, job: &JobSettings, due: DateTime<Utc>) -> Result<(), ScheduleError> {
         let (due, started) = (clock::text(due), clock::text(self.time.now()));
         let id = record.begin(&job.name, &due, &started)?;
+        let (due, started) = (self.shown(&due), self.shown(&started));
         tracing::info!(job = job.name, due, "job started");
         (self.tell)(&Event::Started { job: job.name.clone(), due: due.clone() });
         let (body, settings, stop) = (self.body.clone(), job.clone(), self.stop.clone());
@@ -183,7 +186,7 @@ impl<Z: TimeZone> Schedule<Z> {
             outcome: ended.outcome.text(),
             due,
             started,
-            finished,
+            finished: self.shown(&finished),
             exit_status: ended.exit_status,
             error_code: ended.error_code,
             error: ended.error,
@@ -198,6 +201,11 @@ impl<Z: TimeZone> Schedule<Z> {
         self.measure(record)?;
         self.notify(ended.outcome, &summary).await;
         Ok(())
+    }
+
+    /// A stored moment as people are told of it.
+    fn shown(&self, at: &str) -> String {
+        clock::stored_zoned(at, self.zone)
     }
 
     /// Writes the metrics; a file that cannot be written is a trouble, not an end.

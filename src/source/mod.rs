@@ -70,7 +70,7 @@ impl Examined {
 }
 
 /// Sums to ask of the source itself, in its own spelling (FORMS 7).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TableMeasures {
     pub table: String,
     /// Legacy columns to group by.
@@ -160,6 +160,15 @@ pub trait Source: Send + Sync {
         how: &TableSettings,
         since: &str,
     ) -> Result<Option<ChunkStream>, SourceError>;
+
+    /// Values of a table that will become read errors, as far as a query can tell: infinite times, NaN, what is out of range. Counts, no
+    /// value; reads the table.
+    async fn oddities(&self, _table: &Table) -> Result<Vec<Examined>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether [`Source::measure`] can be asked at all: told from the catalogue, before a row is read.
+    fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError>;
 
     /// Counts and sums, computed by the source.
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError>;

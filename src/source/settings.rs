@@ -28,7 +28,7 @@ pub struct SourceSettings {
     /// Code page of char, varchar and text, as a WHATWG label: `gbk`, `gb18030`, `utf-8`. Where it is set, it goes before what the
     /// database says of them; where neither says one, it is GBK.
     pub encoding: Option<TextEncoding>,
-    /// The zone whose wall clock the source's times with a zone are shown in.
+    /// The zone whose wall clock the source's times with a zone are shown in, and that of `limits.windows`; by default the configuration's.
     #[serde(default = "default_time_zone")]
     pub time_zone: Tz,
     /// Rows of one chunk, the unit of resume: one Parquet part each.
@@ -97,7 +97,7 @@ impl SourceSettings {
 pub const DEFAULT_ENCODING: TextEncoding = TextEncoding::CodePage(encoding_rs::GBK);
 
 fn default_time_zone() -> Tz {
-    Tz::Asia__Shanghai
+    crate::clock::DEFAULT_ZONE
 }
 
 fn default_chunk_rows() -> u64 {
@@ -218,7 +218,7 @@ pub struct Limits {
     pub connections: u32,
     pub rows_per_second: Option<u64>,
     pub bytes_per_second: Option<u64>,
-    /// When reading is allowed, local time; none: always.
+    /// When reading is allowed, in the source's time zone; none: always.
     pub windows: Vec<Window>,
     /// Limit of one statement; 0: none.
     pub statement_seconds: u64,
@@ -242,6 +242,13 @@ impl Default for Limits {
             slow_milliseconds: 2000,
             retries: 8,
         }
+    }
+}
+
+impl Limits {
+    /// True inside a window, or where there are none.
+    pub fn open(&self, at: NaiveTime) -> bool {
+        self.windows.is_empty() || self.windows.iter().any(|w| w.holds(at))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Extracts: which reading of which source, at which point, and whether it is complete.
 
 use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
 
 use super::{ExtractId, State, StateError, from_json, one, sql, to_json};
 use crate::clock;
@@ -53,6 +54,13 @@ pub struct NewExtract {
     pub tables: Vec<String>,
 }
 
+/// A table or view of the source that an extract does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherTable {
+    pub table: String,
+    pub view: bool,
+}
+
 /// One extract as recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extract {
@@ -67,13 +75,25 @@ pub struct Extract {
     pub measures: Option<PartInfo>,
     /// About server and connection: version, TLS, what had to be done without.
     pub facts: Vec<(String, String)>,
+    /// What else the source has; `None`: not recorded.
+    pub others: Option<Vec<OtherTable>>,
 }
 
-const COLUMNS: &str =
-    "id, source, consistency, point, settings, tables, status, started, finished, asked, measures, facts";
+const COLUMNS: &str = "id, source, consistency, point, settings, tables, status, started, finished, asked, \
+     measures, facts, others";
 
-type Fields =
-    (NewExtract, i64, String, String, String, Option<String>, Option<String>, Option<String>, String);
+type Fields = (
+    NewExtract,
+    i64,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    String,
+    Option<String>,
+);
 
 fn fields(row: &Row<'_>) -> rusqlite::Result<Fields> {
     let of = NewExtract {
@@ -93,6 +113,7 @@ fn fields(row: &Row<'_>) -> rusqlite::Result<Fields> {
         row.get(9)?,
         row.get(10)?,
         row.get(11)?,
+        row.get(12)?,
     ))
 }
 
@@ -141,7 +162,7 @@ impl State {
     }
 
     fn extract_of(&self, fields: Fields) -> Result<Extract, StateError> {
-        let (of, id, tables, status, started, finished, asked, measures, facts) = fields;
+        let (of, id, tables, status, started, finished, asked, measures, facts, others) = fields;
         Ok(Extract {
             id: ExtractId(id),
             of: NewExtract { tables: from_json(&tables)?, ..of },
@@ -151,7 +172,20 @@ impl State {
             asked,
             measures: measures.map(|m| from_json(&m).map(|p| self.handed(p))).transpose()?,
             facts: from_json(&facts)?,
+            others: others.map(|o| from_json(&o)).transpose()?,
         })
+    }
+
+    /// Records what else the source has.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn set_others(&self, id: ExtractId, others: &[OtherTable]) -> Result<(), StateError> {
+        let others = to_json(&others)?;
+        self.change("record tables", |t| {
+            t.execute("UPDATE extract SET others = ?2 WHERE id = ?1", params![id.0, others])
+        })?;
+        Ok(())
     }
 
     /// The newest complete extract of a source.

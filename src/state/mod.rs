@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use thiserror::Error;
 
 pub use chunk::Chunk;
-pub use extract::{Extract, ExtractStatus, NewExtract};
+pub use extract::{Extract, ExtractStatus, NewExtract, OtherTable};
 pub use id::{ExtractId, RunId};
 pub use job::{JobEnd, JobOutcome, JobRun, Jobs};
 pub use output::Output;
@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 /// How long a statement waits for a reader.
 const BUSY: Duration = Duration::from_secs(10);
@@ -86,6 +87,12 @@ pub enum StateError {
     #[error("state.db has form {found}; this version knows forms up to {known}")]
     #[diagnostic(code("STA-004"), help("a newer qianyi wrote it: use that version, or another --workdir"))]
     TooNew { found: usize, known: usize },
+    #[error("state.db has form {found}; this version reads form {newest}")]
+    #[diagnostic(
+        code("STA-008"),
+        help("an older qianyi wrote it: `qianyi extract` or `qianyi run` brings it to the newest form first")
+    )]
+    TooOld { found: usize, newest: usize },
     #[error("state.db holds an entry that cannot be: {what}")]
     #[diagnostic(code("STA-005"), help("keep the work directory as it is and report this"))]
     Impossible { what: String },
@@ -98,7 +105,7 @@ impl Consequence for StateError {
     fn follow(&self) -> Follow {
         match self {
             Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => Follow::Resume,
-            Self::Missing { .. } | Self::TooNew { .. } | Self::Damaged { .. } => Follow::Usage,
+            Self::Missing { .. } | Self::TooNew { .. } | Self::TooOld { .. } | Self::Damaged { .. } => Follow::Usage,
             Self::Impossible { .. } => Follow::Bug,
             Self::Durable(e) => e.follow(),
         }
@@ -150,7 +157,7 @@ impl State {
     /// Opens the state for reading only; takes no lock.
     ///
     /// # Errors
-    /// `STA-002` when there is none; `STA-003`, `STA-004`.
+    /// `STA-002` when there is none; `STA-003`, `STA-004`, `STA-008`.
     pub fn open_readonly(workdir: &Path) -> Result<Self, StateError> {
         let path = workdir.join("state.db");
         match std::fs::metadata(&path) {
@@ -168,6 +175,9 @@ impl State {
         db.busy_timeout(BUSY).map_err(sql("be opened"))?;
         match version(&db)? {
             0 => Err(StateError::Missing { workdir: workdir.display().to_string() }),
+            found if found < MIGRATIONS.len() => {
+                Err(StateError::TooOld { found, newest: MIGRATIONS.len() })
+            }
             _ => Ok(Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: None }),
         }
     }

@@ -1,5 +1,6 @@
 //! Runs: over which extracts, under which digest, and how they ended.
 
+use chrono::NaiveDate;
 use rusqlite::params;
 
 use super::{ExtractId, RunId, State, StateError, from_json, one, sql, to_json};
@@ -41,12 +42,25 @@ impl RunStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     pub id: RunId,
-    /// Of config, mappings, rules, version and extracts.
+    /// Of config, mappings, rules, version and extracts; of `as_of` only where it is configured.
     pub digest: String,
     pub extracts: Vec<ExtractId>,
+    /// The day that stands for today, fixed when it began; `None`: begun by an older version.
+    pub as_of: Option<NaiveDate>,
     pub status: RunStatus,
     pub started: String,
     pub finished: Option<String>,
+}
+
+type Fields = (i64, String, String, Option<String>, String, String, Option<String>);
+
+fn run_of((id, digest, extracts, as_of, status, started, finished): Fields) -> Result<Run, StateError> {
+    let day = |text: String| {
+        text.parse::<NaiveDate>().map_err(|_| StateError::Impossible { what: format!("as_of {text}") })
+    };
+    let (extracts, status) = (from_json(&extracts)?, RunStatus::parse(&status)?);
+    let as_of = as_of.map(day).transpose()?;
+    Ok(Run { id: RunId(id), digest, extracts, as_of, status, started, finished })
 }
 
 impl State {
@@ -54,12 +68,17 @@ impl State {
     ///
     /// # Errors
     /// `STA-003`.
-    pub fn begin_run(&self, digest: &str, extracts: &[ExtractId]) -> Result<RunId, StateError> {
+    pub fn begin_run(
+        &self,
+        digest: &str,
+        extracts: &[ExtractId],
+        as_of: NaiveDate,
+    ) -> Result<RunId, StateError> {
         let extracts = to_json(&extracts)?;
         self.change("begin a run", |t| {
             t.execute(
-                "INSERT INTO run (digest, extracts, status, started) VALUES (?1, ?2, 'running', ?3)",
-                params![digest, extracts, clock::now()],
+                "INSERT INTO run (digest, extracts, as_of, status, started) VALUES (?1, ?2, ?3, 'running', ?4)",
+                params![digest, extracts, as_of.to_string(), clock::now()],
             )?;
             Ok(RunId(t.last_insert_rowid()))
         })
@@ -70,32 +89,29 @@ impl State {
     /// # Errors
     /// `STA-003`, `STA-005`.
     pub fn runs(&self) -> Result<Vec<Run>, StateError> {
-        let found: Vec<(i64, String, String, String, String, Option<String>)> = {
+        let found: Vec<Fields> = {
             let db = self.db();
             let mut query = db
-                .prepare_cached("SELECT id, digest, extracts, status, started, finished FROM run ORDER BY id")
+                .prepare_cached(
+                    "SELECT id, digest, extracts, as_of, status, started, finished FROM run ORDER BY id",
+                )
                 .map_err(sql("list runs"))?;
             query
-                .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))
+                .query_map([], |r| {
+                    Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?))
+                })
                 .and_then(Iterator::collect)
                 .map_err(sql("list runs"))?
         };
-        found
-            .into_iter()
-            .map(|(id, digest, extracts, status, started, finished)| {
-                let (extracts, status) = (from_json(&extracts)?, RunStatus::parse(&status)?);
-                Ok(Run { id: RunId(id), digest, extracts, status, started, finished })
-            })
-            .collect()
+        found.into_iter().map(run_of).collect()
     }
 
     /// The unfinished run under this digest, which goes on.
     ///
     /// # Errors
     /// `STA-003`, `STA-005`.
-    pub fn unfinished_run(&self, digest: &str) -> Result<Option<RunId>, StateError> {
-        let found = self.runs()?.into_iter().rfind(|r| r.status == RunStatus::Running && r.digest == digest);
-        Ok(found.map(|r| r.id))
+    pub fn unfinished_run(&self, digest: &str) -> Result<Option<Run>, StateError> {
+        Ok(self.runs()?.into_iter().rfind(|r| r.status == RunStatus::Running && r.digest == digest))
     }
 
     /// Records how a run ended (or that it goes on: `Running`).

@@ -25,4 +25,4 @@ pub use ledger::{DETAILS, LEDGERS, ledger_measures};
 pub use measure::{
     ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, write_measures,
 };
-pub use own::{RawSide, raw_side};
+pub use own::{RawSide, countable, raw_side};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, SchemaRef};
 
 use super::cells::{Cells, add};
 use super::measure::{border, last_digit, side};
@@ -55,6 +55,21 @@ pub fn raw_side(of: &RawSide<'_>) -> Result<Vec<Measure>, TallyError> {
         None => Cells::new(of.table, names_of_empty(of)?),
     };
     Ok(cells.measures(border::SOURCE_RAW, side::RAW))
+}
+
+/// Whether the columns of a table's raw schema can be counted: what [`raw_side`] would say, before there is a row.
+///
+/// # Errors
+/// `TAL-001`.
+pub fn countable(
+    table: &str,
+    raw: &SchemaRef,
+    by: &[String],
+    amounts: &[String],
+) -> Result<(), TallyError> {
+    let (of, empty) = (RawSide { table, parts: &[], by, amounts }, RecordBatch::new_empty(raw.clone()));
+    by.iter().try_for_each(|c| Spelled::new(&of, &empty, c).map(drop))?;
+    amounts.iter().try_for_each(|c| Amount::new(&of, &empty, c).map(drop))
 }
 
 fn names(of: &RawSide<'_>, amounts: &[Amount<'_>]) -> Vec<String> {

@@ -28,6 +28,7 @@ pub struct Summary {
     pub city_name: String,
     /// The day that stands for today everywhere (yyyy-mm-dd).
     pub as_of: String,
+    /// With the offset of the configured zone, as `finished`.
     pub started: String,
     pub finished: String,
     /// Digests of what the run stood on (SHA-256, hex).
@@ -70,6 +71,10 @@ pub struct ExtractRow {
     pub extract: String,
     pub consistency: String,
     pub point: String,
+    /// When it began, with the offset of the configured zone.
+    pub started: String,
+    /// It was there, and was taken without asking the source (`run --extract`).
+    pub held: bool,
     pub tables: u64,
     pub rows: u64,
 }

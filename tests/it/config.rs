@@ -81,7 +81,7 @@ fn paths_are_relative_to_their_file_and_the_demo_needs_no_file() {
         ..Layers::default()
     };
     let found = settings(&demo);
-    assert_eq!((found.city.as_str(), found.as_of), ("baicheng", demo_as_of().unwrap()));
+    assert_eq!((found.city.as_str(), found.as_of), ("baicheng", Some(demo_as_of().unwrap())));
     assert_eq!(found.sources[0].path, PathBuf::from("elsewhere/x.db"));
 }
 
@@ -95,6 +95,35 @@ fn the_digest_covers_what_can_change_a_result_and_nothing_else() {
     assert_eq!(digest(&source.replace("a.db", "b.db")), plain);
     assert_ne!(digest(&source.replace("gbk", "gb18030")), plain);
     assert_ne!(digest(&format!("{source}chunk_rows = 1000\n")), plain);
+    // A zone decides about times with a zone in the source.
+    assert_ne!(digest(&format!("{source}time_zone = \"Asia/Tokyo\"\n")), plain);
+}
+
+#[test]
+fn a_source_without_a_time_zone_has_that_of_the_configuration_whichever_layer_says_it() {
+    let files = Files::new();
+    let source = |more: &str, id: &str| format!("[[sources]]\nid = \"{id}\"\nkind = \"sqlite\"\npath = \"a.db\"\n{more}");
+    let own = source("time_zone = \"Asia/Urumqi\"\n", "sybx");
+    let city = files.city(&format!("{}{own}", source("", "ylbx")));
+    let mut layers = Layers { files: vec![city], ..Layers::default() };
+    let zones = |layers: &Layers| {
+        let found = settings(layers);
+        let all = found.sources.iter().map(|s| s.time_zone.name());
+        std::iter::once(found.time_zone.name()).chain(all).collect::<Vec<_>>()
+    };
+    assert_eq!(zones(&layers), ["Asia/Shanghai", "Asia/Shanghai", "Asia/Urumqi"]);
+    layers.files.push(files.write("later.toml", "time_zone = \"Asia/Tokyo\"\n"));
+    assert_eq!(zones(&layers), ["Asia/Tokyo", "Asia/Tokyo", "Asia/Urumqi"]);
+    layers.environment = environment(&[("QIANYI_TIME_ZONE", "UTC"), ("TZ", "America/New_York")]);
+    assert_eq!(zones(&layers), ["UTC", "UTC", "Asia/Urumqi"]);
+    layers.environment = environment(&[("QIANYI_TIME_ZONE", "Beijing")]);
+    assert!(load(&layers).unwrap_err().to_string().starts_with("QIANYI_TIME_ZONE sets `time_zone` to `Beijing`"));
+    for (given, shown) in [("\"Asia/Shanghia\"", "did you mean `Asia/Shanghai`"), ("\"+08:00\"", "no time zone `+08:00`"), ("8", "not a text in quotes")] {
+        let file = files.write("bad.toml", &format!("time_zone = {given}\n"));
+        let error = load(&Layers { files: vec![file], ..Layers::default() }).unwrap_err();
+        let text = format!("{:?}", miette::Report::new(error));
+        assert!(text.contains(shown), "{text}");
+    }
 }
 
 #[test]

@@ -475,6 +475,7 @@ fn sums_alike(place: &Place, by: &[&str]) {
         tables: &tables,
         settings: &settings.tables,
         limits: &settings.limits,
+        zone: settings.time_zone,
         chunk_rows: 100,
         anew: &std::collections::BTreeSet::new(),
         measures: std::slice::from_ref(&wanted),

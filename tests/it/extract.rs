@@ -66,6 +66,7 @@ async fn run(
             tables: &tables,
             settings: &settings.tables,
             limits: &settings.limits,
+            zone: settings.time_zone,
             chunk_rows: settings.chunk_rows,
             anew: &BTreeSet::new(),
             measures,

@@ -31,7 +31,7 @@ fn planned(database: &Path, city: &City) -> Plan {
     let of = sources_of(city, &of).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let source = source::connect(of[0]).await.unwrap();
-        plan(source.as_ref(), city).await.unwrap()
+        plan(source.as_ref(), city, of[0], None).await.unwrap()
     })
 }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use proptest::prelude::*;
 use qianyi::schedule::{
     Body, Ended, Event, JobKind, JobSettings, Missed, NotifySettings, Schedule, ScheduleError, Time, Times,
@@ -17,9 +18,9 @@ use qianyi::stop::Stop;
 use qianyi::trail::Blocker;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// China: no summer time, eight hours before Greenwich.
-fn china() -> FixedOffset {
-    FixedOffset::east_opt(8 * 3600).unwrap()
+/// Eight hours before Greenwich, without summer time in these years.
+fn china() -> Tz {
+    qianyi::clock::DEFAULT_ZONE
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -291,11 +292,11 @@ proptest! {
         let of = JobSettings { jitter_seconds: seconds, ..job("j", "0 */5 * * *", Missed::Once) };
         let now = DateTime::UNIX_EPOCH + hours(hour);
         let seen = now - hours(behind);
-        if let Some(due) = ready(&of, seen, now, &china()) {
+        if let Some(due) = ready(&of, seen, now, china()) {
             prop_assert!(due > seen && due + jitter(&of, due) <= now);
-            let later = next(&of, due, &china()).unwrap();
+            let later = next(&of, due, china()).unwrap();
             prop_assert!(later + jitter(&of, later) > now, "a later one is ready too");
-        } else if let Some(due) = next(&of, seen, &china()) {
+        } else if let Some(due) = next(&of, seen, china()) {
             prop_assert!(due + jitter(&of, due) > now);
         }
     }
@@ -318,10 +319,10 @@ fn status_names_the_next_start() {
     let (now, zone) = (at("2021-06-03T12:00:00"), china());
     for (missed, expected) in [(Missed::Skip, "2021-06-04T01:00:00"), (Missed::Once, "2021-06-02T01:00:00")] {
         let bench = Bench::new(vec![job("j", "0 1 * * *", missed)]);
-        assert_eq!(begins(&bench.jobs[0], None, now, &zone), Some(at("2021-06-04T01:00:00")));
+        assert_eq!(begins(&bench.jobs[0], None, now, zone), Some(at("2021-06-04T01:00:00")));
         bench.run("2021-06-01T00:30:00", "2021-06-01T01:30:00", vec![]);
         let last = State::open_readonly(&bench.work()).unwrap().last_job("j").unwrap();
-        assert_eq!(begins(&bench.jobs[0], last.as_ref(), now, &zone), Some(at(expected)));
+        assert_eq!(begins(&bench.jobs[0], last.as_ref(), now, zone), Some(at(expected)));
     }
 }
 

@@ -27,6 +27,7 @@ fn systemd_units_name_everything_absolutely() {
         options: vec!["--config".into(), "/etc/qianyi/50%$.toml".into(), "--lang".into(), "zh".into()],
         written: vec!["/var/lib/node_exporter/qianyi.prom".into(), "/srv/qian yi/m.prom".into()],
         user: Some("qianyi".to_owned()),
+        zone: qianyi::clock::DEFAULT_ZONE,
         dir: "/etc/systemd/system".into(),
     };
     let extract = JobSettings {
@@ -227,7 +228,7 @@ fn status_and_install_know_the_jobs_of_the_configuration() {
     assert!(json["jobs"][1]["next"].as_str().unwrap().ends_with("T17:00:00Z"), "one at night in China");
     let units = said(&["schedule", "install", "--user", "qianyi"]);
     assert!(units.contains(&format!("--config {}", file.display())), "{units}");
-    assert!(units.contains("User=qianyi\n") && units.contains("OnCalendar=*-*-* 01:00:00\n"), "{units}");
+    assert!(units.contains("User=qianyi\n") && units.contains("OnCalendar=*-*-* 01:00:00 Asia/Shanghai\n"), "{units}");
     let none = config(dir.path(), "");
     for arguments in [&["schedule"][..], &["schedule", "install"]] {
         let answer = qianyi(&work, &none, arguments).output().unwrap();

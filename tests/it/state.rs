@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use qianyi::dataset::PartInfo;
 use qianyi::error::{Consequence, Follow};
 use qianyi::state::{ExtractStatus, NewExtract, Output, RunStatus, State, StateError};
@@ -42,21 +43,47 @@ fn a_state_of_a_newer_version_is_refused() {
     drop(db);
     for opened in [State::open(dir.path(), "test"), State::open_readonly(dir.path())] {
         let Err(error) = opened else { panic!("opened") };
-        assert_eq!(error.to_string(), "state.db has form 99; this version knows forms up to 3");
+        assert_eq!(error.to_string(), "state.db has form 99; this version knows forms up to 5");
     }
+}
+
+#[test]
+fn a_state_of_an_older_version_is_brought_to_the_newest_form_by_a_writer_and_refused_to_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+    for (number, text) in (1..).zip([
+        include_str!("../../src/state/migrations/0001.sql"),
+        include_str!("../../src/state/migrations/0002.sql"),
+        include_str!("../../src/state/migrations/0003.sql"),
+    ]) {
+        db.execute_batch(text).unwrap();
+        db.pragma_update(None, "user_version", number).unwrap();
+    }
+    db.execute_batch(
+        "INSERT INTO run (digest, extracts, status, started) VALUES ('aa', '[]', 'running', '2026-05-31T00:00:00Z')",
+    )
+    .unwrap();
+    drop(db);
+    let Err(error) = State::open_readonly(dir.path()) else { panic!("opened") };
+    assert!(matches!(error, StateError::TooOld { found: 3, .. }), "{error}");
+    let state = State::open(dir.path(), "test").unwrap();
+    assert_eq!(state.unfinished_run("aa").unwrap().map(|r| r.as_of), Some(None));
+    drop(state);
+    assert!(State::open_readonly(dir.path()).is_ok());
 }
 
 #[test]
 fn runs_go_on_only_under_their_own_digest() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), "test").unwrap();
-    let first = state.begin_run("aa", &[]).unwrap();
+    let first = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
     assert_eq!(first.to_string(), "r0001");
-    assert_eq!(state.unfinished_run("aa").unwrap(), Some(first));
-    assert_eq!(state.unfinished_run("bb").unwrap(), None);
+    let known = |digest: &str| state.unfinished_run(digest).unwrap().map(|r| (r.id, r.as_of));
+    assert_eq!(known("aa"), Some((first, Some(NaiveDate::default()))));
+    assert_eq!(known("bb"), None);
     state.set_run(first, RunStatus::Blocked).unwrap();
     assert_eq!(state.unfinished_run("aa").unwrap(), None);
-    assert_eq!(state.begin_run("aa", &[]).unwrap().to_string(), "r0002");
+    assert_eq!(state.begin_run("aa", &[], NaiveDate::default()).unwrap().to_string(), "r0002");
     let statuses: Vec<_> =
         state.runs().unwrap().into_iter().map(|r| (r.status, r.finished.is_some())).collect();
     assert_eq!(statuses, [(RunStatus::Blocked, true), (RunStatus::Running, false)]);
@@ -67,7 +94,7 @@ fn an_output_is_what_was_recorded_last_even_where_the_work_directory_moved() {
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
     let state = State::open(&old, "test").unwrap();
-    let run = state.begin_run("aa", &[]).unwrap();
+    let run = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
     let output = |name: &str, at: &PathBuf| Output {
         stage: "mapped".to_owned(),
         table: "AC01".to_owned(),

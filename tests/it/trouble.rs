@@ -193,7 +193,7 @@ fn reading_is_never_faster_than_its_caps() {
 fn outside_its_window_nothing_is_read_and_in_the_next_one_it_goes_on() {
     let (cluster, threads, mut settings) = wide();
     threads.block_on(cluster.run("wide", "CREATE TABLE n AS SELECT id, x FROM t"));
-    let now = chrono::Local::now().time();
+    let now = qianyi::clock::time_of_day(settings.time_zone);
     let hours = |n: i64| now.overflowing_add_signed(chrono::TimeDelta::hours(n)).0;
     settings.limits.windows = vec![Window { from: hours(2), to: hours(4) }];
     let work = tempfile::tempdir().unwrap();

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ExtractError;
+use super::increment::earlier;
 use crate::source::{Drift, Source, Table, TableSettings};
-use crate::state::{ReadColumn, Reading, State};
+use crate::state::{ReadColumn, Reading, State, StateError};
 
 /// The columns of a table that are read, as they are compared.
 pub(super) fn columns(table: &Table) -> Vec<ReadColumn> {
@@ -73,27 +74,38 @@ pub(super) fn settle(table: &mut Table, before: &Reading, drift: Drift) -> Resul
     }
 }
 
-/// Tables of the newest complete extract that the source, which has these, no longer has: refused, unless that is accepted.
+/// Compares a table with its last extract, and changes nothing.
 ///
 /// # Errors
-/// `EXT-005`; those of state.db.
+/// `EXT-005` with the difference; those of state.db.
+pub fn drifted(state: &State, source: &dyn Source, table: &Table, drift: Drift) -> Result<(), ExtractError> {
+    let before = earlier(state, source.id(), None, &source.reading(), &table.name)?;
+    before.first().map_or(Ok(()), |(_, before)| settle(&mut table.clone(), before, drift).map(drop))
+}
+
+/// Tables of the newest complete extract that the source, which has these, no longer has, and whose loss is not accepted: an
+/// `EXT-005` each.
+///
+/// # Errors
+/// Those of state.db.
 pub fn vanished(
     state: &State,
     source: &dyn Source,
     has: &BTreeSet<&str>,
     settings: &BTreeMap<String, TableSettings>,
-) -> Result<(), ExtractError> {
+) -> Result<Vec<ExtractError>, StateError> {
     let last = state.latest_extract(source.id())?.filter(|e| e.of.settings == source.reading());
     let tables = last.map(|e| e.of.tables).unwrap_or_default();
+    let mut gone = Vec::new();
     for table in tables.into_iter().filter(|t| !has.contains(t.as_str())) {
         if settings.get(&table).is_some_and(|s| s.drift == Drift::Accept) {
             tracing::warn!(table, "the source no longer has this table, which is accepted");
             continue;
         }
         let choices = "`accept` (its rows leave the current view)";
-        return Err(ExtractError::Drift { table, difference: "- the whole table".to_owned(), choices });
+        gone.push(ExtractError::Drift { table, difference: "- the whole table".to_owned(), choices });
     }
-    Ok(())
+    Ok(gone)
 }
 
 /// The table with those of its columns that were read before, in the order of then. A key that is no longer whole is none.

@@ -13,25 +13,26 @@ use crate::durable;
 use crate::failpoint;
 use crate::raw;
 use crate::source::{Bounds, ChangeMethod, SourceError, Table, TableSettings};
-use crate::state::{Changed, Chunk, ExtractId, ExtractStatus, Reading};
+use crate::state::{Changed, Chunk, ExtractId, ExtractStatus, Reading, State};
 
 /// A view of more parts than this, beyond those that its rows need, is rewritten into few.
 const LOOSE_PARTS: usize = 64;
 
-/// The finished readings of a table under these settings, newest first, with their extracts.
-fn earlier(
-    job: &Extraction<'_>,
-    id: ExtractId,
+/// The finished readings of a table under these settings in all extracts `but` one, newest first, with their extracts.
+pub(super) fn earlier(
+    state: &State,
+    source: &str,
+    but: Option<ExtractId>,
     settings: &str,
     table: &str,
 ) -> Result<Vec<(ExtractId, Reading)>, ExtractError> {
     let mut found = Vec::new();
-    for extract in job.state.extracts(job.source.id())?.into_iter().rev() {
+    for extract in state.extracts(source)?.into_iter().rev() {
         let usable = matches!(extract.status, ExtractStatus::Complete | ExtractStatus::Mixed);
-        if !usable || extract.id == id || extract.of.settings != settings {
+        if !usable || Some(extract.id) == but || extract.of.settings != settings {
             continue;
         }
-        let reading = job.state.reading(extract.id, table)?;
+        let reading = state.reading(extract.id, table)?;
         found.extend(reading.filter(|r| r.view.is_some()).map(|r| (extract.id, r)));
     }
     Ok(found)
@@ -59,7 +60,7 @@ pub(super) fn plan(
     table: &mut Table,
 ) -> Result<Reading, ExtractError> {
     let how = job.how(&table.name);
-    let earlier = earlier(job, id, settings, &table.name)?;
+    let earlier = earlier(job.state, job.source.id(), Some(id), settings, &table.name)?;
     if let Some((_, before)) = earlier.first() {
         drift::settle(table, before, how.drift)?;
     }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono_tz::Tz;
 use miette::Diagnostic;
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -31,7 +32,7 @@ use crate::source::{Drift, Limits, Point, Source, SourceError, Table, TableMeasu
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
 use crate::stop::Stop;
 use crate::tally::TallyError;
-pub use drift::vanished;
+pub use drift::{drifted, vanished};
 use pace::Pace;
 
 /// How a source without a common point says so.
@@ -152,6 +153,8 @@ pub struct Extraction<'a> {
     /// What is set for single tables.
     pub settings: &'a BTreeMap<String, TableSettings>,
     pub limits: &'a Limits,
+    /// The zone of the windows in `limits`.
+    pub zone: Tz,
     /// Rows of a part.
     pub chunk_rows: u64,
     /// Tables that are read anew, whatever their method.
@@ -211,8 +214,8 @@ pub struct Extracted {
 ///
 /// # Errors
 /// `EXT-010` when somebody asked to stop, `EXT-011` outside its windows.
-pub fn allowed(id: &str, limits: &Limits, stop: &Stop) -> Result<(), ExtractError> {
-    Pace::new(id, limits, stop, &pace::Machine).allowed()
+pub fn allowed(id: &str, limits: &Limits, zone: Tz, stop: &Stop) -> Result<(), ExtractError> {
+    Pace::new(id, limits, stop, &pace::Machine { zone }).allowed()
 }
 
 /// Extracts the tables, or goes on with, or reuses, an extract of the same tables at the same point.
@@ -221,7 +224,8 @@ pub fn allowed(id: &str, limits: &Limits, stop: &Stop) -> Result<(), ExtractErro
 /// `EXT-…`, and those of source, dataset, state and disk. Whatever fails, the same call goes on later.
 pub fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
     let begun = Instant::now();
-    let pace = Pace::new(job.source.id(), job.limits, job.stop, &pace::Machine);
+    let time = pace::Machine { zone: job.zone };
+    let pace = Pace::new(job.source.id(), job.limits, job.stop, &time);
     pace.allowed()?;
     let point = job.ask("", || job.source.point())?;
     let mut names: Vec<String> = job.tables.iter().map(|t| t.name.clone()).collect();

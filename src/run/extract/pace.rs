@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::NaiveTime;
+use chrono_tz::Tz;
 
 use super::ExtractError;
 use crate::clock;
-use crate::source::{Limits, SourceError, Window};
+use crate::source::{Limits, SourceError};
 use crate::stop::Stop;
 
 /// How often a busy reader asks whether the server is pressed.
@@ -32,8 +33,10 @@ pub(super) trait Passage: Sync {
     fn sleep(&self, pause: Duration);
 }
 
-/// The time of this machine.
-pub(super) struct Machine;
+/// The time as it passes, and the time of day in the source's zone.
+pub(super) struct Machine {
+    pub(super) zone: Tz,
+}
 
 impl Passage for Machine {
     fn now(&self) -> Instant {
@@ -41,7 +44,7 @@ impl Passage for Machine {
     }
 
     fn time_of_day(&self) -> NaiveTime {
-        clock::time_of_day()
+        clock::time_of_day(self.zone)
     }
 
     fn sleep(&self, pause: Duration) {
@@ -83,7 +86,7 @@ impl<'a> Pace<'a> {
         if self.stop.asked() {
             return Err(ExtractError::Stopped);
         }
-        if !open(&self.limits.windows, self.time.time_of_day()) {
+        if !self.limits.open(self.time.time_of_day()) {
             let windows = self.limits.windows.iter().map(ToString::to_string).collect::<Vec<_>>();
             return Err(ExtractError::Closed { windows: windows.join(", ") });
         }
@@ -169,11 +172,6 @@ fn takes(limits: &Limits, rows: u64, bytes: u64) -> Duration {
 /// Asks the source whether it is pressed.
 pub(super) type Ask<'f> = &'f (dyn Fn() -> Result<Option<String>, SourceError> + Sync);
 
-/// True inside a window, or where there are none.
-fn open(windows: &[Window], at: NaiveTime) -> bool {
-    windows.is_empty() || windows.iter().any(|w| w.holds(at))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -183,7 +181,7 @@ mod tests {
     use chrono::{NaiveTime, TimeDelta};
 
     use super::super::ExtractError;
-    use super::{ASK_EVERY, Next, Pace, Passage, open};
+    use super::{ASK_EVERY, Next, Pace, Passage};
     use crate::source::{Limits, SourceError, Window};
     use crate::stop::Stop;
 
@@ -306,10 +304,10 @@ mod tests {
 
     #[test]
     fn windows_run_over_midnight() {
-        let windows = windows(&["22:00-06:00", "12:00-12:30"]);
-        let at = |text: &str| open(&windows, text.parse().unwrap());
+        let limits = Limits { windows: windows(&["22:00-06:00", "12:00-12:30"]), ..Limits::default() };
+        let at = |text: &str| limits.open(text.parse().unwrap());
         assert!(at("23:59:59") && at("00:00:00") && at("05:59:59") && at("22:00:00") && at("12:15:00"));
         assert!(!at("06:00:00") && !at("12:30:00") && !at("21:59:59"));
-        assert!(open(&[], "10:00:00".parse().unwrap()));
+        assert!(Limits::default().open("10:00:00".parse().unwrap()));
     }
 }

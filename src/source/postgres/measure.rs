@@ -124,6 +124,12 @@ fn encoding(table: &Table, name: &str) -> TextEncoding {
     table.column(name).and_then(|c| c.encoding).unwrap_or(TextEncoding::Utf8)
 }
 
+/// Whether these columns can be grouped by and summed.
+pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+    asked.by.iter().try_for_each(|c| group(source, table, c).map(drop))?;
+    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
+}
+
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
 pub(super) async fn measure(
     source: &Inner,

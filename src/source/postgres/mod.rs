@@ -12,6 +12,7 @@ mod decode;
 mod examine;
 mod measure;
 mod numeric;
+mod oddities;
 mod read;
 mod rows;
 mod session;
@@ -277,6 +278,14 @@ impl Source for Postgres {
         _since: &str,
     ) -> Result<Option<ChunkStream>, SourceError> {
         Ok(None)
+    }
+
+    async fn oddities(&self, table: &Table) -> Result<Vec<Examined>, SourceError> {
+        oddities::oddities(&self.inner, table).await
+    }
+
+    fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+        measure::measurable(&self.inner, table, asked)
     }
 
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {

@@ -112,6 +112,12 @@ fn said(source: &Inner, table: &Table, column: &Column, row: &Row, at: usize) ->
     })
 }
 
+/// Whether these columns can be grouped by and summed.
+pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+    asked.by.iter().try_for_each(|c| groups(source, table, c).map(drop))?;
+    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
+}
+
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
 pub(super) async fn measure(
     source: &Inner,

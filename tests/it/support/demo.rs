@@ -33,10 +33,12 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         sources: vec![settings(database, 20_000)],
         memory: 1 << 30,
         partitions,
-        as_of: as_of(),
+        as_of: Some(as_of()),
+        time_zone: qianyi::clock::DEFAULT_ZONE,
         config_digest: "test".to_owned(),
         lang: Lang::Zh,
         anew: BTreeSet::new(),
+        held: Vec::new(),
         command: "run".to_owned(),
         stop: Stop::new(),
     }

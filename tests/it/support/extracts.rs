@@ -49,6 +49,7 @@ impl<'a> Attempt<'a> {
             tables: &tables,
             settings: &self.settings.tables,
             limits: &self.settings.limits,
+            zone: self.settings.time_zone,
             chunk_rows: self.settings.chunk_rows,
             anew: &self.anew.iter().map(|t| (*t).to_owned()).collect(),
             measures: &[],
