@@ -161,6 +161,22 @@ pub enum SourceError {
         )
     )]
     Expired { id: String, table: String, since: String, oldest: String },
+    #[error("source {id}: row security of {by} hides rows of {table} from this login")]
+    #[diagnostic(
+        code("SRC-025"),
+        help(
+            "a part of a table is never read for the whole, as pg_dump does not either: let the DBA give the login BYPASSRLS, or read a restored copy as its owner; or list {table} under [ignore]"
+        )
+    )]
+    Hidden { id: String, table: String, by: String },
+    #[error(
+        "source {id}: {table} was altered, rewritten, emptied or replaced by somebody after the point of this extract, and can no longer be read at that point"
+    )]
+    #[diagnostic(
+        code("SRC-026"),
+        help("let that work come to its end, then run the same command again: it brings every table to one new point")
+    )]
+    Altered { id: String, table: String },
 }
 
 impl Passing for SourceError {
@@ -188,6 +204,7 @@ impl Consequence for SourceError {
             | Self::Consistency { .. }
             | Self::NoMethod { .. }
             | Self::Inexact { .. }
+            | Self::Hidden { .. }
             | Self::Expired { .. } => Follow::Usage,
             Self::Database { .. }
             | Self::Interrupted { .. }
@@ -195,6 +212,7 @@ impl Consequence for SourceError {
             | Self::Passing { .. }
             | Self::Statement { .. }
             | Self::Moved { .. }
+            | Self::Altered { .. }
             | Self::Protocol { .. } => Follow::Resume,
         }
     }

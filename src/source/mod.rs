@@ -159,6 +159,9 @@ pub trait Source: Send + Sync {
         since: &str,
     ) -> Result<Option<ChunkStream>, SourceError>;
 
+    /// Whether [`Source::measure`] can be asked at all: told from the catalogue, before a row is read.
+    fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError>;
+
     /// Counts and sums, computed by the source.
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError>;
 

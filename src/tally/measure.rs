@@ -60,14 +60,20 @@ pub struct Measure {
 }
 
 /// In which unit an exact column of so many digits after the point is summed: its last digit. `fen` of a yuan is two, `e4` is four;
-/// others are plain integers. What a number means (yuan or fen) is not known to the source.
+/// others are plain integers. Of a column with more than four digits `e4` holds the first four, and a second sum, `rest`, those after
+/// them in units of the last one. What a number means (yuan or fen) is not known to the source.
 pub fn last_digit(digits: u32) -> &'static str {
     match digits {
         2 => "fen",
-        4 => "e4",
+        4.. => "e4",
         _ => "int",
     }
 }
+
+/// Columns with more digits after the point are not summed.
+pub const MOST_DIGITS: u32 = 13;
+/// A value of more units than this is no amount. Where a column may hold what does not fit its type, sums leave it out and count it.
+pub const MOST: i64 = 9_000_000_000_000_000;
 
 /// The columns of a measures dataset.
 pub fn measures_schema() -> SchemaRef {

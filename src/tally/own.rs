@@ -10,10 +10,11 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::cells::{Cells, add};
-use super::measure::{border, last_digit, side};
+use super::measure::{MOST, MOST_DIGITS, border, last_digit, side};
 use super::{Measure, TallyError};
 use crate::dataset::read_part;
 use crate::encoding::{TextEncoding, encoding_of};
+use crate::source::bytes_column;
 
 /// One legacy table as it lies in raw.
 pub struct RawSide<'a> {
@@ -111,26 +112,33 @@ impl Key {
 
 /// A column that groups, in the source's spelling.
 enum Spelled<'a> {
-    Text { text: &'a ArrayRef, bytes: &'a ArrayRef },
+    Text { text: &'a ArrayRef, bytes: Option<&'a ArrayRef> },
     Bytes(&'a ArrayRef),
-    Number(ArrayRef),
+    /// A number or a day; beside it what does not fit, as the source writes it.
+    Number { number: ArrayRef, misfits: Option<&'a ArrayRef> },
 }
 
 impl<'a> Spelled<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
+        let beside = batch.column_by_name(&bytes_column(name));
         match array.data_type() {
-            DataType::Utf8 => {
-                Ok(Self::Text { text: array, bytes: column(of, batch, &format!("{name}__b"))? })
-            }
+            DataType::Utf8 => Ok(Self::Text { text: array, bytes: beside }),
             DataType::Binary => Ok(Self::Bytes(array)),
             DataType::Boolean => {
                 let number = cast(array, &DataType::Int32).and_then(|a| cast(&a, &DataType::Utf8));
-                Ok(Self::Number(number.map_err(|e| TallyError::impossible("spelling a bit", e))?))
+                let number = number.map_err(|e| TallyError::impossible("spelling a bit", e))?;
+                Ok(Self::Number { number, misfits: beside })
             }
-            DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 => {
+            DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::Date32
+            | DataType::Decimal128(_, 0) => {
                 let number = cast(array, &DataType::Utf8);
-                Ok(Self::Number(number.map_err(|e| TallyError::impossible("spelling a number", e))?))
+                let number = number.map_err(|e| TallyError::impossible("spelling a number", e))?;
+                Ok(Self::Number { number, misfits: beside })
             }
             other => Err(uncountable(of, name, &other.to_string())),
         }
@@ -141,84 +149,127 @@ impl<'a> Spelled<'a> {
             Self::Text { text, .. } if text.is_valid(row) => {
                 out.push_str(text.as_string::<i32>().value(row));
             }
-            Self::Text { bytes, .. } | Self::Bytes(bytes) if bytes.is_valid(row) => {
+            Self::Text { bytes: Some(bytes), .. } | Self::Bytes(bytes) if bytes.is_valid(row) => {
                 out.push_str("x'");
                 out.push_str(&crate::durable::hex(bytes.as_binary::<i32>().value(row)));
                 out.push('\'');
             }
-            Self::Number(number) if number.is_valid(row) => {
+            Self::Number { number, .. } if number.is_valid(row) => {
                 out.push_str(number.as_string::<i32>().value(row));
             }
-            Self::Text { .. } | Self::Bytes(_) | Self::Number(_) => out.push('∅'),
+            Self::Number { misfits: Some(written), .. } if written.is_valid(row) => {
+                out.push_str(&String::from_utf8_lossy(written.as_binary::<i32>().value(row)));
+            }
+            Self::Text { .. } | Self::Bytes(_) | Self::Number { .. } => out.push('∅'),
         }
     }
 }
 
 /// A column that is summed.
-enum Amount<'a> {
-    Exact(&'a ArrayRef),
+struct Amount<'a> {
+    values: Values<'a>,
+    /// Of a column that may hold what does not fit its type: those values, which no sum holds.
+    misfits: Option<&'a ArrayRef>,
+}
+
+enum Values<'a> {
+    Exact { array: &'a ArrayRef, digits: u32 },
     Int(ArrayRef),
     Float(&'a ArrayRef),
-    Text { text: &'a ArrayRef, bytes: &'a ArrayRef, encoding: TextEncoding },
+    Text { text: &'a ArrayRef, bytes: Option<&'a ArrayRef>, encoding: TextEncoding },
 }
 
 impl<'a> Amount<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
-        match array.data_type() {
-            DataType::Decimal128(_, _) => Ok(Self::Exact(array)),
-            DataType::Float64 => Ok(Self::Float(array)),
+        let bytes = bytes_column(name);
+        let beside = batch.column_by_name(&bytes);
+        let values = match array.data_type() {
+            DataType::Decimal128(_, scale) if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
+                Values::Exact { array, digits: u32::from(scale.unsigned_abs()) }
+            }
+            DataType::Float64 => Values::Float(array),
             DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::Boolean => {
                 let wide = cast(array, &DataType::Int64);
-                Ok(Self::Int(wide.map_err(|e| TallyError::impossible("widening a number", e))?))
+                Values::Int(wide.map_err(|e| TallyError::impossible("widening a number", e))?)
+            }
+            DataType::Utf8 if beside.is_none() => {
+                Values::Text { text: array, bytes: None, encoding: TextEncoding::Utf8 }
             }
             DataType::Utf8 => {
-                let bytes = format!("{name}__b");
                 let encoding = encoding_of(&batch.schema(), &bytes);
                 let encoding = encoding.ok_or_else(|| uncountable(of, &bytes, "without its encoding"))?;
-                Ok(Self::Text { text: array, bytes: column(of, batch, &bytes)?, encoding })
+                return Ok(Self { values: Values::Text { text: array, bytes: beside, encoding }, misfits: None });
             }
-            other => Err(uncountable(of, name, &other.to_string())),
-        }
+            other => return Err(uncountable(of, name, &other.to_string())),
+        };
+        Ok(Self { values, misfits: beside })
     }
 
     fn names(&self, column: &str) -> Vec<String> {
-        match self {
-            Self::Exact(array) => {
-                let digits = match array.data_type() {
-                    DataType::Decimal128(_, scale) => u32::from(scale.unsigned_abs()),
-                    _ => 0,
-                };
-                vec![format!("{}:{column}", last_digit(digits))]
-            }
-            Self::Int(_) => vec![format!("int:{column}")],
-            Self::Float(_) => vec![format!("e4:{column}")],
-            Self::Text { .. } => vec![format!("values:{column}"), format!("bytes:{column}")],
+        let mut units = match &self.values {
+            Values::Exact { digits, .. } if *digits > 4 => vec![last_digit(*digits), "rest"],
+            Values::Exact { digits, .. } => vec![last_digit(*digits)],
+            Values::Int(_) => vec!["int"],
+            Values::Float(_) => vec!["e4"],
+            Values::Text { .. } => vec!["values", "bytes"],
+        };
+        if self.misfits.is_some() {
+            units.push("left_out");
         }
+        units.into_iter().map(|unit| format!("{unit}:{column}")).collect()
     }
 
-    /// Adds the row's value to the first of `sums` (text: the first two) and says to how many.
+    /// Adds the row's value to the first of `sums`, and says to how many.
     fn add(&self, row: usize, sums: &mut [i64], of: &RawSide<'_>) -> Result<usize, TallyError> {
-        let value: i128 = match self {
-            Self::Exact(a) if a.is_valid(row) => a.as_primitive::<Decimal128Type>().value(row),
-            Self::Int(a) if a.is_valid(row) => a.as_primitive::<Int64Type>().value(row).into(),
-            Self::Float(a) if a.is_valid(row) => e4(a.as_primitive::<Float64Type>().value(row)),
-            Self::Exact(_) | Self::Int(_) | Self::Float(_) => 0,
-            Self::Text { text, bytes, encoding } => {
-                let length = if text.is_valid(row) {
-                    encoding.length(text.as_string::<i32>().value(row))
-                } else if bytes.is_valid(row) {
-                    bytes.as_binary::<i32>().value(row).len()
-                } else {
-                    return Ok(2);
-                };
-                add(&mut sums[0], 1, of.table)?;
-                add(&mut sums[1], length as i128, of.table)?;
-                return Ok(2);
+        let (first, rest, taken) = self.value(row);
+        let Some(misfits) = self.misfits else {
+            add(&mut sums[0], first, of.table)?;
+            if let Some(rest) = rest {
+                add(&mut sums[1], rest, of.table)?;
             }
+            return Ok(taken);
         };
-        add(&mut sums[0], value, of.table)?;
-        Ok(1)
+        let huge = first.unsigned_abs() > u128::from(MOST.unsigned_abs());
+        if huge || misfits.is_valid(row) {
+            add(&mut sums[taken], 1, of.table)?;
+        } else {
+            add(&mut sums[0], first, of.table)?;
+            if let Some(rest) = rest {
+                add(&mut sums[1], rest, of.table)?;
+            }
+        }
+        Ok(taken + 1)
+    }
+
+    /// What the row adds to the first sum, to the second where there is one, and how many there are.
+    fn value(&self, row: usize) -> (i128, Option<i128>, usize) {
+        match &self.values {
+            Values::Exact { array, digits } => {
+                let value =
+                    if array.is_valid(row) { array.as_primitive::<Decimal128Type>().value(row) } else { 0 };
+                if *digits > 4 {
+                    let cut = 10_i128.pow(digits - 4);
+                    (value / cut, Some(value % cut), 2)
+                } else {
+                    (value, None, 1)
+                }
+            }
+            Values::Int(a) => {
+                (if a.is_valid(row) { a.as_primitive::<Int64Type>().value(row).into() } else { 0 }, None, 1)
+            }
+            Values::Float(a) => {
+                (if a.is_valid(row) { e4(a.as_primitive::<Float64Type>().value(row)) } else { 0 }, None, 1)
+            }
+            Values::Text { text, bytes, encoding } => {
+                let length = if text.is_valid(row) {
+                    Some(encoding.length(text.as_string::<i32>().value(row)))
+                } else {
+                    bytes.filter(|b| b.is_valid(row)).map(|b| b.as_binary::<i32>().value(row).len())
+                };
+                (length.is_some().into(), Some(length.unwrap_or(0) as i128), 2)
+            }
+        }
     }
 }
 

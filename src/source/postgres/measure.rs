@@ -5,9 +5,10 @@
 
 use super::super::decode::{Value, spelling};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use super::{Inner, quote};
+use super::decode::padded;
+use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
-use crate::tally::last_digit;
+use crate::tally::{MOST, MOST_DIGITS, last_digit};
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -28,10 +29,10 @@ fn spelled(column: &Column, kind: LegacyType) -> String {
     let name = quote(&column.name);
     match kind {
         LegacyType::CodePageText | LegacyType::Unicode => {
-            match column.declared.split('(').next().unwrap_or_default() {
-                // A cast to text would lose the padding.
-                "character" => format!("bpcharsend({name})"),
-                _ => format!("textsend({name}::text)"),
+            if padded(&column.declared) {
+                format!("bpcharsend({name})")
+            } else {
+                format!("textsend({name}::text)")
             }
         }
         LegacyType::Bit => format!("textsend({name}::int::text)"),
@@ -52,7 +53,7 @@ fn spelled(column: &Column, kind: LegacyType) -> String {
     }
 }
 
-/// What a column is grouped by: text or a whole number.
+/// What a column is grouped by: text, a whole number, or a day.
 fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceError> {
     let (column, kind) = column(source, table, name)?;
     match kind {
@@ -62,45 +63,76 @@ fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceErro
         | LegacyType::Int
         | LegacyType::SmallInt
         | LegacyType::TinyInt
-        | LegacyType::Bit => Ok(spelled(column, kind)),
+        | LegacyType::Bit
+        | LegacyType::Numeric { scale: 0, .. }
+        | LegacyType::Date
+        | LegacyType::Spelled => Ok(spelled(column, kind)),
         LegacyType::Numeric { .. }
         | LegacyType::Money
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
         | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
         | LegacyType::Offset(_)
         | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
-            what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
+            what: format!(
+                "way to group {} by {name}: it is neither text, nor a whole number, nor a day",
+                table.name
+            ),
         }),
     }
 }
 
-/// The sums of one column: measure name and SQL.
+/// The sums of one column: measure name and SQL. Of a loose column the sums hold no value that does not fit, nor one of more than
+/// [`MOST`] units: those are counted.
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let (_, kind) = column(source, table, name)?;
+    let (column, kind) = column(source, table, name)?;
     let of = quote(name);
-    let exact = |scale: u32| format!("sum({of}::numeric * {})", 10_i128.pow(scale));
-    let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
+    let left_out = |fits: &str| {
+        (format!("left_out:{name}"), format!("count(CASE WHEN {of} IS NOT NULL AND NOT ({fits}) THEN 1 END)"))
+    };
     Ok(match kind {
         LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-            one("int", format!("sum({of})"))
+            vec![(format!("int:{name}"), format!("sum({of})"))]
         }
-        LegacyType::Bit => one("int", format!("sum({of}::int)")),
-        LegacyType::Numeric { scale, .. } => {
-            let digits = u32::from(scale.unsigned_abs());
-            one(last_digit(digits), exact(digits))
+        LegacyType::Bit => vec![(format!("int:{name}"), format!("sum({of}::int)"))],
+        LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
+            let (digits, n) = (u32::from(scale.unsigned_abs()), format!("{of}::numeric"));
+            let first = match digits {
+                0..=4 => format!("{n} * {}", 10_i128.pow(digits)),
+                _ => format!("trunc({n} * 10000)"),
+            };
+            let fits = format!("{first} BETWEEN -{MOST} AND {MOST}");
+            let sum = |unit: &str, value: String| {
+                (format!("{unit}:{name}"), format!("sum(CASE WHEN {fits} THEN {value} END)"))
+            };
+            let mut all = vec![sum(last_digit(digits), first.clone())];
+            if digits > 4 {
+                all.push(sum("rest", format!("({n} - trunc({n}, 4)) * {}", 10_i128.pow(digits))));
+            }
+            all.push(left_out(&fits));
+            all
         }
-        LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
-        LegacyType::Float => one("e4", format!("sum(trunc({of}::double precision * 10000)::bigint)")),
+        LegacyType::Float => {
+            let fits = format!("{of} BETWEEN {}::double precision AND {}::double precision", -MOST / 10_000, MOST / 10_000);
+            let value = format!("trunc({of}::double precision * 10000)::bigint");
+            let sum = (format!("e4:{name}"), format!("sum(CASE WHEN {fits} THEN {value} END)"));
+            vec![sum, left_out(&fits)]
+        }
         LegacyType::CodePageText | LegacyType::Unicode => vec![
             (format!("values:{name}"), format!("count({of})")),
-            (format!("bytes:{name}"), format!("sum(octet_length({of}))")),
+            (format!("bytes:{name}"), format!("sum(octet_length({}))", spelled(column, kind))),
         ],
-        LegacyType::DateTime
+        // Digits as text: those of a numeric without a precision.
+        LegacyType::Spelled if column.declared.starts_with("numeric") => vec![
+            (format!("values:{name}"), format!("count({of})")),
+            (format!("bytes:{name}"), format!("sum(octet_length({of}::text))")),
+        ],
+        LegacyType::Numeric { .. }
+        | LegacyType::Money
+        | LegacyType::SmallMoney
+        | LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
@@ -124,6 +156,12 @@ fn encoding(table: &Table, name: &str) -> TextEncoding {
     table.column(name).and_then(|c| c.encoding).unwrap_or(TextEncoding::Utf8)
 }
 
+/// Whether these columns can be grouped by and summed.
+pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+    asked.by.iter().try_for_each(|c| group(source, table, c).map(drop))?;
+    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
+}
+
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
 pub(super) async fn measure(
     source: &Inner,
@@ -137,12 +175,12 @@ pub(super) async fn measure(
     }
     let mut columns = by.clone();
     columns.extend(measures.iter().map(|(_, sql)| format!("({sql})::bigint")));
-    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), source.named(&table.name));
+    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), source.from(table));
     if !by.is_empty() {
         sql.push_str(&format!(" GROUP BY {}", by.join(", ")));
     }
-    let reader = source.reader().await?;
-    let rows = reader.client()?.query(&sql, &[]).await;
+    let reader = source.reader_of(table).await?;
+    let rows = session::rows(reader.client()?, &sql, &[]).await;
     let rows = rows.map_err(source.failed(format!("summing {}", table.name)))?;
     reader.release().await;
     let mut answers = Vec::new();
@@ -171,10 +209,10 @@ pub(super) async fn frequencies(
     let sql = format!(
         "SELECT {} AS v, count(*) AS n FROM {} GROUP BY 1 ORDER BY n DESC, v NULLS FIRST LIMIT {limit}",
         spelled(of, kind),
-        source.named(&table.name)
+        source.from(table)
     );
-    let reader = source.reader().await?;
-    let rows = reader.client()?.query(&sql, &[]).await;
+    let reader = source.reader_of(table).await?;
+    let rows = session::rows(reader.client()?, &sql, &[]).await;
     let rows = rows.map_err(source.failed(format!("listing values of {}", table.name)))?;
     reader.release().await;
     let found = rows.iter().map(|row| Frequency {

@@ -10,7 +10,7 @@ use super::{Inner, quote};
 use crate::encoding::TextEncoding;
 use crate::source::decode::{Value, spelling};
 use crate::source::{Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use crate::tally::last_digit;
+use crate::tally::{MOST_DIGITS, last_digit};
 
 fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -61,7 +61,8 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, 
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
     let kind = kind(source, table, name)?;
     let column = quote(name);
-    let exact = |scale: u32| format!("SUM(CAST(ROUND({column} * {}) AS INTEGER))", 10_i128.pow(scale));
+    let whole = |scale: u32| format!("CAST(ROUND({column} * {}) AS INTEGER)", 10_i128.pow(scale));
+    let exact = |scale: u32| format!("SUM({})", whole(scale));
     let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
     Ok(match kind {
         LegacyType::BigInt
@@ -69,9 +70,16 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         | LegacyType::SmallInt
         | LegacyType::TinyInt
         | LegacyType::Bit => one("int", format!("SUM({column})")),
-        LegacyType::Numeric { scale, .. } => {
+        LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
             let digits = u32::from(scale.unsigned_abs());
-            one(last_digit(digits), exact(digits))
+            match digits.checked_sub(5) {
+                None => one(last_digit(digits), exact(digits)),
+                Some(more) => {
+                    let (unit, cut) = (whole(digits), 10_i128.pow(more + 1));
+                    let first = (format!("{}:{name}", last_digit(digits)), format!("SUM({unit} / {cut})"));
+                    vec![first, (format!("rest:{name}"), format!("SUM({unit} % {cut})"))]
+                }
+            }
         }
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
         LegacyType::Float => one("e4", format!("SUM(CAST({column} * 10000 AS INTEGER))")),
@@ -79,7 +87,8 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             (format!("values:{name}"), format!("COUNT({column})")),
             (format!("bytes:{name}"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
-        LegacyType::DateTime
+        LegacyType::Numeric { .. }
+        | LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
@@ -102,6 +111,12 @@ fn spelled(encoding: TextEncoding, row: &Row<'_>, at: usize) -> rusqlite::Result
         ValueRef::Blob(v) => Value::Bytes(v),
     };
     Ok(spelling(value, encoding))
+}
+
+/// Whether these columns can be grouped by and summed.
+pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+    asked.by.iter().try_for_each(|c| groupable(source, table, c).map(drop))?;
+    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
 }
 
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.

@@ -299,6 +299,10 @@ impl Source for Sqlite {
         Err(self.no_method(table, how))
     }
 
+    fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+        measure::measurable(&self.inner, table, asked)
+    }
+
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {
         let (table, asked) = (table.clone(), asked.clone());
         self.blocking(move |s| measure::measure(s, &table, &asked)).await

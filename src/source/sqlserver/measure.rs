@@ -11,7 +11,7 @@ use super::decode::{expression, value};
 use super::literal::quote;
 use super::{Inner, answer};
 use crate::encoding::TextEncoding;
-use crate::tally::last_digit;
+use crate::tally::{MOST_DIGITS, last_digit};
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -65,9 +65,15 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         | LegacyType::SmallInt
         | LegacyType::TinyInt
         | LegacyType::Bit => one("int", exact(0)),
-        LegacyType::Numeric { scale, .. } => {
+        LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
             let digits = u32::from(scale.unsigned_abs());
-            one(last_digit(digits), exact(digits))
+            if digits > 4 {
+                let first = (format!("{}:{name}", last_digit(digits)), format!("SUM(CAST(ROUND({of}, 4, 1) AS decimal(38,4)))"));
+                let rest = format!("SUM(CAST({of} - ROUND({of}, 4, 1) AS decimal(38,{digits})))");
+                vec![first, (format!("rest:{name}"), rest)]
+            } else {
+                one(last_digit(digits), exact(digits))
+            }
         }
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
         // A cast to bigint cuts the fraction off.
@@ -79,7 +85,8 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         LegacyType::Unicode => {
             return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw"));
         }
-        LegacyType::DateTime
+        LegacyType::Numeric { .. }
+        | LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
@@ -108,6 +115,12 @@ fn said(source: &Inner, table: &Table, column: &Column, row: &Row, at: usize) ->
         key: "a group".to_owned(),
         found,
     })
+}
+
+/// Whether these columns can be grouped by and summed.
+pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+    asked.by.iter().try_for_each(|c| groups(source, table, c).map(drop))?;
+    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
 }
 
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.

@@ -266,6 +266,10 @@ impl Source for SqlServer {
         changes::deleted(&self.inner, table, how, since).await
     }
 
+    fn measurable(&self, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
+        measure::measurable(&self.inner, table, asked)
+    }
+
     async fn measure(&self, table: &Table, asked: &TableMeasures) -> Result<Vec<Measured>, SourceError> {
         measure::measure(&self.inner, table, asked).await
     }
