@@ -13,6 +13,7 @@ mod gate_stage;
 mod manifest;
 mod map_stage;
 mod measure_stage;
+mod parts;
 mod paths;
 pub mod plan;
 mod raw_stage;

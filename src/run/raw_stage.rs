@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use super::extract::{ExtractError, Extracted, Extraction, allowed, extract, vanished};
+use super::parts::Parts;
 use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
@@ -55,7 +56,9 @@ fn skipped(view: &SourceView, legacy: &str) -> bool {
 /// `RUN-002` when a view of layer 1 finds no table; those of the source.
 pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, RunError> {
     let (mut read, mut left) = (Vec::new(), Vec::new());
-    for table in source.catalogue().await? {
+    let catalogue = source.catalogue().await?;
+    let parts = Parts::of(&catalogue);
+    for table in catalogue {
         let alone = |reason: &str, mapped| LeftAlone {
             source: source.id().to_owned(),
             table: table.name.clone(),
@@ -64,10 +67,10 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
         };
         if let Some(reason) = city.ignored(&table.name) {
             left.push(alone(reason, true));
-        } else if table.view {
-            left.push(alone("a view", true));
         } else if let Some(view) = city.view_of(source.id(), &table.name) {
             read.push(table.reading_only(|column| !skipped(view, column)));
+        } else if table.view {
+            left.push(alone("a view", true));
         } else {
             left.push(alone("no file under sources/ reads it", false));
         }
@@ -81,6 +84,8 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
             });
         }
     }
+    parts.once(source.id(), &mut read)?;
+    parts.settle(&read, &mut left);
     Ok(Inventory { read, left })
 }
 

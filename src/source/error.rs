@@ -177,6 +177,14 @@ pub enum SourceError {
         help("let that work come to its end, then run the same command again: it brings every table to one new point")
     )]
     Altered { id: String, table: String },
+    #[error("source {id}: the rows of {part} are rows of {table}, too; reading both would count them twice")]
+    #[diagnostic(
+        code("SRC-027"),
+        help(
+            "list {part} under [[ignore]] in city.toml (its rows come with {table}), or {table} and map all of its parts"
+        )
+    )]
+    Twice { id: String, table: String, part: String },
 }
 
 impl Passing for SourceError {
@@ -205,6 +213,7 @@ impl Consequence for SourceError {
             | Self::NoMethod { .. }
             | Self::Inexact { .. }
             | Self::Hidden { .. }
+            | Self::Twice { .. }
             | Self::Expired { .. } => Follow::Usage,
             Self::Database { .. }
             | Self::Interrupted { .. }

@@ -112,10 +112,16 @@ impl Key {
 
 /// A column that groups, in the source's spelling.
 enum Spelled<'a> {
-    Text { text: &'a ArrayRef, bytes: Option<&'a ArrayRef> },
+    Text {
+        text: &'a ArrayRef,
+        bytes: Option<&'a ArrayRef>,
+    },
     Bytes(&'a ArrayRef),
     /// A number or a day; beside it what does not fit, as the source writes it.
-    Number { number: ArrayRef, misfits: Option<&'a ArrayRef> },
+    Number {
+        number: ArrayRef,
+        misfits: Option<&'a ArrayRef>,
+    },
 }
 
 impl<'a> Spelled<'a> {
@@ -199,7 +205,10 @@ impl<'a> Amount<'a> {
             DataType::Utf8 => {
                 let encoding = encoding_of(&batch.schema(), &bytes);
                 let encoding = encoding.ok_or_else(|| uncountable(of, &bytes, "without its encoding"))?;
-                return Ok(Self { values: Values::Text { text: array, bytes: beside, encoding }, misfits: None });
+                return Ok(Self {
+                    values: Values::Text { text: array, bytes: beside, encoding },
+                    misfits: None,
+                });
             }
             other => return Err(uncountable(of, name, &other.to_string())),
         };

@@ -18,6 +18,8 @@ mod national;
 mod package;
 mod plan;
 mod postgres;
+mod postgres_rows;
+mod postgres_types;
 mod quality;
 mod reconcile;
 mod report;

@@ -10,7 +10,8 @@ use super::session::rows;
 use super::{Inner, decode};
 
 /// `{security}`: whether row security would hide rows from us.
-const TABLES: &str = "SELECT c.oid::bigint, c.relname, c.relkind IN ('v', 'm', 'f'), greatest(c.reltuples, 0)::bigint,
+const TABLES: &str =
+    "SELECT c.oid::bigint, c.relname, c.relkind IN ('v', 'm', 'f'), greatest(c.reltuples, 0)::bigint,
       c.relkind = 'p', {security}
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -153,11 +154,7 @@ fn identity(source: &Inner, oid: i64, parts: &By<Vec<(i64, String)>>) -> String 
 }
 
 /// Chooses the key, and says how changes could be found.
-fn finished(
-    source: &Inner,
-    mut table: Table,
-    keys: Vec<(i64, Vec<String>)>,
-) -> Result<Table, SourceError> {
+fn finished(source: &Inner, mut table: Table, keys: Vec<(i64, Vec<String>)>) -> Result<Table, SourceError> {
     let solid = |names: &[String]| names.iter().all(|n| table.column(n).is_some_and(|c| !c.nullable));
     let wanted = source.settings.table(&table.name).key;
     // An index of a parent does not hold what inherits from it; that of a partitioned table does. Of a view nobody knows a key.
@@ -165,7 +162,8 @@ fn finished(
     let declared = |names: &[String]| table.view && names.iter().all(|n| table.column(n).is_some());
     table.key = if wanted.is_empty() {
         keys.into_iter().map(|(_, names)| names).find(|names| whole && solid(names)).unwrap_or_default()
-    } else if (whole && keys.iter().any(|(_, names)| *names == wanted) && solid(&wanted)) || declared(&wanted) {
+    } else if (whole && keys.iter().any(|(_, names)| *names == wanted) && solid(&wanted)) || declared(&wanted)
+    {
         wanted
     } else {
         return Err(SourceError::Unknown {

@@ -77,10 +77,18 @@ async fn stamped(source: &Inner, table: &Table, how: &TableSettings) -> Result<O
         let holder = source.holder.lock().await;
         (holder.taken.clone(), holder.open_since.clone())
     };
-    let moment = |at: &str| format!("'{at}'::timestamptz::{declared}");
+    // A stamp without a zone is a wall clock: that of the server or of the source, whichever is earlier.
+    let moment = |at: &str| match declared.ends_with("with time zone") {
+        true => format!("'{at}'::timestamptz"),
+        false => format!(
+            "least('{at}'::timestamptz AT TIME ZONE '{}', '{at}'::timestamptz AT TIME ZONE '{}')::{declared}",
+            source.zone.replace('\'', "''"),
+            source.settings.time_zone
+        ),
+    };
     // Stamps of the future must not hide what is stamped after this point and before them.
-    let point = taken.map_or(format!("now()::{declared}"), |at| moment(&at));
-    let first = open.map_or(point.clone(), |at| format!("least({point}, {})", moment(&at)));
+    let point = moment(&taken.unwrap_or_else(|| "now".to_owned()));
+    let first = open.map_or_else(|| point.clone(), |at| format!("least({point}, {})", moment(&at)));
     // An empty table has come as far as nothing.
     let sql = format!(
         "SELECT least(coalesce(max({column}), '-infinity'::{declared}), {first})::text FROM {from} WHERE {column} <= {point}"

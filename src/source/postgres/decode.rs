@@ -29,10 +29,7 @@ const TIMES: Range<i64> = -719_162 * 86_400_000_000..2_932_897 * 86_400_000_000;
 /// The type that a declaration stands for; `None` for one that cannot be read exactly. `system`: a type of PostgreSQL itself, not an
 /// enumeration, an array, or one of an extension: those are text as the server writes it.
 pub(super) fn kind(source: &Inner, declared: &str, system: bool) -> Option<LegacyType> {
-    let text = match source.text.encoding {
-        TextEncoding::CodePage(_) => LegacyType::CodePageText,
-        TextEncoding::Utf8 | TextEncoding::Utf16 => LegacyType::Unicode,
-    };
+    let text = if source.text.is_utf8() { LegacyType::Unicode } else { LegacyType::CodePageText };
     if !system {
         // How money is written depends on the session, and so do names of objects.
         return Some(text).filter(|_| !declared.starts_with("money") && !declared.starts_with("reg"));
@@ -85,14 +82,17 @@ pub(super) fn loose(kind: LegacyType) -> bool {
 
 /// Text that is padded to its length; a cast to text would lose that.
 pub(super) fn padded(declared: &str) -> bool {
-    declared == "bpchar" || declared == "character" || (declared.starts_with("character(") && declared.ends_with(')'))
+    declared == "bpchar"
+        || declared == "character"
+        || (declared.starts_with("character(") && declared.ends_with(')'))
 }
 
 /// The SQL expression whose binary form [`column`] reads.
 pub(super) fn expression(column: &Column) -> String {
     let name = quote(&column.name);
     let declared = column.declared.as_str();
-    let varying = declared.strip_prefix("character varying").is_some_and(|n| n.is_empty() || n.ends_with(')'));
+    let varying =
+        declared.strip_prefix("character varying").is_some_and(|n| n.is_empty() || n.ends_with(')'));
     match column.kind {
         Some(LegacyType::Instant(_)) => format!("({name} AT TIME ZONE 'UTC')"),
         Some(LegacyType::Numeric { .. }) if declared == "money" => format!("{name}::numeric"),

@@ -115,7 +115,11 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             all
         }
         LegacyType::Float => {
-            let fits = format!("{of} BETWEEN {}::double precision AND {}::double precision", -MOST / 10_000, MOST / 10_000);
+            let fits = format!(
+                "{of} BETWEEN {}::double precision AND {}::double precision",
+                -MOST / 10_000,
+                MOST / 10_000
+            );
             let value = format!("trunc({of}::double precision * 10000)::bigint");
             let sum = (format!("e4:{name}"), format!("sum(CASE WHEN {fits} THEN {value} END)"));
             vec![sum, left_out(&fits)]

@@ -31,15 +31,13 @@ use tokio_postgres::error::SqlState;
 use session::{Holder, Reader};
 
 use super::{
-    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
-    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, OPEN_TRANSACTION, Point,
+    Server, Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use crate::encoding::TextEncoding;
 
 /// Changes when raw parts come out otherwise for the same source.
 const FORM_OF_RAW: u32 = 3;
-/// The fact that names the transaction that is open for the longest time.
-const OPEN_TRANSACTION: &str = "open transaction";
 
 /// The server's name of UTF-8.
 const UTF8: &str = "UTF8";
@@ -70,6 +68,8 @@ struct Inner {
     version: u32,
     /// Digits after the point of the type money.
     money_digits: u8,
+    /// The time zone that sessions have unless they choose another.
+    zone: String,
     /// What a table was when it was first read at this point.
     seen: Mutex<BTreeMap<String, String>>,
     /// The server says who waits for a lock of ours.
@@ -179,6 +179,7 @@ impl Postgres {
         let client = asking.client()?;
         let mut facts = ask::server_facts(client, settings, &server).await?;
         let text = ask::text_form(client, settings).await?;
+        let zone = ask::text(client, &settings.id, "asking for the time zone", "SHOW timezone").await?;
         let (set_up, refused) = connect::settle(client, settings, &text.client_encoding).await?;
         facts.extend(refused);
         let copy = ask::copy_form(client, settings, &mut facts).await?;
@@ -187,7 +188,7 @@ impl Postgres {
         let money_digits = ask::money_digits(client, &settings.id).await?;
         let tells_waiting = ask::tells_waiting(client, &settings.id, &mut facts).await?;
         if let Some(open) = ask::open_transaction(client, &settings.id).await? {
-            facts.push((OPEN_TRANSACTION.to_owned(), format!("since {}: {}", open.since, open.whose)));
+            facts.push((OPEN_TRANSACTION.to_owned(), format!("{}, {}", open.since, open.whose)));
         }
         asking.release().await;
         let session = ask::session(settings, &server, &pool).await?;
@@ -209,6 +210,7 @@ impl Postgres {
             cluster,
             version,
             money_digits,
+            zone,
             seen: Mutex::default(),
             tells_waiting,
         };

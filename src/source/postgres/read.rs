@@ -26,7 +26,8 @@ const MOST_RANGES: u64 = 1000;
 /// Exact rows of a table.
 pub(super) async fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
     let reader = source.reader_of(table).await?;
-    let found = session::rows(reader.client()?, &format!("SELECT count(*) FROM {}", source.from(table)), &[]).await;
+    let found =
+        session::rows(reader.client()?, &format!("SELECT count(*) FROM {}", source.from(table)), &[]).await;
     let found = found.map_err(source.failed(format!("counting {}", table.name)))?;
     reader.release().await;
     Ok(found.first().map_or(0, |row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)))

@@ -81,7 +81,10 @@ pub(super) async fn take(
     let cluster = ask::cluster(client, id).await?;
     let since = ask::text(client, id, "asking for the time", "SELECT clock_timestamp()::text").await?;
     let Some(session) = asking.end().await else {
-        return Err(SourceError::Protocol { id: id.clone(), what: "a transaction that cannot end".to_owned() });
+        return Err(SourceError::Protocol {
+            id: id.clone(),
+            what: "a transaction that cannot end".to_owned(),
+        });
     };
     if way == Way::Fuzzy {
         let holder = Holder { session: Some(session), snapshot: None, taken: None, open_since };

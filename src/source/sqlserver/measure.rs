@@ -68,7 +68,10 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
             let digits = u32::from(scale.unsigned_abs());
             if digits > 4 {
-                let first = (format!("{}:{name}", last_digit(digits)), format!("SUM(CAST(ROUND({of}, 4, 1) AS decimal(38,4)))"));
+                let first = (
+                    format!("{}:{name}", last_digit(digits)),
+                    format!("SUM(CAST(ROUND({of}, 4, 1) AS decimal(38,4)))"),
+                );
                 let rest = format!("SUM(CAST({of} - ROUND({of}, 4, 1) AS decimal(38,{digits})))");
                 vec![first, (format!("rest:{name}"), rest)]
             } else {
