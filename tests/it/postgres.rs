@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use qianyi::fixture::copy_to_postgres;
+use qianyi::progress::{Progress, Silent};
 use qianyi::raw;
 use qianyi::source::{SourceError, connect};
 use qianyi::state::State;
@@ -27,6 +29,9 @@ fn the_same_city_gives_the_same_staged_content_from_postgres() {
     let cluster = Cluster::start();
     runtime().block_on(cluster.database("city", "SQL_ASCII"));
     copy_to_postgres(&database, &cluster.url("city"), &mut |_| {}).unwrap();
+    // A year that others inherit from: the mapping reads each by its name, so every row is read once.
+    let inherit = r#"ALTER TABLE "GRJFMX_1999" INHERIT "GRJFMX_1998"; ALTER TABLE "GRJFMX_2000" INHERIT "GRJFMX_1998""#;
+    runtime().block_on(cluster.run("city", inherit));
     let mut settings = run_settings(&database, &dir.path().join("postgres"), 2);
     settings.sources = vec![cluster.settings("city", 5_000)];
     let found = ran(&settings);
@@ -35,6 +40,12 @@ fn the_same_city_gives_the_same_staged_content_from_postgres() {
     assert_eq!(found.notes, expected.notes);
     assert_eq!((found.unexplained_rows, found.unexplained_fen), (0, 0));
     assert_eq!(found.extracts[0].consistency, "exported snapshot");
+    // A parent of which it reads a part and not the rest: both are named, and nothing is read.
+    let other = r#"CREATE TABLE "JF_OTHER" () INHERITS ("GRJFMX_1998")"#;
+    runtime().block_on(cluster.run("city", other));
+    let progress: Arc<dyn Progress> = Arc::new(Silent);
+    let refused = qianyi::run::run(&settings, &progress).unwrap_err().to_string();
+    assert!(refused.contains("GRJFMX_1998") && refused.contains("GRJFMX_1999"), "{refused}");
 }
 
 #[test]

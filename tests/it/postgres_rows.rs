@@ -93,7 +93,7 @@ fn a_login_from_which_row_security_hides_rows_reads_nothing_and_doctor_says_so()
     let sql = "CREATE ROLE reader LOGIN; CREATE ROLE free LOGIN BYPASSRLS; CREATE ROLE owner LOGIN; GRANT CREATE ON SCHEMA public TO owner;
          CREATE TABLE t (id int PRIMARY KEY, x int); INSERT INTO t SELECT n, n % 3 FROM generate_series(1, 10) n;
          CREATE TABLE open (id int PRIMARY KEY); INSERT INTO open VALUES (1);
-         ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY some ON t TO reader USING (x = 1);
+         ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY part ON t TO reader USING (x = 1);
          ALTER TABLE t FORCE ROW LEVEL SECURITY; ALTER TABLE t OWNER TO owner; CREATE VIEW v AS SELECT * FROM t; ALTER VIEW v OWNER TO owner;
          GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader, free";
     let mut settings = database(&cluster, "guarded", sql);

@@ -49,11 +49,13 @@ pub(super) async fn mark(
     match how.changes {
         ChangeMethod::Full | ChangeMethod::Compare => Ok(None),
         ChangeMethod::ChangeTracking => Err(no_method(source, table, how)),
-        ChangeMethod::Rowversion if !source.keeps_xmin() || table.view => Err(no_method(source, table, how)),
+        // Rows of a view do not say which transaction wrote them.
+        _ if table.view => Err(no_method(source, table, how)),
+        ChangeMethod::Rowversion if !source.keeps_xmin() => Err(no_method(source, table, how)),
         ChangeMethod::Rowversion => decided(source, table).await.map(Some),
         ChangeMethod::Timestamp => {
             let stamp = stamped(source, table, how).await?;
-            if !source.keeps_xmin() || table.view {
+            if !source.keeps_xmin() {
                 return Ok(stamp);
             }
             let decided = decided(source, table).await?;

@@ -5,7 +5,7 @@
 
 use super::super::decode::{Value, spelling};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use super::decode::padded;
+use super::decode::{expression, padded};
 use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
 use crate::tally::{MOST, MOST_DIGITS, last_digit};
@@ -94,7 +94,7 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
     };
     Ok(match kind {
         LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-            vec![(format!("int:{name}"), format!("sum({of})"))]
+            vec![(format!("int:{name}"), format!("sum({})", expression(column)))]
         }
         LegacyType::Bit => vec![(format!("int:{name}"), format!("sum({of}::int)"))],
         LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
