@@ -84,7 +84,9 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
             });
         }
     }
-    parts.once(source.id(), &mut read)?;
+    if let Some(problem) = parts.once(source.id(), &mut read).into_iter().next() {
+        return Err(problem.into());
+    }
     parts.settle(&read, &mut left);
     Ok(Inventory { read, left })
 }

@@ -1,7 +1,8 @@
 //! The raw side of the border source-raw: one legacy table, counted in the source's own spelling (FORMS 7).
 //!
 //! Always: the same numbers that the source gives about itself when raw is an exact copy: text as it is, other bytes `x'hex'`, NULL
-//! `∅`; exact columns in units of their last declared digit, floats as Σ trunc(x·10⁴), money written as text by its rows and bytes.
+//! `∅`; exact columns in units of their last declared digit, floats as Σ trunc(x·10⁴), numbers that the database wrote as text as
+//! Σ trunc(x·10⁶), money written as text by its rows and bytes. Values that are in no sum (NaN, infinity, out of range) are counted.
 
 use std::path::PathBuf;
 
@@ -10,11 +11,15 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::cells::{Cells, add};
-use super::measure::{MOST, MOST_DIGITS, border, last_digit, side};
+use super::measure::{border, last_digit, side};
 use super::{Measure, TallyError};
 use crate::dataset::read_part;
 use crate::encoding::{TextEncoding, encoding_of};
-use crate::source::bytes_column;
+
+/// Digits after the point to which a number that the database itself wrote as text (`numeric` without a precision) is summed.
+pub const SPELLED_DIGITS: u32 = 6;
+/// `left_out:<column>`: values that are in no sum.
+pub const LEFT_OUT: &str = "left_out";
 
 /// One legacy table as it lies in raw.
 pub struct RawSide<'a> {
@@ -55,7 +60,11 @@ pub fn raw_side(of: &RawSide<'_>) -> Result<Vec<Measure>, TallyError> {
         Some(cells) => cells,
         None => Cells::new(of.table, names_of_empty(of)?),
     };
-    Ok(cells.measures(border::SOURCE_RAW, side::RAW))
+    let mut measures = cells.measures(border::SOURCE_RAW, side::RAW);
+    // That nothing was left out needs no line.
+    let nothing = |m: &Measure| m.value == 0 && m.measure.split(':').next() == Some(LEFT_OUT);
+    measures.retain(|m| !nothing(m));
+    Ok(measures)
 }
 
 fn names(of: &RawSide<'_>, amounts: &[Amount<'_>]) -> Vec<String> {
@@ -112,39 +121,34 @@ impl Key {
 
 /// A column that groups, in the source's spelling.
 enum Spelled<'a> {
-    Text {
-        text: &'a ArrayRef,
-        bytes: Option<&'a ArrayRef>,
-    },
+    Text { text: &'a ArrayRef, bytes: &'a ArrayRef },
     Bytes(&'a ArrayRef),
-    /// A number or a day; beside it what does not fit, as the source writes it.
-    Number {
-        number: ArrayRef,
-        misfits: Option<&'a ArrayRef>,
-    },
+    /// `misfits`: what does not fit the column's type, as the database writes it.
+    Number { number: ArrayRef, misfits: Option<&'a ArrayRef> },
 }
 
 impl<'a> Spelled<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
-        let beside = batch.column_by_name(&bytes_column(name));
+        let misfits = batch.column_by_name(&format!("{name}__b"));
         match array.data_type() {
-            DataType::Utf8 => Ok(Self::Text { text: array, bytes: beside }),
+            DataType::Utf8 => {
+                Ok(Self::Text { text: array, bytes: column(of, batch, &format!("{name}__b"))? })
+            }
             DataType::Binary => Ok(Self::Bytes(array)),
             DataType::Boolean => {
                 let number = cast(array, &DataType::Int32).and_then(|a| cast(&a, &DataType::Utf8));
                 let number = number.map_err(|e| TallyError::impossible("spelling a bit", e))?;
-                Ok(Self::Number { number, misfits: beside })
+                Ok(Self::Number { number, misfits })
             }
             DataType::Int16
             | DataType::Int32
             | DataType::Int64
             | DataType::UInt8
-            | DataType::Date32
-            | DataType::Decimal128(_, 0) => {
+            | DataType::Decimal128(_, _) => {
                 let number = cast(array, &DataType::Utf8);
                 let number = number.map_err(|e| TallyError::impossible("spelling a number", e))?;
-                Ok(Self::Number { number, misfits: beside })
+                Ok(Self::Number { number, misfits })
             }
             other => Err(uncountable(of, name, &other.to_string())),
         }
@@ -155,7 +159,7 @@ impl<'a> Spelled<'a> {
             Self::Text { text, .. } if text.is_valid(row) => {
                 out.push_str(text.as_string::<i32>().value(row));
             }
-            Self::Text { bytes: Some(bytes), .. } | Self::Bytes(bytes) if bytes.is_valid(row) => {
+            Self::Text { bytes, .. } | Self::Bytes(bytes) if bytes.is_valid(row) => {
                 out.push_str("x'");
                 out.push_str(&crate::durable::hex(bytes.as_binary::<i32>().value(row)));
                 out.push('\'');
@@ -163,8 +167,8 @@ impl<'a> Spelled<'a> {
             Self::Number { number, .. } if number.is_valid(row) => {
                 out.push_str(number.as_string::<i32>().value(row));
             }
-            Self::Number { misfits: Some(written), .. } if written.is_valid(row) => {
-                out.push_str(&String::from_utf8_lossy(written.as_binary::<i32>().value(row)));
+            Self::Number { misfits: Some(misfits), .. } if misfits.is_valid(row) => {
+                out.push_str(&String::from_utf8_lossy(misfits.as_binary::<i32>().value(row)));
             }
             Self::Text { .. } | Self::Bytes(_) | Self::Number { .. } => out.push('∅'),
         }
@@ -174,116 +178,153 @@ impl<'a> Spelled<'a> {
 /// A column that is summed.
 struct Amount<'a> {
     values: Values<'a>,
-    /// Of a column that may hold what does not fit its type: those values, which no sum holds.
+    /// Values that do not fit the column's type, as the database writes them.
     misfits: Option<&'a ArrayRef>,
 }
 
 enum Values<'a> {
-    Exact { array: &'a ArrayRef, digits: u32 },
+    Exact(&'a ArrayRef),
     Int(ArrayRef),
     Float(&'a ArrayRef),
-    Text { text: &'a ArrayRef, bytes: Option<&'a ArrayRef>, encoding: TextEncoding },
+    /// A number that the database wrote as text.
+    Spelled(&'a ArrayRef),
+    Text { text: &'a ArrayRef, bytes: &'a ArrayRef, encoding: TextEncoding },
 }
 
 impl<'a> Amount<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
-        let bytes = bytes_column(name);
-        let beside = batch.column_by_name(&bytes);
-        let values = match array.data_type() {
-            DataType::Decimal128(_, scale) if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
-                Values::Exact { array, digits: u32::from(scale.unsigned_abs()) }
-            }
-            DataType::Float64 => Values::Float(array),
-            DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::Boolean => {
+        let bytes = format!("{name}__b");
+        let companion = batch.column_by_name(&bytes);
+        let (values, misfits) = match (array.data_type(), companion) {
+            (DataType::Decimal128(_, _), _) => (Values::Exact(array), companion),
+            (DataType::Float64, _) => (Values::Float(array), companion),
+            (
+                DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::Boolean,
+                _,
+            ) => {
                 let wide = cast(array, &DataType::Int64);
-                Values::Int(wide.map_err(|e| TallyError::impossible("widening a number", e))?)
+                let wide = wide.map_err(|e| TallyError::impossible("widening a number", e))?;
+                (Values::Int(wide), companion)
             }
-            DataType::Utf8 if beside.is_none() => {
-                Values::Text { text: array, bytes: None, encoding: TextEncoding::Utf8 }
-            }
-            DataType::Utf8 => {
+            (DataType::Utf8, None) => (Values::Spelled(array), None),
+            (DataType::Utf8, Some(companion)) => {
                 let encoding = encoding_of(&batch.schema(), &bytes);
                 let encoding = encoding.ok_or_else(|| uncountable(of, &bytes, "without its encoding"))?;
-                return Ok(Self {
-                    values: Values::Text { text: array, bytes: beside, encoding },
-                    misfits: None,
-                });
+                (Values::Text { text: array, bytes: companion, encoding }, None)
             }
-            other => return Err(uncountable(of, name, &other.to_string())),
+            (other, _) => return Err(uncountable(of, name, &other.to_string())),
         };
-        Ok(Self { values, misfits: beside })
+        Ok(Self { values, misfits })
     }
 
     fn names(&self, column: &str) -> Vec<String> {
-        let mut units = match &self.values {
-            Values::Exact { digits, .. } if *digits > 4 => vec![last_digit(*digits), "rest"],
-            Values::Exact { digits, .. } => vec![last_digit(*digits)],
-            Values::Int(_) => vec!["int"],
-            Values::Float(_) => vec!["e4"],
-            Values::Text { .. } => vec!["values", "bytes"],
+        let unit = match &self.values {
+            Values::Exact(array) => match array.data_type() {
+                DataType::Decimal128(_, scale) => last_digit(u32::try_from(*scale).unwrap_or(0)),
+                _ => last_digit(0),
+            },
+            Values::Int(_) => last_digit(0),
+            Values::Float(_) => last_digit(4),
+            Values::Spelled(_) => last_digit(SPELLED_DIGITS),
+            Values::Text { .. } => return vec![format!("values:{column}"), format!("bytes:{column}")],
         };
-        if self.misfits.is_some() {
-            units.push("left_out");
-        }
-        units.into_iter().map(|unit| format!("{unit}:{column}")).collect()
+        vec![format!("{unit}:{column}"), format!("{LEFT_OUT}:{column}")]
     }
 
-    /// Adds the row's value to the first of `sums`, and says to how many.
+    /// Adds the row's value to the first of `sums`, or counts it in the second as left out (text: rows and bytes); how many of
+    /// them are this column's.
     fn add(&self, row: usize, sums: &mut [i64], of: &RawSide<'_>) -> Result<usize, TallyError> {
-        let (first, rest, taken) = self.value(row);
-        let Some(misfits) = self.misfits else {
-            add(&mut sums[0], first, of.table)?;
-            if let Some(rest) = rest {
-                add(&mut sums[1], rest, of.table)?;
-            }
-            return Ok(taken);
-        };
-        let huge = first.unsigned_abs() > u128::from(MOST.unsigned_abs());
-        if huge || misfits.is_valid(row) {
-            add(&mut sums[taken], 1, of.table)?;
-        } else {
-            add(&mut sums[0], first, of.table)?;
-            if let Some(rest) = rest {
-                add(&mut sums[1], rest, of.table)?;
-            }
-        }
-        Ok(taken + 1)
-    }
-
-    /// What the row adds to the first sum, to the second where there is one, and how many there are.
-    fn value(&self, row: usize) -> (i128, Option<i128>, usize) {
-        match &self.values {
-            Values::Exact { array, digits } => {
-                let value =
-                    if array.is_valid(row) { array.as_primitive::<Decimal128Type>().value(row) } else { 0 };
-                if *digits > 4 {
-                    let cut = 10_i128.pow(digits - 4);
-                    (value / cut, Some(value % cut), 2)
-                } else {
-                    (value, None, 1)
-                }
-            }
-            Values::Int(a) => {
-                (if a.is_valid(row) { a.as_primitive::<Int64Type>().value(row).into() } else { 0 }, None, 1)
-            }
-            Values::Float(a) => {
-                (if a.is_valid(row) { e4(a.as_primitive::<Float64Type>().value(row)) } else { 0 }, None, 1)
-            }
+        let value: Option<i128> = match &self.values {
+            Values::Exact(a) => a.is_valid(row).then(|| whole(a, row)).flatten(),
+            Values::Int(a) => a.is_valid(row).then(|| a.as_primitive::<Int64Type>().value(row).into()),
+            Values::Float(a) => a.is_valid(row).then(|| e4(a.as_primitive::<Float64Type>().value(row))).flatten(),
+            Values::Spelled(a) => a.is_valid(row).then(|| spelled(a.as_string::<i32>().value(row))).flatten(),
             Values::Text { text, bytes, encoding } => {
                 let length = if text.is_valid(row) {
-                    Some(encoding.length(text.as_string::<i32>().value(row)))
+                    encoding.length(text.as_string::<i32>().value(row))
+                } else if bytes.is_valid(row) {
+                    bytes.as_binary::<i32>().value(row).len()
                 } else {
-                    bytes.filter(|b| b.is_valid(row)).map(|b| b.as_binary::<i32>().value(row).len())
+                    return Ok(2);
                 };
-                (length.is_some().into(), Some(length.unwrap_or(0) as i128), 2)
+                add(&mut sums[0], 1, of.table)?;
+                add(&mut sums[1], length as i128, of.table)?;
+                return Ok(2);
             }
+        };
+        let there = self.values.is_valid(row) || self.misfits.is_some_and(|m| m.is_valid(row));
+        match value {
+            Some(value) => add(&mut sums[0], value, of.table)?,
+            None if there => add(&mut sums[1], 1, of.table)?,
+            None => {}
+        }
+        Ok(2)
+    }
+}
+
+impl Values<'_> {
+    fn is_valid(&self, row: usize) -> bool {
+        match self {
+            Self::Exact(a) | Self::Float(a) | Self::Spelled(a) => a.is_valid(row),
+            Self::Int(a) => a.is_valid(row),
+            Self::Text { text, .. } => text.is_valid(row),
         }
     }
 }
 
-/// trunc(x·10⁴), as the source computes it.
-#[allow(clippy::cast_possible_truncation)]
-pub(super) fn e4(x: f64) -> i128 {
-    i128::from((x * 10_000.0) as i64)
+/// A decimal in units of its last digit; with a negative scale in whole numbers.
+fn whole(decimals: &ArrayRef, row: usize) -> Option<i128> {
+    let value = decimals.as_primitive::<Decimal128Type>().value(row);
+    match decimals.data_type() {
+        DataType::Decimal128(_, scale) if *scale < 0 => {
+            10_i128.checked_pow(u32::from(scale.unsigned_abs())).and_then(|by| value.checked_mul(by))
+        }
+        _ => Some(value),
+    }
+}
+
+/// trunc(x·10⁶) of a number in digits (`-12.5`); none for what is no number (`NaN`).
+fn spelled(text: &str) -> Option<i128> {
+    const DIGITS: usize = SPELLED_DIGITS as usize;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let plain = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    if integer.is_empty() || !plain(integer) || !plain(fraction) {
+        return None;
+    }
+    let fraction = &fraction[..fraction.len().min(DIGITS)];
+    let value: i128 = format!("{integer}{fraction:0<DIGITS$}").parse().ok()?;
+    Some(sign * value)
+}
+
+/// trunc(x·10⁴), as the source computes it; none for what has none: NaN, infinity, and what is beyond 64 bits.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+pub(super) fn e4(x: f64) -> Option<i128> {
+    let cut = (x * 10_000.0).trunc();
+    (cut.abs() < i64::MAX as f64).then_some(cut as i128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{e4, spelled};
+
+    #[test]
+    fn a_number_written_as_text_is_cut_after_six_digits_and_what_is_no_number_has_no_sum() {
+        assert_eq!(spelled("1234.5"), Some(1_234_500_000));
+        assert_eq!(spelled("-0.0000019"), Some(-1));
+        assert_eq!(spelled("100"), Some(100_000_000));
+        for wrong in ["NaN", "Infinity", "-Infinity", "", "-", ".5", "1e5"] {
+            assert_eq!(spelled(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_cut_after_four_digits_and_what_is_no_number_has_no_sum() {
+        assert_eq!(e4(338.39999), Some(3_383_999));
+        assert_eq!(e4(-0.00019), Some(-1));
+        for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            assert_eq!(e4(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -3,12 +3,14 @@
 //! Always: integers; the measures' names and spellings are those of every other source. Text is grouped by its bytes, whatever its
 //! collation.
 
+use tokio_postgres::error::SqlState;
+
 use super::super::decode::{Value, spelling};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use super::decode::{expression, padded};
 use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
-use crate::tally::{MOST, MOST_DIGITS, last_digit};
+use crate::tally::{LEFT_OUT, SPELLED_DIGITS, last_digit};
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -53,7 +55,7 @@ fn spelled(column: &Column, kind: LegacyType) -> String {
     }
 }
 
-/// What a column is grouped by: text, a whole number, or a day.
+/// What a column is grouped by: text or a whole number.
 fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceError> {
     let (column, kind) = column(source, table, name)?;
     match kind {
@@ -64,77 +66,64 @@ fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceErro
         | LegacyType::SmallInt
         | LegacyType::TinyInt
         | LegacyType::Bit
-        | LegacyType::Numeric { scale: 0, .. }
-        | LegacyType::Date
-        | LegacyType::Spelled => Ok(spelled(column, kind)),
+        | LegacyType::Numeric { scale: 0, .. } => Ok(spelled(column, kind)),
         LegacyType::Numeric { .. }
         | LegacyType::Money
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
         | LegacyType::Instant(_)
+        | LegacyType::Date
+        | LegacyType::Spelled
         | LegacyType::Offset(_)
         | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
-            what: format!(
-                "way to group {} by {name}: it is neither text, nor a whole number, nor a day",
-                table.name
-            ),
+            what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
         }),
     }
 }
 
-/// The sums of one column: measure name and SQL. Of a loose column the sums hold no value that does not fit, nor one of more than
-/// [`MOST`] units: those are counted.
+/// The sums of one column: measure name and SQL. What is no number, or too large for a sum, is in none and is counted.
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
     let (column, kind) = column(source, table, name)?;
-    let of = quote(name);
-    let left_out = |fits: &str| {
-        (format!("left_out:{name}"), format!("count(CASE WHEN {of} IS NOT NULL AND NOT ({fits}) THEN 1 END)"))
+    let of = expression(column);
+    let counted = |unit: &str, fits: String, value: String| {
+        let sum = format!("sum(CASE WHEN {fits} THEN {value} END)");
+        let left_out = format!("count(CASE WHEN NOT ({fits}) THEN 1 END)");
+        vec![(format!("{unit}:{name}"), sum), (format!("{LEFT_OUT}:{name}"), left_out)]
     };
     Ok(match kind {
         LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-            vec![(format!("int:{name}"), format!("sum({})", expression(column)))]
+            vec![(format!("int:{name}"), format!("sum({of})"))]
         }
         LegacyType::Bit => vec![(format!("int:{name}"), format!("sum({of}::int)"))],
-        LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
-            let (digits, n) = (u32::from(scale.unsigned_abs()), format!("{of}::numeric"));
-            let first = match digits {
-                0..=4 => format!("{n} * {}", 10_i128.pow(digits)),
-                _ => format!("trunc({n} * 10000)"),
-            };
-            let fits = format!("{first} BETWEEN -{MOST} AND {MOST}");
-            let sum = |unit: &str, value: String| {
-                (format!("{unit}:{name}"), format!("sum(CASE WHEN {fits} THEN {value} END)"))
-            };
-            let mut all = vec![sum(last_digit(digits), first.clone())];
-            if digits > 4 {
-                all.push(sum("rest", format!("({n} - trunc({n}, 4)) * {}", 10_i128.pow(digits))));
-            }
-            all.push(left_out(&fits));
-            all
+        LegacyType::Numeric { scale, .. } => {
+            let digits = u32::from(scale.unsigned_abs());
+            counted(last_digit(digits), format!("{of} <> 'NaN'"), format!("{of} * {}", 10_i128.pow(digits)))
         }
         LegacyType::Float => {
+            let cut = format!("trunc({of} * 10000)");
+            // A product that is too large would be an error.
             let fits = format!(
-                "{of} BETWEEN {}::double precision AND {}::double precision",
-                -MOST / 10_000,
-                MOST / 10_000
+                "CASE WHEN {of} IS NULL THEN NULL WHEN abs({of}) < 1e300 THEN abs({cut}) < 9223372036854775807::double precision ELSE false END"
             );
-            let value = format!("trunc({of}::double precision * 10000)::bigint");
-            let sum = (format!("e4:{name}"), format!("sum(CASE WHEN {fits} THEN {value} END)"));
-            vec![sum, left_out(&fits)]
+            counted("e4", fits, format!("{cut}::bigint"))
+        }
+        // Digits as text: those of a numeric without a precision.
+        LegacyType::Spelled if column.declared.starts_with("numeric") => {
+            let of = quote(name);
+            let cut = format!("trunc({of} * {})", 10_i128.pow(SPELLED_DIGITS));
+            counted(
+                last_digit(SPELLED_DIGITS),
+                format!("{of}::text NOT IN ('NaN', 'Infinity', '-Infinity')"),
+                cut,
+            )
         }
         LegacyType::CodePageText | LegacyType::Unicode => vec![
-            (format!("values:{name}"), format!("count({of})")),
+            (format!("values:{name}"), format!("count({})", quote(name))),
             (format!("bytes:{name}"), format!("sum(octet_length({}))", spelled(column, kind))),
         ],
-        // Digits as text: those of a numeric without a precision.
-        LegacyType::Spelled if column.declared.starts_with("numeric") => vec![
-            (format!("values:{name}"), format!("count({of})")),
-            (format!("bytes:{name}"), format!("sum(octet_length({of}::text))")),
-        ],
-        LegacyType::Numeric { .. }
-        | LegacyType::Money
+        LegacyType::Money
         | LegacyType::SmallMoney
         | LegacyType::DateTime
         | LegacyType::Instant(_)
@@ -185,8 +174,14 @@ pub(super) async fn measure(
     }
     let reader = source.reader_of(table).await?;
     let rows = session::rows(reader.client()?, &sql, &[]).await;
-    let rows = rows.map_err(source.failed(format!("summing {}", table.name)))?;
     reader.release().await;
+    let rows = rows.map_err(|e| match e.code() {
+        Some(c) if *c == SqlState::NUMERIC_VALUE_OUT_OF_RANGE => SourceError::Unknown {
+            id: source.id.clone(),
+            what: format!("way to hold the sums of {}: one has more than 18 digits", table.name),
+        },
+        _ => source.failed(format!("summing {}", table.name))(e),
+    })?;
     let mut answers = Vec::new();
     for row in rows {
         let mut spelled_by = Vec::with_capacity(by.len());
@@ -195,6 +190,10 @@ pub(super) async fn measure(
         }
         for (at, (measure, _)) in measures.iter().enumerate() {
             let value = row.get::<_, Option<i64>>(by.len() + at).unwrap_or(0);
+            // That nothing was left out needs no line.
+            if value == 0 && measure.starts_with(LEFT_OUT) {
+                continue;
+            }
             answers.push(Measured { by: spelled_by.clone(), measure: measure.clone(), value });
         }
     }

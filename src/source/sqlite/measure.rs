@@ -10,7 +10,7 @@ use super::{Inner, quote};
 use crate::encoding::TextEncoding;
 use crate::source::decode::{Value, spelling};
 use crate::source::{Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use crate::tally::{MOST_DIGITS, last_digit};
+use crate::tally::last_digit;
 
 fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -61,8 +61,7 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, 
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
     let kind = kind(source, table, name)?;
     let column = quote(name);
-    let whole = |scale: u32| format!("CAST(ROUND({column} * {}) AS INTEGER)", 10_i128.pow(scale));
-    let exact = |scale: u32| format!("SUM({})", whole(scale));
+    let exact = |scale: u32| format!("SUM(CAST(ROUND({column} * {}) AS INTEGER))", 10_i128.pow(scale));
     let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
     Ok(match kind {
         LegacyType::BigInt
@@ -70,16 +69,9 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         | LegacyType::SmallInt
         | LegacyType::TinyInt
         | LegacyType::Bit => one("int", format!("SUM({column})")),
-        LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
+        LegacyType::Numeric { scale, .. } => {
             let digits = u32::from(scale.unsigned_abs());
-            match digits.checked_sub(5) {
-                None => one(last_digit(digits), exact(digits)),
-                Some(more) => {
-                    let (unit, cut) = (whole(digits), 10_i128.pow(more + 1));
-                    let first = (format!("{}:{name}", last_digit(digits)), format!("SUM({unit} / {cut})"));
-                    vec![first, (format!("rest:{name}"), format!("SUM({unit} % {cut})"))]
-                }
-            }
+            one(last_digit(digits), exact(digits))
         }
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
         LegacyType::Float => one("e4", format!("SUM(CAST({column} * 10000 AS INTEGER))")),
@@ -87,8 +79,7 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             (format!("values:{name}"), format!("COUNT({column})")),
             (format!("bytes:{name}"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
-        LegacyType::Numeric { .. }
-        | LegacyType::DateTime
+        LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled

@@ -11,7 +11,7 @@ use super::decode::{expression, value};
 use super::literal::quote;
 use super::{Inner, answer};
 use crate::encoding::TextEncoding;
-use crate::tally::{MOST_DIGITS, last_digit};
+use crate::tally::last_digit;
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -65,18 +65,9 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         | LegacyType::SmallInt
         | LegacyType::TinyInt
         | LegacyType::Bit => one("int", exact(0)),
-        LegacyType::Numeric { scale, .. } if u32::from(scale.unsigned_abs()) <= MOST_DIGITS => {
+        LegacyType::Numeric { scale, .. } => {
             let digits = u32::from(scale.unsigned_abs());
-            if digits > 4 {
-                let first = (
-                    format!("{}:{name}", last_digit(digits)),
-                    format!("SUM(CAST(ROUND({of}, 4, 1) AS decimal(38,4)))"),
-                );
-                let rest = format!("SUM(CAST({of} - ROUND({of}, 4, 1) AS decimal(38,{digits})))");
-                vec![first, (format!("rest:{name}"), rest)]
-            } else {
-                one(last_digit(digits), exact(digits))
-            }
+            one(last_digit(digits), exact(digits))
         }
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
         // A cast to bigint cuts the fraction off.
@@ -88,8 +79,7 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         LegacyType::Unicode => {
             return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw"));
         }
-        LegacyType::Numeric { .. }
-        | LegacyType::DateTime
+        LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
