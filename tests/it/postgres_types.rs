@@ -277,9 +277,9 @@ fn sums_of_any_precision_are_exact_and_say_what_they_left_out() {
         "sums",
         "CREATE TABLE t (id int PRIMARY KEY, y numeric(6), d date, p numeric, a numeric(38,10), b numeric(18,6), c numeric(7,-2), e numeric(10,2), f float8, m money);
          INSERT INTO t VALUES
-           (1, 200501, '2005-01-01', 12.5, 123456789012.1234567891, 0.000001, 12300, 0.10, 338.39999, 0.07),
+           (1, 200501, '2005-01-01', 12.5, 567890.1234567891, 0.000001, 12300, 0.10, 338.39999, 0.07),
            (2, 200501, '2005-01-01', 0.05, -0.0000000001, -1.999999, -45600, 'NaN', 'Infinity', NULL),
-           (3, 'NaN', 'infinity', 'NaN', 1e25, 'NaN', NULL, -7, 1e300, 1),
+           (3, 'NaN', 'infinity', 'NaN', 'NaN', 'NaN', NULL, -7, 1e300, 1),
            (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'NaN', NULL)",
     ));
     let settings = cluster.settings("sums", 1000);
@@ -287,30 +287,33 @@ fn sums_of_any_precision_are_exact_and_say_what_they_left_out() {
     let of = |name: &str| {
         found.iter().find(|(_, m, _)| m == name).unwrap_or_else(|| panic!("{name}: {found:?}")).2
     };
-    // Digits as text: their values and bytes.
-    assert_eq!((of("values:p"), of("bytes:p")), (3, 4 + 4 + 3));
-    assert_eq!((of("e4:a"), of("rest:a"), of("left_out:a")), (1_234_567_890_121_234, 567_890, 1));
-    assert_eq!((of("e4:b"), of("rest:b"), of("left_out:b")), (-19_999, 1 - 99, 1));
-    assert_eq!((of("int:c"), of("left_out:c")), (-33_300, 0));
+    // Digits as text.
+    assert_eq!((of("e6:p"), of("left_out:p")), (12_550_000, 1));
+    assert_eq!((of("e10:a"), of("left_out:a")), (5_678_901_234_567_890, 1));
+    assert_eq!((of("e6:b"), of("left_out:b")), (1 - 1_999_999, 1));
+    assert_eq!(of("int:c"), -33_300);
     assert_eq!((of("fen:e"), of("left_out:e")), (-690, 1));
     assert_eq!((of("e4:f"), of("left_out:f")), (3_383_999, 3));
-    assert_eq!((of("fen:m"), of("left_out:m")), (107, 0));
-    // Months in a numeric, and days, group.
-    for by in ["y", "d"] {
-        let found = sums(&settings, &[by], &["e"]);
-        let periods: std::collections::BTreeSet<&str> = found.iter().map(|(p, _, _)| p.as_str()).collect();
-        assert_eq!(periods.len(), 3, "{by}: {periods:?}");
-    }
+    assert_eq!(of("fen:m"), 107);
+    assert!(!found.iter().any(|(_, m, _)| m == "left_out:c" || m == "left_out:m"), "nothing was");
+    // Months in a numeric group.
+    let found = sums(&settings, &["y"], &["e"]);
+    let periods: std::collections::BTreeSet<&str> = found.iter().map(|(p, _, _)| p.as_str()).collect();
+    assert_eq!(Vec::from_iter(periods), ["200501", "NaN", "∅"]);
     // What cannot be summed is told before anything is read.
-    threads.block_on(cluster.run("sums", "ALTER TABLE t ADD z numeric(38,20), ADD u uuid"));
-    for name in ["z", "u", "d"] {
+    threads.block_on(cluster.run("sums", "ALTER TABLE t ADD u uuid"));
+    for (by, amount) in [("y", "u"), ("y", "d"), ("d", "e"), ("a", "e")] {
         let refused = threads.block_on(async {
             let source = connect(&settings).await.unwrap();
             let found = table(&*source, "t").await;
-            let asked = TableMeasures { table: "t".to_owned(), by: vec![], amounts: vec![name.to_owned()] };
-            source.measurable(&found, &asked).unwrap_err()
+            let (by, amounts) = (vec![by.to_owned()], vec![amount.to_owned()]);
+            let asked = TableMeasures { table: "t".to_owned(), by, amounts };
+            source.measurable(&found, &asked).unwrap_err().to_string()
         });
-        assert!(refused.to_string().contains(&format!("t.{name}")), "{refused}");
+        assert!(
+            refused.contains(&format!("t.{amount}")) || refused.contains(&format!("by {by}")),
+            "{refused}"
+        );
     }
 }
 
