@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use qianyi::clock;
 use qianyi::report::Words;
 use qianyi::schedule::{self, JobSettings};
+use qianyi::source::OPEN_TRANSACTION;
 use qianyi::state::State;
 use serde::Serialize;
 
@@ -18,6 +19,17 @@ struct Shown {
     runs: Vec<RunShown>,
     jobs: Vec<JobShown>,
     watermarks: Vec<WatermarkShown>,
+    /// What held the watermarks of the newest extract of a source back.
+    held_back: Vec<HeldBack>,
+}
+
+/// A transaction that was open when the newest extract of a source began.
+#[derive(Serialize)]
+struct HeldBack {
+    source: String,
+    extract: String,
+    /// Since when, and whose.
+    by: String,
 }
 
 /// How far the changes of a table have come.
@@ -78,8 +90,12 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
     let state = State::open_readonly(&context.workdir)?;
     let zone = context.zone()?;
     let shown = |at: String| clock::stored_zoned(&at, zone);
-    let mut extracts = Vec::new();
+    let (mut extracts, mut held_back) = (Vec::new(), Vec::new());
     for source in state.sources()? {
+        held_back.extend(state.latest_extract(&source)?.and_then(|e| {
+            let by = e.facts.into_iter().find(|(name, _)| name == OPEN_TRANSACTION)?.1;
+            Some(HeldBack { source: source.clone(), extract: e.id.to_string(), by })
+        }));
         extracts.extend(state.extracts(&source)?.into_iter().map(|e| ExtractShown {
             extract: e.id.to_string(),
             source: source.clone(),
@@ -110,7 +126,7 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
             lag_hours: (now - began).num_hours(),
         })
     });
-    let shown = Shown { extracts, runs: runs.collect(), jobs, watermarks: watermarks.collect() };
+    let shown = Shown { extracts, runs: runs.collect(), jobs, watermarks: watermarks.collect(), held_back };
     if context.json {
         out::json(&shown);
     } else {
@@ -173,6 +189,9 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
     }
     if !shown.watermarks.is_empty() {
         text.push_str(&format!("\n{}\n", watermarks(&words, &shown.watermarks)));
+    }
+    for HeldBack { source, extract, by } in &shown.held_back {
+        text.push_str(&format!("\n{source} {extract}: {} {by}\n", words.say("status", "held_back")));
     }
     Ok(text)
 }

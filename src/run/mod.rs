@@ -14,6 +14,7 @@ mod held;
 mod manifest;
 mod map_stage;
 mod measure_stage;
+mod parts;
 mod paths;
 pub mod plan;
 mod preflight;

@@ -91,8 +91,9 @@ pub async fn preflight(
         let nothing = RunError::NothingThere { source_id: source.id().to_owned() };
         return Ok((Inventory::default(), vec![nothing]));
     }
-    let inventory = inventory(city, source.id(), catalogue);
+    let (inventory, not_once) = inventory(city, source.id(), catalogue);
     let mut problems = without_table(city, source.id(), &inventory);
+    problems.extend(not_once.into_iter().map(RunError::from));
     for problem in settings(of, &inventory, state)? {
         problems.push(ExtractError::from(problem).into());
     }

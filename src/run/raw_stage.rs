@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use super::extract::{ExtractError, Extracted, Extraction, allowed, extract};
+use super::parts::Parts;
 use super::preflight::{preflight, refuse};
 use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
@@ -81,8 +82,9 @@ pub(super) fn left_alone<'c>(
     }
 }
 
-/// Sorts the catalogue of a source.
-pub(super) fn inventory(city: &City, source: &str, catalogue: Vec<Table>) -> Inventory {
+/// Sorts the catalogue of a source; and the tables whose rows would be read twice, or not all of them.
+pub(super) fn inventory(city: &City, source: &str, catalogue: Vec<Table>) -> (Inventory, Vec<SourceError>) {
+    let parts = Parts::of(&catalogue);
     let tables: BTreeSet<String> = catalogue.iter().filter(|t| !t.view).map(|t| t.name.clone()).collect();
     let beside = |view: &SourceView| tables.iter().any(|t| view.matches(t));
     let mut inventory = Inventory::default();
@@ -92,7 +94,9 @@ pub(super) fn inventory(city: &City, source: &str, catalogue: Vec<Table>) -> Inv
             Err(alone) => inventory.left.push((table, alone)),
         }
     }
-    inventory
+    let problems = parts.once(source, &mut inventory.read);
+    parts.settle(&inventory.read, inventory.left.iter_mut().map(|(_, alone)| alone));
+    (inventory, problems)
 }
 
 /// What a source is asked to sum of a table: legacy columns, in its own spelling.

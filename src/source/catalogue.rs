@@ -143,6 +143,14 @@ pub struct Table {
     pub view: bool,
     /// What tells this table from another one of its name; `None` where the database does not say.
     pub identity: Option<String>,
+    /// Tables whose rows it shows as well: its partitions, or what inherits from it.
+    pub parts: Vec<String>,
+    /// It has no rows of its own beside those of its parts.
+    pub partitioned: bool,
+    /// Its own rows are read, without those of its parts.
+    pub only: bool,
+    /// The server would leave rows out for this login, by a policy.
+    pub hides_rows: bool,
     /// The columns that are read.
     pub columns: Vec<Column>,
     /// Columns that the mapping skips: they are never selected, and their types need not be known.

@@ -182,6 +182,30 @@ pub enum SourceError {
         )
     )]
     Expired { id: String, table: String, since: String, oldest: String },
+    #[error("source {id}: row security of {by} hides rows of {table} from this login")]
+    #[diagnostic(
+        code("SRC-025"),
+        help(
+            "a part of a table is never read for the whole, as pg_dump does not either: let the DBA give the login BYPASSRLS, or read a restored copy as its owner; or list {table} under [ignore]"
+        )
+    )]
+    Hidden { id: String, table: String, by: String },
+    #[error(
+        "source {id}: {table} was altered, rewritten, emptied or replaced by somebody after the point of this extract, and can no longer be read at that point"
+    )]
+    #[diagnostic(
+        code("SRC-026"),
+        help("let that work come to its end, then run the same command again: it brings every table to one new point")
+    )]
+    Altered { id: String, table: String },
+    #[error("source {id}: the rows of {part} are rows of {table}, too; reading both would count them twice")]
+    #[diagnostic(
+        code("SRC-027"),
+        help(
+            "list {part} under [[ignore]] in city.toml (its rows come with {table}), or {table} and map all of its parts"
+        )
+    )]
+    Twice { id: String, table: String, part: String },
 }
 
 impl Passing for SourceError {
@@ -211,6 +235,8 @@ impl Consequence for SourceError {
             | Self::Consistency { .. }
             | Self::NoMethod { .. }
             | Self::Inexact { .. }
+            | Self::Hidden { .. }
+            | Self::Twice { .. }
             | Self::Expired { .. } => Follow::Usage,
             Self::Database { .. }
             | Self::Interrupted { .. }
@@ -218,6 +244,7 @@ impl Consequence for SourceError {
             | Self::Passing { .. }
             | Self::Statement { .. }
             | Self::Moved { .. }
+            | Self::Altered { .. }
             | Self::Protocol { .. } => Follow::Resume,
         }
     }

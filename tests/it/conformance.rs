@@ -289,8 +289,11 @@ fn read(place: &Place, n: usize, family: &Family) -> Result<(Vec<String>, Vec<St
         let catalogue = source.catalogue().await?;
         let found = catalogue.iter().find(|t| t.name.eq_ignore_ascii_case(&name)).unwrap().clone();
         let text = as_text(&batches(&*source, &found).await?.concat());
-        let null = if text[0].len() > 2 { "NULL / NULL" } else { "NULL" };
-        expected.push(null.to_owned());
+        let wide = text[0].len() > 2;
+        expected.push(if wide { "NULL / NULL" } else { "NULL" }.to_owned());
+        // Beside a column that may hold what does not fit its type.
+        let beside = |e: String| if wide && !e.contains(" / ") { format!("{e} / NULL") } else { e };
+        let expected: Vec<String> = expected.into_iter().map(beside).collect();
         Ok((text.into_iter().map(|r| r[1..].join(" / ")).collect(), expected))
     })
 }
@@ -334,7 +337,7 @@ fn every_type_comes_out_of_sql_server_exactly_at_its_edges() {
 
 #[test]
 fn a_type_that_is_not_known_is_refused_by_the_name_of_its_column() {
-    for (place, declared) in Place::all(Holds::Unicode).iter().zip(["geography", "point", "sql_variant"]) {
+    for (place, declared) in Place::all(Holds::Unicode).iter().zip(["geography", "regclass", "sql_variant"]) {
         place.fill(
             "U",
             &format!("K int NOT NULL PRIMARY KEY, POSITION_ {declared}"),

@@ -22,6 +22,8 @@ mod parts;
 mod plan;
 mod preflight;
 mod postgres;
+mod postgres_rows;
+mod postgres_types;
 mod quality;
 mod reconcile;
 mod report;

@@ -12,5 +12,8 @@ GRANT USAGE ON SCHEMA public TO qianyi;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO qianyi;
 -- 以后新建的表也可读 / tables made later, too (run as their owner)
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO qianyi;
--- 看到谁在等待我们的锁 / lets qianyi see who waits for a lock of its own (PostgreSQL 10 and later)
+-- 看到其他会话的事务从何时起未结束，时间戳增量才能说出是谁拖住了水位 / lets qianyi see since when transactions of others are open, which hold the
+-- method `timestamp` back (PostgreSQL 10 and later)
 GRANT pg_read_all_stats TO qianyi;
+-- 有行级安全策略的表：策略会藏起行，qianyi 拒绝读取；如需读取，由超级用户执行下行 / tables with row security are refused, as a policy would hide rows:
+--   ALTER ROLE qianyi BYPASSRLS;

@@ -1,14 +1,19 @@
 //! What is asked of a server once, when it is connected: who it is, how it holds text, what it can do, which point we stand at.
 
 use deadpool_postgres::{Object, Pool, PoolError};
-use encoding_rs::{GB18030, GBK};
+use futures::TryStreamExt;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::super::settings::DEFAULT_ENCODING;
 use super::super::{Server, SourceError, SourceSettings, Tls};
-use super::connect::{shown, unreachable};
-use super::{CopyForm, TextForm, failed};
+use super::connect::{may_refuse, shown, unreachable};
+use super::session::rows;
+use super::{CopyForm, TextForm, UTF8, failed};
 use crate::encoding::TextEncoding;
+
+/// Before the start time of a server that does not say which cluster it is.
+pub(super) const STARTED: &str = "started ";
 
 /// The first session. What went wrong with it says what is wrong with the settings.
 pub(super) async fn session(
@@ -37,14 +42,14 @@ pub(super) async fn session(
     })
 }
 
-pub(super) async fn text(session: &Object, id: &str, what: &str, sql: &str) -> Result<String, SourceError> {
-    let row = session.query_one(sql, &[]).await.map_err(failed(id, what))?;
-    Ok(row.get::<_, Option<String>>(0).unwrap_or_default())
+pub(super) async fn text(client: &Client, id: &str, what: &str, sql: &str) -> Result<String, SourceError> {
+    let found = rows(client, sql, &[]).await.map_err(failed(id, what))?;
+    Ok(found.first().and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default())
 }
 
 /// Version, TLS, and what the configuration allowed.
 pub(super) async fn server_facts(
-    session: &Object,
+    session: &Client,
     settings: &SourceSettings,
     server: &Server,
 ) -> Result<Vec<(String, String)>, SourceError> {
@@ -55,37 +60,37 @@ pub(super) async fn server_facts(
     ])
 }
 
-/// How the database holds text. `SQL_ASCII` holds bytes of nobody knows which code page: the configured one.
-pub(super) async fn text_form(session: &Object, settings: &SourceSettings) -> Result<TextForm, SourceError> {
+/// How the database holds text, and how it is asked for so that the server converts nothing. One that is not in UTF-8 may hold bytes of
+/// another code page (`SQL_ASCII` promises nothing, and every byte is a letter of LATIN1): what is set goes before what it says.
+pub(super) async fn text_form(session: &Client, settings: &SourceSettings) -> Result<TextForm, SourceError> {
     let id = &settings.id;
-    let of = text(session, id, "asking for the encoding", "SHOW server_encoding").await?;
-    Ok(match of.to_ascii_uppercase().as_str() {
-        "UTF8" | "UTF-8" => TextForm { encoding: TextEncoding::Utf8, client_encoding: "UTF8" },
-        "SQL_ASCII" => {
-            TextForm { encoding: settings.encoding.unwrap_or(DEFAULT_ENCODING), client_encoding: "SQL_ASCII" }
+    let of = text(session, id, "asking for the encoding", "SHOW server_encoding").await?.to_ascii_uppercase();
+    let form = |encoding| TextForm { encoding, client_encoding: of.clone() };
+    let says = match of.as_str() {
+        "UTF8" | "UTF-8" => {
+            return Ok(TextForm { encoding: TextEncoding::Utf8, client_encoding: UTF8.to_owned() });
         }
-        // Servers of other makers hold these; asked in the server's own encoding, the bytes come as they are.
-        "GBK" => TextForm { encoding: TextEncoding::CodePage(GBK), client_encoding: "GBK" },
-        "GB18030" => TextForm { encoding: TextEncoding::CodePage(GB18030), client_encoding: "GB18030" },
-        "EUC_CN" => TextForm { encoding: TextEncoding::CodePage(GBK), client_encoding: "EUC_CN" },
-        _ => return Err(SourceError::Encoding { id: id.clone(), encoding: of }),
-    })
+        "SQL_ASCII" => Some(DEFAULT_ENCODING),
+        "EUC_CN" => TextEncoding::named("gbk"),
+        "LATIN1" => TextEncoding::named("windows-1252"),
+        // GBK and GB18030 are held by servers of other makers.
+        other => TextEncoding::named(&other.replace('_', "-").replace("WIN", "windows-")),
+    };
+    let encoding = settings.encoding.or(says);
+    encoding.map(form).ok_or_else(|| SourceError::Encoding { id: id.clone(), encoding: of.clone() })
 }
 
 /// Whether the server has binary COPY.
 pub(super) async fn copy_form(
-    session: &Object,
+    session: &Client,
     settings: &SourceSettings,
     facts: &mut Vec<(String, String)>,
 ) -> Result<CopyForm, SourceError> {
-    let probe = session.copy_out("COPY (SELECT 1) TO STDOUT (FORMAT binary)").await;
-    let works = match probe {
-        Ok(rows) => {
-            use futures::TryStreamExt;
-            rows.try_for_each(|_| async { Ok(()) }).await.is_ok()
-        }
-        Err(_) => false,
+    let probe = async {
+        let rows = session.copy_out("COPY (SELECT 1) TO STDOUT (FORMAT binary)").await?;
+        rows.try_for_each(|_| async { Ok(()) }).await
     };
+    let works = may_refuse(session, &settings.id, probe).await?.is_ok();
     if works && !settings.server.as_ref().is_some_and(|s| s.portable) {
         return Ok(CopyForm::Binary);
     }
@@ -95,14 +100,14 @@ pub(super) async fn copy_form(
 }
 
 /// What all transactions that are visible now determine: equal text means equal content, also after a restart.
-pub(super) async fn now(session: &Object, id: &str) -> Result<String, SourceError> {
+pub(super) async fn now(session: &Client, id: &str) -> Result<String, SourceError> {
     let snapshot =
         text(session, id, "asking for the snapshot", "SELECT txid_current_snapshot()::text").await?;
     Ok(format!("{} snapshot {snapshot}", cluster(session, id).await?))
 }
 
 /// Which cluster, timeline and database this is: transaction numbers of another one mean nothing here.
-pub(super) async fn cluster(session: &Object, id: &str) -> Result<String, SourceError> {
+pub(super) async fn cluster(session: &Client, id: &str) -> Result<String, SourceError> {
     let database = text(
         session,
         id,
@@ -112,45 +117,80 @@ pub(super) async fn cluster(session: &Object, id: &str) -> Result<String, Source
     .await?;
     // Which cluster this is; the functions are younger than some servers, and may be closed to a plain login.
     let cluster = "SELECT c.system_identifier::text || '/' || p.timeline_id::text FROM pg_control_system() c, pg_control_checkpoint() p";
-    let asked = session.query_one(cluster, &[]).await;
-    let cluster = match asked {
-        Ok(row) => row.get::<_, String>(0),
-        Err(_) => {
-            text(session, id, "asking for the start time", "SELECT pg_postmaster_start_time()::text").await?
+    let asked = may_refuse(session, id, rows(session, cluster, &[])).await?;
+    let cluster = match asked.ok().and_then(|found| found.first().map(|row| row.get::<_, String>(0))) {
+        Some(cluster) => cluster,
+        None => {
+            let sql = "SELECT pg_postmaster_start_time()::text";
+            format!("{STARTED}{}", text(session, id, "asking for the start time", sql).await?)
         }
     };
     Ok(format!("cluster {cluster} database {database}"))
 }
 
-/// Whether a row keeps the number of its transaction when it is frozen: since 9.4. Before, a frozen change looks like an old row.
-pub(super) async fn keeps_xmin(session: &Object, id: &str) -> Result<bool, SourceError> {
+/// Its version as a number: 150018.
+pub(super) async fn version(session: &Client, id: &str) -> Result<u32, SourceError> {
     let version = text(session, id, "asking for the version", "SHOW server_version_num").await?;
-    Ok(version.parse::<u32>().is_ok_and(|v| v >= 90_400))
+    Ok(version.parse().unwrap_or(0))
+}
+
+/// Digits after the point of the type money, which stand in the server's locale.
+pub(super) async fn money_digits(session: &Client, id: &str) -> Result<u8, SourceError> {
+    let asked = may_refuse(session, id, rows(session, "SELECT '0'::money::numeric::text", &[])).await?;
+    let shown = asked.ok().and_then(|found| found.first().map(|row| row.get::<_, String>(0)));
+    let digits = shown.as_deref().and_then(|s| s.split_once('.')).map_or(0, |(_, digits)| digits.len());
+    Ok(u8::try_from(digits).unwrap_or(2))
 }
 
 /// Whether the server can say who waits for whom; a fact where it cannot.
 pub(super) async fn tells_waiting(
-    session: &Object,
+    session: &Client,
     id: &str,
     facts: &mut Vec<(String, String)>,
 ) -> Result<bool, SourceError> {
-    match waiting_for_us(session, id).await {
-        Ok(_) => Ok(true),
-        Err(e) if crate::retry::Passing::passing(&e) => Err(e),
-        Err(_) => {
-            let found = "nobody can be seen who waits for a lock of ours".to_owned();
-            facts.push(("without pg_blocking_pids".to_owned(), found));
-            Ok(false)
-        }
+    if may_refuse(session, id, rows(session, WAITING, &[])).await?.is_ok() {
+        return Ok(true);
     }
+    let found = "nobody can be seen who waits for a lock of ours".to_owned();
+    facts.push(("without pg_blocking_pids".to_owned(), found));
+    Ok(false)
 }
 
-/// Sessions that wait for a lock of one of ours.
-pub(super) async fn waiting_for_us(session: &Object, id: &str) -> Result<i64, SourceError> {
-    let sql = "SELECT count(*) FROM pg_stat_activity w
-               WHERE w.wait_event_type = 'Lock' AND EXISTS (
-                 SELECT 1 FROM pg_stat_activity o
-                 WHERE o.application_name = 'qianyi' AND o.usename = current_user AND o.pid = ANY (pg_blocking_pids(w.pid)))";
-    let row = session.query_one(sql, &[]).await.map_err(failed(id, "looking for waiting sessions"))?;
-    Ok(row.get(0))
+/// Sessions that wait for a lock of one of ours. Everybody may see who waits for a lock.
+const WAITING: &str = "SELECT count(DISTINCT w.pid) FROM pg_locks w
+  WHERE NOT w.granted AND EXISTS (
+    SELECT 1 FROM pg_stat_activity o
+    WHERE o.application_name = 'qianyi' AND o.usename = current_user AND o.pid = ANY (pg_blocking_pids(w.pid)))";
+
+pub(super) async fn waiting_for_us(session: &Client, id: &str) -> Result<i64, SourceError> {
+    let found = rows(session, WAITING, &[]).await.map_err(failed(id, "looking for waiting sessions"))?;
+    Ok(found.first().map_or(0, |row| row.get(0)))
 }
+
+/// A transaction that may still write.
+pub(super) struct OpenTransaction {
+    pub(super) since: String,
+    /// Its user, program and process; of a prepared one its name.
+    pub(super) whose: String,
+}
+
+/// The transaction that is open for the longest time: what it writes is stamped with a time that is past when it becomes visible.
+/// Without the right to see others (`pg_read_all_stats`) only those of the same user and the prepared ones are found.
+pub(super) async fn open_transaction(
+    session: &Client,
+    id: &str,
+) -> Result<Option<OpenTransaction>, SourceError> {
+    let found = may_refuse(session, id, rows(session, OPEN, &[])).await?.unwrap_or_default();
+    Ok(found.first().map(|row| OpenTransaction { since: row.get(0), whose: row.get(1) }))
+}
+
+const OPEN: &str = "SELECT since::text, whose FROM (
+    SELECT xact_start AS since, coalesce(usename::text, '') || ', '
+        || coalesce(nullif(application_name, ''), 'a program without a name') || ', process ' || pid AS whose
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND xact_start IS NOT NULL AND query NOT LIKE 'autovacuum:%'
+      AND NOT (application_name = 'qianyi' AND usename = current_user)
+    UNION ALL
+    SELECT prepared, owner::text || ', prepared transaction ' || gid FROM pg_prepared_xacts
+    WHERE database = current_database()) o
+  ORDER BY since LIMIT 1";

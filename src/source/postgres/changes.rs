@@ -5,10 +5,13 @@
 //! younger than an earlier snapshot, as long as fewer than 2³¹ transactions lie between, and it is the same cluster and timeline.
 
 use super::super::{ChangeMethod, SourceError, Table, TableSettings};
+use super::session::rows;
 use super::{Inner, quote};
 
 /// Between a transaction's number and the cluster whose it is.
 const OF: &str = " of ";
+/// Between a stamp and the number of the transaction that was the oldest then.
+const AFTER: &str = " after ";
 /// Transactions that a 32-bit number can be counted back over.
 const HORIZON: i64 = 1 << 31;
 
@@ -18,7 +21,7 @@ fn no_method(source: &Inner, table: &Table, how: &TableSettings) -> SourceError 
 
 /// The column of the timestamp method: its name and type in SQL.
 fn stamp(source: &Inner, table: &Table, how: &TableSettings) -> Result<(String, String), SourceError> {
-    let column = how.column.as_ref().and_then(|name| table.column(name));
+    let column = how.column.as_ref().and_then(|name| table.any_column(name));
     let column = column.ok_or_else(|| no_method(source, table, how))?;
     let timed = column.declared.starts_with("timestamp") || column.declared == "date";
     if timed {
@@ -28,11 +31,13 @@ fn stamp(source: &Inner, table: &Table, how: &TableSettings) -> Result<(String, 
     }
 }
 
-async fn one(source: &Inner, what: String, sql: &str) -> Result<Option<String>, SourceError> {
-    let reader = source.reader().await?;
-    let row = reader.client()?.query_one(sql, &[]).await.map_err(source.failed(what))?;
+/// The one answer to a question at the point; about a table's rows where it is named.
+async fn one(source: &Inner, table: &Table, sql: &str) -> Result<Option<String>, SourceError> {
+    let reader = source.reader_of(table).await?;
+    let found = rows(reader.client()?, sql, &[]).await;
+    let found = found.map_err(source.failed(format!("asking how far {} has come", table.name)))?;
     reader.release().await;
-    Ok(row.get(0))
+    Ok(found.first().and_then(|row| row.get(0)))
 }
 
 /// How far the changes have come at this point.
@@ -41,30 +46,56 @@ pub(super) async fn mark(
     table: &Table,
     how: &TableSettings,
 ) -> Result<Option<String>, SourceError> {
-    let what = format!("asking how far {} has come", table.name);
     match how.changes {
         ChangeMethod::Full | ChangeMethod::Compare => Ok(None),
         ChangeMethod::ChangeTracking => Err(no_method(source, table, how)),
-        ChangeMethod::Rowversion if !source.keeps_xmin => Err(no_method(source, table, how)),
-        // Everything below it was decided when the snapshot was taken.
-        ChangeMethod::Rowversion => {
-            let sql = "SELECT txid_snapshot_xmin(txid_current_snapshot())::text";
-            let oldest = one(source, what, sql).await?;
-            Ok(oldest.map(|oldest| format!("{oldest}{OF}{}", source.cluster)))
-        }
+        // Rows of a view do not say which transaction wrote them.
+        _ if table.view => Err(no_method(source, table, how)),
+        ChangeMethod::Rowversion if !source.keeps_xmin() => Err(no_method(source, table, how)),
+        ChangeMethod::Rowversion => decided(source, table).await.map(Some),
         ChangeMethod::Timestamp => {
-            let (column, declared) = stamp(source, table, how)?;
-            let from = source.named(&table.name);
-            // Stamps of the future must not hide what is stamped after this point and before them.
-            let taken = source.holder.lock().await.taken.clone();
-            let point = taken.map_or("now()".to_owned(), |at| format!("'{at}'::timestamptz"));
-            // An empty table has come as far as nothing.
-            let sql = format!(
-                "SELECT coalesce(max({column}), '-infinity'::{declared})::text FROM {from} WHERE {column} <= {point}::{declared}"
-            );
-            one(source, what, &sql).await
+            let stamp = stamped(source, table, how).await?;
+            if !source.keeps_xmin() {
+                return Ok(stamp);
+            }
+            let decided = decided(source, table).await?;
+            Ok(stamp.map(|stamp| format!("{stamp}{AFTER}{decided}")))
         }
     }
+}
+
+/// The transaction below which every one was decided when the snapshot was taken, and whose number it is.
+async fn decided(source: &Inner, table: &Table) -> Result<String, SourceError> {
+    let oldest = one(source, table, "SELECT txid_snapshot_xmin(txid_current_snapshot())::text").await?;
+    Ok(format!("{}{OF}{}", oldest.unwrap_or_default(), source.cluster))
+}
+
+/// The last stamp that is not of the future, before whatever may still be stamped: a transaction that is open now stamps with the
+/// time of its beginning, and is seen later.
+async fn stamped(source: &Inner, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+    let (column, declared) = stamp(source, table, how)?;
+    let from = source.from(table);
+    let (taken, open) = {
+        let holder = source.holder.lock().await;
+        (holder.taken.clone(), holder.open_since.clone())
+    };
+    // A stamp without a zone is a wall clock: that of the server or of the source, whichever is earlier.
+    let moment = |at: &str| match declared.ends_with("with time zone") {
+        true => format!("'{at}'::timestamptz"),
+        false => format!(
+            "least('{at}'::timestamptz AT TIME ZONE '{}', '{at}'::timestamptz AT TIME ZONE '{}')::{declared}",
+            source.zone.replace('\'', "''"),
+            source.settings.time_zone
+        ),
+    };
+    // Stamps of the future must not hide what is stamped after this point and before them.
+    let point = moment(&taken.unwrap_or_else(|| "now".to_owned()));
+    let first = open.map_or_else(|| point.clone(), |at| format!("least({point}, {})", moment(&at)));
+    // An empty table has come as far as nothing.
+    let sql = format!(
+        "SELECT least(coalesce(max({column}), '-infinity'::{declared}), {first})::text FROM {from} WHERE {column} <= {point}"
+    );
+    one(source, table, &sql).await
 }
 
 /// What follows the table's name to read the rows that changed after `since`.
@@ -78,39 +109,47 @@ pub(super) async fn condition(
         ChangeMethod::Full | ChangeMethod::Compare | ChangeMethod::ChangeTracking => {
             Err(no_method(source, table, how))
         }
-        ChangeMethod::Rowversion => younger(source, table, since).await,
+        ChangeMethod::Rowversion => Ok(format!(" WHERE {}", younger(source, table, since, since).await?)),
         ChangeMethod::Timestamp => {
             let (column, declared) = stamp(source, table, how)?;
-            let since = since.replace('\'', "''");
+            // Stamps may be older than the transaction that writes them: whatever was not decided then is read as well.
+            let (stamp, undecided) = match since.split_once(AFTER) {
+                Some((stamp, number)) => {
+                    (stamp, format!(" OR {}", younger(source, table, number, since).await?))
+                }
+                None => (since, String::new()),
+            };
+            let stamp = stamp.replace('\'', "''");
             // A row without a stamp may have changed at any time.
             Ok(format!(
-                " WHERE {column} >= '{since}'::{declared} - interval '{} seconds' OR {column} IS NULL",
+                " WHERE {column} >= '{stamp}'::{declared} - interval '{} seconds' OR {column} IS NULL{undecided}",
                 how.overlap_seconds
             ))
         }
     }
 }
 
-async fn younger(source: &Inner, table: &Table, since: &str) -> Result<String, SourceError> {
+/// What is true of rows that a transaction wrote which was not decided at `number`.
+async fn younger(source: &Inner, table: &Table, number: &str, since: &str) -> Result<String, SourceError> {
     let expired = |oldest: String| SourceError::Expired {
         id: source.id.clone(),
         table: table.name.clone(),
         since: since.to_owned(),
         oldest,
     };
-    let (number, cluster) = since.split_once(OF).unwrap_or((since, ""));
+    let (number, cluster) = number.split_once(OF).unwrap_or((number, ""));
     if cluster != source.cluster {
         return Err(expired(format!("its own beginning{OF}{}", source.cluster)));
     }
     let since: i64 = number.parse().map_err(|_| expired("a transaction number".to_owned()))?;
-    let what = format!("asking how far {} has come", table.name);
-    let now = one(source, what, "SELECT txid_snapshot_xmax(txid_current_snapshot())::text").await?;
+    let now = one(source, table, "SELECT txid_snapshot_xmax(txid_current_snapshot())::text").await?;
     let now: i64 = now.and_then(|n| n.parse().ok()).unwrap_or(i64::MAX);
     let back = now.saturating_sub(since);
+    // A number that is still to come: the server was set back to an older state.
     if !(0..HORIZON).contains(&back) {
         return Err(expired((now.saturating_sub(HORIZON)).to_string()));
     }
     // How many transactions ago the row was written, modulo 2³²; frozen rows of old servers carry 2 and count as old.
     let ago = format!("(({now} - xmin::text::bigint) & 4294967295)");
-    Ok(format!(" WHERE {ago} <= {back} AND xmin::text <> '2'"))
+    Ok(format!("({ago} <= {back} AND xmin::text <> '2')"))
 }

@@ -1,7 +1,7 @@
-//! Connections to a PostgreSQL server: one pool, TLS as configured, every session read-only and gentle.
+//! Connections to a PostgreSQL server: one pool, TLS as configured, every transaction read-only and gentle.
 //!
 //! Always: a session that failed, or whose answer was not drained, is taken out of the pool and closed; a setting that the server
-//! refuses is a fact that is recorded, but for those that a right answer needs.
+//! refuses is a fact that is recorded, but for those that a right answer needs. Nothing is set that outlives its transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,43 +144,55 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Makes a session read-only and gentle: the statements that do so for every other one, and what the server does not know, as facts.
+/// What makes a transaction gentle, and what it spells the same everywhere: the statements that begin every one, and what the server
+/// does not know, as facts. Nothing of it outlives its transaction: behind a pooler the session is somebody else's then.
 pub(super) async fn settle(
     client: &Client,
     settings: &SourceSettings,
     client_encoding: &str,
 ) -> Result<(String, Vec<(String, String)>), SourceError> {
     let limits = &settings.limits;
-    // Without these two an answer could be wrong, or the source be written.
-    let needed =
-        [("client_encoding", client_encoding.to_owned()), ("default_transaction_read_only", "on".to_owned())];
-    let gentle = [
+    // Without the first an answer could be wrong.
+    let wanted = [
+        ("client_encoding", client_encoding.to_owned()),
+        // A policy that would hide rows is an error.
+        ("row_security", "off".to_owned()),
         ("statement_timeout", limits.statement_seconds.saturating_mul(1000).to_string()),
         ("lock_timeout", limits.lock_milliseconds.to_string()),
         ("idle_in_transaction_session_timeout", "0".to_owned()),
         ("max_parallel_workers_per_gather", "0".to_owned()),
         ("jit", "off".to_owned()),
-        ("extra_float_digits", "1".to_owned()),
-        // What the server spells (intervals, watermarks) must not depend on a role's own taste.
+        ("standard_conforming_strings", "on".to_owned()),
+        // What the server spells must not depend on a role's own taste.
+        ("extra_float_digits", "3".to_owned()),
+        ("bytea_output", "hex".to_owned()),
         ("datestyle", "ISO, YMD".to_owned()),
         ("intervalstyle", "postgres".to_owned()),
+        ("timezone", settings.time_zone.name().to_owned()),
     ];
-    let mut set_up = String::new();
-    for (name, value) in needed {
-        let set = format!("SET {name} TO '{value}';");
-        client.batch_execute(&set).await.map_err(failed(&settings.id, "a session setting"))?;
-        set_up.push_str(&set);
-    }
-    let mut refused = Vec::new();
-    for (name, value) in gentle {
-        let set = format!("SET {name} TO '{value}';");
-        match client.batch_execute(&set).await {
+    let id = &settings.id;
+    let (mut set_up, mut refused) = (String::new(), Vec::new());
+    for (at, (name, value)) in wanted.into_iter().enumerate() {
+        let set = format!("SET LOCAL {name} TO '{value}';");
+        match may_refuse(client, id, client.batch_execute(&set)).await? {
             Ok(()) => set_up.push_str(&set),
-            Err(e) if client.is_closed() => return Err(failed(&settings.id, "a session setting")(e)),
-            Err(_) => {
-                refused.push((format!("without {name}"), "the server does not know it".to_owned()));
-            }
+            Err(e) if at == 0 => return Err(failed(id, "a session setting")(e)),
+            Err(_) => refused.push((format!("without {name}"), "the server does not know it".to_owned())),
         }
     }
     Ok((set_up, refused))
+}
+
+/// Asks what a server may refuse, without losing the transaction by it.
+pub(super) async fn may_refuse<T>(
+    client: &Client,
+    id: &str,
+    question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<Result<T, tokio_postgres::Error>, SourceError> {
+    let what = || failed(id, "asking what the server can do");
+    client.batch_execute("SAVEPOINT asked").await.map_err(what())?;
+    let answer = question.await;
+    let then = if answer.is_ok() { "RELEASE SAVEPOINT asked" } else { "ROLLBACK TO SAVEPOINT asked" };
+    client.batch_execute(then).await.map_err(what())?;
+    Ok(answer)
 }

@@ -4,19 +4,33 @@
 
 use std::time::Instant;
 
-use super::super::{Examined, Grade, SourceError};
-use super::{CopyForm, Inner, quote};
-use crate::encoding::TextEncoding;
+use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError};
+use super::session::rows;
+use super::{CopyForm, Inner, ask, quote};
 
 const WRITABLE: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
     AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')";
+/// A column that may be read is enough.
 const UNREADABLE: &str =
     "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, 'SELECT')
+  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT has_any_column_privilege(c.oid, 'SELECT')
   ORDER BY 1 LIMIT 20";
+/// Tables with row security, and whether it holds for us.
+const GUARDED: &str =
+    "SELECT c.relname::text, row_security_active(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relrowsecurity
+  ORDER BY NOT row_security_active(c.oid), 1 LIMIT 50";
+/// Views that leave rows out, as far as their text says so.
+const FILTERED: &str =
+    "SELECT c.relname::text, coalesce(array_to_string(c.reloptions, ',') LIKE '%security_barrier%', false)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relkind IN ('v', 'm') AND pg_get_viewdef(c.oid) ~ '(WHERE|JOIN|LIMIT|DISTINCT|GROUP|HAVING)'
+  ORDER BY 1 LIMIT 20";
+const FOREIGN: &str = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relkind = 'f' ORDER BY 1 LIMIT 20";
 const CREATES: &str = "SELECT coalesce(bool_or(has_schema_privilege(oid, 'CREATE')), false) FROM pg_namespace WHERE nspname = $1";
-/// A role that is not among these sees of other sessions neither what they wait for nor that they wait.
+/// A role that is not among these does not see since when others work.
 const WATCHES: &str = "SELECT rolsuper OR coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'pg_read_all_stats'), false)
   FROM pg_roles WHERE rolname = current_user";
 const ROLE: &str = "SELECT rolsuper, rolcreatedb OR rolcreaterole, current_user::text FROM pg_roles WHERE rolname = current_user";
@@ -26,7 +40,8 @@ const KNOWN: &str = "\u{4e2d}\u{6587}\u{3431}";
 /// Everything that is worth knowing before the first night.
 pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
     let mut all = Vec::new();
-    for (name, value) in &source.facts {
+    // Who is open now is asked below.
+    for (name, value) in source.facts.iter().filter(|(name, _)| name != OPEN_TRANSACTION) {
         let grade = if name.starts_with("without") { Grade::Warning } else { Grade::Fact };
         all.push(Examined::new(name, grade, value, ""));
     }
@@ -36,6 +51,7 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
     }
     encoding(source, &mut all).await?;
     rights(source, &mut all).await?;
+    hidden_rows(source, &mut all).await?;
     point(source, &mut all);
     watching(source, &mut all).await?;
     pace(source, &mut all).await?;
@@ -43,67 +59,121 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
 }
 
 async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    let TextEncoding::CodePage(code_page) = source.text.encoding else {
+    if source.text.is_utf8() {
         // The server gives UTF-8: what comes back must be what went there.
-        let session = source.plain_session().await?;
-        let row = session.query_one("SELECT $1::text", &[&KNOWN]).await;
-        let back: String = row.map_err(source.failed("testing the encoding"))?.get(0);
+        let asking = source.asking().await?;
+        let found = rows(asking.client()?, "SELECT $1", &[KNOWN]).await;
+        let found = found.map_err(source.failed("testing the encoding"))?;
+        asking.release().await;
+        let back: String = found.first().map(|row| row.get(0)).unwrap_or_default();
         let grade = if back == KNOWN { Grade::Fine } else { Grade::Wrong };
         all.push(Examined::new("encoding", grade, "UTF-8, there and back", ""));
         return Ok(());
+    }
+    let held = match source.text.client_encoding.as_str() {
+        "SQL_ASCII" => "bytes without a declared code page".to_owned(),
+        other => format!("bytes declared as {other}"),
     };
-    let found = format!("bytes without a declared code page; read as {}", code_page.name());
+    let found = format!("{held}; read as {}", source.text.encoding);
     let advice = "check `encoding` against a name that you know: `qianyi profile` shows values";
     all.push(Examined::new("encoding", Grade::Fact, found, advice));
     Ok(())
 }
 
 async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    let session = source.plain_session().await?;
-    let failed = || source.failed("asking for rights");
-    let role = session.query_one(ROLE, &[]).await.map_err(failed())?;
-    let (over, makes, user): (bool, bool, String) = (role.get(0), role.get(1), role.get(2));
+    let asking = source.asking().await?;
+    let ask = async |sql: &str, texts: &[&str]| {
+        rows(asking.client()?, sql, texts).await.map_err(source.failed("asking for rights"))
+    };
+    let role = ask(ROLE, &[]).await?;
+    let (over, user) = role.first().map_or((false, String::new()), |r| {
+        (r.get::<_, bool>(0) || r.get::<_, bool>(1), r.get::<_, String>(2))
+    });
     let advice = "give qianyi a login of its own: sql/source/postgres/01-readonly-login.sql";
-    if over || makes {
+    if over {
         all.push(Examined::new("rights", Grade::Warning, format!("{user} administers the server"), advice));
     }
-    let writable: i64 = session.query_one(WRITABLE, &[&source.schema]).await.map_err(failed())?.get(0);
+    let writable = ask(WRITABLE, &[&source.schema]).await?.first().map_or(0, |r| r.get::<_, i64>(0));
     if writable > 0 {
-        let found = format!("{user} could write to {writable} tables; sessions are set to read only");
+        let found = format!("{user} could write to {writable} tables; transactions are set to read only");
         all.push(Examined::new("rights", Grade::Warning, found, advice));
     } else {
         all.push(Examined::new("rights", Grade::Fine, format!("{user} can write to no table"), ""));
     }
-    let creates = session.query_one(CREATES, &[&source.schema]).await.map_err(failed())?;
-    if creates.get(0) {
+    if ask(CREATES, &[&source.schema]).await?.first().is_some_and(|r| r.get(0)) {
         let found = format!("{user} could make tables in {}", source.schema);
-        all.push(Examined::new(
-            "rights",
-            Grade::Warning,
-            found,
-            "REVOKE CREATE ON SCHEMA … FROM PUBLIC, or from it",
-        ));
+        let advice = "REVOKE CREATE ON SCHEMA … FROM PUBLIC, or from it";
+        all.push(Examined::new("rights", Grade::Warning, found, advice));
     }
-    let unreadable = session.query(UNREADABLE, &[&source.schema]).await.map_err(failed())?;
+    let unreadable = ask(UNREADABLE, &[&source.schema]).await?;
     if unreadable.is_empty() {
         all.push(Examined::new("rights", Grade::Fine, "every table can be read", ""));
     } else {
-        let names: Vec<String> = unreadable.iter().map(|r| r.get(0)).collect();
-        all.push(Examined::new("rights", Grade::Wrong, format!("cannot read {}", names.join(", ")), advice));
+        let found = format!("cannot read {}", names(&unreadable));
+        all.push(Examined::new("rights", Grade::Wrong, found, advice));
     }
-    // The proof: the server itself refuses a write of this session.
+    asking.release().await;
+    read_only(source, all).await
+}
+
+/// The proof: the server itself refuses a write of our transaction.
+async fn read_only(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let name = format!("{}.{}", quote(&source.schema), quote("qianyi_must_not_write"));
-    session.batch_execute("BEGIN READ ONLY").await.map_err(failed())?;
-    let refused = session.batch_execute(&format!("CREATE TABLE {name} (x int)")).await;
-    session.batch_execute("ROLLBACK").await.map_err(failed())?;
+    let asking = source.asking().await?;
+    let client = asking.client()?;
+    let refused = client.batch_execute(&format!("CREATE TABLE {name} (x int)")).await;
+    client.batch_execute("ROLLBACK").await.map_err(source.failed("asking for rights"))?;
+    asking.release().await;
     let (grade, found) = match refused {
         Err(e) if e.code().is_some_and(|c| matches!(c.code(), "25006" | "42501")) => {
-            (Grade::Fine, "the server refuses a write of this session")
+            (Grade::Fine, "the server refuses a write of our transaction")
         }
         Err(_) => (Grade::Warning, "the server refused a write, but for another reason"),
         Ok(()) => (Grade::Wrong, "a read-only transaction could write (it was rolled back)"),
     };
     all.push(Examined::new("read-only", grade, found, ""));
+    Ok(())
+}
+
+fn names(rows: &[tokio_postgres::Row]) -> String {
+    rows.iter().map(|r| r.get::<_, String>(0)).collect::<Vec<_>>().join(", ")
+}
+
+/// Which tables show this login a part of their rows, or those of another point.
+async fn hidden_rows(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let asking = source.asking().await?;
+    let ask = async |sql: &str| {
+        rows(asking.client()?, sql, &[&source.schema]).await.map_err(source.failed("asking for row security"))
+    };
+    if source.has_row_security() {
+        let guarded = ask(GUARDED).await?;
+        for row in &guarded {
+            let name: String = row.get(0);
+            all.push(if row.get(1) {
+                let found = format!("{name}: row security would hide rows from this login; it is not read");
+                Examined::new("row security", Grade::Wrong, found, "ALTER ROLE … BYPASSRLS for the login")
+            } else {
+                let found = format!("{name}: has row security, which does not hold for this login");
+                Examined::new("row security", Grade::Fact, found, "")
+            });
+        }
+        if guarded.is_empty() {
+            all.push(Examined::new("row security", Grade::Fine, "no table has any", ""));
+        }
+    }
+    for row in ask(FILTERED).await? {
+        let (name, barrier): (String, bool) = (row.get(0), row.get(1));
+        let kind = if barrier { "a security barrier" } else { "a view that may leave rows out" };
+        let found = format!("{name} is {kind}: it is read as it shows itself");
+        all.push(Examined::new("views", Grade::Fact, found, ""));
+    }
+    let foreign = ask(FOREIGN).await?;
+    if !foreign.is_empty() {
+        let found =
+            format!("{}: foreign tables, which do not stand at the point of an extract", names(&foreign));
+        all.push(Examined::new("foreign tables", Grade::Warning, found, "read them at their own server"));
+    }
+    asking.release().await;
     Ok(())
 }
 
@@ -118,35 +188,41 @@ fn point(source: &Inner, all: &mut Vec<Examined>) {
 }
 
 async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    if !source.tells_waiting {
-        return Ok(());
+    if source.tells_waiting {
+        all.push(Examined::new("watching", Grade::Fine, "sees who waits for a lock of ours", ""));
     }
-    let session = source.plain_session().await?;
-    let row = session.query_one(WATCHES, &[]).await.map_err(source.failed("asking for rights"))?;
-    let (grade, found, advice) = if row.get(0) {
-        (Grade::Fine, "sees who waits for a lock of ours", "")
-    } else {
-        let advice = "GRANT pg_read_all_stats: sql/source/postgres/01-readonly-login.sql";
-        (
+    let asking = source.asking().await?;
+    let sees = rows(asking.client()?, WATCHES, &[]).await.map_err(source.failed("asking for rights"))?;
+    let open = ask::open_transaction(asking.client()?, &source.id).await?;
+    asking.release().await;
+    let (grade, found, advice) = match (open, sees.first().is_some_and(|row| row.get(0))) {
+        (Some(open), _) => (
             Grade::Warning,
-            "cannot see who waits for a lock of ours; reading pauses only for a slow server",
-            advice,
-        )
+            format!("open since {}: {}", open.since, open.whose),
+            "the method `timestamp` goes back to its beginning each time, as long as it is open",
+        ),
+        (None, true) => (Grade::Fine, "no transaction of others is open".to_owned(), ""),
+        (None, false) => (
+            Grade::Warning,
+            "transactions of others cannot be seen: the method `timestamp` is right, but cannot say who holds it back".to_owned(),
+            "GRANT pg_read_all_stats: sql/source/postgres/01-readonly-login.sql",
+        ),
     };
-    all.push(Examined::new("watching", grade, found, advice));
+    all.push(Examined::new(OPEN_TRANSACTION, grade, found, advice));
     Ok(())
 }
 
 async fn pace(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    let session = source.plain_session().await?;
+    let asking = source.asking().await?;
     let begun = Instant::now();
     let sql = "SELECT extract(epoch FROM clock_timestamp())::double precision";
-    let row = session.query_one(sql, &[]).await.map_err(source.failed("asking for the time"))?;
+    let found = rows(asking.client()?, sql, &[]).await.map_err(source.failed("asking for the time"))?;
     let took = begun.elapsed();
+    asking.release().await;
     all.push(Examined::new("answer", Grade::Fact, format!("{} ms there and back", took.as_millis()), ""));
     #[allow(clippy::cast_precision_loss)]
     let ours = crate::clock::unix_seconds() as f64;
-    let apart = (row.get::<_, f64>(0) - ours).abs();
+    let apart = found.first().map_or(0.0, |row| (row.get::<_, f64>(0) - ours).abs());
     let (grade, advice) =
         if apart > 60.0 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Fine, "") };
     all.push(Examined::new("clock", grade, format!("{apart:.0} s apart"), advice));

@@ -3,11 +3,14 @@
 //! Always: integers; the measures' names and spellings are those of every other source. Text is grouped by its bytes, whatever its
 //! collation.
 
+use tokio_postgres::error::SqlState;
+
 use super::super::decode::{Value, spelling};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use super::{Inner, quote};
+use super::decode::{expression, padded};
+use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
-use crate::tally::last_digit;
+use crate::tally::{LEFT_OUT, SPELLED_DIGITS, last_digit};
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
@@ -28,10 +31,10 @@ fn spelled(column: &Column, kind: LegacyType) -> String {
     let name = quote(&column.name);
     match kind {
         LegacyType::CodePageText | LegacyType::Unicode => {
-            match column.declared.split('(').next().unwrap_or_default() {
-                // A cast to text would lose the padding.
-                "character" => format!("bpcharsend({name})"),
-                _ => format!("textsend({name}::text)"),
+            if padded(&column.declared) {
+                format!("bpcharsend({name})")
+            } else {
+                format!("textsend({name}::text)")
             }
         }
         LegacyType::Bit => format!("textsend({name}::int::text)"),
@@ -62,7 +65,8 @@ fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceErro
         | LegacyType::Int
         | LegacyType::SmallInt
         | LegacyType::TinyInt
-        | LegacyType::Bit => Ok(spelled(column, kind)),
+        | LegacyType::Bit
+        | LegacyType::Numeric { scale: 0, .. } => Ok(spelled(column, kind)),
         LegacyType::Numeric { .. }
         | LegacyType::Money
         | LegacyType::SmallMoney
@@ -79,28 +83,49 @@ fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceErro
     }
 }
 
-/// The sums of one column: measure name and SQL.
+/// The sums of one column: measure name and SQL. What is no number, or too large for a sum, is in none and is counted.
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let (_, kind) = column(source, table, name)?;
-    let of = quote(name);
-    let exact = |scale: u32| format!("sum({of}::numeric * {})", 10_i128.pow(scale));
-    let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
+    let (column, kind) = column(source, table, name)?;
+    let of = expression(column);
+    let counted = |unit: &str, fits: String, value: String| {
+        let sum = format!("sum(CASE WHEN {fits} THEN {value} END)");
+        let left_out = format!("count(CASE WHEN NOT ({fits}) THEN 1 END)");
+        vec![(format!("{unit}:{name}"), sum), (format!("{LEFT_OUT}:{name}"), left_out)]
+    };
     Ok(match kind {
         LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-            one("int", format!("sum({of})"))
+            vec![(format!("int:{name}"), format!("sum({of})"))]
         }
-        LegacyType::Bit => one("int", format!("sum({of}::int)")),
+        LegacyType::Bit => vec![(format!("int:{name}"), format!("sum({of}::int)"))],
         LegacyType::Numeric { scale, .. } => {
             let digits = u32::from(scale.unsigned_abs());
-            one(last_digit(digits), exact(digits))
+            counted(last_digit(digits), format!("{of} <> 'NaN'"), format!("{of} * {}", 10_i128.pow(digits)))
         }
-        LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
-        LegacyType::Float => one("e4", format!("sum(trunc({of}::double precision * 10000)::bigint)")),
+        LegacyType::Float => {
+            let cut = format!("trunc({of} * 10000)");
+            // A product that is too large would be an error.
+            let fits = format!(
+                "CASE WHEN {of} IS NULL THEN NULL WHEN abs({of}) < 1e300 THEN abs({cut}) < 9223372036854775807::double precision ELSE false END"
+            );
+            counted("e4", fits, format!("{cut}::bigint"))
+        }
+        // Digits as text: those of a numeric without a precision.
+        LegacyType::Spelled if column.declared.starts_with("numeric") => {
+            let of = quote(name);
+            let cut = format!("trunc({of} * {})", 10_i128.pow(SPELLED_DIGITS));
+            counted(
+                last_digit(SPELLED_DIGITS),
+                format!("{of}::text NOT IN ('NaN', 'Infinity', '-Infinity')"),
+                cut,
+            )
+        }
         LegacyType::CodePageText | LegacyType::Unicode => vec![
-            (format!("values:{name}"), format!("count({of})")),
-            (format!("bytes:{name}"), format!("sum(octet_length({of}))")),
+            (format!("values:{name}"), format!("count({})", quote(name))),
+            (format!("bytes:{name}"), format!("sum(octet_length({}))", spelled(column, kind))),
         ],
-        LegacyType::DateTime
+        LegacyType::Money
+        | LegacyType::SmallMoney
+        | LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
@@ -143,14 +168,20 @@ pub(super) async fn measure(
     }
     let mut columns = by.clone();
     columns.extend(measures.iter().map(|(_, sql)| format!("({sql})::bigint")));
-    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), source.named(&table.name));
+    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), source.from(table));
     if !by.is_empty() {
         sql.push_str(&format!(" GROUP BY {}", by.join(", ")));
     }
-    let reader = source.reader().await?;
-    let rows = reader.client()?.query(&sql, &[]).await;
-    let rows = rows.map_err(source.failed(format!("summing {}", table.name)))?;
+    let reader = source.reader_of(table).await?;
+    let rows = session::rows(reader.client()?, &sql, &[]).await;
     reader.release().await;
+    let rows = rows.map_err(|e| match e.code() {
+        Some(c) if *c == SqlState::NUMERIC_VALUE_OUT_OF_RANGE => SourceError::Unknown {
+            id: source.id.clone(),
+            what: format!("way to hold the sums of {}: one has more than 18 digits", table.name),
+        },
+        _ => source.failed(format!("summing {}", table.name))(e),
+    })?;
     let mut answers = Vec::new();
     for row in rows {
         let mut spelled_by = Vec::with_capacity(by.len());
@@ -159,6 +190,10 @@ pub(super) async fn measure(
         }
         for (at, (measure, _)) in measures.iter().enumerate() {
             let value = row.get::<_, Option<i64>>(by.len() + at).unwrap_or(0);
+            // That nothing was left out needs no line.
+            if value == 0 && measure.starts_with(LEFT_OUT) {
+                continue;
+            }
             answers.push(Measured { by: spelled_by.clone(), measure: measure.clone(), value });
         }
     }
@@ -177,10 +212,10 @@ pub(super) async fn frequencies(
     let sql = format!(
         "SELECT {} AS v, count(*) AS n FROM {} GROUP BY 1 ORDER BY n DESC, v NULLS FIRST LIMIT {limit}",
         spelled(of, kind),
-        source.named(&table.name)
+        source.from(table)
     );
-    let reader = source.reader().await?;
-    let rows = reader.client()?.query(&sql, &[]).await;
+    let reader = source.reader_of(table).await?;
+    let rows = session::rows(reader.client()?, &sql, &[]).await;
     let rows = rows.map_err(source.failed(format!("listing values of {}", table.name)))?;
     reader.release().await;
     let found = rows.iter().map(|row| Frequency {

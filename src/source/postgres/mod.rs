@@ -16,7 +16,10 @@ mod oddities;
 mod read;
 mod rows;
 mod session;
+mod special;
+mod still;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,16 +29,19 @@ use deadpool_postgres::Pool;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::error::SqlState;
 
-use session::Holder;
+use session::{Holder, Reader};
 
 use super::{
-    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
-    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, OPEN_TRANSACTION, Point,
+    Server, Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use crate::encoding::TextEncoding;
 
 /// Changes when raw parts come out otherwise for the same source.
 const FORM_OF_RAW: u32 = 3;
+
+/// The server's name of UTF-8.
+const UTF8: &str = "UTF8";
 
 /// A PostgreSQL database at one point in time.
 pub struct Postgres {
@@ -54,13 +60,19 @@ struct Inner {
     copy: CopyForm,
     point: Point,
     facts: Vec<(String, String)>,
-    /// What makes a new session read-only and gentle.
+    /// What begins every transaction: gentle, and with one spelling.
     set_up: String,
     holder: Arc<Mutex<Holder>>,
     /// Cluster, timeline and database.
     cluster: String,
-    /// Frozen rows keep the number of their transaction.
-    keeps_xmin: bool,
+    /// As a number: 150018.
+    version: u32,
+    /// Digits after the point of the type money.
+    money_digits: u8,
+    /// The time zone that sessions have unless they choose another.
+    zone: String,
+    /// What a table was when it was first read at this point.
+    seen: Mutex<BTreeMap<String, String>>,
     /// The server says who waits for a lock of ours.
     tells_waiting: bool,
     /// One permit for each session that may read.
@@ -68,12 +80,19 @@ struct Inner {
 }
 
 /// What text columns hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct TextForm {
     /// Of columns for which none is set.
     encoding: TextEncoding,
-    /// What sessions set as client_encoding, so that the server converts nothing.
-    client_encoding: &'static str,
+    /// What transactions set as client_encoding, so that the server converts nothing.
+    client_encoding: String,
+}
+
+impl TextForm {
+    /// The server itself sees to it that everything is UTF-8.
+    fn is_utf8(&self) -> bool {
+        self.client_encoding == UTF8
+    }
 }
 
 /// How a reader comes to the point.
@@ -129,9 +148,20 @@ impl Inner {
         failed(&self.id, what)
     }
 
-    /// The table's name in SQL.
-    fn named(&self, table: &str) -> String {
-        format!("{}.{}", quote(&self.schema), quote(table))
+    /// The table's name in SQL, after FROM.
+    fn from(&self, table: &Table) -> String {
+        let only = if table.only { "ONLY " } else { "" };
+        format!("{only}{}.{}", quote(&self.schema), quote(&table.name))
+    }
+
+    /// Policies that hide rows are known to it: since 9.5.
+    fn has_row_security(&self) -> bool {
+        self.version >= 90_500
+    }
+
+    /// Whether a row keeps the number of its transaction when it is frozen: since 9.4. Before, a frozen change looks like an old row.
+    fn keeps_xmin(&self) -> bool {
+        self.version >= 90_400
     }
 }
 
@@ -146,16 +176,24 @@ impl Postgres {
             what: "[sources.server]".to_owned(),
         })?;
         let pool = connect::pool(settings, &server)?;
-        let session = ask::session(settings, &server, &pool).await?;
-        let mut facts = ask::server_facts(&session, settings, &server).await?;
-        let text = ask::text_form(&session, settings).await?;
-        let (set_up, refused) = connect::settle(&session, settings, text.client_encoding).await?;
+        let asking = Reader::asking(ask::session(settings, &server, &pool).await?, &settings.id, "").await?;
+        let client = asking.client()?;
+        let mut facts = ask::server_facts(client, settings, &server).await?;
+        let text = ask::text_form(client, settings).await?;
+        let zone = ask::text(client, &settings.id, "asking for the time zone", "SHOW timezone").await?;
+        let (set_up, refused) = connect::settle(client, settings, &text.client_encoding).await?;
         facts.extend(refused);
-        let copy = ask::copy_form(&session, settings, &mut facts).await?;
-        let cluster = ask::cluster(&session, &settings.id).await?;
-        let keeps_xmin = ask::keeps_xmin(&session, &settings.id).await?;
-        let tells_waiting = ask::tells_waiting(&session, &settings.id, &mut facts).await?;
-        let (holder, way, point) = session::take(session, settings).await?;
+        let copy = ask::copy_form(client, settings, &mut facts).await?;
+        let cluster = ask::cluster(client, &settings.id).await?;
+        let version = ask::version(client, &settings.id).await?;
+        let money_digits = ask::money_digits(client, &settings.id).await?;
+        let tells_waiting = ask::tells_waiting(client, &settings.id, &mut facts).await?;
+        if let Some(open) = ask::open_transaction(client, &settings.id).await? {
+            facts.push((OPEN_TRANSACTION.to_owned(), format!("{}, {}", open.since, open.whose)));
+        }
+        asking.release().await;
+        let session = ask::session(settings, &server, &pool).await?;
+        let (holder, way, point) = session::take(session, settings, &set_up).await?;
         let inner = Inner {
             reading: Arc::new(Semaphore::new(connect::readers(settings))),
             id: settings.id.clone(),
@@ -171,7 +209,10 @@ impl Postgres {
             set_up,
             holder: Arc::new(Mutex::new(holder)),
             cluster,
-            keeps_xmin,
+            version,
+            money_digits,
+            zone,
+            seen: Mutex::default(),
             tells_waiting,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -195,8 +236,9 @@ impl Source for Postgres {
     async fn point(&self) -> Result<Point, SourceError> {
         if self.inner.settings.consistency == Consistency::RestoredCopy {
             // Nobody holds a restored copy still: it is asked again.
-            let session = self.inner.plain_session().await?;
-            let now = ask::now(&session, &self.inner.id).await?;
+            let asking = self.inner.asking().await?;
+            let now = ask::now(asking.client()?, &self.inner.id).await?;
+            asking.release().await;
             return Ok(Point { text: now, ..self.inner.point.clone() });
         }
         Ok(self.inner.point.clone())
@@ -236,17 +278,19 @@ impl Source for Postgres {
     }
 
     async fn pressed(&self) -> Result<Option<String>, SourceError> {
-        let session = self.inner.plain_session().await?;
+        let asking = self.inner.asking().await?;
         let begun = Instant::now();
         let waiting = if self.inner.tells_waiting {
-            ask::waiting_for_us(&session, &self.inner.id).await?
+            ask::waiting_for_us(asking.client()?, &self.inner.id).await?
         } else {
-            ask::text(&session, &self.inner.id, "a small question", "SELECT ''::text").await?;
+            ask::text(asking.client()?, &self.inner.id, "a small question", "SELECT ''::text").await?;
             0
         };
+        let took = begun.elapsed();
+        asking.release().await;
         let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
         Ok(match waiting {
-            0 if begun.elapsed() > slow => Some("the server is slow".to_owned()),
+            0 if took > slow => Some("the server is slow".to_owned()),
             0 => None,
             n => Some(format!("{n} sessions wait for a lock of ours")),
         })

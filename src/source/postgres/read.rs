@@ -11,9 +11,9 @@ use tokio_postgres::types::{FromSql, Type};
 
 use super::super::chunk::{Bounds, KeyValue, Piece, QUEUE, key_value};
 use super::super::{ChunkStream, Column, LegacyType, SourceError, Table};
-use super::decode::expression;
+use super::decode::{expression, padded};
 use super::rows::Rows;
-use super::session::Reader;
+use super::session::{self, Reader};
 use super::{CopyForm, Inner, quote};
 use crate::durable::hex;
 use crate::encoding::TextEncoding;
@@ -25,12 +25,12 @@ const MOST_RANGES: u64 = 1000;
 
 /// Exact rows of a table.
 pub(super) async fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
-    let reader = source.reader().await?;
-    let sql = format!("SELECT count(*) FROM {}", source.named(&table.name));
-    let row = reader.client()?.query_one(&sql, &[]).await;
-    let row = row.map_err(source.failed(format!("counting {}", table.name)))?;
+    let reader = source.reader_of(table).await?;
+    let found =
+        session::rows(reader.client()?, &format!("SELECT count(*) FROM {}", source.from(table)), &[]).await;
+    let found = found.map_err(source.failed(format!("counting {}", table.name)))?;
     reader.release().await;
-    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    Ok(found.first().map_or(0, |row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
 }
 
 /// A key's column, if ranges can be made of it.
@@ -123,9 +123,6 @@ pub(super) fn key_at(table: &Table, batch: &RecordBatch, at: usize) -> Option<Ve
 
 /// Ranges of about `chunk_rows` rows each, at keys that the server sampled; one where there is no key, or nothing to gain.
 pub(super) async fn ranges(source: &Inner, table: &Table) -> Result<Vec<Bounds>, SourceError> {
-    if table.view {
-        return Err(SourceError::View { id: source.id.clone(), table: table.name.clone() });
-    }
     let whole = vec![Bounds::default()];
     let rows = source.settings.chunk_rows.max(1);
     let wanted = (table.estimated_rows / rows).min(MOST_RANGES);
@@ -140,16 +137,17 @@ pub(super) async fn ranges(source: &Inner, table: &Table) -> Result<Vec<Bounds>,
            FROM {} TABLESAMPLE SYSTEM ({percent:.4}) REPEATABLE (1)) s
          WHERE (n * {wanted} / of) <> ((n - 1) * {wanted} / of) AND n < of ORDER BY {list}",
         texts.join(", "),
-        source.named(&table.name)
+        source.from(table)
     );
-    let reader = source.reader().await?;
-    let sampled = match reader.client()?.query(&sql, &[]).await {
+    let reader = source.reader_of(table).await?;
+    let sampled = session::rows(reader.client()?, &sql, &[]).await;
+    reader.release().await;
+    let sampled = match sampled {
         Ok(rows) => rows,
-        // A server without TABLESAMPLE, or a foreign table: one range, which is cut while it is read.
+        // A server without TABLESAMPLE, or a view: one range, which is cut while it is read.
         Err(e) if e.code().is_some_and(|state| !super::passing(state)) => return Ok(whole),
         Err(e) => return Err(source.failed(format!("cutting {} into ranges", table.name))(e)),
     };
-    reader.release().await;
     let mut all = Vec::new();
     let mut after: Option<Vec<KeyValue>> = None;
     for row in sampled {
@@ -168,11 +166,7 @@ pub(super) async fn ranges(source: &Inner, table: &Table) -> Result<Vec<Bounds>,
 /// A sampled key's part as bytes, however it is stored.
 fn sample_text(column: &Column) -> String {
     let name = quote(&column.name);
-    match column.declared.split('(').next().unwrap_or_default() {
-        // A cast to text would lose the padding.
-        "character" => format!("bpcharsend({name})"),
-        _ => format!("textsend({name}::text)"),
-    }
+    if padded(&column.declared) { format!("bpcharsend({name})") } else { format!("textsend({name}::text)") }
 }
 
 fn sampled_value(column: &Column, bytes: &[u8]) -> KeyValue {
@@ -193,14 +187,14 @@ pub(super) async fn stream(
 ) -> Result<ChunkStream, SourceError> {
     let schema = table.schema(&source.id)?;
     let list: Vec<String> = table.columns.iter().map(expression).collect();
-    let select = format!("SELECT {} FROM {}{condition}", list.join(", "), source.named(&table.name));
+    let select = format!("SELECT {} FROM {}{condition}", list.join(", "), source.from(table));
     let permit = source
         .reading
         .clone()
         .acquire_owned()
         .await
         .map_err(|_| SourceError::Interrupted { id: source.id.clone(), table: table.name.clone() })?;
-    let reader = source.reader().await?;
+    let reader = source.reader_of(table).await?;
     let (to_caller, pieces) = mpsc::channel(QUEUE);
     let rows = Rows::new(source, table, schema);
     let form = source.copy;
@@ -276,8 +270,8 @@ impl<'a> FromSql<'a> for Field<'a> {
 async fn queried(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
     let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
     let failed = || super::failed(&id, format!("reading {table}"));
-    let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
-    let stream = reader.client()?.query_raw(select, none).await.map_err(failed())?;
+    let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
+    let stream = reader.client()?.query_typed_raw(select, none).await.map_err(failed())?;
     let mut stream = std::pin::pin!(stream);
     while let Some(row) = stream.try_next().await.map_err(failed())? {
         for at in 0..row.len() {

@@ -7,10 +7,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
 use super::super::decode::{Misfit, key_text};
-use super::super::{Column, LegacyType, SourceError, Table};
+use super::super::{Column, SourceError, Table};
 use super::{Inner, decode};
 use crate::dataset::BATCH_ROWS;
-use crate::encoding::TextEncoding;
 
 /// Bytes after which a batch is handed on, however few its rows.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -45,7 +44,6 @@ pub(super) struct Rows {
     id: String,
     table: Table,
     schema: SchemaRef,
-    kinds: Vec<(LegacyType, TextEncoding)>,
     copy: Copied,
     /// Whole rows up to `at`, then what came of the next one.
     data: Vec<u8>,
@@ -57,12 +55,10 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(source: &Inner, table: &Table, schema: SchemaRef) -> Self {
-        let kind = |c: &Column| Some((c.kind?, c.encoding.unwrap_or(TextEncoding::Utf8)));
         Self {
             id: source.id.clone(),
             table: table.clone(),
             schema,
-            kinds: table.columns.iter().filter_map(kind).collect(),
             copy: Copied::Header,
             data: Vec::new(),
             at: 0,
@@ -108,7 +104,7 @@ impl Rows {
                 self.copy = Copied::Ended;
                 Ok(false)
             }
-            n if usize::try_from(n) == Ok(self.kinds.len()) => self.fields_from(self.at + 2),
+            n if usize::try_from(n) == Ok(self.table.columns.len()) => self.fields_from(self.at + 2),
             _ => Err(self.broken("a row of more or fewer fields than columns")),
         }
     }
@@ -116,7 +112,7 @@ impl Rows {
     /// Finds the fields of a row; false when it is not whole.
     fn fields_from(&mut self, mut at: usize) -> Result<bool, SourceError> {
         let before = self.fields.len();
-        for _ in 0..self.kinds.len() {
+        for _ in 0..self.table.columns.len() {
             let Some(length) = self.data.get(at..).and_then(|d| d.first_chunk::<4>()) else {
                 self.fields.truncate(before);
                 return Ok(false);
@@ -155,7 +151,7 @@ impl Rows {
     pub(super) fn end_row(&mut self) -> Result<(), SourceError> {
         self.rows += 1;
         self.at = self.data.len();
-        if self.fields.len() == self.rows * self.kinds.len() {
+        if self.fields.len() == self.rows * self.table.columns.len() {
             Ok(())
         } else {
             Err(self.broken("a row of more or fewer fields than columns"))
@@ -177,10 +173,10 @@ impl Rows {
     /// The rows so far as a batch; it is empty again.
     pub(super) fn batch(&mut self) -> Result<RecordBatch, SourceError> {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        for (at, (kind, encoding)) in self.kinds.iter().enumerate() {
-            let rows = self.fields.chunks_exact(self.kinds.len());
+        for (at, column) in self.table.columns.iter().enumerate() {
+            let rows = self.fields.chunks_exact(self.table.columns.len());
             let fields = rows.map(|row| row.get(at).and_then(|span| span.of(&self.data)));
-            let decoded = decode::column(*kind, *encoding, fields, &mut arrays);
+            let decoded = decode::column(column, fields, &mut arrays);
             decoded.map_err(|(row, found)| self.misfit(row, at, found))?;
         }
         self.data.drain(..self.at);
@@ -196,13 +192,13 @@ impl Rows {
     /// Names the row and the column.
     fn misfit(&self, row: usize, at: usize, found: Misfit) -> SourceError {
         let column = self.table.columns.get(at);
-        let fields = self.fields.chunks_exact(self.kinds.len()).nth(row).unwrap_or_default();
-        let columns = self.table.columns.iter().zip(&self.kinds).zip(fields);
-        let keys = columns.filter(|((c, _), _)| self.table.key.contains(&c.name));
-        let value = |((c, (kind, encoding)), span): ((&Column, &(LegacyType, TextEncoding)), &Span)| {
+        let fields = self.fields.chunks_exact(self.table.columns.len()).nth(row).unwrap_or_default();
+        let columns = self.table.columns.iter().zip(fields);
+        let keys = columns.filter(|(c, _)| self.table.key.contains(&c.name));
+        let value = |(c, span): (&Column, &Span)| {
             let mut arrays = Vec::new();
             let field = std::iter::once(span.of(&self.data));
-            let decoded = decode::column(*kind, *encoding, field, &mut arrays);
+            let decoded = decode::column(c, field, &mut arrays);
             (c.name.clone(), arrays.into_iter().next().filter(|_| decoded.is_ok()))
         };
         let key: Vec<_> = keys.map(value).collect();
@@ -224,6 +220,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
     use super::*;
+    use crate::source::LegacyType;
 
     fn rows() -> Rows {
         let column = |name: &str, kind| Column {
@@ -239,7 +236,6 @@ mod tests {
             id: "s".to_owned(),
             table: Table { name: "t".to_owned(), columns, key: vec!["n".to_owned()], ..Table::default() },
             schema: Arc::new(Schema::new(fields)),
-            kinds: [LegacyType::Int, LegacyType::Binary].map(|k| (k, TextEncoding::Utf8)).to_vec(),
             copy: Copied::Header,
             data: Vec::new(),
             at: 0,

@@ -66,7 +66,7 @@ impl Cluster {
     pub fn up(&self) {
         let mut start = command("pg_ctl");
         let options = format!(
-            "-c fsync=off -c listen_addresses= -c unix_socket_directories={} -c shared_buffers=64MB -c max_connections=40",
+            "-c fsync=off -c listen_addresses= -c unix_socket_directories={} -c shared_buffers=64MB -c max_connections=40 -c max_prepared_transactions=5",
             self.dir.path().display()
         );
         start.args(["-w", "-s", "-t", "60", "-o", &options, "-l"]).arg(self.dir.path().join("log"));
@@ -160,6 +160,67 @@ impl Cluster {
             limits: Limits { connections: 3, ..Limits::default() },
             ..SourceSettings::sqlite("ylbx", PathBuf::new())
         }
+    }
+}
+
+/// A pgbouncer in transaction mode before a cluster: each transaction is on whatever server session is free.
+pub struct Bouncer {
+    dir: TempDir,
+    process: std::process::Child,
+}
+
+impl Bouncer {
+    /// `None` where pgbouncer is not installed.
+    pub fn start(cluster: &Cluster, sessions: u32) -> Option<Self> {
+        let program =
+            ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|p| Path::new(p).is_file())?;
+        let dir = tempfile::Builder::new().prefix("qypb").tempdir().unwrap();
+        let mut open = Command::new("chmod");
+        open.arg("777").arg(dir.path());
+        done(open);
+        let settings = format!(
+            "[databases]\n* = host={} user=founder\n[pgbouncer]\npool_mode = transaction\nauth_type = any\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {}\ndefault_pool_size = {sessions}\nlogfile = {}/log\n",
+            cluster.socket().display(),
+            dir.path().display(),
+            dir.path().display()
+        );
+        let config = dir.path().join("pgbouncer.ini");
+        std::fs::write(&config, settings).unwrap();
+        let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
+        let mut start = Command::new(if root { "setpriv" } else { program });
+        if root {
+            // In place of runuser, which would stand between us and the process.
+            start.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", program]);
+        }
+        let process = start.arg("-q").arg(&config).stdin(Stdio::null()).spawn().unwrap();
+        Some(Self { dir, process })
+    }
+
+    /// Settings of the source `ylbx` behind it.
+    pub fn settings(&self, database: &str, chunk_rows: u64) -> SourceSettings {
+        let mut settings = Cluster::settings_at(self.dir.path(), database, chunk_rows);
+        settings.server.as_mut().unwrap().port = Some(6432);
+        settings
+    }
+
+    /// A connection of an application; waits until pgbouncer answers.
+    pub async fn client(&self, database: &str) -> tokio_postgres::Client {
+        let host = self.dir.path().display().to_string().replace('/', "%2F");
+        let url = format!("postgres://application@{host}:6432/{database}");
+        loop {
+            if let Ok((client, connection)) = tokio_postgres::connect(&url, NoTls).await {
+                tokio::spawn(connection);
+                return client;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -1,0 +1,107 @@
+//! A reader of one table, and whether the table is still what it was at the point.
+//!
+//! Always: a reader holds a lock that keeps everybody from altering the table until its transaction ends, and only then looks. A
+//! rewritten table (ALTER … TYPE, TRUNCATE, SET UNLOGGED, …) is empty to snapshots that are older, and a name may have passed to another
+//! table: whatever differs between the point and now is an error that says so. No lock outlives a reading.
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::super::{SourceError, Table};
+use super::Inner;
+use super::session::{Reader, rows};
+
+/// A table, what inherits from it, and what a view reads: which files hold the rows, and what the columns are called.
+macro_rules! with_parts {
+    ($select:literal) => {
+        concat!(
+            "WITH RECURSIVE r(oid) AS (
+               SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = $1 AND c.relname = $2
+               UNION
+               SELECT x.oid FROM r CROSS JOIN LATERAL (
+                 SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.oid
+                 UNION ALL
+                 SELECT d.refobjid FROM pg_class v JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
+                 WHERE v.oid = r.oid AND v.relkind = 'v' AND d.classid = 'pg_rewrite'::regclass
+                   AND d.refclassid = 'pg_class'::regclass) x(oid)) ",
+            $select
+        )
+    };
+}
+
+const SHAPE: &str = with_parts!(
+    "SELECT md5(string_agg(concat_ws(' ', c.oid, c.relfilenode,
+         (SELECT string_agg(a.attnum || ' ' || a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
+          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+         (SELECT string_agg(md5(w.ev_action::text), ' ' ORDER BY w.oid) FROM pg_rewrite w WHERE w.ev_class = c.oid)),
+       '; ' ORDER BY c.oid))
+     FROM r JOIN pg_class c ON c.oid = r.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+);
+
+const GUARDED: &str = with_parts!(
+    "SELECT c.relname::text FROM r JOIN pg_class c ON c.oid = r.oid WHERE c.relrowsecurity ORDER BY 1 LIMIT 1"
+);
+
+impl Inner {
+    /// A session at the point that may read the table.
+    pub(super) async fn reader_of(&self, table: &Table) -> Result<Reader, SourceError> {
+        let reader = self.reader().await?;
+        // Asks for nothing but the locks that every reading takes.
+        let lock = format!("SELECT 1 FROM {} LIMIT 0", self.from(table));
+        if let Err(e) = reader.client()?.batch_execute(&lock).await {
+            reader.release().await;
+            return Err(self.cannot_read(table, e).await);
+        }
+        let then = self.shape(reader.client()?, table).await?;
+        let asking = self.asking().await?;
+        let now = self.shape(asking.client()?, table).await?;
+        asking.release().await;
+        let first = {
+            let mut seen = self.seen.lock().await;
+            seen.entry(table.name.clone()).or_insert_with(|| then.clone()).clone()
+        };
+        if then == now && first == now {
+            return Ok(reader);
+        }
+        reader.release().await;
+        Err(self.altered(table))
+    }
+
+    fn altered(&self, table: &Table) -> SourceError {
+        SourceError::Altered { id: self.id.clone(), table: table.name.clone() }
+    }
+
+    async fn shape(&self, client: &Client, table: &Table) -> Result<String, SourceError> {
+        let found = rows(client, SHAPE, &[&self.schema, &table.name]).await;
+        let found = found.map_err(self.failed(format!("looking at {}", table.name)))?;
+        Ok(found.first().and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default())
+    }
+
+    /// What the server's refusal to read a table means.
+    async fn cannot_read(&self, table: &Table, e: tokio_postgres::Error) -> SourceError {
+        match e.code() {
+            Some(c) if *c == SqlState::INSUFFICIENT_PRIVILEGE => match self.guarded(table).await {
+                Ok(Some(by)) => SourceError::Hidden { id: self.id.clone(), table: table.name.clone(), by },
+                Ok(None) => self.failed(format!("reading {}", table.name))(e),
+                Err(other) => other,
+            },
+            Some(c) if *c == SqlState::UNDEFINED_TABLE || *c == SqlState::UNDEFINED_COLUMN => {
+                self.altered(table)
+            }
+            _ => self.failed(format!("reading {}", table.name))(e),
+        }
+    }
+
+    /// The table whose row security stands in the way.
+    async fn guarded(&self, table: &Table) -> Result<Option<String>, SourceError> {
+        if !self.has_row_security() {
+            return Ok(None);
+        }
+        let asking = self.asking().await?;
+        let found = rows(asking.client()?, GUARDED, &[&self.schema, &table.name]).await;
+        let found = found.map_err(self.failed(format!("looking at {}", table.name)))?;
+        asking.release().await;
+        Ok(found.first().map(|row| row.get(0)))
+    }
+}
