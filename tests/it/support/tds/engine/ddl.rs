@@ -26,6 +26,15 @@ impl Session {
                 return self.delete(table, alias.as_deref(), filter.as_ref());
             }
             Statement::Truncate(table) => return self.truncate(table),
+            Statement::Revert { name, from } => {
+                self.outside("RESTORE DATABASE")?;
+                self.server.revert(name, from)
+            }
+            Statement::CreateType { name, base } => {
+                self.need_in_database("CREATE TYPE")?;
+                self.database.state().aliases.push((name.clone(), base.clone()));
+                Ok(())
+            }
             Statement::CreateTable { name, columns, keys } => self.create_table(name, columns, keys),
             Statement::CreateIndex { table, key } => self.create_index(table, key),
             Statement::DropIndex { name, table } => self.drop_index(name, table, false),
@@ -241,7 +250,10 @@ impl Session {
             }
             None => self.database.collation.clone(),
         };
-        let kind = types::resolve(&definition.kind, &collation, false)?;
+        let aliases = self.database.state().aliases.clone();
+        let alias = aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&definition.kind.name));
+        let written = alias.map_or(&definition.kind, |(_, base)| base);
+        let kind = types::resolve(written, &collation, false)?;
         if definition.collation.is_some() && types::collation(&kind).is_none() {
             return Err(fail(
                 447,
@@ -301,7 +313,9 @@ impl Session {
                 ),
             ));
         }
+        self.reshaped(table.id);
         self.writing(|session| {
+            catalog::altered(&session.connection, table.id, server::now_stored())?;
             catalog::add_index(&session.connection, &table, &index).map_err(|error| {
                 if error.number != 50000 {
                     return error;
@@ -339,7 +353,9 @@ impl Session {
             ));
         }
         let id = id.id;
+        self.reshaped(table.id);
         self.writing(|session| {
+            catalog::altered(&session.connection, table.id, server::now_stored())?;
             catalog::unbuild_index(&session.connection, table.id, id).map_err(failed)?;
             for from in ["m_indexes WHERE id", "m_index_columns WHERE index_id"] {
                 let sql = format!("DELETE FROM {from} = {id} AND object_id = {}", table.id);
@@ -365,6 +381,7 @@ impl Session {
                 );
                 return Err(SqlError { class: 11, state: 5, ..fail(3701, message) });
             };
+            self.reshaped(table.id);
             self.writing(|session| {
                 let id = table.id;
                 let sql = format!(
@@ -386,6 +403,7 @@ impl Session {
             let made = generator.query(query);
             session.forget(&generator.temporary);
             let id = catalog::add_object(&session.connection, (&schema, &name), "V", server::now_stored())?;
+            session.database.state().views.insert(id, query.clone());
             for (output, at) in made?.columns.into_iter().zip(1..) {
                 let Some(column) = output.name else {
                     return Err(fail(

@@ -67,6 +67,13 @@ impl Parser {
             "CREATE" => self.create(),
             "DROP" => self.drop(),
             "ALTER" => self.alter(),
+            "RESTORE" => {
+                self.need("DATABASE")?;
+                let name = self.name()?;
+                self.need("FROM DATABASE_SNAPSHOT")?;
+                self.need_mark("=")?;
+                Ok(Statement::Revert { name, from: self.text()? })
+            }
             "TRUNCATE" => {
                 self.need("TABLE")?;
                 self.path().map(Statement::Truncate)
