@@ -36,10 +36,9 @@ fn tables(catalogue: &[source::Table], of: &SourceSettings) -> Vec<Examined> {
     };
     let check = |(name, how): (&String, &TableSettings)| {
         let Some(table) = catalogue.iter().find(|t| t.name == *name) else {
-            return Some(wrong(
-                format!("[sources.tables.{name}]: there is no such table"),
-                "`qianyi plan` lists the tables",
-            ));
+            let hint = source::differs_in_case(name, catalogue.iter().map(|t| t.name.as_str()));
+            let found = format!("[sources.tables.{name}]: there is no such table{hint}");
+            return Some(wrong(found, "`qianyi plan` lists the tables"));
         };
         let stamped = how.changes == ChangeMethod::Timestamp
             && how.column.as_ref().is_some_and(|c| table.column(c).is_some());

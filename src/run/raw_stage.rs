@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::extract::{ExtractError, Extracted, Extraction, allowed, extract, vanished};
+use super::extract::{ExtractError, Extracted, Extraction, Purpose, allowed, extract, vanished};
 use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
 use crate::retry::{Tried, retry};
-use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures};
+use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures, differs_in_case};
 use crate::state::State;
 use crate::trail::LeftAlone;
 
@@ -57,10 +57,10 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
         };
         if let Some(reason) = city.ignored(&table.name) {
             left.push(alone(reason, true));
-        } else if table.view {
-            left.push(alone("a view", true));
         } else if city.view_of(source.id(), &table.name).is_some() {
             read.push(table);
+        } else if table.view {
+            left.push(alone("a view", true));
         } else {
             left.push(alone("no file under sources/ reads it", false));
         }
@@ -111,7 +111,8 @@ fn known_tables(
     let extracts = state.extracts(source.id())?;
     let had = |name: &String| extracts.iter().any(|e| e.of.tables.contains(name));
     if let Some(name) = of.tables.keys().find(|n| !has.contains(n.as_str()) && !had(n)) {
-        let what = format!("table {name}, which [sources.tables.{name}] is about");
+        let hint = differs_in_case(name, has.iter().copied());
+        let what = format!("table {name}, which [sources.tables.{name}] is about{hint}");
         return Err(ExtractError::from(SourceError::Unknown { id: of.id.clone(), what }).into());
     }
     Ok(vanished(state, source, &has, &of.tables)?)
@@ -122,7 +123,7 @@ fn wanted_anew(city: &City, settings: &RunSettings, sources: &[&SourceSettings])
     let read = |name: &String| sources.iter().any(|of| city.view_of(&of.id, name).is_some());
     let Some(name) = settings.anew.iter().find(|name| !read(name)) else { return Ok(()) };
     let id = sources.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ");
-    let what = format!("table {name} to read anew among those that the mapping reads");
+    let what = format!("table {name} to read anew among those that the mapping reads (names count letter by letter)");
     Err(ExtractError::from(SourceError::Unknown { id, what }).into())
 }
 
@@ -134,6 +135,7 @@ pub fn extract_all(
     state: &State,
     city: &City,
     settings: &RunSettings,
+    purpose: Purpose,
     progress: &Arc<dyn Progress>,
 ) -> Result<(BTreeMap<String, Extracted>, Vec<LeftAlone>), RunError> {
     let (mut extracted, mut left) = (BTreeMap::new(), Vec::new());
@@ -170,6 +172,7 @@ pub fn extract_all(
             stop: &settings.stop,
             measures: &measures,
             progress: progress.clone(),
+            purpose,
         };
         extracted.insert(of.id.clone(), extract(&job)?);
         left.extend(inventory.left);

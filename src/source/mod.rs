@@ -18,7 +18,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use encoding_rs::Encoding;
 
-pub use catalogue::{Column, LegacyType, Table, bytes_column};
+pub use catalogue::{Column, LegacyType, Table, bytes_column, differs_in_case};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
 pub use postgres::Postgres;

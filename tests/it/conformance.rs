@@ -480,6 +480,7 @@ fn sums_alike(place: &Place, by: &[&str]) {
         measures: std::slice::from_ref(&wanted),
         stop: &qianyi::stop::Stop::new(),
         progress: std::sync::Arc::new(qianyi::progress::Silent),
+        purpose: qianyi::run::extract::Purpose::Extract,
     })
     .unwrap();
     let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();

@@ -26,6 +26,8 @@ mod schedule_cli;
 mod source;
 mod sqlserver;
 mod sqlserver_faults;
+mod sqlserver_lines;
+mod sqlserver_rows;
 mod state;
 mod support;
 mod tally;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 
-use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table};
+use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table, differs_in_case};
 use super::{Inner, Way, answer, literal};
 
 const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int)
@@ -158,15 +158,19 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
     let solid = |names: &[String]| names.iter().all(|n| table.column(n).is_some_and(|c| !c.nullable));
     let primary = keys.iter().find(|k| k.primary).map(|k| k.columns.clone());
     let wanted = source.settings.table(&table.name).key;
-    let key = if wanted.is_empty() {
+    // A view has no index; that its key is one is proved when its rows are compared.
+    let own = table.view && wanted.iter().all(|name| table.column(name).is_some());
+    let key = if own && !wanted.is_empty() {
+        wanted
+    } else if wanted.is_empty() {
         keys.into_iter().map(|k| k.columns).find(|names| solid(names)).unwrap_or_default()
     } else if keys.iter().any(|k| k.columns == wanted) && solid(&wanted) {
         wanted
     } else {
-        return Err(SourceError::Unknown {
-            id: source.id.clone(),
-            what: format!("unique index over {} ({}) without NULLs", table.name, wanted.join(", ")),
-        });
+        let names = || table.columns.iter().map(|c| c.name.as_str());
+        let hint: String = wanted.iter().map(|name| differs_in_case(name, names())).collect();
+        let what = format!("unique index over {} ({}) without NULLs{hint}", table.name, wanted.join(", "));
+        return Err(SourceError::Unknown { id: source.id.clone(), what });
     };
     let mut changes = Vec::new();
     // Change tracking tells deletes by the primary key.

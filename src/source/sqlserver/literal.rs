@@ -77,7 +77,7 @@ pub(super) fn key(source: &Inner, column: &Column, value: &KeyValue) -> Option<S
     }
 }
 
-fn hexed(bytes: &[u8]) -> String {
+pub(super) fn hexed(bytes: &[u8]) -> String {
     bytes.iter().fold("0x".to_owned(), |mut out, b| {
         let _ = write!(out, "{b:02x}");
         out

@@ -16,6 +16,8 @@ mod literal;
 mod measure;
 mod read;
 mod session;
+mod shown;
+mod steady;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,8 +65,11 @@ struct Inner {
     point: Point,
     /// Of a database that nobody writes to: what the point says without, and the proof that it stayed as it was.
     still: (String, Option<String>),
-    /// The database whose history the watermarks count in.
+    /// The database whose history the watermarks count in, and its stamps.
     history: String,
+    stamps: String,
+    /// Every table when the point was taken.
+    shapes: steady::Shapes,
     /// A readable secondary of an availability group: it sees neither open transactions nor change tracking.
     secondary: bool,
     facts: Vec<(String, String)>,
@@ -106,7 +111,7 @@ impl SqlServer {
     /// Connects, probes what the server can do, and takes the point.
     ///
     /// # Errors
-    /// `SRC-009`, `SRC-013` to `SRC-019`.
+    /// `SRC-009`, `SRC-013` to `SRC-019`, `SRC-034`, `SRC-035`.
     pub async fn connect(settings: &SourceSettings) -> Result<Self, SourceError> {
         let server = settings.server.clone().ok_or_else(|| SourceError::Incomplete {
             id: settings.id.clone(),
@@ -116,18 +121,7 @@ impl SqlServer {
         let mut object = connect::session(&pool).await?;
         let known = ask::database(&mut object, settings).await?;
         let of = session::facts(&mut object, &settings.id).await?;
-        let (way, mut point) = session::choose(settings, &of)?;
-        let base = point.text.clone();
-        let mut proof = None;
-        if way == Way::Still && !of.is_snapshot {
-            proof = session::written(&mut object, &settings.id).await?;
-            // What cannot be proved equal has a text of its own each time.
-            let own = match &proof {
-                Some(proof) => proof.clone(),
-                None => format!("opened {}", ask::own(&mut object, &settings.id).await?),
-            };
-            point.text = format!("{base} {own}");
-        }
+        let (way, point, still) = point_of(&mut object, settings, &of).await?;
         let secondary =
             !of.read_only && !of.is_snapshot && ask::updates_elsewhere(&mut object, &settings.id).await?;
         let mut facts = ask::server_facts(&mut object, settings, &server).await?;
@@ -141,7 +135,9 @@ impl SqlServer {
         facts.extend(refused.iter().map(|name| {
             (format!("without {name}"), "the server does not know this session setting".to_owned())
         }));
+        let (history, stamps) = session::histories(&mut object, &settings.id, &of, way).await?;
         let (holder, point) = session::take(object, settings, way, point, &of.created).await?;
+        facts.extend(holder.writers.fact());
         let mut inner = Inner {
             id: settings.id.clone(),
             settings: settings.clone(),
@@ -155,15 +151,40 @@ impl SqlServer {
             hint,
             way,
             point,
-            still: (base, proof),
-            history: of.history.clone(),
+            still,
+            history,
+            stamps,
+            shapes: steady::Shapes::new(),
             secondary,
             facts,
             holder: Arc::new(Mutex::new(holder)),
         };
+        inner.shapes = steady::shapes(&inner, None).await?;
         inner.collations = catalogue::collations(&inner).await?;
+        ask::text_forms(&inner).await?;
         Ok(Self { inner: Arc::new(inner) })
     }
+}
+
+/// The way to the point, and of a database that nobody writes to what the point says without, and the proof that it stays as it is.
+async fn point_of(
+    object: &mut connect::Object,
+    settings: &SourceSettings,
+    of: &session::Facts,
+) -> Result<(Way, Point, (String, Option<String>)), SourceError> {
+    let (way, mut point) = session::choose(settings, of)?;
+    let base = point.text.clone();
+    if way != Way::Still || of.is_snapshot {
+        return Ok((way, point, (base, None)));
+    }
+    let proof = session::written(object, &settings.id).await?;
+    // What cannot be proved equal has a text of its own each time.
+    let own = match &proof {
+        Some(proof) => proof.clone(),
+        None => format!("opened {}", ask::own(object, &settings.id).await?),
+    };
+    point.text = format!("{base} {own}");
+    Ok((way, point, (base, proof)))
 }
 
 #[async_trait]
