@@ -123,7 +123,9 @@ fn wanted_anew(city: &City, settings: &RunSettings, sources: &[&SourceSettings])
     let read = |name: &String| sources.iter().any(|of| city.view_of(&of.id, name).is_some());
     let Some(name) = settings.anew.iter().find(|name| !read(name)) else { return Ok(()) };
     let id = sources.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ");
-    let what = format!("table {name} to read anew among those that the mapping reads (names count letter by letter)");
+    let what = format!(
+        "table {name} to read anew among those that the mapping reads (names count letter by letter)"
+    );
     Err(ExtractError::from(SourceError::Unknown { id, what }).into())
 }
 

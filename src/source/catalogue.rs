@@ -149,7 +149,8 @@ impl Table {
 
 /// The name that differs from the wanted one only in case, as a hint; empty where there is none.
 pub fn differs_in_case<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-    let found = known.into_iter().find(|name| *name != wanted && name.to_lowercase() == wanted.to_lowercase());
+    let found =
+        known.into_iter().find(|name| *name != wanted && name.to_lowercase() == wanted.to_lowercase());
     found.map(|name| format!("; there is `{name}`: names count letter by letter")).unwrap_or_default()
 }
 

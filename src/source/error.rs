@@ -192,12 +192,17 @@ pub enum SourceError {
     )]
     Converted { id: String, what: String },
     #[error("source {id}: the certificate of {server} is not accepted")]
-    #[diagnostic(code("SRC-035"), help("{why}. Without a right certificate: `tls = \"trust\"`, over a private line"))]
+    #[diagnostic(
+        code("SRC-035"),
+        help("{why}. Without a right certificate: `tls = \"trust\"`, over a private line")
+    )]
     Certificate { id: String, server: String, why: &'static str, source: Box<dyn Error + Send + Sync> },
     #[error("source {id}: the answer cannot be decoded ({what})")]
     #[diagnostic(
         code("SRC-036"),
-        help("it would be the same every time; report it with the server's version, and list the table under [[ignore]] until then")
+        help(
+            "it would be the same every time; report it with the server's version, and list the table under [[ignore]] until then"
+        )
     )]
     Undecodable { id: String, what: String, source: Box<dyn Error + Send + Sync> },
 }

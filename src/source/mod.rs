@@ -7,6 +7,7 @@
 mod catalogue;
 mod chunk;
 mod decode;
+mod encoding_sample;
 mod error;
 mod password;
 mod postgres;

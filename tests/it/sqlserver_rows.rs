@@ -65,7 +65,9 @@ fn rows_that_a_security_policy_hides_are_never_taken_for_all() {
     let settings = server.settings(10);
     engine.filter(&server.database, "t", "a < 1", &["auditor"]).unwrap();
     let work = tempfile::tempdir().unwrap();
-    for (name, said) in [("t", "the security policy t_policy shows it 6 of 20 rows"), ("over_t", "filters dbo.t")] {
+    for (name, said) in
+        [("t", "the security policy t_policy shows it 6 of 20 rows"), ("over_t", "filters dbo.t")]
+    {
         let refused = extracted(work.path(), &settings, &[name]).unwrap_err();
         assert!(matches!(refused, ExtractError::Source(SourceError::Filtered { .. })), "{refused:?}");
         assert!(refused.to_string().contains(said), "{refused}");
@@ -184,7 +186,10 @@ fn a_stamp_that_is_committed_after_a_later_one_was_seen_is_not_lost() {
     let mark = reading(work.path(), seen.id, "t").watermark.unwrap();
     assert!(mark.starts_with("2001-01-01"), "{mark}");
     let found = examined(&settings, "open transaction");
-    assert!(matches!(found.as_slice(), [(Grade::Warning, said)] if said.contains("is open since")), "{found:?}");
+    assert!(
+        matches!(found.as_slice(), [(Grade::Warning, said)] if said.contains("is open since")),
+        "{found:?}"
+    );
     clerk.run("COMMIT TRANSACTION");
     extracted(work.path(), &settings, &["t"]).unwrap();
     assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
@@ -220,7 +225,10 @@ fn a_login_that_cannot_see_open_transactions_is_told_so() {
     ]);
     let weak = server.settings_as(&server.database, &reader, "Only-reads-1", 10);
     let found = examined(&weak, "without open transactions");
-    assert!(matches!(found.as_slice(), [(Grade::Warning, said)] if said.contains("VIEW SERVER STATE")), "{found:?}");
+    assert!(
+        matches!(found.as_slice(), [(Grade::Warning, said)] if said.contains("VIEW SERVER STATE")),
+        "{found:?}"
+    );
     server.master(&format!("DROP LOGIN [{reader}]"));
 }
 
@@ -242,7 +250,10 @@ fn a_database_that_was_set_back_to_an_older_state_is_refused_by_every_watermark(
         // As much has happened since as before.
         server.run(&["UPDATE t SET x = N'other', at = SYSDATETIME() WHERE a = 2"]);
         let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
-        assert!(matches!(refused, ExtractError::Source(SourceError::Expired { .. })), "{method:?}: {refused:?}");
+        assert!(
+            matches!(refused, ExtractError::Source(SourceError::Expired { .. })),
+            "{method:?}: {refused:?}"
+        );
         Attempt { anew: &["t"], ..Attempt::of(work.path(), &settings, &["t"]) }.make().unwrap();
         assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
     }

@@ -24,7 +24,7 @@ enum Decoded<'a> {
     Bytes,
 }
 
-fn private_use(text: &str) -> bool {
+pub(super) fn private_use(text: &str) -> bool {
     // What may be one begins with this byte or a greater one; most text has none.
     const FIRST: u8 = 0xEE;
     text.bytes().fold(0, u8::max) >= FIRST

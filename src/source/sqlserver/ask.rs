@@ -126,7 +126,9 @@ pub(super) async fn text_forms(source: &Inner) -> Result<(), SourceError> {
     all.extend(known.filter_map(|(name, page)| Some((name.clone(), catalogue::encoding(*page)?))));
     for (collation, page) in all {
         let encoded = SAMPLES.iter().map(|text| (text, page.encode(text)));
-        let Some((text, (bytes, _, _))) = encoded.into_iter().find(|(_, (_, _, lost))| !lost) else { continue };
+        let Some((text, (bytes, _, _))) = encoded.into_iter().find(|(_, (_, _, lost))| !lost) else {
+            continue;
+        };
         let (n, hex) = (bytes.len(), hexed(&bytes));
         let under = if collation.is_empty() { String::new() } else { format!(" COLLATE {collation}") };
         let forms = [format!("varchar({n})"), format!("char({n})")];
@@ -151,7 +153,8 @@ pub(super) async fn text_forms(source: &Inner) -> Result<(), SourceError> {
                 continue;
             }
             if rows.first().and_then(|r| answer::bytes(r, at)) != Some(&*bytes) {
-                let what = format!("{form} under {collation} (code page {}) comes back otherwise", page.name());
+                let what =
+                    format!("{form} under {collation} (code page {}) comes back otherwise", page.name());
                 return Err(SourceError::Converted { id: source.id.clone(), what });
             }
         }

@@ -138,7 +138,8 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
     };
     let collation = answer::text(row, 7);
     let mut kind = LegacyType::parse(&declared);
-    if declared == "xml" {
+    // Both are exactly what the server writes of them.
+    if matches!(declared.as_str(), "xml" | "hierarchyid") {
         kind = Some(LegacyType::Unicode);
     }
     if let Some(collation) = collation.filter(|_| kind.is_some_and(LegacyType::is_text)) {

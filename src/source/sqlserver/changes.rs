@@ -28,12 +28,7 @@ fn counted<'s>(source: &Inner, table: &Table, since: &'s str) -> Result<&'s str,
     of_history(source, table, since, &source.history)
 }
 
-fn of_history<'s>(
-    source: &Inner,
-    table: &Table,
-    since: &'s str,
-    now: &str,
-) -> Result<&'s str, SourceError> {
+fn of_history<'s>(source: &Inner, table: &Table, since: &'s str, now: &str) -> Result<&'s str, SourceError> {
     let (value, history) = since.split_once(OF).unwrap_or((since, ""));
     if history == now { Ok(value) } else { Err(expired(source, table, since, now)) }
 }
@@ -185,9 +180,8 @@ pub(super) async fn changed(
         ChangeMethod::Rowversion => {
             let column = column(source, table, how, versioned)?;
             let hex = given_out(source, table, since).await?;
-            let hex = hex
-                .strip_prefix("0x")
-                .filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
+            let hex =
+                hex.strip_prefix("0x").filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
             let hex = hex.ok_or_else(|| no_method(source, table, how))?;
             format!(" WHERE t.{} > 0x{hex}", quote(&column.name))
         }

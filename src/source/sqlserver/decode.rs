@@ -48,6 +48,10 @@ pub(super) fn expression(column: &Column, unicode: UnicodeForm) -> String {
         ("ntext" | "xml", UnicodeForm::Bytes) => {
             format!("CAST(CAST({name} AS nvarchar(max)) AS varbinary(max))")
         }
+        ("hierarchyid", UnicodeForm::Bytes) => {
+            format!("CAST(CAST({name} AS nvarchar(4000)) AS varbinary(8000))")
+        }
+        ("hierarchyid", UnicodeForm::Text) => format!("CAST({name} AS nvarchar(4000))"),
         ("ntext" | "xml", UnicodeForm::Text) => format!("CAST({name} AS nvarchar(max))"),
         ("image", _) => format!("CAST({name} AS varbinary(max))"),
         ("timestamp" | "rowversion", _) => format!("CAST({name} AS binary(8))"),

@@ -10,8 +10,8 @@ use super::connect::shown;
 
 /// Errors that pass: deadlock, lock time-out, memory, recovery, start, shutdown, failover, throttling.
 const PASSING: &[u32] = &[
-    233, 596, 701, 802, 921, 922, 927, 976, 983, 1204, 1205, 1222, 3960, 3966, 6005, 8645, 8651, 8628,
-    10053, 10054, 10060, 10928, 10929, 17142, 17187, 18401, 40197, 40501, 40613, 49918, 49919, 49920,
+    233, 596, 701, 802, 921, 922, 927, 976, 983, 1204, 1205, 1222, 3960, 3966, 6005, 8645, 8651, 8628, 10053,
+    10054, 10060, 10928, 10929, 17142, 17187, 18401, 40197, 40501, 40613, 49918, 49919, 49920,
 ];
 /// Who logs in, with what password, into which database.
 const LOGIN: &[u32] = &[911, 916, 4060, 4064, 18452, 18456, 18470, 18486, 18487, 18488];
@@ -60,7 +60,9 @@ pub(super) fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(Error) ->
         // Without an error of the server the line broke, a time-out ran out, or what came was garbled: another connection may do.
         let token = if let Error::Server(token) = &e { Some(token) } else { None };
         match token {
-            Some(token) if ALTERED.contains(&token.code()) => SourceError::Altered { id, what, source: Some(Box::new(e)) },
+            Some(token) if ALTERED.contains(&token.code()) => {
+                SourceError::Altered { id, what, source: Some(Box::new(e)) }
+            }
             Some(token) if !passing(token) && RIGHTS.contains(&token.code()) => {
                 SourceError::Statement { id, what, source: Box::new(e) }
             }

@@ -38,7 +38,9 @@ pub(super) fn orders(column: &Column) -> bool {
         | LegacyType::Unicode
         | LegacyType::Date
         | LegacyType::DateTime
-        | LegacyType::Binary => !matches!(collated(&column.declared).0, "text" | "ntext" | "image" | "xml"),
+        | LegacyType::Binary => {
+            !matches!(collated(&column.declared).0, "text" | "ntext" | "image" | "xml" | "hierarchyid")
+        }
         LegacyType::Spelled => {
             column.declared == "uniqueidentifier" || column.declared.starts_with("datetime2")
         }

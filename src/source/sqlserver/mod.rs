@@ -19,8 +19,8 @@ mod session;
 mod shown;
 mod steady;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -73,6 +73,8 @@ struct Inner {
     /// A readable secondary of an availability group: it sees neither open transactions nor change tracking.
     secondary: bool,
     facts: Vec<(String, String)>,
+    /// Questions that the server does not know, or not allow.
+    unknown: std::sync::Mutex<BTreeSet<String>>,
     holder: Arc<Mutex<Holder>>,
 }
 
@@ -97,11 +99,18 @@ impl Inner {
         SourceError::Protocol { id: self.id.clone(), what: what.to_owned() }
     }
 
-    /// A question that the server may not know, or not allow: then `None`.
+    /// A question that the server may not know, or not allow: then `None`, and it is not asked again.
     async fn probe(&self, sql: &str) -> Result<Option<Vec<Row>>, SourceError> {
+        let unknown = || self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown().contains(sql) {
+            return Ok(None);
+        }
         match self.plain().await?.ask(&self.id, "probing".to_owned(), sql).await {
             Ok(rows) => Ok(Some(rows)),
-            Err(SourceError::Database { .. } | SourceError::Statement { .. }) => Ok(None),
+            Err(SourceError::Database { .. } | SourceError::Statement { .. }) => {
+                unknown().insert(sql.to_owned());
+                Ok(None)
+            }
             Err(e) => Err(e),
         }
     }
@@ -157,6 +166,7 @@ impl SqlServer {
             shapes: steady::Shapes::new(),
             secondary,
             facts,
+            unknown: std::sync::Mutex::default(),
             holder: Arc::new(Mutex::new(holder)),
         };
         inner.shapes = steady::shapes(&inner, None).await?;

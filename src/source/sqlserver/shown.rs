@@ -3,11 +3,14 @@
 //! Always: a part is never taken for the whole. A policy that lets the login see every row is proved by counting; what a view reads
 //! cannot be told, so beside a filter or a mask no view is read.
 
+use tiberius::Row;
+
 use super::super::{Examined, Grade, SourceError, Table};
 use super::literal::{quote, unicode};
 use super::{Inner, answer};
 
-const FILTERS: &str = "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarchar(128)), CAST(p.name AS nvarchar(128)),
+const FILTERS: &str =
+    "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarchar(128)), CAST(p.name AS nvarchar(128)),
     CAST(o.object_id AS bigint)
   FROM sys.security_predicates AS f JOIN sys.security_policies AS p ON p.object_id = f.object_id
   JOIN sys.objects AS o ON o.object_id = f.target_object_id JOIN sys.schemas AS s ON s.schema_id = o.schema_id
@@ -28,19 +31,16 @@ struct Veil {
     object: i64,
 }
 
+impl Veil {
+    fn of(row: &Row) -> Option<Self> {
+        let text = |at| answer::text(row, at).unwrap_or_default();
+        Some(Self { schema: text(0), table: text(1), name: text(2), object: answer::int(row, 3)? })
+    }
+}
+
 /// Of a server that does not know the view there are none.
 async fn veils(source: &Inner, sql: &str) -> Result<Vec<Veil>, SourceError> {
-    let rows = source.probe(sql).await?.unwrap_or_default();
-    let text = |row, at| answer::text(row, at).unwrap_or_default();
-    let veil = |row| {
-        Some(Veil {
-            schema: text(row, 0),
-            table: text(row, 1),
-            name: text(row, 2),
-            object: answer::int(row, 3)?,
-        })
-    };
-    Ok(rows.iter().filter_map(veil).collect())
+    Ok(source.probe(sql).await?.unwrap_or_default().iter().filter_map(Veil::of).collect())
 }
 
 /// Refuses a table that shows this login less than it holds.
@@ -51,7 +51,8 @@ pub(super) async fn whole(source: &Inner, table: &Table) -> Result<(), SourceErr
     let filters = veils(source, FILTERS).await?;
     let masks = veils(source, MASKS).await?;
     let of = |veil: &&Veil| veil.schema == source.schema && veil.table == table.name;
-    let refused = |why: String| SourceError::Filtered { id: source.id.clone(), table: table.name.clone(), why };
+    let refused =
+        |why: String| SourceError::Filtered { id: source.id.clone(), table: table.name.clone(), why };
     if table.view {
         let beside = |veil: &Veil, what: &str| {
             format!("it is a view, and {} of {}.{} {what}", veil.name, veil.schema, veil.table)
@@ -78,10 +79,9 @@ pub(super) async fn whole(source: &Inner, table: &Table) -> Result<(), SourceErr
     let Some(filter) = filters.iter().find(of) else { return Ok(()) };
     match hidden(source, filter).await? {
         None => Ok(()),
-        Some((seen, all)) => Err(refused(format!(
-            "the security policy {} shows it {seen} of {all} rows",
-            filter.name
-        ))),
+        Some((seen, all)) => {
+            Err(refused(format!("the security policy {} shows it {seen} of {all} rows", filter.name)))
+        }
     }
 }
 

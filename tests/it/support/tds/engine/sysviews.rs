@@ -70,7 +70,10 @@ const VIEWS: [(&str, &str); 24] = [
     ),
     ("database_principals", "name:n principal_id:i type:c type_desc:x default_schema_name:n is_fixed_role:b"),
     ("masked_columns", "object_id:i name:n column_id:i is_masked:b masking_function:n"),
-    ("security_policies", "name:n object_id:i schema_id:i type:c is_ms_shipped:b is_enabled:b is_schema_bound:b"),
+    (
+        "security_policies",
+        "name:n object_id:i schema_id:i type:c is_ms_shipped:b is_enabled:b is_schema_bound:b",
+    ),
     (
         "security_predicates",
         "object_id:i security_predicate_id:i target_object_id:i predicate_definition:n predicate_type:i \
@@ -196,7 +199,9 @@ fn rows(
         "types" => return Ok(type_rows(database)),
         "security_policies" | "security_predicates" => return Ok(policies(session, database, name)),
         "database_recovery_status" => return Ok(recovery(session)),
-        "dm_tran_active_transactions" | "dm_tran_database_transactions" => return transactions(session, name),
+        "dm_tran_active_transactions" | "dm_tran_database_transactions" => {
+            return transactions(session, name);
+        }
         "change_tracking_databases" => {
             let tracked = session.server.databases().into_iter().filter(|database| database.state().tracking);
             return Ok(tracked.map(|one| vec![int(one.id), int(1), int(2), text("DAYS")]).collect());
@@ -367,11 +372,7 @@ fn object(connection: &Connection, table: &Table, view: &str) -> Result<Option<V
     ]))
 }
 
-fn column_row(
-    table: &Table,
-    column: &catalog::Column,
-    aliases: &[(String, types::Written)],
-) -> Vec<Datum> {
+fn column_row(table: &Table, column: &catalog::Column, aliases: &[(String, types::Written)]) -> Vec<Datum> {
     let (max_length, precision, scale) = types::catalogue_sizes(&column.kind);
     let own = types::NAMES.iter().find(|(name, ..)| column.declared.eq_ignore_ascii_case(name));
     let plain = types::NAMES.iter().find(|(name, ..)| *name == types::name(&column.kind));
