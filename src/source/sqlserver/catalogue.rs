@@ -9,13 +9,16 @@ use encoding_rs::Encoding;
 
 use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table, differs_in_case};
 use super::{Inner, Way, answer, literal};
+use crate::encoding::TextEncoding;
 
-const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int)
+const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int),
+    CONVERT(varchar(33), o.create_date, 126)
   FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
   WHERE s.name = {schema} AND o.type IN ('U', 'V') AND o.is_ms_shipped = 0";
 const COLUMNS: &str = "SELECT CAST(c.object_id AS bigint), CAST(c.name AS nvarchar(128)),
     CAST(COALESCE(b.name, t.name) AS nvarchar(128)), CAST(c.max_length AS int), CAST(c.precision AS int),
-    CAST(c.scale AS int), CAST(c.is_nullable AS int), CAST(c.collation_name AS nvarchar(128))
+    CAST(c.scale AS int), CAST(c.is_nullable AS int), CAST(c.collation_name AS nvarchar(128)),
+    CAST(o.name AS nvarchar(128))
   FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id
   JOIN sys.schemas AS s ON s.schema_id = o.schema_id
   JOIN sys.types AS t ON t.user_type_id = c.user_type_id
@@ -71,7 +74,8 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
     let mut columns: BTreeMap<i64, Vec<Column>> = BTreeMap::new();
     for row in source.catalogue(COLUMNS).await? {
         let Some(table) = answer::int(&row, 0) else { continue };
-        columns.entry(table).or_default().push(column(source, &row, &collations));
+        let name = answer::text(&row, 8).unwrap_or_default();
+        columns.entry(table).or_default().push(column(source, &row, &collations, &name));
     }
     let mut keys: BTreeMap<i64, Vec<Key>> = BTreeMap::new();
     for row in source.catalogue(KEYS).await? {
@@ -104,6 +108,7 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
         let table = Table {
             name,
             view: answer::int(&row, 2) == Some(1),
+            identity: answer::text(&row, 3).map(|created| format!("object {id} created {created}")),
             columns: columns.remove(&id).unwrap_or_default(),
             estimated_rows: rows.get(&id).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
             lob_bytes: lobs.get(&id).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
@@ -123,7 +128,7 @@ struct Key {
 }
 
 /// A column as T-SQL would declare it; the collation where it is not the database's.
-fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64>) -> Column {
+fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64>, table: &str) -> Column {
     let text = |at| answer::text(row, at).unwrap_or_default();
     let number = |at| answer::int(row, at).unwrap_or(0);
     let (name, base, length) = (text(1), text(2).to_ascii_lowercase(), number(3));
@@ -137,13 +142,17 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
         _ => base,
     };
     let collation = answer::text(row, 7);
-    let mut kind = LegacyType::parse(&declared);
+    let mut kind = LegacyType::parse(&declared, source.settings.time_zone);
     // Both are exactly what the server writes of them.
     if matches!(declared.as_str(), "xml" | "hierarchyid") {
         kind = Some(LegacyType::Unicode);
     }
+    let set = source.settings.encoding_of(table, &name);
+    let mut page = set.unwrap_or_else(|| TextEncoding::code_page(source.code_page));
     if let Some(collation) = collation.filter(|_| kind.is_some_and(LegacyType::is_text)) {
-        let known = collations.get(&collation).copied().and_then(encoding);
+        let of = collations.get(&collation).copied().and_then(encoding).map(TextEncoding::code_page);
+        let known = set.or(of);
+        page = known.unwrap_or(page);
         if kind == Some(LegacyType::CodePageText) && known.is_none() {
             kind = None;
         }
@@ -151,7 +160,12 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
             declared = format!("{declared} COLLATE {collation}");
         }
     }
-    Column { name, declared, kind, nullable: number(6) == 1 }
+    let encoding = match kind {
+        Some(LegacyType::CodePageText) => Some(page),
+        Some(LegacyType::Unicode) => Some(TextEncoding::Utf16),
+        _ => None,
+    };
+    Column { name, declared, kind, nullable: number(6) == 1, encoding, loose: false }
 }
 
 /// Chooses the key, and says how changes could be found.
@@ -173,6 +187,7 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
         let what = format!("unique index over {} ({}) without NULLs{hint}", table.name, wanted.join(", "));
         return Err(SourceError::Unknown { id: source.id.clone(), what });
     };
+    refuse_settings(source, &table)?;
     let mut changes = Vec::new();
     // Change tracking tells deletes by the primary key.
     if tracked && !source.secondary && primary.as_ref() == Some(&key) {
@@ -192,6 +207,24 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
     changes.extend(table.plain_changes());
     table.changes = changes;
     Ok(table)
+}
+
+/// Encodings are set for columns that are there, and that have a code page.
+fn refuse_settings(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    let settings = source.settings.table(&table.name);
+    for (name, _) in settings.columns.iter().filter(|(_, of)| of.encoding.is_some()) {
+        let column = table.column(name);
+        let what = match column.map(|c| (c.kind, &c.declared)) {
+            Some((Some(LegacyType::CodePageText), _)) => continue,
+            Some((_, declared)) => format!("code page to set for {}.{name}: it is {declared}", table.name),
+            None => {
+                let hint = differs_in_case(name, table.columns.iter().map(|c| c.name.as_str()));
+                format!("column {}.{name}, which an encoding is set for{hint}", table.name)
+            }
+        };
+        return Err(SourceError::Unknown { id: source.id.clone(), what });
+    }
+    Ok(())
 }
 
 impl Inner {

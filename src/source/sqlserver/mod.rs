@@ -39,7 +39,7 @@ use literal::quote;
 use session::Holder;
 
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 1;
+const FORM_OF_RAW: u32 = 3;
 
 /// A SQL Server database at one point in time.
 pub struct SqlServer {
@@ -93,6 +93,11 @@ impl Inner {
     /// The table's name in T-SQL.
     fn named(&self, table: &str) -> String {
         format!("{}.{}", quote(&self.schema), quote(table))
+    }
+
+    /// The code page of a collation.
+    fn page_of(&self, collation: &str) -> Option<&'static Encoding> {
+        self.collations.get(collation).copied().and_then(catalogue::encoding)
     }
 
     fn broken(&self, what: &str) -> SourceError {
@@ -204,11 +209,8 @@ impl Source for SqlServer {
     }
 
     fn reading(&self) -> String {
-        format!("sqlserver, {}, form {FORM_OF_RAW}", self.inner.code_page.name())
-    }
-
-    fn code_page(&self) -> &'static Encoding {
-        self.inner.code_page
+        let (page, set) = (self.inner.code_page.name(), self.inner.settings.spellings());
+        format!("sqlserver, {page}, {set}, form {FORM_OF_RAW}")
     }
 
     async fn point(&self) -> Result<Point, SourceError> {

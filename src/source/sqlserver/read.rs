@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use encoding_rs::Encoding;
 use futures::TryStreamExt;
 use tiberius::{QueryItem, Row};
 use tokio::sync::mpsc;
@@ -17,9 +16,9 @@ use super::super::decode::{ColumnBuilder, Misfit, key_text};
 use super::super::{ChunkStream, Column, SourceError, Table};
 use super::connect::{SAID, Session};
 use super::decode::{append, expression};
-use super::literal::{collated, key as key_literal, orders, quote};
+use super::literal::{key as key_literal, orders, quote};
 use super::session::Reader;
-use super::{Inner, answer, catalogue, errors, shown, steady};
+use super::{Inner, answer, errors, shown, steady};
 use crate::dataset::BATCH_ROWS;
 
 /// Bytes of text and images after which a batch is handed on, however few its rows.
@@ -311,7 +310,7 @@ impl Rows {
         let mut builders = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
             let Some(kind) = column.kind else { continue };
-            builders.push(ColumnBuilder::new(kind, code_page(source, column)?));
+            builders.push(ColumnBuilder::new(column, kind));
         }
         Ok(Self { id: source.id.clone(), table: table.clone(), schema, builders, rows: 0, bytes: 0 })
     }
@@ -369,15 +368,4 @@ impl Rows {
         let (id, field) = (self.id.clone(), format!("{}.{name}", self.table.name));
         SourceError::Misfit { id, field, declared, key: key_text(&key, self.rows), found }
     }
-}
-
-/// The code page of a column's text.
-pub(super) fn code_page(source: &Inner, column: &Column) -> Result<&'static Encoding, SourceError> {
-    let Some(collation) = collated(&column.declared).1 else { return Ok(source.code_page) };
-    source
-        .collations
-        .get(collation)
-        .copied()
-        .and_then(catalogue::encoding)
-        .ok_or_else(|| SourceError::Encoding { id: source.id.clone(), encoding: collation.to_owned() })
 }
