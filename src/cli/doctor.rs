@@ -63,7 +63,8 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
             let mut checks = source.examine().await?;
             let catalogue = source.catalogue().await?;
             checks.extend(tables(&catalogue, of));
-            checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
+            let look = source::connect_to_look(of).await?;
+            checks.extend(source::sampled_encodings(look.as_ref(), &catalogue).await);
             Ok::<_, source::SourceError>(checks)
         })?;
         let checks = examined.unwrap_or_else(|e| vec![refused(&e)]);

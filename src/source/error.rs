@@ -161,14 +161,26 @@ pub enum SourceError {
         )
     )]
     Expired { id: String, table: String, since: String, oldest: String },
-    #[error("source {id}: a table was altered or truncated while it was read ({what})")]
+    #[error(
+        "source {id}: {table} was altered, rewritten, emptied or replaced by somebody after the point of this extract, and can no longer be read at that point"
+    )]
+    #[diagnostic(
+        code("SRC-026"),
+        help(
+            "let that work come to its end, then run the same command again: it brings every table to one new point"
+        )
+    )]
+    Altered { id: String, table: String },
+    #[error(
+        "source {id}: the server ended the point of this extract: {what} came upon a table that somebody altered or emptied"
+    )]
     #[diagnostic(
         code("SRC-031"),
         help(
-            "ALTER, TRUNCATE, a partition switch or the rebuilding of an index ends the point of an extract: keep maintenance out of the window, then run the same command again; it begins at a new point"
+            "ALTER, TRUNCATE, a partition switch or the rebuilding of an index ends it: keep maintenance out of the window, then run the same command again; it brings every table to one new point"
         )
     )]
-    Altered { id: String, what: String, source: Option<Box<dyn Error + Send + Sync>> },
+    PointEnded { id: String, what: String, source: Box<dyn Error + Send + Sync> },
     #[error("source {id}: the login sees only a part of {table}: {why}")]
     #[diagnostic(
         code("SRC-032"),
@@ -245,6 +257,7 @@ impl Consequence for SourceError {
             | Self::Statement { .. }
             | Self::Moved { .. }
             | Self::Altered { .. }
+            | Self::PointEnded { .. }
             | Self::Protocol { .. } => Follow::Resume,
         }
     }

@@ -173,6 +173,20 @@ pub trait Source: Send + Sync {
     ) -> Result<Vec<Frequency>, SourceError>;
 }
 
+/// Opens the database of the settings to look at some of its rows: without a common point where leaving an answer in the middle would
+/// end the one session that holds it.
+///
+/// # Errors
+/// Those of [`connect`].
+pub async fn connect_to_look(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
+    match settings.kind {
+        SourceKind::SqlServer => {
+            connect(&SourceSettings { consistency: Consistency::Fuzzy, ..settings.clone() }).await
+        }
+        SourceKind::Sqlite | SourceKind::Postgres => connect(settings).await,
+    }
+}
+
 /// Opens the database of the settings, and with it the point in time.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ mod sqlserver;
 mod sqlserver_faults;
 mod sqlserver_lines;
 mod sqlserver_rows;
+mod sqlserver_text;
 mod state;
 mod support;
 mod tally;

@@ -61,7 +61,7 @@ pub(super) fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(Error) ->
         let token = if let Error::Server(token) = &e { Some(token) } else { None };
         match token {
             Some(token) if ALTERED.contains(&token.code()) => {
-                SourceError::Altered { id, what, source: Some(Box::new(e)) }
+                SourceError::PointEnded { id, what, source: Box::new(e) }
             }
             Some(token) if !passing(token) && RIGHTS.contains(&token.code()) => {
                 SourceError::Statement { id, what, source: Box::new(e) }

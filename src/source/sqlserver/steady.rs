@@ -40,7 +40,7 @@ pub(super) async fn shapes(source: &Inner, table: Option<&str>) -> Result<Shapes
 /// Refuses a table that is no longer what it was when the point was taken.
 ///
 /// # Errors
-/// `SRC-031`.
+/// `SRC-026`.
 pub(super) async fn check(source: &Inner, table: &Table) -> Result<(), SourceError> {
     // Nobody writes to the database.
     if source.way == Way::Still {
@@ -51,9 +51,5 @@ pub(super) async fn check(source: &Inner, table: &Table) -> Result<(), SourceErr
     if now.get(&table.name) == Some(before) {
         return Ok(());
     }
-    let what = match now.get(&table.name) {
-        Some(_) => format!("{} is no longer what it was at the point", table.name),
-        None => format!("{} is gone", table.name),
-    };
-    Err(SourceError::Altered { id: source.id.clone(), what, source: None })
+    Err(SourceError::Altered { id: source.id.clone(), table: table.name.clone() })
 }
