@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::super::{Examined, Grade, SourceError, Tls};
+use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, Tls};
 use super::literal::unicode;
 use super::{Inner, Way, answer, shown};
 
@@ -28,7 +28,7 @@ const NAMED: usize = 20;
 pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
     let mut all = Vec::new();
     for (name, value) in &source.facts {
-        let look = name.starts_with("without") || name == "open transaction";
+        let look = name.starts_with("without") || name == OPEN_TRANSACTION;
         let grade = if look { Grade::Warning } else { Grade::Fact };
         all.push(Examined::new(name, grade, value, ""));
     }

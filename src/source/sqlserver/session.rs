@@ -7,7 +7,7 @@ use tiberius::Row;
 use tiberius::error::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use super::super::{Consistency, Point, SourceError, SourceSettings};
+use super::super::{Consistency, OPEN_TRANSACTION, Point, SourceError, SourceSettings};
 use super::connect::{Manager, Object, Session, ask, session};
 use super::errors::failed;
 use super::{Inner, Way, answer};
@@ -45,7 +45,7 @@ impl Writers {
                 "the login may not see them (VIEW SERVER STATE): `overlap_seconds` must be longer than the longest one".to_owned(),
             )),
             Self::Since(at) => Some((
-                "open transaction".to_owned(),
+                OPEN_TRANSACTION.to_owned(),
                 format!("one that writes is open since {at}: watermarks of `timestamp` stay behind it"),
             )),
             Self::Undone => None,
