@@ -4,8 +4,7 @@ use chrono::Local;
 use qianyi::clock;
 use qianyi::report::Words;
 use qianyi::schedule::{self, JobSettings};
-use qianyi::source::OPEN_TRANSACTION;
-use qianyi::state::{Extract, State};
+use qianyi::state::State;
 use serde::Serialize;
 
 use super::context::Context;
@@ -19,16 +18,6 @@ struct Shown {
     runs: Vec<RunShown>,
     jobs: Vec<JobShown>,
     watermarks: Vec<WatermarkShown>,
-    held_back: Vec<HeldBack>,
-}
-
-/// What the watermarks of a source stay behind.
-#[derive(Serialize)]
-struct HeldBack {
-    source: String,
-    extract: String,
-    /// The transaction that was open when the extract took its point.
-    by: String,
 }
 
 /// How far the changes of a table have come.
@@ -85,9 +74,8 @@ struct LastShown {
 /// Shows what happened in the work directory.
 pub fn status(context: &Context) -> Result<Ended, Failure> {
     let state = State::open_readonly(&context.workdir)?;
-    let (mut extracts, mut held_back) = (Vec::new(), Vec::new());
+    let mut extracts = Vec::new();
     for source in state.sources()? {
-        held_back.extend(held(state.latest_extract(&source)?));
         extracts.extend(state.extracts(&source)?.into_iter().map(|e| ExtractShown {
             extract: e.id.to_string(),
             source: source.clone(),
@@ -117,21 +105,13 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
             lag_hours: (now - began.to_utc()).num_hours(),
         })
     });
-    let (runs, watermarks) = (runs.collect(), watermarks.collect());
-    let shown = Shown { extracts, runs, jobs, watermarks, held_back };
+    let shown = Shown { extracts, runs: runs.collect(), jobs, watermarks: watermarks.collect() };
     if context.json {
         out::json(&shown);
     } else {
         out::text(&text(context, &shown)?);
     }
     Ok(Ended::Done)
-}
-
-/// The open transaction that an extract recorded.
-fn held(latest: Option<Extract>) -> Option<HeldBack> {
-    let latest = latest?;
-    let (_, by) = latest.facts.into_iter().find(|(name, _)| name == OPEN_TRANSACTION)?;
-    Some(HeldBack { source: latest.of.source, extract: latest.id.to_string(), by })
 }
 
 fn job(state: &State, settings: &JobSettings) -> Result<JobShown, Failure> {
@@ -186,10 +166,6 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
     }
     if !shown.watermarks.is_empty() {
         text.push_str(&format!("\n{}\n", watermarks(&words, &shown.watermarks)));
-    }
-    for held in &shown.held_back {
-        let what = words.say("status", "held_back");
-        text.push_str(&format!("\n{what} ({}, {}): {}\n", held.source, held.extract, held.by));
     }
     Ok(text)
 }

@@ -30,7 +30,7 @@ pub use settings::{
 pub use sqlite::Sqlite;
 pub use sqlserver::SqlServer;
 
-/// The fact of an extract that names the transaction that had been open for the longest time when its point was taken.
+/// The fact about a source that names the transaction which was open for the longest time when its point was taken.
 pub const OPEN_TRANSACTION: &str = "open transaction";
 
 /// The point in time that all answers of one [`Source`] share.

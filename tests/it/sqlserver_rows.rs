@@ -189,7 +189,7 @@ fn a_stamp_that_is_committed_after_a_later_one_was_seen_is_not_lost() {
     assert!(mark.starts_with("2001-01-01"), "{mark}");
     let found = examined(&settings, "open transaction");
     assert!(
-        matches!(found.as_slice(), [(Grade::Warning, said)] if said.contains("is open since")),
+        matches!(found.as_slice(), [(Grade::Warning, said)] if said.contains("stay behind it")),
         "{found:?}"
     );
     clerk.run("COMMIT TRANSACTION");

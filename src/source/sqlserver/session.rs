@@ -46,7 +46,7 @@ impl Writers {
             )),
             Self::Since(at) => Some((
                 OPEN_TRANSACTION.to_owned(),
-                format!("one that writes is open since {at}: watermarks of `timestamp` stay behind it"),
+                format!("since {at}: it has written here, and watermarks of `timestamp` stay behind it"),
             )),
             Self::Undone => None,
         }
