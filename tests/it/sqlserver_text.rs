@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use qianyi::encoding::{TextEncoding, encoding_of};
 use qianyi::source::{
-    ColumnSettings, Grade, SourceError, SourceSettings, connect, connect_to_look, sampled_encodings,
+    ColumnSettings, Grade, SourceError, SourceSettings, TableMeasures, connect, connect_to_look,
+    sampled_encodings,
 };
+use qianyi::tally::{RawSide, raw_side};
 
 use crate::support::extracts::{extracted, rows, runtime};
 use crate::support::legacy::{batches, table};
@@ -125,4 +127,31 @@ fn columns_of_several_encodings_in_one_table_are_each_right_and_named_in_raw() {
     assert_eq!(text("f", 0).as_deref(), Some("王䶮"));
     assert_eq!((text("c", 1), bytes("c__b", 1)), (None, Some(vec![0x20, 0xD8])));
     assert_eq!(text("c", 2).as_deref(), Some("𠮷"));
+}
+
+#[test]
+fn money_written_as_unicode_text_is_counted_on_both_sides_alike() {
+    let server = Mssql::start();
+    server.run(&[
+        "CREATE TABLE m (k int NOT NULL PRIMARY KEY, je nvarchar(20))",
+        "INSERT INTO m VALUES (1, N'１２.50'), (2, NULL), (3, N'7元'), (4, N'张' + NCHAR(59491))",
+    ]);
+    let settings = server.settings(10);
+    let work = tempfile::tempdir().unwrap();
+    let done = extracted(work.path(), &settings, &["m"]).unwrap();
+    let asked = TableMeasures { table: "m".to_owned(), by: Vec::new(), amounts: vec!["je".to_owned()] };
+    let threads = runtime();
+    let said = threads.block_on(async {
+        let source = connect(&settings).await.unwrap();
+        let of = table(&*source, "m").await;
+        source.measure(&of, &asked).await.unwrap()
+    });
+    let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();
+    let raw =
+        raw_side(&RawSide { table: "ylbx.m", parts: &parts, by: &[], amounts: &asked.amounts }).unwrap();
+    let mut found: Vec<(String, i64)> = raw.into_iter().map(|m| (m.measure, m.value)).collect();
+    found.sort();
+    let said: Vec<(String, i64)> = said.into_iter().map(|m| (m.measure, m.value)).collect();
+    assert_eq!(said, found);
+    assert_eq!(said, [("bytes:je".to_owned(), 18), ("rows".to_owned(), 4), ("values:je".to_owned(), 3)]);
 }

@@ -54,7 +54,8 @@ fn groups<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<&'t Column
 
 /// The sums of one column: measure name and T-SQL.
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let (_, kind) = column(source, table, name)?;
+    let (column, kind) = column(source, table, name)?;
+    let of_type = column.declared.as_str();
     let of = format!("t.{}", quote(name));
     let exact = |scale: u32| format!("SUM(CAST({of} AS decimal(38,{scale})))");
     let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
@@ -72,13 +73,14 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
         // A cast to bigint cuts the fraction off.
         LegacyType::Float => one("e4", whole(format!("CAST(CAST({of} AS float(53)) * 10000e0 AS bigint)"))),
-        LegacyType::CodePageText => vec![
+        // Their length on the server is not that of the text that is made of them.
+        LegacyType::Unicode if matches!(of_type, "xml" | "hierarchyid") => {
+            return Err(unsummed(source, table, name, "it is no amount"));
+        }
+        LegacyType::CodePageText | LegacyType::Unicode => vec![
             (format!("values:{name}"), format!("COUNT_BIG({of})")),
             (format!("bytes:{name}"), whole(format!("DATALENGTH({of})"))),
         ],
-        LegacyType::Unicode => {
-            return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw"));
-        }
         LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
