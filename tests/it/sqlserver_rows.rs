@@ -293,3 +293,28 @@ fn a_run_that_was_killed_after_its_extract_goes_on_over_it_and_not_over_one_that
     assert!(own.id > first.id);
     assert!(made(Purpose::Run).id > own.id, "what `extract` brought is not a run's");
 }
+
+#[test]
+fn another_table_that_took_the_name_is_read_anew_whatever_the_method() {
+    for (method, column) in [
+        (ChangeMethod::ChangeTracking, None),
+        (ChangeMethod::Rowversion, None),
+        (ChangeMethod::Timestamp, Some("at")),
+    ] {
+        let server = Mssql::start();
+        grown(&server, 30);
+        // Corrected rows, made before the first extract: neither their stamps nor their versions are later than what it saw.
+        server.run(&[
+            "CREATE TABLE t_new (a int NOT NULL, b varchar(9) NOT NULL, x nvarchar(40), at datetime2(7), v rowversion, PRIMARY KEY (a, b))",
+            "ALTER TABLE t_new ENABLE CHANGE_TRACKING",
+            "INSERT INTO t_new (a, b, x, at) SELECT a, b, N'corrected', at FROM t",
+        ]);
+        let settings = follow(&server.settings(10), "t", method, column);
+        let work = tempfile::tempdir().unwrap();
+        extracted(work.path(), &settings, &["t"]).unwrap();
+        server.run(&["EXEC sp_rename 't', 't_old'", "EXEC sp_rename 't_new', 't'"]);
+        extracted(work.path(), &settings, &["t"]).unwrap();
+        assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"), "{method:?}");
+        assert!(rows(work.path(), "t").iter().all(|r| r.contains("corrected")), "{method:?}");
+    }
+}

@@ -218,6 +218,11 @@ pub enum Statement {
         query: Box<Query>,
     },
     CreateSchema(String),
+    /// sp_rename of a table.
+    Rename {
+        from: Vec<String>,
+        to: String,
+    },
     /// An alias type.
     CreateType {
         name: String,

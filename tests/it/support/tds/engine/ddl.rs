@@ -30,6 +30,7 @@ impl Session {
                 self.outside("RESTORE DATABASE")?;
                 self.server.revert(name, from)
             }
+            Statement::Rename { from, to } => self.rename(from, to),
             Statement::CreateType { name, base } => {
                 self.need_in_database("CREATE TYPE")?;
                 self.database.state().aliases.push((name.clone(), base.clone()));
@@ -151,6 +152,20 @@ impl Session {
                 0 => Err(fail(2714, format!("There is already an object named '{name}' in the database."))),
                 _ => Ok(()),
             }
+        })
+    }
+
+    /// The table keeps its id and its rows.
+    fn rename(&mut self, from: &[String], to: &str) -> Result<(), SqlError> {
+        let table = self.altered(from)?;
+        let (_, name) = self.new_name(&[table.schema.clone(), to.to_owned()])?;
+        self.reshaped(table.id);
+        self.writing(|session| {
+            catalog::altered(&session.connection, table.id, server::now_stored())?;
+            let sql = "UPDATE m_objects SET name = ?2, key = ?3 WHERE id = ?1";
+            let key = format!("{}.{name}", table.schema).to_lowercase();
+            let renamed = session.connection.execute(sql, rusqlite::params![table.id, name, key]);
+            renamed.map(|_| ()).map_err(failed)
         })
     }
 
