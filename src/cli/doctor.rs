@@ -36,9 +36,10 @@ fn tables(catalogue: &[source::Table], of: &SourceSettings) -> Vec<Examined> {
     };
     let check = |(name, how): (&String, &TableSettings)| {
         let Some(table) = catalogue.iter().find(|t| t.name == *name) else {
-            let hint = source::differs_in_case(name, catalogue.iter().map(|t| t.name.as_str()));
-            let found = format!("[sources.tables.{name}]: there is no such table{hint}");
-            return Some(wrong(found, "`qianyi plan` lists the tables"));
+            return Some(wrong(
+                format!("[sources.tables.{name}]: there is no such table"),
+                "`qianyi plan` lists the tables",
+            ));
         };
         let stamped = how.changes == ChangeMethod::Timestamp
             && how.column.as_ref().is_some_and(|c| table.column(c).is_some());
@@ -63,8 +64,7 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
             let mut checks = source.examine().await?;
             let catalogue = source.catalogue().await?;
             checks.extend(tables(&catalogue, of));
-            let look = source::connect_to_look(of).await?;
-            checks.extend(source::sampled_encodings(look.as_ref(), &catalogue).await);
+            checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
             Ok::<_, source::SourceError>(checks)
         })?;
         let checks = examined.unwrap_or_else(|e| vec![refused(&e)]);

@@ -10,7 +10,7 @@ use super::{RunError, RunSettings};
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
 use crate::progress::Progress;
 use crate::retry::{Tried, retry};
-use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures, differs_in_case};
+use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures};
 use crate::state::State;
 use crate::trail::LeftAlone;
 
@@ -64,10 +64,10 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
         };
         if let Some(reason) = city.ignored(&table.name) {
             left.push(alone(reason, true));
-        } else if let Some(view) = city.view_of(source.id(), &table.name) {
-            read.push(table.reading_only(|column| !skipped(view, column)));
         } else if table.view {
             left.push(alone("a view", true));
+        } else if let Some(view) = city.view_of(source.id(), &table.name) {
+            read.push(table.reading_only(|column| !skipped(view, column)));
         } else {
             left.push(alone("no file under sources/ reads it", false));
         }
@@ -118,8 +118,7 @@ fn known_tables(
     let extracts = state.extracts(source.id())?;
     let had = |name: &String| extracts.iter().any(|e| e.of.tables.contains(name));
     if let Some(name) = of.tables.keys().find(|n| !has.contains(n.as_str()) && !had(n)) {
-        let hint = differs_in_case(name, has.iter().copied());
-        let what = format!("table {name}, which [sources.tables.{name}] is about{hint}");
+        let what = format!("table {name}, which [sources.tables.{name}] is about");
         return Err(ExtractError::from(SourceError::Unknown { id: of.id.clone(), what }).into());
     }
     Ok(vanished(state, source, &has, &of.tables)?)
@@ -130,9 +129,7 @@ fn wanted_anew(city: &City, settings: &RunSettings, sources: &[&SourceSettings])
     let read = |name: &String| sources.iter().any(|of| city.view_of(&of.id, name).is_some());
     let Some(name) = settings.anew.iter().find(|name| !read(name)) else { return Ok(()) };
     let id = sources.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ");
-    let what = format!(
-        "table {name} to read anew among those that the mapping reads (names count letter by letter)"
-    );
+    let what = format!("table {name} to read anew among those that the mapping reads");
     Err(ExtractError::from(SourceError::Unknown { id, what }).into())
 }
 

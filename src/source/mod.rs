@@ -135,6 +135,11 @@ pub trait Source: Send + Sync {
     /// Facts about connection and server that belong into the record of an extract: version, TLS, fall-backs.
     fn facts(&self) -> Vec<(String, String)>;
 
+    /// Another session at the same database, for answers that are left in the middle; `None`: leaving one does no harm here.
+    async fn aside(&self) -> Result<Option<Box<dyn Source>>, SourceError> {
+        Ok(None)
+    }
+
     /// Why reading should pause: the server is slow, or somebody waits for a lock of ours.
     async fn pressed(&self) -> Result<Option<String>, SourceError>;
 
@@ -174,20 +179,6 @@ pub trait Source: Send + Sync {
         column: &str,
         limit: u64,
     ) -> Result<Vec<Frequency>, SourceError>;
-}
-
-/// Opens the database of the settings to look at some of its rows: without a common point where leaving an answer in the middle would
-/// end the one session that holds it.
-///
-/// # Errors
-/// Those of [`connect`].
-pub async fn connect_to_look(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
-    match settings.kind {
-        SourceKind::SqlServer => {
-            connect(&SourceSettings { consistency: Consistency::Fuzzy, ..settings.clone() }).await
-        }
-        SourceKind::Sqlite | SourceKind::Postgres => connect(settings).await,
-    }
 }
 
 /// Opens the database of the settings, and with it the point in time.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use qianyi::encoding::{TextEncoding, encoding_of};
 use qianyi::source::{
-    ColumnSettings, Grade, SourceError, SourceSettings, TableMeasures, connect, connect_to_look,
-    sampled_encodings,
+    ColumnSettings, Grade, SourceError, SourceSettings, TableMeasures, connect, sampled_encodings,
 };
 use qianyi::tally::{RawSide, raw_side};
 
@@ -36,8 +35,12 @@ fn latin(server: &Mssql) {
 fn looked_at(settings: &SourceSettings) -> Vec<(Grade, String, String)> {
     let threads = runtime();
     let said = threads.block_on(async {
-        let catalogue = connect(settings).await.unwrap().catalogue().await.unwrap();
-        sampled_encodings(&*connect_to_look(settings).await.unwrap(), &catalogue).await
+        let source = connect(settings).await.unwrap();
+        let catalogue = source.catalogue().await.unwrap();
+        let said = sampled_encodings(&*source, &catalogue).await;
+        // The session that holds the point is still there.
+        assert_eq!(source.count(&catalogue[0]).await.unwrap(), 6);
+        said
     });
     said.into_iter().map(|e| (e.grade, e.found, e.advice)).collect()
 }

@@ -30,8 +30,8 @@ use tiberius::Row;
 use tokio::sync::Mutex;
 
 use super::{
-    Bounds, ChunkStream, Examined, Frequency, KeyValue, Measured, Point, Server, Source, SourceError,
-    SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
+    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use connect::Pool;
 use decode::UnicodeForm;
@@ -263,6 +263,14 @@ impl Source for SqlServer {
 
     fn facts(&self) -> Vec<(String, String)> {
         self.inner.facts.clone()
+    }
+
+    async fn aside(&self) -> Result<Option<Box<dyn Source>>, SourceError> {
+        if self.inner.way != Way::OneSession {
+            return Ok(None);
+        }
+        let settings = SourceSettings { consistency: Consistency::Fuzzy, ..self.inner.settings.clone() };
+        Ok(Some(Box::new(Self::connect(&settings).await?)))
     }
 
     async fn pressed(&self) -> Result<Option<String>, SourceError> {
