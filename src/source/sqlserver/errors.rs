@@ -128,3 +128,28 @@ pub(super) fn login_failed(settings: &SourceSettings, server: &Server, e: Error)
         _ => unreachable(settings, server, e),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tiberius::error::{Error, IoErrorKind};
+
+    use super::{SourceError, failed};
+    use crate::retry::Passing;
+
+    #[test]
+    fn an_answer_that_cannot_be_decoded_is_not_asked_for_again_and_a_garbled_one_is() {
+        for (e, again) in [
+            (Error::Encoding("invalid sequence".into()), false),
+            (Error::Conversion("no number".into()), false),
+            (Error::Utf16, false),
+            (Error::Protocol("nvarchar: invalid UTF-16 sequence".into()), false),
+            (Error::Protocol("invalid token type".into()), true),
+            (Error::Io { kind: IoErrorKind::UnexpectedEof, message: String::new() }, true),
+        ] {
+            let shown = format!("{e:?}");
+            let ours = failed("ylbx", "reading t")(e);
+            assert_eq!(ours.passing(), again, "{shown}");
+            assert!(again || matches!(ours, SourceError::Undecodable { .. }), "{shown}");
+        }
+    }
+}
