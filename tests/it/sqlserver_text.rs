@@ -100,7 +100,7 @@ fn columns_of_several_encodings_in_one_table_are_each_right_and_named_in_raw() {
     server.run(&[
         "CREATE TABLE ry (grbh int NOT NULL PRIMARY KEY, a varchar(20), b varchar(20) COLLATE Latin1_General_CI_AS, c nvarchar(20),
             d char(4), e text, f varchar(20) COLLATE Latin1_General_100_CI_AS_SC_UTF8)",
-        "INSERT INTO ry VALUES (1, 0xD5C5AAA1, N'Zürich', N'张' + NCHAR(59491), 0xD5C5C8FD, CAST(0xD5C5C8 AS varchar(max)), N'王䶮')",
+        "INSERT INTO ry VALUES (1, 0xD5C5AAA1, N'Zürich', N'张\u{E863}', 0xD5C5C8FD, CAST(0xD5C5C8 AS varchar(max)), N'王䶮')",
         // A lone surrogate; a character beyond the basic plane.
         "INSERT INTO ry (grbh, c) VALUES (2, CAST(0x20D8 AS nvarchar(5))), (3, N'𠮷')",
     ]);
@@ -137,7 +137,7 @@ fn money_written_as_unicode_text_is_counted_on_both_sides_alike() {
     let server = Mssql::start();
     server.run(&[
         "CREATE TABLE m (k int NOT NULL PRIMARY KEY, je nvarchar(20))",
-        "INSERT INTO m VALUES (1, N'１２.50'), (2, NULL), (3, N'7元'), (4, N'张' + NCHAR(59491))",
+        "INSERT INTO m VALUES (1, N'１２.50'), (2, NULL), (3, N'7元'), (4, N'张\u{E863}')",
     ]);
     let settings = server.settings(10);
     let work = tempfile::tempdir().unwrap();

@@ -43,7 +43,7 @@ fn strict<'a>(bytes: &'a [u8], encoding: TextEncoding, scratch: &'a mut String) 
         Cow::Borrowed(text) => text,
         Cow::Owned(text) => {
             *scratch = text;
-            scratch
+            scratch.as_str()
         }
     })
 }
