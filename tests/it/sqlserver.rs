@@ -9,9 +9,7 @@ use qianyi::error::{Consequence, Follow};
 use qianyi::fixture::copy_to_sqlserver;
 use qianyi::retry::Passing;
 use qianyi::run::extract::ExtractError;
-use qianyi::source::{
-    Bounds, ChangeMethod, Consistency, Drift, Grade, SourceError, SourceSettings, Tls, connect,
-};
+use qianyi::source::{Bounds, ChangeMethod, Consistency, Drift, Grade, SourceError, SourceSettings, connect};
 
 use crate::changes::{Deed, run_cases};
 use crate::support::demo::city;

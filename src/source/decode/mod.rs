@@ -113,6 +113,7 @@ enum Values {
     },
     /// nchar, nvarchar, ntext: text.
     Unicode {
+        encoding: TextEncoding,
         values: TextBuilder,
     },
     DateTime(TimestampMicrosecondBuilder),
