@@ -58,11 +58,7 @@ impl TextEncoding {
     pub fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
         match self {
             Self::Utf8 => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Self::Utf16 => {
-                let units = bytes.chunks_exact(2).map(|u| u16::from_le_bytes([u[0], u[1]]));
-                let text: Option<String> = char::decode_utf16(units).map(Result::ok).collect();
-                text.filter(|_| bytes.len().is_multiple_of(2)).map(Cow::Owned)
-            }
+            Self::Utf16 => encoding_rs::UTF_16LE.decode_without_bom_handling_and_without_replacement(bytes),
             Self::CodePage(encoding) => encoding.decode_without_bom_handling_and_without_replacement(bytes),
         }
     }

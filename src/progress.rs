@@ -10,6 +10,10 @@ pub trait Progress: Send + Sync {
     fn rows(&self, n: u64);
     /// It is done.
     fn finish(&self);
+    /// A source was asked something, or for more rows, and has the word.
+    fn asked(&self) {}
+    /// It answered.
+    fn answered(&self) {}
 }
 
 /// Nobody watches.

@@ -1,7 +1,7 @@
 //! Progress as people see it: a bar with rows/s and time left on a terminal, plain lines elsewhere; every finished piece in the log.
 
 use std::io::IsTerminal;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -12,6 +12,10 @@ use super::out;
 
 /// A plain line about an unfinished piece of work at most this often.
 const EVERY: Duration = Duration::from_secs(10);
+/// A source that says nothing for so long is said to be silent, again and again.
+const SILENT: Duration = Duration::from_secs(30);
+/// How often it is looked whether one is.
+const LOOK: Duration = Duration::from_secs(1);
 /// Pieces shorter than this get no plain line of their own.
 const BRIEF: Duration = Duration::from_millis(500);
 const STYLE: &str = "{prefix:28!} [{bar:24}] {human_pos}/{human_len} rows  {speed}  {eta} left";
@@ -34,11 +38,48 @@ enum Manner {
     Quiet,
 }
 
-/// Watches a walk.
-pub struct Watch {
+/// Whether a source is waited for, and since when.
+struct Silence {
+    /// Questions without an answer.
+    open: usize,
+    heard: Instant,
+    said: Instant,
+}
+
+impl Silence {
+    /// Seconds since the source was heard last, when that is to be said now.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        let silent = now.saturating_duration_since(self.heard);
+        let again = now.saturating_duration_since(self.said.max(self.heard));
+        if self.open == 0 || silent < SILENT || again < SILENT {
+            return None;
+        }
+        self.said = now;
+        Some(silent.as_secs())
+    }
+
+    fn asked(&mut self, now: Instant) {
+        if self.open == 0 {
+            self.heard = now;
+        }
+        self.open += 1;
+    }
+
+    fn answered(&mut self, now: Instant) {
+        self.open = self.open.saturating_sub(1);
+        self.heard = now;
+    }
+}
+
+/// What is watched, and what the thread that listens for silence sees of it.
+struct Shared {
     manner: Manner,
     piece: Mutex<Option<Piece>>,
+    silence: Mutex<Silence>,
 }
+
+/// Watches a walk.
+pub struct Watch(Arc<Shared>);
 
 impl Watch {
     /// Bars on a terminal, lines elsewhere, nothing when `quiet`.
@@ -48,12 +89,55 @@ impl Watch {
             (false, true) => Manner::Bars,
             (false, false) => Manner::Lines,
         };
-        Self { manner, piece: Mutex::default() }
+        let now = Instant::now();
+        let silence = Mutex::new(Silence { open: 0, heard: now, said: now });
+        let shared = Arc::new(Shared { manner, piece: Mutex::default(), silence });
+        listen(Arc::downgrade(&shared));
+        Self(shared)
     }
 
     fn piece(&self) -> MutexGuard<'_, Option<Piece>> {
+        self.0.piece()
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.0.silence()
+    }
+}
+
+impl Shared {
+    fn piece(&self) -> MutexGuard<'_, Option<Piece>> {
         self.piece.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the source is silent, if it is.
+    fn listen(&self) {
+        let Some(seconds) = self.silence().due(Instant::now()) else { return };
+        let held = self.piece();
+        let about = held.as_ref().map(|p| format!("{:<10} {:<18} ", p.stage, p.table)).unwrap_or_default();
+        tracing::info!(seconds, "the server is silent");
+        let say = || out::error(&format!("{about}server silent since {seconds} s\n"));
+        match (self.manner, held.as_ref().and_then(|p| p.bar.as_ref())) {
+            (Manner::Quiet, _) => {}
+            (_, Some(bar)) => bar.suspend(say),
+            (_, None) => say(),
+        }
+    }
+}
+
+/// Listens for as long as somebody watches.
+fn listen(watched: Weak<Shared>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(LOOK);
+            let Some(shared) = watched.upgrade() else { return };
+            shared.listen();
+        }
+    });
 }
 
 fn bar(stage: &str, table: &str, total: u64) -> ProgressBar {
@@ -90,7 +174,7 @@ fn line(piece: &Piece, ending: &str) -> String {
 impl Progress for Watch {
     fn start(&self, stage: &str, table: &str, total: u64) {
         let now = Instant::now();
-        let bar = (self.manner == Manner::Bars).then(|| bar(stage, &mask::visible(table), total));
+        let bar = (self.0.manner == Manner::Bars).then(|| bar(stage, &mask::visible(table), total));
         let (stage, table) = (stage.to_owned(), mask::visible(table).into_owned());
         *self.piece() = Some(Piece { stage, table, begun: now, said: now, rows: 0, bar });
     }
@@ -101,7 +185,7 @@ impl Progress for Watch {
         piece.rows += n;
         if let Some(bar) = &piece.bar {
             bar.inc(n);
-        } else if self.manner == Manner::Lines && piece.said.elapsed() >= EVERY {
+        } else if self.0.manner == Manner::Lines && piece.said.elapsed() >= EVERY {
             piece.said = Instant::now();
             out::error(&line(piece, " …"));
         }
@@ -114,8 +198,41 @@ impl Progress for Watch {
         if let Some(bar) = &piece.bar {
             bar.finish_and_clear();
         }
-        if self.manner != Manner::Quiet && piece.begun.elapsed() >= BRIEF {
+        if self.0.manner != Manner::Quiet && piece.begun.elapsed() >= BRIEF {
             out::error(&line(&piece, ""));
         }
+    }
+    fn asked(&self) {
+        self.silence().asked(Instant::now());
+    }
+
+    fn answered(&self) {
+        self.silence().answered(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Silence;
+
+    #[test]
+    fn a_server_that_is_asked_and_says_nothing_is_said_to_be_silent_every_half_minute() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let mut silence = Silence { open: 0, heard: begun, said: begun };
+        assert_eq!(silence.due(at(100)), None, "nobody asks");
+        silence.asked(at(100));
+        silence.asked(at(101));
+        assert_eq!(silence.due(at(129)), None);
+        assert_eq!(silence.due(at(130)), Some(30));
+        assert_eq!(silence.due(at(131)), None);
+        assert_eq!(silence.due(at(160)), Some(60));
+        silence.answered(at(170));
+        assert_eq!(silence.due(at(199)), None, "another reader got an answer");
+        assert_eq!(silence.due(at(200)), Some(30));
+        silence.answered(at(201));
+        assert_eq!(silence.due(at(500)), None);
     }
 }

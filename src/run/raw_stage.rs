@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::extract::{ExtractError, Extracted, Extraction, allowed, extract};
+use super::extract::{ExtractError, Extracted, Extraction, Purpose, allowed, extract};
 use super::parts::Parts;
 use super::preflight::{preflight, refuse};
 use super::{RunError, RunSettings};
@@ -174,6 +174,7 @@ pub fn extract_all(
     state: &State,
     city: &City,
     settings: &RunSettings,
+    purpose: Purpose,
     progress: &Arc<dyn Progress>,
 ) -> Result<(BTreeMap<String, Extracted>, Vec<LeftAlone>), RunError> {
     let (mut extracted, mut left) = (BTreeMap::new(), Vec::new());
@@ -207,6 +208,7 @@ pub fn extract_all(
             stop: &settings.stop,
             measures: &measures,
             progress: progress.clone(),
+            purpose,
         };
         let done = extract(&job)?;
         let other = |(table, _): &(Table, _)| OtherTable { table: table.name.clone(), view: table.view };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
+use super::extract::Purpose;
 use super::finish::Came;
 use super::paths::RunDir;
 use super::stages::Walk;
@@ -100,7 +101,7 @@ fn stands(
         let (raw, left) = held::views(state, city, &settings.held)?;
         return Ok(Stands { raw, left, read: Vec::new() });
     }
-    let (extracted, left) = extract_all(state, city, settings, progress)?;
+    let (extracted, left) = extract_all(state, city, settings, Purpose::Run, progress)?;
     let mut raw = BTreeMap::new();
     for source in extracted.keys() {
         raw.insert(source.clone(), raw::current(state, source)?);
@@ -120,7 +121,7 @@ pub fn extract_only(
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
     let state = State::open(&settings.workdir, &settings.command)?;
-    let (extracted, _) = extract_all(&state, &city, settings, progress)?;
+    let (extracted, _) = extract_all(&state, &city, settings, Purpose::Extract, progress)?;
     let mut rows = Vec::new();
     for source in extracted.keys() {
         rows.push(finish::extract_row(source, &raw::current(&state, source)?, settings));

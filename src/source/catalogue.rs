@@ -186,6 +186,12 @@ impl Table {
 
 /// Names of columns that our own datasets add to those of a legacy table.
 const OWN_NAMES: &[&str] = &["_source", "_skey", "_key", "_occ", "__skey", "__digest", "__occurrence"];
+/// The name that differs from the wanted one only in case, as a hint; empty where there is none.
+pub fn differs_in_case<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    let found =
+        known.into_iter().find(|name| *name != wanted && name.to_lowercase() == wanted.to_lowercase());
+    found.map(|name| format!("; there is `{name}`: names count letter by letter")).unwrap_or_default()
+}
 
 /// The name of the Binary column beside a text column.
 pub fn bytes_column(column: &str) -> String {

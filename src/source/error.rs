@@ -206,6 +206,52 @@ pub enum SourceError {
         )
     )]
     Twice { id: String, table: String, part: String },
+    #[error(
+        "source {id}: the server ended the point of this extract: {what} came upon a table that somebody altered or emptied"
+    )]
+    #[diagnostic(
+        code("SRC-031"),
+        help(
+            "ALTER, TRUNCATE, a partition switch or the rebuilding of an index ends it: keep maintenance out of the window, then run the same command again; it brings every table to one new point"
+        )
+    )]
+    PointEnded { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: the login sees only a part of {table}: {why}")]
+    #[diagnostic(
+        code("SRC-032"),
+        help(
+            "let the predicate of the policy pass qianyi's login, or read a copy in which it is off (ALTER SECURITY POLICY … WITH (STATE = OFF)); rows that are hidden would be missing without a word"
+        )
+    )]
+    Filtered { id: String, table: String, why: String },
+    #[error("source {id}: the server masks {columns} of {table} for this login")]
+    #[diagnostic(
+        code("SRC-033"),
+        help("GRANT UNMASK to qianyi's login: what it reads now are not the values that the table holds")
+    )]
+    Masked { id: String, table: String, columns: String },
+    #[error("source {id}: the server converts text on its way to bytes: {what}")]
+    #[diagnostic(
+        code("SRC-034"),
+        help(
+            "every name would come out wrong; read another copy of the database, on a server that hands out the bytes of a column as they are stored"
+        )
+    )]
+    Converted { id: String, what: String },
+    #[error("source {id}: the certificate of {server} is not accepted")]
+    #[diagnostic(
+        code("SRC-035"),
+        help("{why}. Without a right certificate: `tls = \"trust\"`, over a private line")
+    )]
+    Certificate { id: String, server: String, why: &'static str, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: the answer cannot be decoded ({what})")]
+    #[diagnostic(
+        code("SRC-036"),
+        help(
+            "it would be the same every time; report it with the server's version, and list the table under [[ignore]] until then"
+        )
+    )]
+    Undecodable { id: String, what: String, source: Box<dyn Error + Send + Sync> },
 }
 
 impl Passing for SourceError {
@@ -237,7 +283,12 @@ impl Consequence for SourceError {
             | Self::Inexact { .. }
             | Self::Hidden { .. }
             | Self::Twice { .. }
-            | Self::Expired { .. } => Follow::Usage,
+            | Self::Expired { .. }
+            | Self::Filtered { .. }
+            | Self::Masked { .. }
+            | Self::Converted { .. }
+            | Self::Certificate { .. }
+            | Self::Undecodable { .. } => Follow::Usage,
             Self::Database { .. }
             | Self::Interrupted { .. }
             | Self::Unreachable { .. }
@@ -245,6 +296,7 @@ impl Consequence for SourceError {
             | Self::Statement { .. }
             | Self::Moved { .. }
             | Self::Altered { .. }
+            | Self::PointEnded { .. }
             | Self::Protocol { .. } => Follow::Resume,
         }
     }

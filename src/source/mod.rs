@@ -18,7 +18,7 @@ mod sqlserver;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
-pub use catalogue::{Column, LegacyType, Table, bytes_column};
+pub use catalogue::{Column, LegacyType, Table, bytes_column, differs_in_case};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
 pub use postgres::Postgres;
@@ -134,6 +134,11 @@ pub trait Source: Send + Sync {
 
     /// Facts about connection and server that belong into the record of an extract: version, TLS, fall-backs.
     fn facts(&self) -> Vec<(String, String)>;
+
+    /// Another session at the same database, for answers that are left in the middle; `None`: leaving one does no harm here.
+    async fn aside(&self) -> Result<Option<Box<dyn Source>>, SourceError> {
+        Ok(None)
+    }
 
     /// Why reading should pause: the server is slow, or somebody waits for a lock of ours.
     async fn pressed(&self) -> Result<Option<String>, SourceError>;

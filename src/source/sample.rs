@@ -78,6 +78,9 @@ fn add(votes: &mut Votes, batch: &RecordBatch, column: &Column, row: usize) {
 
 /// Samples the char, varchar and text columns of some tables, and says where they speak for another encoding than they are read in.
 pub async fn sampled_encodings(source: &dyn Source, tables: &[Table]) -> Vec<Examined> {
+    // The rest of a range is not waited for.
+    let aside = source.aside().await.ok().flatten();
+    let source = aside.as_deref().unwrap_or(source);
     let mut found = Vec::new();
     let mut all = Votes::default();
     for table in tables.iter().filter(|t| !t.view) {

@@ -72,6 +72,7 @@ async fn run(
             measures,
             stop: &Stop::new(),
             progress: Arc::new(Silent),
+            purpose: qianyi::run::extract::Purpose::Extract,
         })
     })
 }

@@ -183,7 +183,10 @@ fn read_part(
         if cut.is_some() {
             return None;
         }
-        let batch = match stream.next()? {
+        job.progress.asked();
+        let next = stream.next();
+        job.progress.answered();
+        let batch = match next? {
             Ok(batch) => batch,
             Err(e) => return Some(Err(ExtractError::from(e))),
         };
@@ -221,8 +224,14 @@ pub(super) fn read_whole(
     let schema = table.schema(job.source.id())?;
     let work = || {
         pace.allowed()?;
-        let stream = open()?;
-        let paced = stream.map(|batch| {
+        let mut stream = open()?;
+        let heard = std::iter::from_fn(move || {
+            job.progress.asked();
+            let next = stream.next();
+            job.progress.answered();
+            next
+        });
+        let paced = heard.map(|batch| {
             let batch = batch?;
             let (n, size) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
             let next = pace.passed(n, size, &job.asking())?;
@@ -241,7 +250,10 @@ pub(super) fn read_whole(
 impl<'a> Extraction<'a> {
     /// Runs a question to the source to its end.
     pub(super) fn wait_for<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
+        self.progress.asked();
+        let answer = self.runtime.block_on(future);
+        self.progress.answered();
+        answer
     }
 
     /// Asks, again where that may help.

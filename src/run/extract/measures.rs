@@ -18,21 +18,28 @@ pub(super) struct Answers {
     pub asked_now: bool,
 }
 
+/// What is asked of every table.
+pub(super) fn wanted(job: &Extraction<'_>) -> Vec<TableMeasures> {
+    let of = |t: &crate::source::Table| {
+        let plain = || TableMeasures { table: t.name.clone(), by: Vec::new(), amounts: Vec::new() };
+        job.measures.iter().find(|m| m.table == t.name).cloned().unwrap_or_else(plain)
+    };
+    job.tables.iter().map(of).collect()
+}
+
+/// As it is recorded.
+pub(super) fn as_text(wanted: &[TableMeasures]) -> String {
+    serde_json::json!(wanted).to_string()
+}
+
 /// Asks the source for the rows of every table, and for the sums that were wanted.
 pub(super) fn ask(
     job: &Extraction<'_>,
     id: ExtractId,
     counts: &BTreeMap<String, u64>,
 ) -> Result<Answers, ExtractError> {
-    let wanted: Vec<TableMeasures> = job
-        .tables
-        .iter()
-        .map(|t| {
-            let plain = || TableMeasures { table: t.name.clone(), by: Vec::new(), amounts: Vec::new() };
-            job.measures.iter().find(|m| m.table == t.name).cloned().unwrap_or_else(plain)
-        })
-        .collect();
-    let text = serde_json::json!(wanted).to_string();
+    let wanted = wanted(job);
+    let text = as_text(&wanted);
     let recorded = job.state.extracts(job.source.id())?.into_iter().find(|e| e.id == id);
     if let Some(recorded) = recorded
         && recorded.asked.as_deref() == Some(text.as_str())

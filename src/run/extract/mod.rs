@@ -9,6 +9,7 @@
 mod drift;
 mod full;
 mod increment;
+mod interrupted;
 mod measures;
 mod pace;
 
@@ -142,6 +143,18 @@ impl Passing for ExtractError {
     }
 }
 
+/// Why a source is extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For itself: it is brought to the point of now.
+    Extract,
+    /// For a run: one that was interrupted after its extract was complete goes on over that.
+    Run,
+}
+
+/// Among the facts of an extract: it was begun by a run.
+const FOR_A_RUN: (&str, &str) = ("begun by", "run");
+
 /// What to extract, and into which work directory.
 pub struct Extraction<'a> {
     pub state: &'a State,
@@ -163,6 +176,7 @@ pub struct Extraction<'a> {
     pub measures: &'a [TableMeasures],
     pub stop: &'a Stop,
     pub progress: Arc<dyn Progress>,
+    pub purpose: Purpose,
 }
 
 impl Extraction<'_> {
@@ -237,8 +251,15 @@ pub fn extract(job: &Extraction<'_>) -> Result<Extracted, ExtractError> {
         settings: job.source.reading(),
         tables: names,
     };
+    if let Some(done) = interrupted::recorded(job, &of)? {
+        return Ok(done);
+    }
     let (id, mut origin) = settle(job, &pace, &of)?;
-    job.state.set_facts(id, &job.source.facts())?;
+    let mut facts = job.source.facts();
+    if job.purpose == Purpose::Run {
+        facts.push((FOR_A_RUN.0.to_owned(), FOR_A_RUN.1.to_owned()));
+    }
+    job.state.set_facts(id, &facts)?;
     let (mut tables, mut rows_read, mut counts) = (Vec::new(), 0, BTreeMap::new());
     for table in job.tables {
         let done = extract_table(job, &pace, id, &of, table)?;

@@ -4,6 +4,7 @@
 //! the declared type is seen.
 
 mod decimal;
+mod gbk;
 mod number;
 mod text;
 mod time;

@@ -13,39 +13,40 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
 use encoding_rs::{GB18030, GBK};
 
+use super::gbk::Table;
 use super::{Misfit, Value, time};
 use crate::durable::hex;
 use crate::encoding::TextEncoding;
 
-/// What bytes turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-enum Decoded<'a> {
-    Text(Cow<'a, str>),
-    /// They do not decode strictly, do not encode back to themselves, hold private-use code points, or could as well be UTF-8.
-    Bytes,
-}
-
-fn private_use(text: &str) -> bool {
+pub(super) fn private_use(text: &str) -> bool {
     // What may be one begins with this byte or a greater one; most text has none.
     const FIRST: u8 = 0xEE;
     text.bytes().fold(0, u8::max) >= FIRST
         && text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'))
 }
 
-/// Decodes strictly.
-fn strict(bytes: &[u8], encoding: TextEncoding) -> Decoded<'_> {
-    if let TextEncoding::CodePage(_) = encoding
-        && bytes.is_ascii()
-        && let Ok(text) = std::str::from_utf8(bytes)
-    {
-        return Decoded::Text(Cow::Borrowed(text));
-    }
-    match encoding.decode(bytes) {
-        Some(text) if !private_use(&text) && same(&text, bytes, encoding) && !encoding.ambiguous(bytes) => {
-            Decoded::Text(text)
+/// The text of the bytes, which may lie in `scratch`; `None`: they do not decode strictly, do not encode back to themselves, hold
+/// private-use code points, or could as well be UTF-8.
+fn strict<'a>(bytes: &'a [u8], encoding: TextEncoding, scratch: &'a mut String) -> Option<&'a str> {
+    if let TextEncoding::CodePage(code_page) = encoding {
+        if bytes.is_ascii() {
+            return std::str::from_utf8(bytes).ok();
         }
-        Some(_) | None => Decoded::Bytes,
+        if Table::of(code_page).is_some_and(|table| table.decode(bytes, scratch)) {
+            return (!encoding.ambiguous(bytes)).then_some(scratch.as_str());
+        }
     }
+    let text = encoding.decode(bytes)?;
+    if private_use(&text) || !same(&text, bytes, encoding) || encoding.ambiguous(bytes) {
+        return None;
+    }
+    Some(match text {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => {
+            *scratch = text;
+            scratch.as_str()
+        }
+    })
 }
 
 /// Whether a decoded text encodes back to its bytes: some code pages have several for one character.
@@ -72,10 +73,9 @@ pub(in crate::source) fn spelling(value: Value<'_>, encoding: TextEncoding) -> S
             Ok(text) => text.into_owned(),
             Err(bytes) => hexed(&bytes),
         },
-        Value::Bytes(bytes) => match strict(bytes, encoding) {
-            Decoded::Text(text) => text.into_owned(),
-            Decoded::Bytes => hexed(bytes),
-        },
+        Value::Bytes(bytes) => {
+            strict(bytes, encoding, &mut String::new()).map_or_else(|| hexed(bytes), str::to_owned)
+        }
     }
 }
 
@@ -102,10 +102,8 @@ pub(in crate::source) fn length(value: Value<'_>, encoding: TextEncoding) -> usi
 /// An encoding without a place for private-use code points leaves them in the text: rather there than in bytes that say another.
 fn stored(raw: &[u8], encoding: TextEncoding) -> Result<Cow<'_, str>, Cow<'_, [u8]>> {
     let Ok(text) = std::str::from_utf8(raw) else {
-        return match strict(raw, encoding) {
-            Decoded::Text(text) => Ok(text),
-            Decoded::Bytes => Err(Cow::Borrowed(raw)),
-        };
+        let text = strict(raw, encoding, &mut String::new()).map(|text| Cow::Owned(text.to_owned()));
+        return text.ok_or(Cow::Borrowed(raw));
     };
     if !private_use(text) {
         return Ok(Cow::Borrowed(text));
@@ -163,20 +161,22 @@ pub(in crate::source) struct TextBuilder {
     text: StringBuilder,
     /// From the first value on that is no text; the rows before it are NULL here.
     bytes: Option<BinaryBuilder>,
+    /// A decoded text on its way.
+    scratch: String,
 }
 
 impl TextBuilder {
     pub(in crate::source) fn with_capacity(rows: usize) -> Self {
-        Self { text: StringBuilder::with_capacity(rows, 0), bytes: None }
+        Self { text: StringBuilder::with_capacity(rows, 0), ..Self::default() }
     }
 
     /// Appends the bytes of one text.
     pub(in crate::source) fn append(&mut self, raw: Option<&[u8]>, encoding: TextEncoding) {
-        match raw.map(|raw| (strict(raw, encoding), raw)) {
-            None => self.push(None, None),
-            Some((Decoded::Text(text), _)) => self.push(Some(&text), None),
-            Some((Decoded::Bytes, raw)) => self.push(None, Some(raw)),
-        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let text = raw.and_then(|raw| strict(raw, encoding, &mut scratch));
+        let bytes = if text.is_some() { None } else { raw };
+        self.push(text, bytes);
+        self.scratch = scratch;
     }
 
     /// Appends a value of any storage class: text, bytes in the encoding of the column, or a number in its digits.

@@ -9,6 +9,7 @@ use super::super::{Server, SourceError, SourceSettings};
 use super::connect::{Session, ask};
 use super::decode::UnicodeForm;
 use super::errors::failed;
+use super::literal::{hexed, unicode};
 use super::{Inner, answer, catalogue};
 
 /// 中文㐱 in UTF-16: characters that no code page of one byte has.
@@ -110,6 +111,55 @@ pub(super) async fn unicode_form(
         id: settings.id.clone(),
         what: "Unicode text that comes back otherwise".to_owned(),
     })
+}
+
+/// Samples of which every code page holds one: Chinese, Western, Cyrillic, Thai.
+const SAMPLES: [&str; 4] = ["\u{767d}\u{57ce}", "\u{e9}", "\u{42f}", "\u{e01}"];
+
+/// Text of every collation on its way to bytes and back, as char and as varchar: servers of other makers convert on the way.
+///
+/// # Errors
+/// `SRC-034`.
+pub(super) async fn text_forms(source: &Inner) -> Result<(), SourceError> {
+    let mut all: Vec<(String, &'static Encoding)> = vec![(source.collation.clone(), source.code_page)];
+    let known = source.collations.iter().filter(|(name, _)| **name != source.collation);
+    all.extend(known.filter_map(|(name, page)| Some((name.clone(), catalogue::encoding(*page)?))));
+    for (collation, page) in all {
+        let encoded = SAMPLES.iter().map(|text| (text, page.encode(text)));
+        let Some((text, (bytes, _, _))) = encoded.into_iter().find(|(_, (_, _, lost))| !lost) else {
+            continue;
+        };
+        let (n, hex) = (bytes.len(), hexed(&bytes));
+        let under = if collation.is_empty() { String::new() } else { format!(" COLLATE {collation}") };
+        let forms = [format!("varchar({n})"), format!("char({n})")];
+        let asked = forms.iter().flat_map(|form| {
+            let given = unicode(text);
+            [
+                format!("CAST(CAST({given}{under} AS {form}) AS varbinary({n}))"),
+                format!("CAST(CAST({hex} AS {form}){under} AS varbinary({n}))"),
+            ]
+        });
+        let asked: Vec<String> = asked.collect();
+        let sql = format!("SELECT {}", asked.join(", "));
+        // A server without this collation by name is only asked for the database's own.
+        let rows = match source.probe(&sql).await? {
+            Some(rows) => rows,
+            None if collation == source.collation => Vec::new(),
+            None => continue,
+        };
+        for (at, form) in [(0, &forms[0]), (1, &forms[0]), (2, &forms[1]), (3, &forms[1])] {
+            // Bytes of the database's own code page would be converted under another collation.
+            if at % 2 == 1 && collation != source.collation {
+                continue;
+            }
+            if rows.first().and_then(|r| answer::bytes(r, at)) != Some(&*bytes) {
+                let what =
+                    format!("{form} under {collation} (code page {}) comes back otherwise", page.name());
+                return Err(SourceError::Converted { id: source.id.clone(), what });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What keeps a statement to one processor, where the server knows it.

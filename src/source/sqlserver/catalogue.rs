@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 
-use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table};
+use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table, differs_in_case};
 use super::{Inner, Way, answer, literal};
 use crate::encoding::TextEncoding;
 
-const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int)
+const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int),
+    CONVERT(varchar(33), o.create_date, 126)
   FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
   WHERE s.name = {schema} AND o.type IN ('U', 'V') AND o.is_ms_shipped = 0";
 const COLUMNS: &str = "SELECT CAST(c.object_id AS bigint), CAST(c.name AS nvarchar(128)),
@@ -107,6 +108,7 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
         let table = Table {
             name,
             view: answer::int(&row, 2) == Some(1),
+            identity: answer::text(&row, 3).map(|created| format!("object {id} created {created}")),
             columns: columns.remove(&id).unwrap_or_default(),
             estimated_rows: rows.get(&id).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
             lob_bytes: lobs.get(&id).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
@@ -141,7 +143,8 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
     };
     let collation = answer::text(row, 7);
     let mut kind = LegacyType::parse(&declared, source.settings.time_zone);
-    if declared == "xml" {
+    // Both are exactly what the server writes of them.
+    if matches!(declared.as_str(), "xml" | "hierarchyid") {
         kind = Some(LegacyType::Unicode);
     }
     let set = source.settings.encoding_of(table, &name);
@@ -159,7 +162,7 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
     }
     let encoding = match kind {
         Some(LegacyType::CodePageText) => Some(page),
-        Some(LegacyType::Unicode) => Some(TextEncoding::Utf8),
+        Some(LegacyType::Unicode) => Some(TextEncoding::Utf16),
         _ => None,
     };
     Column { name, declared, kind, nullable: number(6) == 1, encoding, loose: false }
@@ -170,16 +173,21 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
     let solid = |names: &[String]| names.iter().all(|n| table.column(n).is_some_and(|c| !c.nullable));
     let primary = keys.iter().find(|k| k.primary).map(|k| k.columns.clone());
     let wanted = source.settings.table(&table.name).key;
-    let key = if wanted.is_empty() {
+    // A view has no index; that its key is one is proved when its rows are compared.
+    let own = table.view && wanted.iter().all(|name| table.column(name).is_some());
+    let key = if own && !wanted.is_empty() {
+        wanted
+    } else if wanted.is_empty() {
         keys.into_iter().map(|k| k.columns).find(|names| solid(names)).unwrap_or_default()
     } else if keys.iter().any(|k| k.columns == wanted) && solid(&wanted) {
         wanted
     } else {
-        return Err(SourceError::Unknown {
-            id: source.id.clone(),
-            what: format!("unique index over {} ({}) without NULLs", table.name, wanted.join(", ")),
-        });
+        let names = || table.columns.iter().map(|c| c.name.as_str());
+        let hint: String = wanted.iter().map(|name| differs_in_case(name, names())).collect();
+        let what = format!("unique index over {} ({}) without NULLs{hint}", table.name, wanted.join(", "));
+        return Err(SourceError::Unknown { id: source.id.clone(), what });
     };
+    refuse_settings(source, &table)?;
     let mut changes = Vec::new();
     // Change tracking tells deletes by the primary key.
     if tracked && !source.secondary && primary.as_ref() == Some(&key) {
@@ -199,6 +207,24 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
     changes.extend(table.plain_changes());
     table.changes = changes;
     Ok(table)
+}
+
+/// Encodings are set for columns that are there, and that have a code page.
+fn refuse_settings(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    let settings = source.settings.table(&table.name);
+    for (name, _) in settings.columns.iter().filter(|(_, of)| of.encoding.is_some()) {
+        let column = table.column(name);
+        let what = match column.map(|c| (c.kind, &c.declared)) {
+            Some((Some(LegacyType::CodePageText), _)) => continue,
+            Some((_, declared)) => format!("code page to set for {}.{name}: it is {declared}", table.name),
+            None => {
+                let hint = differs_in_case(name, table.columns.iter().map(|c| c.name.as_str()));
+                format!("column {}.{name}, which an encoding is set for{hint}", table.name)
+            }
+        };
+        return Err(SourceError::Unknown { id: source.id.clone(), what });
+    }
+    Ok(())
 }
 
 impl Inner {

@@ -1,7 +1,9 @@
 //! What changed in a table since an earlier extract: change tracking, a rowversion column, or a column that every change sets.
 //!
 //! Always: never fewer rows than changed. A rowversion is given when a statement runs, not when it commits: only what is below every
-//! open transaction counts as seen (`MIN_ACTIVE_ROWVERSION`). Watermarks are the server's own typed values, compared by the server.
+//! open transaction counts as seen (`MIN_ACTIVE_ROWVERSION`). A stamp is given before it is committed: a watermark stays behind the
+//! begin of the oldest open transaction that has written. Watermarks are the server's own typed values, compared by the server; each
+//! belongs to one history of one database.
 
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use super::super::{ChangeMethod, ChunkStream, Column, SourceError, Table, TableS
 use super::decode::expression;
 use super::literal::{quote, unicode};
 use super::read::{by_key, select, stream};
+use super::session::Writers;
 use super::{Inner, Way, answer};
 
 /// Between a watermark and the database in whose history it counts.
@@ -22,8 +25,25 @@ const CURRENT: &str = "SELECT CAST(CHANGE_TRACKING_CURRENT_VERSION() AS varchar(
 /// # Errors
 /// `SRC-023` for one of another database, or of a history that was restored away.
 fn counted<'s>(source: &Inner, table: &Table, since: &'s str) -> Result<&'s str, SourceError> {
-    let (number, history) = since.split_once(OF).unwrap_or((since, ""));
-    if history == source.history { Ok(number) } else { Err(expired(source, table, since, &source.history)) }
+    of_history(source, table, since, &source.history)
+}
+
+fn of_history<'s>(source: &Inner, table: &Table, since: &'s str, now: &str) -> Result<&'s str, SourceError> {
+    let (value, history) = since.split_once(OF).unwrap_or((since, ""));
+    if history == now { Ok(value) } else { Err(expired(source, table, since, now)) }
+}
+
+/// A rowversion that the database has given out already: a server that was set back to an older state has not.
+async fn given_out<'s>(source: &Inner, table: &Table, since: &'s str) -> Result<&'s str, SourceError> {
+    let value = counted(source, table, since)?;
+    let sql = "SELECT CONVERT(varchar(18), CAST(@@DBTS AS binary(8)), 1)";
+    let newest = source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::text(r, 0)));
+    match newest {
+        Some(newest) if newest.to_ascii_lowercase() < value.to_ascii_lowercase() => {
+            Err(expired(source, table, since, &format!("a state of which the newest is {newest}")))
+        }
+        Some(_) | None => Ok(value),
+    }
 }
 
 fn expired(source: &Inner, table: &Table, since: &str, oldest: &str) -> SourceError {
@@ -98,15 +118,21 @@ pub(super) async fn mark(
         ChangeMethod::Timestamp => {
             let column = column(source, table, how, timed)?;
             let (name, kind) = (quote(&column.name), &column.declared);
-            // Stamps of the future must not hide what is stamped after this point and before them.
-            let taken = source.holder.lock().await.taken.clone();
+            // Stamps of the future must not hide what is stamped after this point and before them, nor what is seen what is not.
+            let holder = source.holder.lock().await;
+            let until = match &holder.writers {
+                Writers::Since(begun) if *begun < holder.taken => begun.clone(),
+                Writers::Since(_) | Writers::None | Writers::Unseen | Writers::Undone => holder.taken.clone(),
+            };
+            drop(holder);
             let sql = format!(
                 "SELECT CONVERT(varchar(40), MAX(t.{name}), 126) FROM {} AS t
-                 WHERE t.{name} <= CAST(CAST('{taken}' AS datetime2(7)) AS {kind})",
+                 WHERE t.{name} <= CAST(CAST('{until}' AS datetime2(7)) AS {kind})",
                 source.named(&table.name)
             );
             // An empty table has come as far as nothing.
-            Ok(Some(one(source, table, &sql).await?.unwrap_or_else(|| NOTHING.to_owned())))
+            let stamp = one(source, table, &sql).await?.unwrap_or_else(|| NOTHING.to_owned());
+            Ok(Some(format!("{stamp}{OF}{}", source.stamps)))
         }
     }
 }
@@ -153,18 +179,18 @@ pub(super) async fn changed(
         }
         ChangeMethod::Rowversion => {
             let column = column(source, table, how, versioned)?;
-            let hex = counted(source, table, since)?
-                .strip_prefix("0x")
-                .filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
+            let hex = given_out(source, table, since).await?;
+            let hex =
+                hex.strip_prefix("0x").filter(|h| h.len() == 16 && h.chars().all(|c| c.is_ascii_hexdigit()));
             let hex = hex.ok_or_else(|| no_method(source, table, how))?;
             format!(" WHERE t.{} > 0x{hex}", quote(&column.name))
         }
-        ChangeMethod::Timestamp if since == NOTHING => {
-            column(source, table, how, timed)?;
-            String::new()
-        }
         ChangeMethod::Timestamp => {
             let column = column(source, table, how, timed)?;
+            let since = of_history(source, table, since, &source.stamps)?;
+            if since == NOTHING {
+                return stream(source, table, &by_key(table)).await;
+            }
             let (name, kind) = (quote(&column.name), &column.declared);
             let since = since.replace('\'', "''");
             // A row without a stamp may have changed at any time; a date counts whole days.

@@ -5,11 +5,15 @@
 //! recorded, but for those that a right answer needs.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use socket2::{SockRef, TcpKeepalive};
 use tiberius::error::Error;
 use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel, Row};
 use tokio::net::TcpStream;
@@ -21,6 +25,9 @@ use super::answer;
 use super::errors::{failed, login_failed, unreachable};
 
 const DEFAULT_PORT: u16 = 1433;
+/// A line is silent for so long before it is tried, and so long between trials.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_AGAIN: Duration = Duration::from_secs(10);
 /// A listener may send us on to a replica; that one to nobody.
 const MOST_ROUTES: u32 = 2;
 
@@ -70,6 +77,13 @@ pub(super) async fn session(pool: &Pool) -> Result<Object, SourceError> {
     })
 }
 
+/// A peer that vanished without a word (a firewall that forgot the line) is noticed within about two minutes, however long a
+/// statement may be silent.
+fn kept_alive(stream: &TcpStream) -> std::io::Result<()> {
+    let alive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_AGAIN);
+    SockRef::from(stream).set_tcp_keepalive(&alive)
+}
+
 fn config(settings: &SourceSettings, server: &Server) -> Result<Config, SourceError> {
     let lacks = |what: &str| SourceError::Incomplete { id: settings.id.clone(), what: what.to_owned() };
     if server.host.contains('\\') && server.port.is_none() {
@@ -95,7 +109,7 @@ fn config(settings: &SourceSettings, server: &Server) -> Result<Config, SourceEr
         Tls::Verify => {
             config.encryption(EncryptionLevel::Required);
             if let Some(ca) = &server.ca {
-                config.trust_cert_ca(ca.display());
+                config.trust_cert_ca_bundle(certificates(ca).map_err(|what| lacks(&what))?);
             }
         }
         Tls::Trust => {
@@ -109,6 +123,23 @@ fn config(settings: &SourceSettings, server: &Server) -> Result<Config, SourceEr
         Tls::Off => config.encryption(EncryptionLevel::NotSupported),
     }
     Ok(config)
+}
+
+/// The bytes of a file of certificates, PEM or DER; else what the configuration lacks.
+fn certificates(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path)
+        .map_err(|_| format!("a file of certificates (`ca`) that can be read: {}", path.display()))?;
+    let pem = bytes.windows(10).any(|w| w == b"-----BEGIN");
+    let found = if pem {
+        CertificateDer::pem_slice_iter(&bytes).filter(Result::is_ok).count()
+    } else {
+        // A certificate in DER is one sequence.
+        usize::from(bytes.first() == Some(&0x30))
+    };
+    match found {
+        0 => Err(format!("a certificate, in PEM or DER, in the file that `ca` names: {}", path.display())),
+        _ => Ok(bytes),
+    }
 }
 
 /// By the Kerberos ticket of whoever runs qianyi.
@@ -138,7 +169,10 @@ impl Manager {
                 Ok(Err(e)) => return Err(unreachable(&self.settings, &self.server, e)),
                 Err(e) => return Err(unreachable(&self.settings, &self.server, e)),
             };
-            stream.set_nodelay(true).map_err(|e| unreachable(&self.settings, &self.server, e))?;
+            stream
+                .set_nodelay(true)
+                .and_then(|()| kept_alive(&stream))
+                .map_err(|e| unreachable(&self.settings, &self.server, e))?;
             match Client::connect(config.clone(), stream.compat_write()).await {
                 Ok(session) => return Ok(session),
                 Err(Error::Routing { host, port }) => {

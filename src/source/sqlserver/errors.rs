@@ -5,18 +5,20 @@
 
 use tiberius::error::{Error, TokenError};
 
-use super::super::{Server, SourceError, SourceSettings};
+use super::super::{Server, SourceError, SourceSettings, Tls};
 use super::connect::shown;
 
 /// Errors that pass: deadlock, lock time-out, memory, recovery, start, shutdown, failover, throttling.
 const PASSING: &[u32] = &[
-    233, 596, 701, 802, 921, 922, 927, 976, 983, 1204, 1205, 1222, 3960, 3961, 3966, 6005, 8645, 8651, 8628,
-    10053, 10054, 10060, 10928, 10929, 17142, 17187, 18401, 40197, 40501, 40613, 49918, 49919, 49920,
+    233, 596, 701, 802, 921, 922, 927, 976, 983, 1204, 1205, 1222, 3960, 3966, 6005, 8645, 8651, 8628, 10053,
+    10054, 10060, 10928, 10929, 17142, 17187, 18401, 40197, 40501, 40613, 49918, 49919, 49920,
 ];
 /// Who logs in, with what password, into which database.
-const LOGIN: &[u32] = &[916, 4060, 4064, 18452, 18456, 18470, 18486, 18487, 18488];
+const LOGIN: &[u32] = &[911, 916, 4060, 4064, 18452, 18456, 18470, 18486, 18487, 18488];
 /// Rights that are missing.
 const RIGHTS: &[u32] = &[229, 230, 262, 297, 300, 371, 15562];
+/// A table was altered or truncated since the snapshot began: metadata is not versioned.
+const ALTERED: &[u32] = &[3961, 3964];
 /// Resources (memory, disk, locks), and everything that ends the connection.
 const CLASS_RESOURCES: u8 = 17;
 const CLASS_FATAL: u8 = 20;
@@ -32,27 +34,35 @@ fn passing(e: &TokenError) -> bool {
         || text.contains("lock timeout")
 }
 
+/// True where the driver has the whole answer and cannot make values of it: it never will.
+fn undecodable(e: &Error) -> bool {
+    match e {
+        Error::Encoding(_)
+        | Error::Conversion(_)
+        | Error::Utf8
+        | Error::Utf16
+        | Error::ParseInt(_)
+        | Error::BulkInput(_) => true,
+        Error::Protocol(text) => text.contains("invalid UTF-16") || text.contains("missing collation"),
+        Error::Io { .. } | Error::Server(_) | Error::Tls(_) | Error::Routing { .. } => false,
+        #[allow(unreachable_patterns)]
+        _ => false,
+    }
+}
+
 /// Our words for a failure of the driver.
 pub(super) fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(Error) -> SourceError {
     let (id, what) = (id.to_owned(), what.into());
     move |e| {
-        let token = match &e {
-            Error::Server(token) => Some(token),
-            // The line broke, a time-out ran out, or what came was garbled: another connection may do.
-            Error::Io { .. }
-            | Error::Protocol(_)
-            | Error::Encoding(_)
-            | Error::Conversion(_)
-            | Error::Utf8
-            | Error::Utf16
-            | Error::ParseInt(_)
-            | Error::Tls(_)
-            | Error::Routing { .. }
-            | Error::BulkInput(_) => None,
-            #[allow(unreachable_patterns)]
-            _ => None,
-        };
+        if undecodable(&e) {
+            return SourceError::Undecodable { id, what, source: Box::new(e) };
+        }
+        // Without an error of the server the line broke, a time-out ran out, or what came was garbled: another connection may do.
+        let token = if let Error::Server(token) = &e { Some(token) } else { None };
         match token {
+            Some(token) if ALTERED.contains(&token.code()) => {
+                SourceError::PointEnded { id, what, source: Box::new(e) }
+            }
             Some(token) if !passing(token) && RIGHTS.contains(&token.code()) => {
                 SourceError::Statement { id, what, source: Box::new(e) }
             }
@@ -70,19 +80,76 @@ pub(super) fn unreachable(
     SourceError::Unreachable { id: settings.id.clone(), server: shown(server), source: Box::new(source) }
 }
 
+/// What a certificate must be, by what TLS says is wrong with it.
+fn certificate(said: &str) -> &'static str {
+    let known = [
+        (
+            "CaUsedAsEndEntity",
+            "the server shows a certificate that is marked as an authority's (CA:TRUE), which may sign others and not stand for a server: \
+             give the server one with CA:FALSE and its name (openssl req -x509 … -addext basicConstraints=critical,CA:FALSE -addext \
+             subjectAltName=DNS:HOST) and name that file as `ca`, or one that an authority signed, and name the authority's",
+        ),
+        (
+            "not valid for name",
+            "`host` must be one of the names in the certificate's subjectAltName; its common name alone does not count",
+        ),
+        (
+            "UnsupportedCertVersion",
+            "the server shows a certificate of an old form (before X.509 v3), such as it makes for itself: give it one of version 3",
+        ),
+        ("expired", "the server's certificate, or this machine's clock, is out of date"),
+        ("not valid yet", "the server's certificate, or this machine's clock, is out of date"),
+    ];
+    known.iter().find(|(word, _)| said.contains(word)).map_or(
+        "`ca` must hold the authority that signed the server's certificate, or that certificate itself where it signed itself (with \
+         CA:FALSE and `host` in its subjectAltName)",
+        |(_, why)| *why,
+    )
+}
+
 /// What went wrong between the first byte and the login.
 pub(super) fn login_failed(settings: &SourceSettings, server: &Server, e: Error) -> SourceError {
     let (id, at) = (settings.id.clone(), shown(server));
     match &e {
+        // Whichever database it is, the login cannot enter it.
         Error::Server(token) if LOGIN.contains(&token.code()) => {
             SourceError::Refused { id, server: at, source: Box::new(e) }
         }
         Error::Server(_) => failed(&settings.id, "the login")(e),
+        Error::Tls(text) if text.contains("certificate") && server.tls == Tls::Verify => {
+            let why = certificate(text);
+            SourceError::Certificate { id, server: at, why, source: Box::new(e) }
+        }
         Error::Tls(_) => SourceError::Tls { id, server: at, source: Box::new(e) },
         // One of the two insists on encryption, the other has none.
         Error::Protocol(text) if text.contains("encryption") => {
             SourceError::Tls { id, server: at, source: Box::new(e) }
         }
         _ => unreachable(settings, server, e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tiberius::error::{Error, IoErrorKind};
+
+    use super::{SourceError, failed};
+    use crate::retry::Passing;
+
+    #[test]
+    fn an_answer_that_cannot_be_decoded_is_not_asked_for_again_and_a_garbled_one_is() {
+        for (e, again) in [
+            (Error::Encoding("invalid sequence".into()), false),
+            (Error::Conversion("no number".into()), false),
+            (Error::Utf16, false),
+            (Error::Protocol("nvarchar: invalid UTF-16 sequence".into()), false),
+            (Error::Protocol("invalid token type".into()), true),
+            (Error::Io { kind: IoErrorKind::UnexpectedEof, message: String::new() }, true),
+        ] {
+            let shown = format!("{e:?}");
+            let ours = failed("ylbx", "reading t")(e);
+            assert_eq!(ours.passing(), again, "{shown}");
+            assert!(again || matches!(ours, SourceError::Undecodable { .. }), "{shown}");
+        }
     }
 }

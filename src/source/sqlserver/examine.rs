@@ -5,9 +5,9 @@
 
 use std::time::Instant;
 
-use super::super::{Examined, Grade, SourceError, Tls};
+use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, Tls};
 use super::literal::unicode;
-use super::{Inner, Way, answer};
+use super::{Inner, Way, answer, shown};
 
 const LOGIN: &str = "sql/source/sqlserver/01-readonly-login.sql";
 const ROLES: &str =
@@ -20,7 +20,7 @@ const TABLES: &str = "SELECT CAST(o.name AS nvarchar(128)),
     + CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'UPDATE'), 0) AS int)
     + CAST(ISNULL(HAS_PERMS_BY_NAME(QUOTENAME(s.name) + N'.' + QUOTENAME(o.name), 'OBJECT', 'DELETE'), 0) AS int)
   FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-  WHERE s.name = {schema} AND o.type = 'U' ORDER BY o.name";
+  WHERE s.name = {schema} AND o.type IN ('U', 'V') ORDER BY o.name";
 /// Unreadable tables that are named in one line.
 const NAMED: usize = 20;
 
@@ -28,12 +28,14 @@ const NAMED: usize = 20;
 pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
     let mut all = Vec::new();
     for (name, value) in &source.facts {
-        let grade = if name.starts_with("without") { Grade::Warning } else { Grade::Fact };
+        let look = name.starts_with("without") || name == OPEN_TRANSACTION;
+        let grade = if look { Grade::Warning } else { Grade::Fact };
         all.push(Examined::new(name, grade, value, ""));
     }
     line(source, &mut all);
-    encoding(source, &mut all).await?;
+    encoding(source, &mut all);
     rights(source, &mut all).await?;
+    shown::examine(source, &mut all).await?;
     point(source, &mut all).await?;
     changes(source, &mut all).await?;
     watch(source, &mut all).await?;
@@ -60,33 +62,18 @@ fn line(source: &Inner, all: &mut Vec<Examined>) {
     all.push(Examined::new("tls", Grade::Warning, found, advice));
 }
 
-/// A character of the database's code page, there and back: servers of other makers convert on the way.
-async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    const SAMPLE: &str = "\u{767d}\u{57ce}";
-    let (bytes, _, lost) = source.code_page.encode(SAMPLE);
+/// The database's own code page; that text comes out of it as it is was proved when the source was opened.
+fn encoding(source: &Inner, all: &mut Vec<Examined>) {
     let name = source.code_page.name();
-    if lost {
-        let found = format!("{}, code page {name}: it holds no Chinese text", source.collation);
-        let advice = "legacy text in it is bytes of another code page: compare names in `qianyi profile` with what you know";
-        all.push(Examined::new("encoding", Grade::Warning, found, advice));
-        return Ok(());
-    }
-    let sql = format!("SELECT CAST(CAST({} AS varchar(20)) AS varbinary(20))", unicode(SAMPLE));
-    let rows = source.probe(&sql).await?.unwrap_or_default();
-    let right = rows.first().and_then(|r| answer::bytes(r, 0)) == Some(&*bytes);
     let found = format!("{}, code page {name}", source.collation);
-    if right {
-        all.push(Examined::new("encoding", Grade::Fine, format!("{found}, there and back"), ""));
+    let (_, _, lost) = source.code_page.encode("\u{767d}\u{57ce}");
+    if lost {
+        let found = format!("{found}: it holds no Chinese text");
+        let advice = "legacy text in it is bytes of another code page: set `encoding`, and compare names in `qianyi profile` with what you know";
+        all.push(Examined::new("encoding", Grade::Warning, found, advice));
     } else {
-        let advice = "the server converts text on the way to bytes: every name would come out wrong; read another copy";
-        all.push(Examined::new(
-            "encoding",
-            Grade::Wrong,
-            format!("{found}: bytes come back otherwise"),
-            advice,
-        ));
+        all.push(Examined::new("encoding", Grade::Fine, format!("{found}, there and back"), ""));
     }
-    Ok(())
 }
 
 async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
@@ -117,8 +104,16 @@ async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     }
     let unreadable: Vec<String> =
         rows.iter().filter(|r| answer::int(r, 1) != Some(1)).filter_map(|r| answer::text(r, 0)).collect();
+    let sees_all = shown::sees_all_tables(source).await?;
+    if !sees_all {
+        let found = "the login sees only what it has rights on: there may be more tables, and policies that hide rows";
+        let advice = format!("GRANT VIEW DEFINITION: {LOGIN}");
+        all.push(Examined::new("rights", Grade::Warning, found, &advice));
+    }
     if unreadable.is_empty() {
-        all.push(Examined::new("rights", Grade::Fine, "every table can be read", ""));
+        let which = if sees_all { "every table" } else { "every table that it sees" };
+        let found = format!("{which} of {} can be read: {}", source.schema, rows.len());
+        all.push(Examined::new("rights", if sees_all { Grade::Fine } else { Grade::Fact }, found, ""));
     } else {
         let names = unreadable.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
         all.push(Examined::new("rights", Grade::Wrong, format!("cannot read {names}"), &advice));
@@ -166,6 +161,11 @@ async fn changes(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceEr
         ""
     };
     all.push(Examined::new("changes", Grade::Fact, found, advice));
+    if source.way == Way::Still {
+        let found = "timestamp: transactions that were open when the copy was made are undone in it";
+        let advice = "`overlap_seconds` must be longer than the longest transaction, or choose `compare`";
+        all.push(Examined::new("stamps", Grade::Fact, found, advice));
+    }
     let sql = "SELECT CAST(@@DBTS AS bigint) - (CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1)";
     match source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) {
         None => all.push(Examined::new(

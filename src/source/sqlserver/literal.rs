@@ -5,8 +5,11 @@
 
 use std::fmt::Write;
 
+use encoding_rs::Encoding;
+
 use super::super::{Column, KeyValue, LegacyType};
 use super::Inner;
+use crate::encoding::TextEncoding;
 
 /// An identifier.
 pub(super) fn quote(name: &str) -> String {
@@ -38,7 +41,9 @@ pub(super) fn orders(column: &Column) -> bool {
         | LegacyType::Unicode
         | LegacyType::Date
         | LegacyType::DateTime
-        | LegacyType::Binary => !matches!(collated(&column.declared).0, "text" | "ntext" | "image" | "xml"),
+        | LegacyType::Binary => {
+            !matches!(collated(&column.declared).0, "text" | "ntext" | "image" | "xml" | "hierarchyid")
+        }
         LegacyType::Spelled => {
             column.declared == "uniqueidentifier" || column.declared.starts_with("datetime2")
         }
@@ -49,6 +54,15 @@ pub(super) fn orders(column: &Column) -> bool {
         | LegacyType::Instant(_)
         | LegacyType::Offset(_) => false,
     })
+}
+
+/// The code page that the bytes of a column are in: the collation's, or what somebody set.
+fn meant(source: &Inner, column: &Column) -> &'static Encoding {
+    match column.encoding {
+        Some(TextEncoding::CodePage(page)) => page,
+        Some(TextEncoding::Utf8) => encoding_rs::UTF_8,
+        Some(TextEncoding::Utf16) | None => source.code_page,
+    }
 }
 
 /// A value of a key, as it compares with its column; `None` where it cannot be written exactly.
@@ -63,9 +77,16 @@ pub(super) fn key(source: &Inner, column: &Column, value: &KeyValue) -> Option<S
         KeyValue::Int(v) => Some(v.to_string()),
         KeyValue::Real(_) | KeyValue::Untext(_) => None,
         KeyValue::Text(v) if column.kind == Some(LegacyType::Unicode) => Some(under(unicode(v))),
+        // Its bytes, in whatever code page they are meant.
         KeyValue::Text(v) if text && other.is_none() => {
-            let (bytes, _, lost) = source.code_page.encode(v);
+            let (bytes, _, lost) = meant(source, column).encode(v);
             (!lost).then(|| under(format!("CAST({} AS {kind})", hexed(&bytes))))
+        }
+        // Bytes that are meant in another code page than the collation's have no literal under it.
+        KeyValue::Text(_)
+            if text && other.is_some_and(|c| source.page_of(c) != Some(meant(source, column))) =>
+        {
+            None
         }
         // Kept in its own type: Unicode sorts otherwise under some collations.
         KeyValue::Text(v) if text => Some(format!("CAST({} AS {kind})", under(unicode(v)))),
@@ -74,15 +95,15 @@ pub(super) fn key(source: &Inner, column: &Column, value: &KeyValue) -> Option<S
         KeyValue::Bytes(v) if column.kind == Some(LegacyType::CodePageText) && other.is_none() => {
             Some(under(format!("CAST(0x{v} AS {kind})")))
         }
-        // Unicode text that holds private-use characters is UTF-8 here; a lone surrogate has no place in a statement.
+        // Unicode text that holds private-use characters is UTF-16 here; a lone surrogate has no place in a statement.
         KeyValue::Bytes(v) if column.kind == Some(LegacyType::Unicode) => {
-            String::from_utf8(unhexed(v)?).ok().map(|text| under(unicode(&text)))
+            TextEncoding::Utf16.decode(&unhexed(v)?).map(|text| under(unicode(&text)))
         }
         KeyValue::Bytes(_) => None,
     }
 }
 
-fn hexed(bytes: &[u8]) -> String {
+pub(super) fn hexed(bytes: &[u8]) -> String {
     bytes.iter().fold("0x".to_owned(), |mut out, b| {
         let _ = write!(out, "{b:02x}");
         out

@@ -13,6 +13,9 @@ use super::{Inner, answer};
 use crate::encoding::TextEncoding;
 use crate::tally::last_digit;
 
+/// Values that are in no sum.
+const LEFT_OUT: &str = "left_out";
+
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
     let column = table.column(name).ok_or_else(|| SourceError::Unknown {
         id: source.id.clone(),
@@ -37,7 +40,8 @@ fn groups<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<&'t Column
         | LegacyType::Int
         | LegacyType::SmallInt
         | LegacyType::TinyInt
-        | LegacyType::Bit => Ok(column),
+        | LegacyType::Bit
+        | LegacyType::Numeric { scale: 0, .. } => Ok(column),
         LegacyType::Numeric { .. }
         | LegacyType::Money
         | LegacyType::SmallMoney
@@ -56,7 +60,8 @@ fn groups<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<&'t Column
 
 /// The sums of one column: measure name and T-SQL.
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let (_, kind) = column(source, table, name)?;
+    let (column, kind) = column(source, table, name)?;
+    let of_type = column.declared.as_str();
     let of = format!("t.{}", quote(name));
     let exact = |scale: u32| format!("SUM(CAST({of} AS decimal(38,{scale})))");
     let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
@@ -72,15 +77,26 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             one(last_digit(digits), exact(digits))
         }
         LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
-        // A cast to bigint cuts the fraction off.
-        LegacyType::Float => one("e4", whole(format!("CAST(CAST({of} AS float(53)) * 10000e0 AS bigint)"))),
-        LegacyType::CodePageText => vec![
+        LegacyType::Float => {
+            // A cast to bigint cuts the fraction off; what it does not hold is counted, and a product of more would be an error.
+            let value = format!("CAST({of} AS float(53))");
+            let fits = |yes: &str, no: &str| {
+                format!(
+                    "CASE WHEN ABS({value}) < 1e300 THEN CASE WHEN ABS({value} * 10000e0) < 9223372036854775807e0 THEN {yes} ELSE {no} END ELSE {no} END"
+                )
+            };
+            let sum = whole(format!("CAST({} AS bigint)", fits(&format!("{value} * 10000e0"), "NULL")));
+            let left_out = format!("SUM(CASE WHEN {of} IS NULL THEN 0 ELSE {} END)", fits("0", "1"));
+            vec![(format!("e4:{name}"), sum), (format!("{LEFT_OUT}:{name}"), left_out)]
+        }
+        // Their length on the server is not that of the text that is made of them.
+        LegacyType::Unicode if matches!(of_type, "xml" | "hierarchyid") => {
+            return Err(unsummed(source, table, name, "it is no amount"));
+        }
+        LegacyType::CodePageText | LegacyType::Unicode => vec![
             (format!("values:{name}"), format!("COUNT_BIG({of})")),
             (format!("bytes:{name}"), whole(format!("DATALENGTH({of})"))),
         ],
-        LegacyType::Unicode => {
-            return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw"));
-        }
         LegacyType::DateTime
         | LegacyType::Instant(_)
         | LegacyType::Date
@@ -153,6 +169,10 @@ pub(super) async fn measure(
             .collect::<Result<_, _>>()?;
         for (at, (measure, _)) in measures.iter().enumerate() {
             let value = total(source, table, row, by.len() + at)?;
+            // That nothing was left out needs no line.
+            if value == 0 && measure.starts_with(LEFT_OUT) {
+                continue;
+            }
             answers.push(Measured { by: spelled.clone(), measure: measure.clone(), value });
         }
     }

@@ -16,9 +16,11 @@ mod literal;
 mod measure;
 mod read;
 mod session;
+mod shown;
+mod steady;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -28,8 +30,8 @@ use tiberius::Row;
 use tokio::sync::Mutex;
 
 use super::{
-    Bounds, ChunkStream, Examined, Frequency, KeyValue, Measured, Point, Server, Source, SourceError,
-    SourceSettings, Table, TableMeasures, TableSettings,
+    Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
+    SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use connect::Pool;
 use decode::UnicodeForm;
@@ -63,11 +65,16 @@ struct Inner {
     point: Point,
     /// Of a database that nobody writes to: what the point says without, and the proof that it stayed as it was.
     still: (String, Option<String>),
-    /// The database whose history the watermarks count in.
+    /// The database whose history the watermarks count in, and its stamps.
     history: String,
+    stamps: String,
+    /// Every table when the point was taken.
+    shapes: steady::Shapes,
     /// A readable secondary of an availability group: it sees neither open transactions nor change tracking.
     secondary: bool,
     facts: Vec<(String, String)>,
+    /// Questions that the server does not know, or not allow.
+    unknown: std::sync::Mutex<BTreeSet<String>>,
     holder: Arc<Mutex<Holder>>,
 }
 
@@ -88,15 +95,27 @@ impl Inner {
         format!("{}.{}", quote(&self.schema), quote(table))
     }
 
+    /// The code page of a collation.
+    fn page_of(&self, collation: &str) -> Option<&'static Encoding> {
+        self.collations.get(collation).copied().and_then(catalogue::encoding)
+    }
+
     fn broken(&self, what: &str) -> SourceError {
         SourceError::Protocol { id: self.id.clone(), what: what.to_owned() }
     }
 
-    /// A question that the server may not know, or not allow: then `None`.
+    /// A question that the server may not know, or not allow: then `None`, and it is not asked again.
     async fn probe(&self, sql: &str) -> Result<Option<Vec<Row>>, SourceError> {
+        let unknown = || self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown().contains(sql) {
+            return Ok(None);
+        }
         match self.plain().await?.ask(&self.id, "probing".to_owned(), sql).await {
             Ok(rows) => Ok(Some(rows)),
-            Err(SourceError::Database { .. } | SourceError::Statement { .. }) => Ok(None),
+            Err(SourceError::Database { .. } | SourceError::Statement { .. }) => {
+                unknown().insert(sql.to_owned());
+                Ok(None)
+            }
             Err(e) => Err(e),
         }
     }
@@ -106,7 +125,7 @@ impl SqlServer {
     /// Connects, probes what the server can do, and takes the point.
     ///
     /// # Errors
-    /// `SRC-009`, `SRC-013` to `SRC-019`.
+    /// `SRC-009`, `SRC-013` to `SRC-019`, `SRC-034`, `SRC-035`.
     pub async fn connect(settings: &SourceSettings) -> Result<Self, SourceError> {
         let server = settings.server.clone().ok_or_else(|| SourceError::Incomplete {
             id: settings.id.clone(),
@@ -116,18 +135,7 @@ impl SqlServer {
         let mut object = connect::session(&pool).await?;
         let known = ask::database(&mut object, settings).await?;
         let of = session::facts(&mut object, &settings.id).await?;
-        let (way, mut point) = session::choose(settings, &of)?;
-        let base = point.text.clone();
-        let mut proof = None;
-        if way == Way::Still && !of.is_snapshot {
-            proof = session::written(&mut object, &settings.id).await?;
-            // What cannot be proved equal has a text of its own each time.
-            let own = match &proof {
-                Some(proof) => proof.clone(),
-                None => format!("opened {}", ask::own(&mut object, &settings.id).await?),
-            };
-            point.text = format!("{base} {own}");
-        }
+        let (way, point, still) = point_of(&mut object, settings, &of).await?;
         let secondary =
             !of.read_only && !of.is_snapshot && ask::updates_elsewhere(&mut object, &settings.id).await?;
         let mut facts = ask::server_facts(&mut object, settings, &server).await?;
@@ -141,7 +149,9 @@ impl SqlServer {
         facts.extend(refused.iter().map(|name| {
             (format!("without {name}"), "the server does not know this session setting".to_owned())
         }));
+        let (history, stamps) = session::histories(&mut object, &settings.id, &of, way).await?;
         let (holder, point) = session::take(object, settings, way, point, &of.created).await?;
+        facts.extend(holder.writers.fact());
         let mut inner = Inner {
             id: settings.id.clone(),
             settings: settings.clone(),
@@ -155,15 +165,41 @@ impl SqlServer {
             hint,
             way,
             point,
-            still: (base, proof),
-            history: of.history.clone(),
+            still,
+            history,
+            stamps,
+            shapes: steady::Shapes::new(),
             secondary,
             facts,
+            unknown: std::sync::Mutex::default(),
             holder: Arc::new(Mutex::new(holder)),
         };
+        inner.shapes = steady::shapes(&inner, None).await?;
         inner.collations = catalogue::collations(&inner).await?;
+        ask::text_forms(&inner).await?;
         Ok(Self { inner: Arc::new(inner) })
     }
+}
+
+/// The way to the point, and of a database that nobody writes to what the point says without, and the proof that it stays as it is.
+async fn point_of(
+    object: &mut connect::Object,
+    settings: &SourceSettings,
+    of: &session::Facts,
+) -> Result<(Way, Point, (String, Option<String>)), SourceError> {
+    let (way, mut point) = session::choose(settings, of)?;
+    let base = point.text.clone();
+    if way != Way::Still || of.is_snapshot {
+        return Ok((way, point, (base, None)));
+    }
+    let proof = session::written(object, &settings.id).await?;
+    // What cannot be proved equal has a text of its own each time.
+    let own = match &proof {
+        Some(proof) => proof.clone(),
+        None => format!("opened {}", ask::own(object, &settings.id).await?),
+    };
+    point.text = format!("{base} {own}");
+    Ok((way, point, (base, proof)))
 }
 
 #[async_trait]
@@ -227,6 +263,14 @@ impl Source for SqlServer {
 
     fn facts(&self) -> Vec<(String, String)> {
         self.inner.facts.clone()
+    }
+
+    async fn aside(&self) -> Result<Option<Box<dyn Source>>, SourceError> {
+        if self.inner.way != Way::OneSession {
+            return Ok(None);
+        }
+        let settings = SourceSettings { consistency: Consistency::Fuzzy, ..self.inner.settings.clone() };
+        Ok(Some(Box::new(Self::connect(&settings).await?)))
     }
 
     async fn pressed(&self) -> Result<Option<String>, SourceError> {

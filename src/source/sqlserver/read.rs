@@ -18,7 +18,7 @@ use super::connect::{SAID, Session};
 use super::decode::{append, expression};
 use super::literal::{key as key_literal, orders, quote};
 use super::session::Reader;
-use super::{Inner, answer, errors};
+use super::{Inner, answer, errors, shown, steady};
 use crate::dataset::BATCH_ROWS;
 
 /// Bytes of text and images after which a batch is handed on, however few its rows.
@@ -33,8 +33,10 @@ const MOST_RANGES: u64 = 1000;
 
 /// Exact rows of a table.
 pub(super) async fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
+    shown::whole(source, table).await?;
     let sql = format!("SELECT COUNT_BIG(*) FROM {}{}", source.named(&table.name), source.hint);
     let rows = source.reader().await?.ask(&source.id, format!("counting {}", table.name), &sql).await?;
+    steady::check(source, table).await?;
     let counted = rows.first().and_then(|r| answer::int(r, 0)).and_then(|n| u64::try_from(n).ok());
     counted.ok_or_else(|| source.broken("a count that is no number"))
 }
@@ -103,10 +105,30 @@ pub(super) fn key_at(source: &Inner, table: &Table, batch: &RecordBatch, at: usi
     sayable.then_some(values)
 }
 
+/// The key that somebody names for a view is one: no index says so.
+async fn proved(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    let names: Vec<String> = table.key.iter().map(|name| format!("t.{}", quote(name))).collect();
+    let missing: Vec<String> = names.iter().map(|name| format!("{name} IS NULL")).collect();
+    let from = format!("SELECT TOP (1) 1 AS x FROM {} AS t", source.named(&table.name));
+    for sql in [
+        format!("{from} WHERE {}{}", missing.join(" OR "), source.hint),
+        format!("{from} GROUP BY {} HAVING COUNT_BIG(*) > 1{}", names.join(", "), source.hint),
+    ] {
+        let what = format!("looking for twins in {}", table.name);
+        if !source.reader().await?.ask(&source.id, what, &sql).await?.is_empty() {
+            let (id, key) = (source.id.clone(), table.key.join(", "));
+            let what = format!("unique key over the view {} ({key}) without NULLs", table.name);
+            return Err(SourceError::Unknown { id, what });
+        }
+    }
+    Ok(())
+}
+
 /// Ranges of about `chunk_rows` rows each, at keys that the server sampled; one where there is no key, or nothing to gain.
 pub(super) async fn ranges(source: &Arc<Inner>, table: &Table) -> Result<Vec<Bounds>, SourceError> {
-    if table.view {
-        return Err(SourceError::View { id: source.id.clone(), table: table.name.clone() });
+    shown::whole(source, table).await?;
+    if table.view && !table.key.is_empty() {
+        proved(source, table).await?;
     }
     let whole = vec![Bounds::default()];
     let by_rows = table.estimated_rows / source.settings.chunk_rows.max(1);
@@ -181,6 +203,7 @@ pub(super) async fn select(
     sql: String,
 ) -> Result<ChunkStream, SourceError> {
     let schema = table.schema(&source.id)?;
+    steady::check(source, table).await?;
     let rows = Rows::new(source, table, schema)?;
     let reader = source.reader().await?;
     let (to_caller, pieces) = mpsc::channel(QUEUE);
@@ -220,6 +243,7 @@ async fn read(
         Err(Broken::Ours(e)) => return Err(e),
     }
     reader.release();
+    steady::check(source, &rows.table).await?;
     if rows.rows > 0 && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
         return Ok(Told::Nobody);
     }

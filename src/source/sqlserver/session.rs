@@ -7,7 +7,7 @@ use tiberius::Row;
 use tiberius::error::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use super::super::{Consistency, Point, SourceError, SourceSettings};
+use super::super::{Consistency, OPEN_TRANSACTION, Point, SourceError, SourceSettings};
 use super::connect::{Manager, Object, Session, ask, session};
 use super::errors::failed;
 use super::{Inner, Way, answer};
@@ -19,7 +19,38 @@ pub(super) struct Holder {
     pub(super) rowversion: Option<String>,
     /// The server's local time at the point, or before it: no stamp of a change that is seen here is later.
     pub(super) taken: String,
+    pub(super) writers: Writers,
     health: Health,
+}
+
+/// Transactions that had written and were open when the point was taken: what they stamped is not seen, and may be older than what is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// The login may not look, or the point was taken by somebody else.
+    Unseen,
+    None,
+    /// When the oldest began, in the server's local time.
+    Since(String),
+    /// In a copy: they are undone in it, and nobody knows when they began.
+    Undone,
+}
+
+impl Writers {
+    /// For the record of an extract.
+    pub(super) fn fact(&self) -> Option<(String, String)> {
+        match self {
+            Self::None => None,
+            Self::Unseen => Some((
+                "without open transactions".to_owned(),
+                "the login may not see them (VIEW SERVER STATE): `overlap_seconds` must be longer than the longest one".to_owned(),
+            )),
+            Self::Since(at) => Some((
+                OPEN_TRANSACTION.to_owned(),
+                format!("since {at}: it has written here, and watermarks of `timestamp` stay behind it"),
+            )),
+            Self::Undone => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +183,8 @@ pub(super) async fn take(
     let rowversion = before_snapshot(&mut object, id).await?;
     if way == Way::Still {
         let taken = created.to_owned();
-        return Ok((Holder { session: object, rowversion, taken, health: Health::Fine }, point));
+        let writers = Writers::Undone;
+        return Ok((Holder { session: object, rowversion, taken, writers, health: Health::Fine }, point));
     }
     // What cannot be proved equal has a text of its own each time.
     let rows =
@@ -161,6 +193,8 @@ pub(super) async fn take(
     let row = rows.first();
     let own = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
     let now = row.and_then(|r| answer::text(r, 1)).unwrap_or_default();
+    // After the time and before the snapshot: one that begins in between is younger than the time.
+    let writers = oldest_writer(&mut object, id).await?;
     let point = Point { text: format!("{} at {now} session {own}", point.text), ..point };
     if way == Way::OneSession {
         for sql in ["SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRANSACTION"] {
@@ -169,7 +203,47 @@ pub(super) async fn take(
         let first = "SELECT COUNT_BIG(*) FROM sys.objects";
         ask(&mut object, first).await.map_err(failed(id, "taking the snapshot"))?;
     }
-    Ok((Holder { session: object, rowversion, taken: now, health: Health::Fine }, point))
+    Ok((Holder { session: object, rowversion, taken: now, writers, health: Health::Fine }, point))
+}
+
+/// Since when the oldest transaction is open that has written here; a second less, as its time is rounded.
+async fn oldest_writer(session: &mut Session, id: &str) -> Result<Writers, SourceError> {
+    let sql = "SELECT CONVERT(varchar(33), DATEADD(second, -1, MIN(a.transaction_begin_time)), 126)
+      FROM sys.dm_tran_active_transactions AS a
+      JOIN sys.dm_tran_database_transactions AS d ON d.transaction_id = a.transaction_id
+      WHERE d.database_id = DB_ID() AND d.database_transaction_begin_time IS NOT NULL";
+    match ask(session, sql).await {
+        Ok(rows) => Ok(rows.first().and_then(|r| answer::text(r, 0)).map_or(Writers::None, Writers::Since)),
+        Err(Error::Server(_)) => Ok(Writers::Unseen),
+        Err(e) => Err(failed(id, "asking for open transactions")(e)),
+    }
+}
+
+/// The history that versions count in, and the one that stamps belong to. A database that was set back to an older state is on another
+/// fork; copies of one database are of one family.
+pub(super) async fn histories(
+    session: &mut Session,
+    id: &str,
+    of: &Facts,
+    way: Way,
+) -> Result<(String, String), SourceError> {
+    let sql = "SELECT CONVERT(varchar(36), r.recovery_fork_guid), CONVERT(varchar(36), r.family_guid)
+      FROM sys.databases AS d
+      JOIN sys.database_recovery_status AS r ON r.database_id = COALESCE(d.source_database_id, d.database_id)
+      WHERE d.name = DB_NAME()";
+    let rows = match ask(session, sql).await {
+        Ok(rows) => rows,
+        Err(Error::Server(_)) => Vec::new(),
+        Err(e) => return Err(failed(id, "asking for the history")(e)),
+    };
+    let text = |at| rows.first().and_then(|r| answer::text(r, at));
+    let fork = text(0).map(|fork| format!(" fork {fork}")).unwrap_or_default();
+    let history = format!("{}{fork}", of.history);
+    if way != Way::Still || of.is_snapshot {
+        return Ok((history.clone(), history));
+    }
+    let family = text(1).map_or_else(|| "a copy".to_owned(), |family| format!("family {family}"));
+    Ok((history, family))
 }
 
 /// The rowversion up to which everything is decided now; `None` where the server cannot say.

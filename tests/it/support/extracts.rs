@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use qianyi::dataset::{PartInfo, read_part};
 use qianyi::progress::{Progress, Silent};
-use qianyi::run::extract::{ExtractError, Extracted, Extraction, extract};
+use qianyi::run::extract::{ExtractError, Extracted, Extraction, Purpose, extract};
 use qianyi::source::{ChangeMethod, SourceSettings, Table, TableSettings, connect};
 use qianyi::state::{ExtractId, Reading, State};
 use qianyi::stop::Stop;
@@ -29,11 +29,13 @@ pub struct Attempt<'a> {
     pub anew: &'a [&'a str],
     pub stop: Stop,
     pub progress: Arc<dyn Progress>,
+    pub purpose: Purpose,
 }
 
 impl<'a> Attempt<'a> {
     pub fn of(workdir: &'a Path, settings: &'a SourceSettings, tables: &'a [&'a str]) -> Self {
-        Self { workdir, settings, tables, anew: &[], stop: Stop::new(), progress: Arc::new(Silent) }
+        let (stop, progress) = (Stop::new(), Arc::new(Silent));
+        Self { workdir, settings, tables, anew: &[], stop, progress, purpose: Purpose::Extract }
     }
 
     pub fn make(self) -> Result<Extracted, ExtractError> {
@@ -55,6 +57,7 @@ impl<'a> Attempt<'a> {
             measures: &[],
             stop: &self.stop,
             progress: self.progress,
+            purpose: self.purpose,
         })
     }
 }

@@ -156,6 +156,6 @@ fn extracted(workdir: &Path, city: &City, source: &SourceSettings) -> RawView {
     let progress: Arc<dyn Progress> = Arc::new(Silent);
     let mut settings = run_settings(&source.path, workdir, 1);
     settings.sources = vec![source.clone()];
-    run::extract_all(&state, city, &settings, &progress).unwrap();
+    run::extract_all(&state, city, &settings, run::extract::Purpose::Run, &progress).unwrap();
     raw::current(&state, &source.id).unwrap()
 }

@@ -116,6 +116,12 @@ impl Mssql {
         self.statements(&self.database, statements);
     }
 
+    /// Runs statements in another database, one batch each; it is dropped with the test's.
+    pub fn in_database(&self, database: &str, statements: &[&str]) {
+        self.more.lock().unwrap().push(database.to_owned());
+        self.statements(database, statements);
+    }
+
     /// A session of somebody who works with the database.
     pub fn open(&self) -> Clerk<'_> {
         Clerk { server: self, session: std::cell::RefCell::new(self.session(&self.database)) }

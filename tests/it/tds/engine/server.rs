@@ -243,6 +243,7 @@ fn quirks_make_another_server() {
         no_min_active_rowversion: true,
         no_change_tracking: true,
         wrong_varbinary_code_page: true,
+        wrong_char_code_page: false,
         no_option_clause: true,
         stale_row_counts: true,
     });

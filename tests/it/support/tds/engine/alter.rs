@@ -9,6 +9,7 @@ use super::changes;
 use super::convert::ASSIGN;
 use super::error::{fail, unwrap};
 use super::generate::{Code, Generator};
+use super::server::now_stored;
 use super::session::Session;
 
 fn failed(error: rusqlite::Error) -> SqlError {
@@ -18,12 +19,18 @@ fn failed(error: rusqlite::Error) -> SqlError {
 impl Session {
     pub fn alter_table(&mut self, path: &[String], change: &Alter) -> Result<(), SqlError> {
         let table = self.altered(path)?;
+        self.change_table(path, &table, change)?;
+        self.reshaped(table.id);
+        self.writing(|session| catalog::altered(&session.connection, table.id, now_stored()))
+    }
+
+    fn change_table(&mut self, path: &[String], table: &Table, change: &Alter) -> Result<(), SqlError> {
         match change {
-            Alter::Add(columns) => self.add_columns(&table, columns),
+            Alter::Add(columns) => self.add_columns(table, columns),
             Alter::AddKey(key) => self.create_index(path, key),
             Alter::DropConstraint(name) => self.drop_index(name, path, true),
-            Alter::DropColumn(name) => self.drop_column(&table, name),
-            Alter::Column(definition) => self.alter_column(&table, definition),
+            Alter::DropColumn(name) => self.drop_column(table, name),
+            Alter::Column(definition) => self.alter_column(table, definition),
             Alter::ChangeTracking(on) => {
                 if self.server.quirks().no_change_tracking {
                     return Err(super::error::near("CHANGE_TRACKING"));
@@ -45,7 +52,7 @@ impl Session {
                 }
                 self.writing(|session| {
                     if *on {
-                        changes::enable(&session.connection, &table)
+                        changes::enable(&session.connection, table)
                     } else {
                         changes::disable(&session.connection, table.id)
                     }

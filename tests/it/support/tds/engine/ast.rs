@@ -178,6 +178,11 @@ pub enum Statement {
         name: String,
         of: String,
     },
+    /// RESTORE DATABASE … FROM DATABASE_SNAPSHOT.
+    Revert {
+        name: String,
+        from: String,
+    },
     DropDatabase {
         names: Vec<String>,
         maybe: bool,
@@ -213,6 +218,16 @@ pub enum Statement {
         query: Box<Query>,
     },
     CreateSchema(String),
+    /// sp_rename of a table.
+    Rename {
+        from: Vec<String>,
+        to: String,
+    },
+    /// An alias type.
+    CreateType {
+        name: String,
+        base: Written,
+    },
     Truncate(Vec<String>),
     CreateLogin {
         name: String,

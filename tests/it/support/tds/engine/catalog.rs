@@ -68,7 +68,7 @@ CREATE TABLE m_state(ct_version INTEGER, statement INTEGER, next_object INTEGER)
 INSERT INTO m_state VALUES (0, 0, 901578250);
 CREATE TABLE m_schemas(id INTEGER PRIMARY KEY, name TEXT);
 INSERT INTO m_schemas VALUES (1, 'dbo'), (2, 'guest'), (3, 'INFORMATION_SCHEMA'), (4, 'sys');
-CREATE TABLE m_objects(id INTEGER PRIMARY KEY, key TEXT UNIQUE, schema_id INTEGER, name TEXT, type TEXT, created INTEGER,
+CREATE TABLE m_objects(id INTEGER PRIMARY KEY, key TEXT UNIQUE, schema_id INTEGER, name TEXT, type TEXT, created INTEGER, modified INTEGER,
     tracked INTEGER DEFAULT 0, begin_version INTEGER, min_version INTEGER);
 CREATE TABLE m_columns(object_id INTEGER, id INTEGER, name TEXT, kind TEXT, declared TEXT, nullable INTEGER, initial TEXT,
     PRIMARY KEY(object_id, id));
@@ -234,13 +234,19 @@ pub fn add_object(
         connection.execute("UPDATE m_state SET next_object = next_object + 16", [])?;
         let id = connection.query_row("SELECT next_object FROM m_state", [], |row| row.get(0))?;
         connection.execute(
-            "INSERT INTO m_objects(id, key, schema_id, name, type, created)
-             VALUES (?1, ?2, (SELECT id FROM m_schemas WHERE lower(name) = lower(?3)), ?4, ?5, ?6)",
+            "INSERT INTO m_objects(id, key, schema_id, name, type, created, modified)
+             VALUES (?1, ?2, (SELECT id FROM m_schemas WHERE lower(name) = lower(?3)), ?4, ?5, ?6, ?6)",
             params![id, format!("{schema}.{name}").to_lowercase(), schema, name, kind, created],
         )?;
         Ok(id)
     };
     run().map_err(failed)
+}
+
+/// The object was altered at this time.
+pub fn altered(connection: &Connection, object: i32, at: i64) -> Result<(), SqlError> {
+    let sql = "UPDATE m_objects SET modified = ?2 WHERE id = ?1";
+    connection.execute(sql, params![object, at]).map(|_| ()).map_err(failed)
 }
 
 pub fn add_column(connection: &Connection, object: i32, column: &Column) -> Result<(), SqlError> {

@@ -26,6 +26,16 @@ impl Session {
                 return self.delete(table, alias.as_deref(), filter.as_ref());
             }
             Statement::Truncate(table) => return self.truncate(table),
+            Statement::Revert { name, from } => {
+                self.outside("RESTORE DATABASE")?;
+                self.server.revert(name, from)
+            }
+            Statement::Rename { from, to } => self.rename(from, to),
+            Statement::CreateType { name, base } => {
+                self.need_in_database("CREATE TYPE")?;
+                self.database.state().aliases.push((name.clone(), base.clone()));
+                Ok(())
+            }
             Statement::CreateTable { name, columns, keys } => self.create_table(name, columns, keys),
             Statement::CreateIndex { table, key } => self.create_index(table, key),
             Statement::DropIndex { name, table } => self.drop_index(name, table, false),
@@ -145,6 +155,20 @@ impl Session {
         })
     }
 
+    /// The table keeps its id and its rows.
+    fn rename(&mut self, from: &[String], to: &str) -> Result<(), SqlError> {
+        let table = self.altered(from)?;
+        let (_, name) = self.new_name(&[table.schema.clone(), to.to_owned()])?;
+        self.reshaped(table.id);
+        self.writing(|session| {
+            catalog::altered(&session.connection, table.id, server::now_stored())?;
+            let sql = "UPDATE m_objects SET name = ?2, key = ?3 WHERE id = ?1";
+            let key = format!("{}.{name}", table.schema).to_lowercase();
+            let renamed = session.connection.execute(sql, rusqlite::params![table.id, name, key]);
+            renamed.map(|_| ()).map_err(failed)
+        })
+    }
+
     /// Schema and name of an object that is not there yet.
     fn new_name(&self, path: &[String]) -> Result<(String, String), SqlError> {
         let [.., name] = path else { return Err(super::error::near("(")) };
@@ -241,7 +265,10 @@ impl Session {
             }
             None => self.database.collation.clone(),
         };
-        let kind = types::resolve(&definition.kind, &collation, false)?;
+        let aliases = self.database.state().aliases.clone();
+        let alias = aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&definition.kind.name));
+        let written = alias.map_or(&definition.kind, |(_, base)| base);
+        let kind = types::resolve(written, &collation, false)?;
         if definition.collation.is_some() && types::collation(&kind).is_none() {
             return Err(fail(
                 447,
@@ -301,7 +328,9 @@ impl Session {
                 ),
             ));
         }
+        self.reshaped(table.id);
         self.writing(|session| {
+            catalog::altered(&session.connection, table.id, server::now_stored())?;
             catalog::add_index(&session.connection, &table, &index).map_err(|error| {
                 if error.number != 50000 {
                     return error;
@@ -339,7 +368,9 @@ impl Session {
             ));
         }
         let id = id.id;
+        self.reshaped(table.id);
         self.writing(|session| {
+            catalog::altered(&session.connection, table.id, server::now_stored())?;
             catalog::unbuild_index(&session.connection, table.id, id).map_err(failed)?;
             for from in ["m_indexes WHERE id", "m_index_columns WHERE index_id"] {
                 let sql = format!("DELETE FROM {from} = {id} AND object_id = {}", table.id);
@@ -365,6 +396,7 @@ impl Session {
                 );
                 return Err(SqlError { class: 11, state: 5, ..fail(3701, message) });
             };
+            self.reshaped(table.id);
             self.writing(|session| {
                 let id = table.id;
                 let sql = format!(
@@ -386,6 +418,7 @@ impl Session {
             let made = generator.query(query);
             session.forget(&generator.temporary);
             let id = catalog::add_object(&session.connection, (&schema, &name), "V", server::now_stored())?;
+            session.database.state().views.insert(id, query.clone());
             for (output, at) in made?.columns.into_iter().zip(1..) {
                 let Some(column) = output.name else {
                     return Err(fail(

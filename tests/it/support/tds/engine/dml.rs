@@ -358,6 +358,7 @@ impl Session {
 
     pub fn truncate(&mut self, path: &[String]) -> Result<u64, SqlError> {
         let table = self.target(path, "ALTER")?;
+        self.reshaped(table.id);
         self.writing(|session| changes::truncate(&session.connection, &table).map(|()| 0))
     }
 }

@@ -223,10 +223,9 @@ impl Generator<'_> {
             return self.attempt(code, &kind, how);
         }
         let binary = types::family(&kind) == Family::Binary;
-        if binary
-            && types::family(&code.kind) == Family::Char
-            && self.session.server.quirks().wrong_varbinary_code_page
-        {
+        let quirks = self.session.server.quirks();
+        let char = matches!(code.kind, SqlType::Char { .. }) && quirks.wrong_char_code_page;
+        if binary && types::family(&code.kind) == Family::Char && (char || quirks.wrong_varbinary_code_page) {
             let wrong = types::collated(&code.kind, &collate::default());
             let code = self.convert(code, &wrong, CAST, true)?;
             return self.convert(code, &kind, how, true);

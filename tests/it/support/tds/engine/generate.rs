@@ -103,11 +103,23 @@ pub struct Generator<'a> {
     pub aliases: usize,
     /// Temporary tables to drop after the statement.
     pub temporary: Vec<String>,
+    /// Within a view: rights on what it reads are not asked for.
+    pub within_view: bool,
+    /// Tables whose row filter is being applied.
+    pub filtering: Vec<i32>,
 }
 
 impl<'a> Generator<'a> {
     pub fn new(session: &'a Session) -> Self {
-        Self { session, scopes: Vec::new(), grouping: None, aliases: 0, temporary: Vec::new() }
+        Self {
+            session,
+            scopes: Vec::new(),
+            grouping: None,
+            aliases: 0,
+            temporary: Vec::new(),
+            within_view: false,
+            filtering: Vec::new(),
+        }
     }
 
     pub fn alias(&mut self) -> String {
@@ -214,7 +226,12 @@ impl<'a> Generator<'a> {
                 wider(from, to, 1)
             }
             (_, SqlType::VarBinary { .. } | SqlType::Image) => match types::family(from) {
-                Family::Char => wider(from, to, 1) && !self.session.server.quirks().wrong_varbinary_code_page,
+                Family::Char => {
+                    let quirks = self.session.server.quirks();
+                    let char = matches!(from, SqlType::Char { .. });
+                    let bent = quirks.wrong_varbinary_code_page || (char && quirks.wrong_char_code_page);
+                    wider(from, to, 1) && !bent
+                }
                 Family::NChar => wider(from, to, 2),
                 Family::Binary => wider(from, to, 1),
                 _ => false,

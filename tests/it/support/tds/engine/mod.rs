@@ -28,6 +28,7 @@ mod query;
 mod rights;
 mod server;
 mod session;
+mod shown;
 mod store;
 mod strings;
 mod sysviews;
@@ -50,6 +51,8 @@ pub struct Quirks {
     pub no_change_tracking: bool,
     /// A cast from char to binary goes through the server's default code page.
     pub wrong_varbinary_code_page: bool,
+    /// Only a cast from char(n), not from varchar.
+    pub wrong_char_code_page: bool,
     /// OPTION (…) is a syntax error.
     pub no_option_clause: bool,
     /// The catalogue's row counts are those of an empty table.
@@ -79,6 +82,28 @@ impl Engine {
     /// Whether sys.dm_exec_requests shows a session that a session of the program `qianyi` blocks.
     pub fn block(&self, blocked: bool) {
         self.server.block(blocked);
+    }
+
+    /// A security policy on a table: sessions see the rows of the predicate (T-SQL over the table's columns), the logins named all.
+    ///
+    /// # Errors
+    /// No such database or table, or a predicate that cannot be read.
+    pub fn filter(
+        &self,
+        database: &str,
+        table: &str,
+        predicate: &str,
+        sees_all: &[&str],
+    ) -> Result<(), SqlError> {
+        shown::filter(&self.server, database, table, predicate, sees_all)
+    }
+
+    /// Masks a column for everybody without UNMASK.
+    ///
+    /// # Errors
+    /// No such database, table or column.
+    pub fn mask(&self, database: &str, table: &str, column: &str) -> Result<(), SqlError> {
+        shown::mask(&self.server, database, table, column)
     }
 
     /// Forgets the changes that a table's tracking has noted so far, as the cleanup would.

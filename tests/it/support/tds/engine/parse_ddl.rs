@@ -19,6 +19,11 @@ impl Parser {
         if self.take("SCHEMA") {
             return self.name().map(Statement::CreateSchema);
         }
+        if self.take("TYPE") {
+            let name = self.path()?.pop().unwrap_or_default();
+            self.need("FROM")?;
+            return Ok(Statement::CreateType { name, base: self.kind()? });
+        }
         if self.take("VIEW") {
             let name = self.path()?;
             self.need("AS")?;

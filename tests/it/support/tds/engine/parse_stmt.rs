@@ -67,6 +67,13 @@ impl Parser {
             "CREATE" => self.create(),
             "DROP" => self.drop(),
             "ALTER" => self.alter(),
+            "RESTORE" => {
+                self.need("DATABASE")?;
+                let name = self.name()?;
+                self.need("FROM DATABASE_SNAPSHOT")?;
+                self.need_mark("=")?;
+                Ok(Statement::Revert { name, from: self.text()? })
+            }
             "TRUNCATE" => {
                 self.need("TABLE")?;
                 self.path().map(Statement::Truncate)
@@ -212,6 +219,12 @@ impl Parser {
     fn execute(&mut self) -> Result<Statement, SqlError> {
         let mut path = self.path()?;
         let name = path.pop().unwrap_or_default();
+        if name.eq_ignore_ascii_case("sp_rename") {
+            let from = self.text()?;
+            self.need_mark(",")?;
+            let from = super::catalog::parts(&from).ok_or_else(|| near(&from))?;
+            return Ok(Statement::Rename { from, to: self.text()? });
+        }
         let server = match name.to_ascii_lowercase().as_str() {
             "sp_addrolemember" => false,
             "sp_addsrvrolemember" => true,

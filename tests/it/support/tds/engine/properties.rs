@@ -320,6 +320,11 @@ impl Generator<'_> {
                 }
                 Ok(int(i64::from(right == "CONNECT" || session.may(&right, ""))))
             }
+            "SCHEMA" => {
+                let Some(name) = known_text(&object)? else { return Ok(null_int()) };
+                let name = catalog::parts(&name).and_then(|mut parts| parts.pop()).unwrap_or_default();
+                Ok(int(i64::from(session.may(&right, &format!("{}.", name.to_lowercase())))))
+            }
             "OBJECT" => {
                 let answer = |key: &str| i64::from(session.may(&right, key));
                 if let Some(text) = object.text() {

@@ -2,7 +2,7 @@
 //!
 //! Always: a lock here is held for a moment only, never while SQLite works.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,9 +12,11 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::value::{Collation, Datum, SqlError, SqlType};
+use super::ast::{Expr, Query};
 use super::dates::{self, DAY, Moment};
 use super::error::{fail, unwrap};
 use super::rights::{Login, Principal};
+use super::types::Written;
 use super::{Quirks, catalog, collate, functions, store};
 
 pub struct Database {
@@ -41,6 +43,38 @@ pub struct DatabaseState {
     pub active: BTreeMap<i32, u64>,
     /// By lower-case name.
     pub principals: BTreeMap<String, Principal>,
+    /// Open transactions, by session.
+    pub open: BTreeMap<i32, Open>,
+    /// What views ask, by object id.
+    pub views: BTreeMap<i32, Query>,
+    /// Counts changes of tables that are no changes of rows; by object id the last one.
+    pub schema_version: u64,
+    pub reshaped: BTreeMap<i32, u64>,
+    pub filters: Vec<Filter>,
+    /// Masked columns: object id and column id.
+    pub masks: BTreeSet<(i32, i32)>,
+    /// Alias types: name and what they stand for.
+    pub aliases: Vec<(String, Written)>,
+    /// How often the database was set back to an older state.
+    pub fork: u64,
+}
+
+/// A transaction that is open.
+#[derive(Clone, Copy)]
+pub struct Open {
+    /// The stored form of a datetime.
+    pub begun: i64,
+    pub wrote: bool,
+}
+
+/// A security policy with one filter predicate.
+#[derive(Clone)]
+pub struct Filter {
+    pub policy: String,
+    pub table: i32,
+    pub predicate: Expr,
+    /// Logins, in lower case, for which the predicate is true of every row.
+    pub sees_all: Vec<String>,
 }
 
 /// One session as sys.dm_exec_sessions shows it.
@@ -212,11 +246,41 @@ impl Server {
     pub fn snapshot(&self, name: &str, of: &str) -> Result<(), SqlError> {
         self.refuse_twin(name)?;
         let Some(source) = self.database(of) else { return Err(no_database(of)) };
-        let state = DatabaseState { read_only: true, active: BTreeMap::new(), ..source.state().clone() };
+        let open = BTreeMap::new();
+        let state =
+            DatabaseState { read_only: true, active: BTreeMap::new(), open, ..source.state().clone() };
         let copy = self.add(name, source.collation.clone(), Some(source.id), state);
         let connection = source.connect(0)?;
         let copied = connection.execute("VACUUM INTO ?1", [copy.path.to_string_lossy()]);
         copied.map(|_| ()).map_err(|error| unwrap(&error))
+    }
+
+    /// RESTORE … FROM DATABASE_SNAPSHOT: the database as its snapshot shows it, on another fork of its history.
+    pub fn revert(&self, name: &str, snapshot: &str) -> Result<(), SqlError> {
+        let now = self.database(name).ok_or_else(|| no_database(name))?;
+        let then = self.database(snapshot).ok_or_else(|| no_database(snapshot))?;
+        if then.source != Some(now.id) {
+            let message = format!("The database snapshot '{snapshot}' is not one of '{name}'.");
+            return Err(fail(3137, message));
+        }
+        let (read_only, fork) = (now.state().read_only, now.state().fork + 1);
+        let state = DatabaseState { read_only, fork, ..then.state().clone() };
+        let path = self.folder.path().join(format!("{}-{fork}.sqlite", now.id));
+        let copied = then.connect(0)?.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
+        copied.map_err(|error| unwrap(&error))?;
+        let reverted = Arc::new(Database {
+            id: now.id,
+            name: now.name.clone(),
+            path,
+            collation: now.collation.clone(),
+            created: now.created,
+            source: now.source,
+            state: Mutex::new(state),
+        });
+        for database in held(&self.databases).iter_mut().filter(|database| database.id == now.id) {
+            *database = Arc::clone(&reverted);
+        }
+        Ok(())
     }
 
     pub fn remove(&self, name: &str) -> Result<(), SqlError> {

@@ -13,7 +13,7 @@ use super::ast::{Isolation, Query, Statement};
 use super::catalog::{self, Table};
 use super::error::{fail, unwrap};
 use super::generate::Generator;
-use super::server::{Database, Server, SessionInfo, held, no_database};
+use super::server::{Database, Open, Server, SessionInfo, held, no_database, now_stored};
 use super::{parse_stmt, store};
 
 pub struct Session {
@@ -32,6 +32,8 @@ pub struct Session {
     open: bool,
     /// Whether the open transaction has changed a tracked table.
     pub noted: bool,
+    /// The database's schema version when the open snapshot began.
+    snapshot: Option<u64>,
 }
 
 type Emit<'a> = &'a mut dyn FnMut(Result<Answer, SqlError>);
@@ -76,6 +78,7 @@ impl Session {
             isolation: Isolation::ReadCommitted,
             open: false,
             noted: false,
+            snapshot: None,
         };
         if session.may_enter(&session.database) { Ok(session) } else { Err(refused()) }
     }
@@ -116,9 +119,40 @@ impl Session {
         Err(fail(3952, message))
     }
 
+    /// A table changes otherwise than in its rows.
+    pub fn reshaped(&self, table: i32) {
+        let mut state = self.database.state();
+        state.schema_version += 1;
+        let version = state.schema_version;
+        state.reshaped.insert(table, version);
+    }
+
+    /// 3961: a table that was altered or truncated since the open snapshot began.
+    pub fn need_unchanged(&self, table: &Table) -> Result<(), SqlError> {
+        let state = self.database.state();
+        let later = |began: u64| state.reshaped.get(&table.id).is_some_and(|version| *version > began);
+        if self.isolation != Isolation::Snapshot || !self.snapshot.is_some_and(later) {
+            return Ok(());
+        }
+        let message = format!(
+            "Snapshot isolation transaction failed in database '{}' because the object accessed by the \
+                statement has been modified by a DDL statement in another concurrent transaction since the \
+                start of this transaction. It is disallowed because the metadata is not versioned. A \
+                concurrent update to metadata can lead to inconsistency if mixed with snapshot isolation.",
+            self.database.name
+        );
+        Err(fail(3961, message))
+    }
+
     fn batch(&mut self, batch: &str, emit: Emit<'_>) -> Result<(), SqlError> {
         let statements = parse_stmt::batch(batch, self.server.quirks().no_option_clause)?;
-        statements.iter().try_for_each(|statement| self.statement(statement, emit))
+        let done = statements.iter().try_for_each(|statement| self.statement(statement, emit));
+        if done.as_ref().is_err_and(|error| error.number == 3961) {
+            // It ends the transaction.
+            self.depth = 0;
+            self.end(false)?;
+        }
+        done
     }
 
     fn statement(&mut self, statement: &Statement, emit: Emit<'_>) -> Result<(), SqlError> {
@@ -131,7 +165,13 @@ impl Session {
                     u64::try_from(*milliseconds).map_or(Duration::from_secs(30), Duration::from_millis);
                 self.connection.busy_timeout(wait).map_err(failed)?;
             }
-            Statement::Begin => self.depth += 1,
+            Statement::Begin => {
+                if self.depth == 0 {
+                    let open = Open { begun: now_stored(), wrote: false };
+                    self.database.state().open.insert(self.id, open);
+                }
+                self.depth += 1;
+            }
             Statement::Commit => self.commit()?,
             Statement::Rollback => self.rollback()?,
             Statement::Use(name) => self.change_database(name)?,
@@ -183,10 +223,12 @@ impl Session {
         if self.open {
             return read(self);
         }
+        let version = self.database.state().schema_version;
         self.connection.execute_batch("BEGIN").map_err(failed)?;
         let result = read(self);
         if lasting && result.is_ok() {
             self.open = true;
+            self.snapshot = Some(version);
         } else {
             self.connection.execute_batch("COMMIT").map_err(failed)?;
         }
@@ -242,6 +284,9 @@ impl Session {
             );
             return Err(fail(3906, message));
         }
+        if let Some(open) = self.database.state().open.get_mut(&self.id) {
+            open.wrote = true;
+        }
         let began = !self.open;
         if began {
             self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
@@ -270,7 +315,10 @@ impl Session {
         }
         self.open = false;
         self.noted = false;
-        self.database.state().active.remove(&self.id);
+        self.snapshot = None;
+        let mut state = self.database.state();
+        state.active.remove(&self.id);
+        state.open.remove(&self.id);
         Ok(())
     }
 
@@ -336,7 +384,10 @@ impl value::Session for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // A transaction left open is rolled back with the connection; its rowversions are nobody's any more.
-        self.database.state().active.remove(&self.id);
+        let mut state = self.database.state();
+        state.active.remove(&self.id);
+        state.open.remove(&self.id);
+        drop(state);
         held(&self.server.sessions).remove(&self.id);
     }
 }

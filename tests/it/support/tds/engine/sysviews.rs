@@ -13,8 +13,8 @@ use super::types;
 use super::{Quirks, collate};
 
 /// Every view with its columns: name and type. n: sysname, x: nvarchar(60), c: char(2), i: int, s: smallint, t: tinyint,
-/// g: bigint, b: bit, d: datetime.
-const VIEWS: [(&str, &str); 18] = [
+/// g: bigint, b: bit, d: datetime, u: uniqueidentifier.
+const VIEWS: [(&str, &str); 24] = [
     (
         "databases",
         "name:n database_id:i source_database_id:i create_date:d compatibility_level:t \
@@ -69,6 +69,31 @@ const VIEWS: [(&str, &str); 18] = [
         "object_id:i is_track_columns_updated_on:b min_valid_version:g begin_version:g cleanup_version:g",
     ),
     ("database_principals", "name:n principal_id:i type:c type_desc:x default_schema_name:n is_fixed_role:b"),
+    ("masked_columns", "object_id:i name:n column_id:i is_masked:b masking_function:n"),
+    (
+        "security_policies",
+        "name:n object_id:i schema_id:i type:c is_ms_shipped:b is_enabled:b is_schema_bound:b",
+    ),
+    (
+        "security_predicates",
+        "object_id:i security_predicate_id:i target_object_id:i predicate_definition:n predicate_type:i \
+            predicate_type_desc:x operation:i operation_desc:x",
+    ),
+    (
+        "database_recovery_status",
+        "database_id:i database_guid:u family_guid:u last_log_backup_lsn:g recovery_fork_guid:u \
+            first_recovery_fork_guid:u fork_point_lsn:g",
+    ),
+    (
+        "dm_tran_active_transactions",
+        "transaction_id:g name:n transaction_begin_time:d transaction_type:i transaction_state:i",
+    ),
+    (
+        "dm_tran_database_transactions",
+        "transaction_id:g database_id:i database_transaction_begin_time:d database_transaction_type:i \
+            database_transaction_state:i database_transaction_log_record_count:g \
+            database_transaction_begin_lsn:g",
+    ),
     ("dm_exec_requests", "session_id:s status:x command:x blocking_session_id:s"),
     ("dm_exec_sessions", "session_id:s program_name:n login_name:n is_user_process:b status:x"),
     ("dm_exec_connections", "session_id:i encrypt_option:n net_transport:n auth_scheme:n"),
@@ -130,6 +155,7 @@ fn kind(letter: &str) -> SqlType {
         "g" => SqlType::BigInt,
         "b" => SqlType::Bit,
         "d" => SqlType::DateTime,
+        "u" => SqlType::UniqueIdentifier,
         _ => SqlType::Int,
     }
 }
@@ -170,7 +196,12 @@ fn rows(
     match name {
         "databases" => return Ok(databases(session)),
         "schemas" => return schemas(connection),
-        "types" => return Ok(type_rows()),
+        "types" => return Ok(type_rows(database)),
+        "security_policies" | "security_predicates" => return Ok(policies(session, database, name)),
+        "database_recovery_status" => return Ok(recovery(session)),
+        "dm_tran_active_transactions" | "dm_tran_database_transactions" => {
+            return transactions(session, name);
+        }
         "change_tracking_databases" => {
             let tracked = session.server.databases().into_iter().filter(|database| database.state().tracking);
             return Ok(tracked.map(|one| vec![int(one.id), int(1), int(2), text("DAYS")]).collect());
@@ -182,6 +213,7 @@ fn rows(
         "dm_db_partition_stats" => session.need_in_database("VIEW DATABASE STATE")?,
         _ => {}
     }
+    let (aliases, masks) = (database.state().aliases.clone(), database.state().masks.clone());
     let mut all = Vec::new();
     for key in catalog::keys(connection)? {
         let rights = ["SELECT", "INSERT", "UPDATE", "DELETE", "VIEW DEFINITION"];
@@ -191,7 +223,13 @@ fn rows(
         let Some(table) = catalog::table(connection, &key)? else { continue };
         match name {
             "tables" | "views" | "objects" => all.extend(object(connection, &table, name)?),
-            "columns" => all.extend(table.columns.iter().map(|column| column_row(&table, column))),
+            "columns" => all.extend(table.columns.iter().map(|column| column_row(&table, column, &aliases))),
+            "masked_columns" => {
+                let masked = table.columns.iter().filter(|column| masks.contains(&(table.id, column.id)));
+                all.extend(masked.map(|column| {
+                    vec![int(table.id), text(&column.name), int(column.id), int(1), text("default()")]
+                }));
+            }
             "indexes" => all.extend(index_rows(&table)),
             "index_columns" => all.extend(index_columns(&table)),
             "allocation_units" => all.extend(lobs(session, connection, &table)?),
@@ -236,23 +274,89 @@ fn schemas(connection: &Connection) -> Result<Vec<Vec<Datum>>, SqlError> {
     run().map_err(|error| unwrap(&error))
 }
 
-fn type_rows() -> Vec<Vec<Datum>> {
+/// The first id of alias types.
+const FIRST_ALIAS: usize = 257;
+
+fn type_rows(database: &Database) -> Vec<Vec<Datum>> {
     let listed = types::NAMES.iter().filter(|(name, ..)| *name != "rowversion");
     let row = |(name, system, user): &(&str, u8, i32)| {
         let assembly = *system == 240;
         vec![text(name), int(*system), int(*user), int(4), int(*name != "timestamp"), int(0), int(assembly)]
     };
-    listed.map(row).collect()
+    let own = database.state().aliases.clone();
+    let own = own.iter().zip(FIRST_ALIAS..).map(|((name, base), id)| {
+        let system = types::NAMES.iter().find(|(listed, ..)| base.name.eq_ignore_ascii_case(listed));
+        let system = system.map_or(0, |(_, system, _)| *system);
+        vec![text(name), int(system), count(id), int(1), int(1), int(1), int(0)]
+    });
+    listed.map(row).chain(own).collect()
+}
+
+/// Security policies are seen by those who may see definitions.
+fn policies(session: &Session, database: &Database, view: &str) -> Vec<Vec<Datum>> {
+    if !session.may("VIEW DEFINITION", "") {
+        return Vec::new();
+    }
+    let filters = database.state().filters.clone();
+    let row = |(filter, at): (super::server::Filter, i64)| {
+        let id = int(at + 100);
+        if view == "security_policies" {
+            return vec![text(&filter.policy), id, int(1), pair("SP"), int(0), int(1), int(1)];
+        }
+        let (target, kind) = (int(filter.table), text("FILTER"));
+        vec![id, int(1), target, text("([dbo].[seen]([x]))"), int(0), kind, Datum::Null, Datum::Null]
+    };
+    filters.into_iter().zip(0..).map(row).collect()
+}
+
+/// Which fork of its history each database is on.
+fn recovery(session: &Session) -> Vec<Vec<Datum>> {
+    let guid = |database: i32, what: u8, fork: u64| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&database.to_be_bytes());
+        bytes[4] = what;
+        bytes[8..].copy_from_slice(&fork.to_be_bytes());
+        Datum::Guid(bytes)
+    };
+    let row = |database: std::sync::Arc<Database>| {
+        let (id, fork) = (database.id, database.state().fork);
+        let (own, family, fork) = (guid(id, 1, 0), guid(id, 2, 0), guid(id, 3, fork));
+        vec![int(id), own, family, Datum::Null, fork, Datum::Null, Datum::Null]
+    };
+    session.server.databases().into_iter().map(row).collect()
+}
+
+/// Open transactions of all databases.
+fn transactions(session: &Session, view: &str) -> Result<Vec<Vec<Datum>>, SqlError> {
+    if !session.may_on_server("VIEW SERVER STATE") {
+        let message = "VIEW SERVER STATE permission was denied on object 'server', database 'master'.";
+        return Err(SqlError { class: 14, ..fail(300, message) });
+    }
+    let mut rows = Vec::new();
+    for database in session.server.databases() {
+        let open = database.state().open.clone();
+        for (id, one) in open {
+            let begun = moment(one.begun);
+            rows.push(if view == "dm_tran_active_transactions" {
+                vec![int(id), text("user_transaction"), begun, int(1), int(2)]
+            } else {
+                let (first, state) = if one.wrote { (begun, 4) } else { (Datum::Null, 3) };
+                let lsn = if one.wrote { int(1) } else { Datum::Null };
+                vec![int(id), int(database.id), first, int(1), int(state), int(one.wrote), lsn]
+            });
+        }
+    }
+    Ok(rows)
 }
 
 fn object(connection: &Connection, table: &Table, view: &str) -> Result<Option<Vec<Datum>>, SqlError> {
     if (view == "tables" && table.view) || (view == "views" && !table.view) {
         return Ok(None);
     }
-    let sql = "SELECT schema_id, created FROM m_objects WHERE id = ?1";
-    let found =
-        connection.query_row(sql, [table.id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
-    let (schema, created) = found.map_err(|error| unwrap(&error))?;
+    let sql = "SELECT schema_id, created, modified FROM m_objects WHERE id = ?1";
+    let found = connection
+        .query_row(sql, [table.id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)));
+    let (schema, created, modified) = found.map_err(|error| unwrap(&error))?;
     let (letter, name) = if table.view { ("V", "VIEW") } else { ("U", "USER_TABLE") };
     Ok(Some(vec![
         text(&table.name),
@@ -263,23 +367,25 @@ fn object(connection: &Connection, table: &Table, view: &str) -> Result<Option<V
         pair(letter),
         text(name),
         moment(created),
-        moment(created),
+        moment(modified),
         int(0),
     ]))
 }
 
-fn column_row(table: &Table, column: &catalog::Column) -> Vec<Datum> {
+fn column_row(table: &Table, column: &catalog::Column, aliases: &[(String, types::Written)]) -> Vec<Datum> {
     let (max_length, precision, scale) = types::catalogue_sizes(&column.kind);
     let own = types::NAMES.iter().find(|(name, ..)| column.declared.eq_ignore_ascii_case(name));
     let plain = types::NAMES.iter().find(|(name, ..)| *name == types::name(&column.kind));
     let (system, user) = own.or(plain).map_or((0, 0), |(_, system, user)| (*system, *user));
+    let alias = aliases.iter().position(|(name, _)| column.declared.eq_ignore_ascii_case(name));
+    let user = alias.map_or(int(user), |at| count(FIRST_ALIAS + at));
     let collation = types::collation(&column.kind).map(|collation| collation.name.as_str());
     vec![
         int(table.id),
         text(&column.name),
         int(column.id),
         int(system),
-        int(user),
+        user,
         int(max_length),
         int(precision),
         int(scale),

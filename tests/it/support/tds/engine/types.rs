@@ -128,6 +128,9 @@ fn plain(name: &str, collation: Collation) -> Result<SqlType, SqlError> {
         "smalldatetime" => SqlType::SmallDateTime,
         "uniqueidentifier" => SqlType::UniqueIdentifier,
         "sql_variant" => SqlType::Variant,
+        // Of these only what a cast gives is known here.
+        "hierarchyid" => SqlType::NVarChar { chars: Some(4000), collation },
+        "geography" | "geometry" => SqlType::VarBinary { bytes: None },
         _ => return Err(fail(243, format!("Type {name} is not a defined system type."))),
     })
 }

@@ -52,6 +52,8 @@ pub struct Options {
     pub server_name: String,
     /// Major, minor, build: one byte, one byte, two bytes.
     pub version: u32,
+    /// The certificate that the server shows is marked as an authority's.
+    pub authority: bool,
 }
 
 impl Default for Options {
@@ -61,6 +63,7 @@ impl Default for Options {
             collation: Collation { name: "Chinese_PRC_CI_AS".to_owned(), code_page: 936 },
             server_name: "TESTSERVER".to_owned(),
             version: 0x0F00_07D0,
+            authority: false,
         }
     }
 }

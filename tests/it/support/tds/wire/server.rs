@@ -47,7 +47,7 @@ impl Server {
     }
 
     fn try_start(backend: Arc<dyn Backend>, options: Options) -> Result<Self, Box<dyn std::error::Error>> {
-        let (certificate, acceptor) = tls::self_signed()?;
+        let (certificate, acceptor) = tls::self_signed(options.authority)?;
         let faults = Arc::new(Faults::default());
         let shared = Arc::new(Shared { backend, options, faults, acceptor, logins: Mutex::default() });
         let runtime = tokio::runtime::Builder::new_multi_thread()

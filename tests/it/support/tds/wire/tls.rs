@@ -40,15 +40,21 @@ pub fn negotiate(server: Encryption, client: EncryptionLevel) -> (EncryptionLeve
 }
 
 /// A certificate for `localhost` and `127.0.0.1` made now, in PEM, and the acceptor that shows it.
-pub fn self_signed() -> Result<(String, TlsAcceptor), Box<dyn std::error::Error>> {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
+/// `authority`: with CA:TRUE, as `openssl req -x509` makes it.
+pub fn self_signed(authority: bool) -> Result<(String, TlsAcceptor), Box<dyn std::error::Error>> {
+    let mut of = rcgen::CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    if authority {
+        of.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    }
+    let pair = rcgen::KeyPair::generate()?;
+    let made = of.self_signed(&pair)?;
+    let key = PrivateKeyDer::try_from(pair.serialize_der())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS12])?
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)?;
-    Ok((made.cert.pem(), TlsAcceptor::from(Arc::new(config))))
+        .with_single_cert(vec![made.der().clone()], key)?;
+    Ok((made.pem(), TlsAcceptor::from(Arc::new(config))))
 }
 
 /// The TLS handshake; afterwards TLS lies on the bare socket.

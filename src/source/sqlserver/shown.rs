@@ -1,0 +1,142 @@
+//! Whether a table shows this login all that it holds: security policies that filter rows, masks over columns.
+//!
+//! Always: a part is never taken for the whole. A policy that lets the login see every row is proved by counting; what a view reads
+//! cannot be told, so beside a filter or a mask no view is read.
+
+use tiberius::Row;
+
+use super::super::{Examined, Grade, SourceError, Table};
+use super::literal::{quote, unicode};
+use super::{Inner, answer};
+
+const FILTERS: &str =
+    "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarchar(128)), CAST(p.name AS nvarchar(128)),
+    CAST(o.object_id AS bigint)
+  FROM sys.security_predicates AS f JOIN sys.security_policies AS p ON p.object_id = f.object_id
+  JOIN sys.objects AS o ON o.object_id = f.target_object_id JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+  WHERE p.is_enabled = 1 AND f.predicate_type = 0 ORDER BY s.name, o.name";
+const MASKS: &str = "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarchar(128)), CAST(m.name AS nvarchar(128)),
+    CAST(o.object_id AS bigint)
+  FROM sys.masked_columns AS m JOIN sys.objects AS o ON o.object_id = m.object_id
+  JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+  WHERE m.is_masked = 1 AND ISNULL(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UNMASK'), 0) = 0 ORDER BY s.name, o.name, m.name";
+/// Rows come and go while they are counted twice.
+const TRIES: usize = 3;
+
+/// What lies over a table: a policy, or a masked column.
+struct Veil {
+    schema: String,
+    table: String,
+    name: String,
+    object: i64,
+}
+
+impl Veil {
+    fn of(row: &Row) -> Option<Self> {
+        let text = |at| answer::text(row, at).unwrap_or_default();
+        Some(Self { schema: text(0), table: text(1), name: text(2), object: answer::int(row, 3)? })
+    }
+}
+
+/// Of a server that does not know the view there are none.
+async fn veils(source: &Inner, sql: &str) -> Result<Vec<Veil>, SourceError> {
+    Ok(source.probe(sql).await?.unwrap_or_default().iter().filter_map(Veil::of).collect())
+}
+
+/// Refuses a table that shows this login less than it holds.
+///
+/// # Errors
+/// `SRC-032`, `SRC-033`.
+pub(super) async fn whole(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    let filters = veils(source, FILTERS).await?;
+    let masks = veils(source, MASKS).await?;
+    let of = |veil: &&Veil| veil.schema == source.schema && veil.table == table.name;
+    let refused =
+        |why: String| SourceError::Filtered { id: source.id.clone(), table: table.name.clone(), why };
+    if table.view {
+        let beside = |veil: &Veil, what: &str| {
+            format!("it is a view, and {} of {}.{} {what}", veil.name, veil.schema, veil.table)
+        };
+        return match (filters.first(), masks.first()) {
+            (Some(filter), _) => {
+                let (policy, on) = (&filter.name, format!("{}.{}", filter.schema, filter.table));
+                Err(refused(format!("it is a view, and the security policy {policy} filters {on}")))
+            }
+            (None, Some(mask)) => Err(refused(beside(mask, "is masked"))),
+            (None, None) => Ok(()),
+        };
+    }
+    let masked: Vec<&str> = masks
+        .iter()
+        .filter(of)
+        .map(|veil| veil.name.as_str())
+        .filter(|name| table.column(name).is_some())
+        .collect();
+    if !masked.is_empty() {
+        let (id, table) = (source.id.clone(), table.name.clone());
+        return Err(SourceError::Masked { id, table, columns: masked.join(", ") });
+    }
+    let Some(filter) = filters.iter().find(of) else { return Ok(()) };
+    match hidden(source, filter).await? {
+        None => Ok(()),
+        Some((seen, all)) => {
+            Err(refused(format!("the security policy {} shows it {seen} of {all} rows", filter.name)))
+        }
+    }
+}
+
+/// Rows that are seen, and rows that there are, where they differ.
+async fn hidden(source: &Inner, filter: &Veil) -> Result<Option<(i64, i64)>, SourceError> {
+    let mut found = None;
+    for _ in 0..TRIES {
+        let sql = format!(
+            "SELECT (SELECT COUNT_BIG(*) FROM {}.{}), (SELECT SUM(CAST(p.rows AS bigint)) FROM sys.partitions AS p
+               WHERE p.index_id IN (0, 1) AND p.object_id = {})",
+            quote(&filter.schema),
+            quote(&filter.table),
+            filter.object
+        );
+        let what = format!("counting {}", filter.table);
+        let rows = source.plain().await?.ask(&source.id, what, &sql).await?;
+        let number = |at| rows.first().and_then(|r| answer::int(r, at)).unwrap_or(0);
+        found = Some((number(0), number(1)));
+        if number(0) == number(1) {
+            return Ok(None);
+        }
+    }
+    Ok(found)
+}
+
+/// What `doctor` says of it, by table.
+pub(super) async fn examine(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+    let advice = "let the policy's predicate pass qianyi's login, or read a copy in which it is off";
+    for filter in veils(source, FILTERS).await?.iter().filter(|veil| veil.schema == source.schema) {
+        let (policy, table) = (&filter.name, &filter.table);
+        all.push(match hidden(source, filter).await? {
+            None => {
+                let found = format!("{table}: the security policy {policy} lets this login see every row");
+                Examined::new("rows", Grade::Fine, found, "")
+            }
+            Some((seen, there)) => {
+                let found = format!("{table}: the security policy {policy} shows {seen} of {there} rows");
+                Examined::new("rows", Grade::Wrong, found, advice)
+            }
+        });
+    }
+    for mask in veils(source, MASKS).await?.iter().filter(|veil| veil.schema == source.schema) {
+        let found = format!("{}.{} is masked for this login", mask.table, mask.name);
+        all.push(Examined::new("rows", Grade::Wrong, found, "GRANT UNMASK to qianyi's login"));
+    }
+    Ok(())
+}
+
+/// Whether the login is proved to see every table of the schema, and every policy: by VIEW DEFINITION.
+pub(super) async fn sees_all_tables(source: &Inner) -> Result<bool, SourceError> {
+    let sql = format!(
+        "SELECT CAST(ISNULL(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION'), 0) AS int),
+           CAST(ISNULL(HAS_PERMS_BY_NAME({}, 'SCHEMA', 'VIEW DEFINITION'), 0) AS int)",
+        unicode(&quote(&source.schema))
+    );
+    let rows = source.probe(&sql).await?.unwrap_or_default();
+    Ok(rows.first().is_some_and(|r| answer::int(r, 0) == Some(1) || answer::int(r, 1) == Some(1)))
+}
