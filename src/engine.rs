@@ -36,12 +36,14 @@ const SORT_RESERVE: usize = 4 << 20;
 /// A query could not be planned or run.
 #[derive(Debug, Error, Diagnostic)]
 pub enum EngineError {
-    #[error("{memory} MiB of memory are not enough for this step: its pool of {pool} MiB is used up")]
+    #[error(
+        "{what} could not be computed: {memory} MiB of memory are not enough, the pool of {pool} MiB is used up"
+    )]
     #[diagnostic(
         code("ENG-001"),
         help("raise --memory (or `memory` in the configuration) and run again: it goes on from here")
     )]
-    Exhausted { memory: u64, pool: u64, source: Box<DataFusionError> },
+    Exhausted { what: String, memory: u64, pool: u64, source: Box<DataFusionError> },
     #[error("{what} could not be computed")]
     #[diagnostic(
         code("ENG-002"),
@@ -177,7 +179,7 @@ impl Engine {
         if exhausted {
             let mib = |bytes: u64| bytes >> 20;
             let (memory, pool) = (mib(self.settings.memory), mib(pool_bytes(self.settings.memory)));
-            return EngineError::Exhausted { memory, pool, source };
+            return EngineError::Exhausted { what: what.into(), memory, pool, source };
         }
         EngineError::Query { what: what.into(), source }
     }

@@ -29,7 +29,11 @@ pub fn decode(bytes: &[u8]) -> Result<String, Unreadable> {
     let marked = |encoding: &'static encoding_rs::Encoding, rest: &[u8]| {
         let text = encoding.decode_without_bom_handling_and_without_replacement(rest);
         text.map(std::borrow::Cow::into_owned).ok_or_else(|| {
-            Unreadable(format!("begins with the mark of {}, but is not {} throughout", encoding.name(), encoding.name()))
+            Unreadable(format!(
+                "begins with the mark of {}, but is not {} throughout",
+                encoding.name(),
+                encoding.name()
+            ))
         })
     };
     match bytes {
@@ -92,7 +96,9 @@ mod tests {
             std::iter::once(0xFEFF).chain(TEXT.encode_utf16()).flat_map(unit).collect::<Vec<u8>>()
         };
         let gbk = encoding_rs::GBK.encode(TEXT).0.into_owned();
-        for bytes in [TEXT.as_bytes().to_vec(), format!("\u{feff}{TEXT}").into_bytes(), utf16(false), utf16(true), gbk] {
+        for bytes in
+            [TEXT.as_bytes().to_vec(), format!("\u{feff}{TEXT}").into_bytes(), utf16(false), utf16(true), gbk]
+        {
             assert_eq!(decode(&bytes).unwrap(), TEXT);
         }
         assert_eq!(decode(b"legacy,code\n1,1\n").unwrap(), "legacy,code\n1,1\n");

@@ -73,10 +73,23 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
     list("unmapped_columns", of(&|t| named(&t.table, &t.unmapped_columns)));
     list("missing_columns", of(&|t| named(&t.table, &t.missing_columns)));
     list(
+        "unreadable_columns",
+        of(&|t| {
+            t.unreadable_columns.iter().map(|c| format!("{}.{}: {}", t.table, c.column, c.why)).collect()
+        }),
+    );
+    list("worn_codes", plan.worn_codes.clone());
+    list(
         "unmapped_codes",
         of(&|t| {
             let code = |c: &qianyi::run::plan::UnmappedCode| {
-                format!("{}.{} = {} ({}): {}", t.table, c.column, c.value, c.list, out::grouped(c.rows))
+                let zeros = c
+                    .but_for_zeros
+                    .as_ref()
+                    .map(|code| format!(" · {}: {code}", words.say("plan", "but_for_zeros")));
+                let rows = out::grouped(c.rows);
+                let zeros = zeros.unwrap_or_default();
+                format!("{}.{} = {} ({}): {rows}{zeros}", t.table, c.column, c.value, c.list)
             };
             t.unmapped_codes.iter().map(code).collect()
         }),

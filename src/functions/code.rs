@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, StringBuilder};
+use arrow::array::{BooleanArray, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -43,6 +43,33 @@ impl CodeList {
         self.entries.get(legacy.trim()).map(Option::as_deref)
     }
 
+    /// The code of the one entry that differs from the text by leading zeros alone: `1` where the list has `01`, and the other way
+    /// round; what Excel makes of codes.
+    pub fn but_for_zeros(&self, text: &str) -> Option<&str> {
+        let bare = |t: &str| t.trim_start_matches('0').to_owned();
+        let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        let text = text.trim();
+        let like = |legacy: &&str| digits(legacy) && *legacy != text && bare(legacy) == bare(text);
+        self.legacy_codes().into_iter().find(like).filter(|_| digits(text))
+    }
+
+    /// Codes of digits that look as if their leading zeros were gone: shorter than the others of digits, of which one begins with a zero
+    /// (`01`, `02`, 3), and no upper part of a longer one (`11` of `1101`).
+    pub fn zeros_taken(&self) -> Vec<&str> {
+        let digits = |t: &&str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        let codes: Vec<&str> = self.legacy_codes().into_iter().filter(digits).collect();
+        let width = codes.iter().map(|c| c.len()).max().unwrap_or(0);
+        let full: Vec<&str> = codes.iter().copied().filter(|c| c.len() == width).collect();
+        if !full.iter().any(|c| c.starts_with('0')) {
+            return Vec::new();
+        }
+        let worn = |code: &str| {
+            let padded = format!("{code:0>width$}");
+            code.len() < width && !full.iter().any(|f| *f == padded || f.starts_with(code))
+        };
+        codes.iter().copied().filter(|code| worn(code) && !code.starts_with('0')).collect()
+    }
+
     /// The legacy codes, ascending.
     pub fn legacy_codes(&self) -> Vec<&str> {
         let mut codes: Vec<&str> = self.entries.keys().map(String::as_str).collect();
@@ -67,7 +94,7 @@ enum Unmapped {
     Keep,
 }
 
-fn unmapped(call: &Call) -> Result<Unmapped> {
+fn mode(call: &Call) -> Result<Unmapped> {
     match call.literal(2, "the mode of code_of")?.as_str() {
         "refuse" => Ok(Unmapped::Refuse),
         "null" => Ok(Unmapped::Null),
@@ -76,12 +103,13 @@ fn unmapped(call: &Call) -> Result<Unmapped> {
     }
 }
 
-/// `code_of(list, text, mode)`: the national code. What is in no entry: 'refuse' ends the run, 'null' gives NULL, 'keep' the text.
+/// `code_of(list, text, mode)`: the national code. What is in no entry: 'null' gives NULL, 'keep' the text, and 'refuse' is refused: in a
+/// mapping it is a read error of its row (mapping/guard.rs puts `_unmapped` around it).
 pub(super) fn code_of(codes: Arc<Codes>) -> ScalarUDF {
     Scalar::new("code_of", &[Takes::Text, Takes::Text, Takes::Text], DataType::Utf8).does(move |call| {
         let name = call.literal(0, "the code list of code_of")?;
         let Some(list) = codes.lists.get(&name) else { return exec_err!("there is no code list '{name}'") };
-        let mode = unmapped(call)?;
+        let mode = mode(call)?;
         let text = call.text(1)?;
         let mut out = StringBuilder::with_capacity(call.rows, call.rows * 3);
         for row in 0..call.rows {
@@ -99,6 +127,17 @@ pub(super) fn code_of(codes: Arc<Codes>) -> ScalarUDF {
             }
         }
         Ok(Arc::new(out.finish()))
+    })
+}
+
+/// `_unmapped(list, text)`: the text where no entry translates it; else NULL.
+pub(super) fn unmapped(codes: Arc<Codes>) -> ScalarUDF {
+    Scalar::new("_unmapped", &[Takes::Text, Takes::Text], DataType::Utf8).does(move |call| {
+        let name = call.literal(0, "the code list of code_of")?;
+        let Some(list) = codes.lists.get(&name) else { return exec_err!("there is no code list '{name}'") };
+        let text = call.text(1)?;
+        let bad = |t: &&str| list.translate(t).is_none();
+        Ok(Arc::new((0..call.rows).map(|row| text.get(row).filter(bad)).collect::<StringArray>()))
     })
 }
 

@@ -22,13 +22,10 @@ use datafusion::common::{Result, exec_err};
 use super::date::{date_from, time_of_day};
 use super::money::{self, Exact};
 use super::read::Read;
-use crate::encoding::TextEncoding;
+use crate::encoding::TIME_ZONE_KEY;
 
 /// Microseconds of a day.
 pub(super) const DAY: i64 = 86_400_000_000;
-/// Field metadata of a raw column: in which encoding its bytes are, and the zone of its wall clock.
-const ENCODING: &str = "encoding";
-const TIME_ZONE: &str = "time_zone";
 
 /// What a raw column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,28 +119,13 @@ pub fn refusal(read: &Read, found: &DataType) -> Option<String> {
     (!kind.reads_as(read)).then(|| format!("{} is not read as {}", kind.says(), read.name()))
 }
 
-/// The name of the `__b` companion of a raw column.
-pub fn companion_name(column: &str) -> String {
-    format!("{column}__b")
-}
-
-/// The encoding that a raw field says its bytes are in.
-pub fn encoding_of(field: &Field) -> Option<TextEncoding> {
-    field.metadata().get(ENCODING).and_then(|label| TextEncoding::named(label))
-}
-
-/// Whether a raw field says anything about an encoding, known or not.
-pub fn says_encoding(field: &Field) -> bool {
-    field.metadata().contains_key(ENCODING)
-}
-
 /// The zone that a raw field says its values are to be shown in.
 pub fn zone_of(field: &Field) -> Option<Zone> {
     let own = match field.data_type() {
         DataType::Timestamp(_, Some(zone)) => Zone::named(zone),
         _ => None,
     };
-    own.or_else(|| field.metadata().get(TIME_ZONE).and_then(|zone| Zone::named(zone)))
+    own.or_else(|| field.metadata().get(TIME_ZONE_KEY).and_then(|zone| Zone::named(zone)))
 }
 
 /// A time zone by its rules (`Asia/Shanghai`) or its distance (`+08:00`).
@@ -278,12 +260,18 @@ impl Raw {
     }
 
     /// The value of a row; bytes of text are decoded by `decode`.
-    pub(super) fn cell<'a>(&'a self, row: usize, decode: impl Fn(&'a [u8]) -> Option<Cow<'a, str>>) -> Cell<'a> {
+    pub(super) fn cell<'a>(
+        &'a self,
+        row: usize,
+        decode: impl Fn(&'a [u8]) -> Option<Cow<'a, str>>,
+    ) -> Cell<'a> {
         if !self.holds(row) {
             let Some(bytes) = self.bytes.as_ref().filter(|b| b.is_valid(row)) else { return Cell::Null };
             let bytes = bytes.value(row);
             return match &self.values {
-                Values::Text(_) => decode(bytes).map_or(Cell::Undecodable(bytes), |t| self.spelled_instant(t)),
+                Values::Text(_) => {
+                    decode(bytes).map_or(Cell::Undecodable(bytes), |t| self.spelled_instant(t))
+                }
                 Values::Whole(_) | Values::Bit(_) | Values::Decimal(_, _) | Values::Float(_) => {
                     Cell::Loose(Cow::Borrowed(bytes))
                 }
@@ -396,10 +384,6 @@ impl Cell<'_> {
                 let _ = write!(text, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60);
                 Some(Cow::Owned(text))
             }
-            Self::Loose(bytes) | Self::Undecodable(bytes @ &..) if false => {
-                let _ = bytes;
-                None
-            }
             Self::Undecodable(bytes) => Some(Cow::Owned(format!("x'{}'", crate::durable::hex(bytes)))),
             other => other.spelled(),
         }
@@ -410,6 +394,8 @@ impl Cell<'_> {
         match self {
             Self::Undecodable(bytes) => bytes.to_vec(),
             Self::Loose(bytes) => bytes.to_vec(),
+            // Not three hundred digits.
+            Self::Float(value) if value.abs() >= 1e18 => format!("{value:e}").into_bytes(),
             other => other.spelled().map(|t| t.into_owned().into_bytes()).unwrap_or_default(),
         }
     }
@@ -460,9 +446,14 @@ mod tests {
 
     #[test]
     fn numbers_are_spelled_in_full() {
-        for (unscaled, scale, text) in
-            [(1230, 2, "12.30"), (-5, 2, "-0.05"), (123, -2, "12300"), (0, -2, "0"), (7, 0, "7"), (0, 1, "0.0")]
-        {
+        for (unscaled, scale, text) in [
+            (1230, 2, "12.30"),
+            (-5, 2, "-0.05"),
+            (123, -2, "12300"),
+            (0, -2, "0"),
+            (7, 0, "7"),
+            (0, 1, "0.0"),
+        ] {
             assert_eq!(number_text(Exact { unscaled, scale }), text);
         }
     }

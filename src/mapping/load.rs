@@ -2,6 +2,7 @@
 //!
 //! Always: either everything in it is right, or every mistake is shown. The digest covers every file, in name order.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::branches::{self, Around};
 use super::fault::{MappingErrors, MappingFault, Mistake};
 use super::file::{City, SourceView, TableMapping};
 use super::planner::Planner;
-use super::sources::{self, Given, files, stem};
+use super::sources::{self, Broken, Given, files, stem};
 use crate::durable::hex;
 use crate::functions::{CodeList, Codes, FunctionSettings, registry};
 use crate::national::National;
@@ -24,8 +25,9 @@ use crate::national::National;
 /// [`MappingErrors`] with every mistake of every file (`MAP-001` … `MAP-017`).
 pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let mut faults = Vec::new();
-    let head = sources::head(dir, &mut faults);
-    let mut lists = sources::code_lists(dir, &mut faults);
+    let mut broken = Broken::default();
+    let head = sources::head(dir, &mut broken, &mut faults);
+    let mut lists = sources::code_lists(dir, &mut broken, &mut faults);
     lists.extend(crosswalks(national));
     let members = |list: &crate::national::CodeList| Arc::new(list.codes.keys().cloned().collect());
     let codes =
@@ -36,30 +38,38 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         as_of: NaiveDate::default(),
     };
     let functions = registry(&settings);
-    let planner = match Planner::new(&functions) {
+    let planner = match Planner::new(&functions, &settings.codes) {
         Ok(planner) => planner,
         Err(e) => {
             faults.push(at_start(dir, Mistake::File, format!("the planner cannot be started: {e}")));
             return Err(MappingErrors { faults });
         }
     };
-    let given = Given { head: &head, lists: &settings.codes.lists, planner: &planner };
-    let views: Vec<SourceView> = files(&dir.join("sources"), "toml")
+    let broken = RefCell::new(broken);
+    let given = Given { head: &head, lists: &settings.codes.lists, planner: &planner, broken: &broken };
+    let views: Vec<SourceView> = files(&dir.join("sources"), "toml", &mut faults)
         .iter()
         .filter_map(|path| sources::source(path, &given, &mut faults))
         .collect();
     overlaps(&views, &mut faults);
-    let around =
-        Around { national, views: &views, planner: &planner, functions: &functions, settings: &settings };
+    let broken = broken.into_inner();
+    let around = Around {
+        national,
+        views: &views,
+        planner: &planner,
+        functions: &functions,
+        settings: &settings,
+        broken: &broken,
+    };
     let tables = tables(dir, &around, &mut faults);
     let digest = digest(dir, &mut faults);
     if !faults.is_empty() {
         return Err(MappingErrors { faults });
     }
-    let sources::Head { id, name, source_ids, ignore, font, code_page, .. } = head;
+    let sources::Head { id, name, source_ids, ignore, font, .. } = head;
     let FunctionSettings { domains, codes, .. } = settings;
     let font = Arc::new(font);
-    Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, code_page, digest })
+    Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, digest })
 }
 
 fn at_start(path: &Path, mistake: Mistake, message: String) -> MappingFault {
@@ -76,7 +86,7 @@ fn crosswalks(national: &National) -> BTreeMap<String, Arc<CodeList>> {
 
 /// Layer 2 in load order of the national tables.
 fn tables(dir: &Path, around: &Around<'_>, faults: &mut Vec<MappingFault>) -> Vec<TableMapping> {
-    let paths = files(dir, "toml").into_iter().filter(|p| stem(p) != "city");
+    let paths = files(dir, "toml", faults).into_iter().filter(|p| stem(p) != "city");
     let mut tables: Vec<TableMapping> =
         paths.filter_map(|path| branches::table(&path, around, faults)).collect();
     let place = |t: &TableMapping| around.national.tables.iter().position(|n| n.name == t.table);
@@ -98,10 +108,13 @@ fn overlaps(views: &[SourceView], faults: &mut Vec<MappingFault>) {
 }
 
 fn digest(dir: &Path, faults: &mut Vec<MappingFault>) -> String {
-    let mut paths: Vec<PathBuf> = files(dir, "toml");
-    paths.extend(files(dir, "csv"));
-    paths.extend(files(&dir.join("sources"), "toml"));
-    paths.extend(files(&dir.join("codes"), "csv"));
+    // What cannot be listed has been noted by who read it.
+    let mut noted = Vec::new();
+    let mut listed = |dir: &Path, ending| files(dir, ending, &mut noted);
+    let mut paths: Vec<PathBuf> = listed(dir, "toml");
+    paths.extend(listed(dir, "csv"));
+    paths.extend(listed(&dir.join("sources"), "toml"));
+    paths.extend(listed(&dir.join("codes"), "csv"));
     let mut hash = Sha256::new();
     for path in paths {
         match std::fs::read(&path) {
@@ -112,7 +125,11 @@ fn digest(dir: &Path, faults: &mut Vec<MappingFault>) -> String {
                 hash.update((bytes.len() as u64).to_le_bytes());
                 hash.update(&bytes);
             }
-            Err(e) => faults.push(at_start(&path, Mistake::File, format!("the file cannot be read: {e}"))),
+            // A file that is read, and cannot be, has its mistake already.
+            Err(e) if faults.is_empty() => {
+                faults.push(at_start(&path, Mistake::File, format!("the file cannot be read: {e}")));
+            }
+            Err(_) => {}
         }
     }
     hex(&hash.finalize())

@@ -7,12 +7,13 @@
 
 use std::collections::BTreeSet;
 
+use arrow::datatypes::DataType;
 use miette::Diagnostic;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::error::{Consequence, Follow};
-use crate::mapping::{City, SourceView};
+use crate::mapping::{City, SourceView, Unreadable, unreadable};
 use crate::source::{Source, SourceError, Table};
 
 /// Distinct values asked of one code column: a column with more is hardly a code.
@@ -28,6 +29,8 @@ pub struct Plan {
     pub tables: Vec<PlannedTable>,
     /// Sources of the mapping that match no table of this database.
     pub missing_tables: Vec<String>,
+    /// Codes of lists that look as if Excel had taken their leading zeros, as `list: code`.
+    pub worn_codes: Vec<String>,
     pub rows: u64,
     pub chunks: u64,
 }
@@ -52,6 +55,8 @@ pub struct PlannedTable {
     pub unmapped_columns: Vec<String>,
     /// Columns that the mapping reads and the source does not have.
     pub missing_columns: Vec<String>,
+    /// Columns that hold another kind of value than the mapping reads, and what is wrong.
+    pub unreadable_columns: Vec<UnreadableColumn>,
     pub unmapped_codes: Vec<UnmappedCode>,
 }
 
@@ -67,6 +72,13 @@ pub enum Planned {
     Unmapped,
 }
 
+/// A column that cannot be read as the mapping says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadableColumn {
+    pub column: String,
+    pub why: String,
+}
+
 /// A value of a code column that no line of its list translates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnmappedCode {
@@ -74,16 +86,20 @@ pub struct UnmappedCode {
     pub list: String,
     pub value: String,
     pub rows: u64,
+    /// The list's code that differs from it by leading zeros alone.
+    pub but_for_zeros: Option<String>,
 }
 
 impl Plan {
     /// Whether every table, column and code of the source is decided about.
     pub fn is_complete(&self) -> bool {
         self.missing_tables.is_empty()
+            && self.worn_codes.is_empty()
             && self.tables.iter().all(|t| {
                 t.fate != Planned::Unmapped
                     && t.unmapped_columns.is_empty()
                     && t.missing_columns.is_empty()
+                    && t.unreadable_columns.is_empty()
                     && t.unmapped_codes.is_empty()
             })
     }
@@ -127,7 +143,19 @@ pub async fn plan(source: &dyn Source, city: &City) -> Result<Plan, PlanError> {
         .collect();
     let rows = tables.iter().filter(|t| t.chunks > 0).map(|t| t.rows).sum();
     let chunks = tables.iter().map(|t| t.chunks).sum();
-    Ok(Plan { source: source.id().to_owned(), tables, missing_tables, rows, chunks })
+    let worn_codes = worn_codes(source, city);
+    Ok(Plan { source: source.id().to_owned(), tables, missing_tables, worn_codes, rows, chunks })
+}
+
+fn worn_codes(source: &dyn Source, city: &City) -> Vec<String> {
+    let views = city.sources.iter().filter(|v| v.source == source.id());
+    let lists: BTreeSet<String> =
+        views.flat_map(SourceView::code_columns).map(|c| c.list.to_owned()).collect();
+    let worn = |name: &String| {
+        let codes = city.codes.lists.get(name).map(|list| list.zeros_taken()).unwrap_or_default();
+        codes.into_iter().map(|code| format!("{name}: {code}")).collect::<Vec<_>>()
+    };
+    lists.iter().flat_map(worn).collect()
 }
 
 async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<PlannedTable, PlanError> {
@@ -148,6 +176,7 @@ async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<P
         feeds: Vec::new(),
         unmapped_columns: Vec::new(),
         missing_columns: Vec::new(),
+        unreadable_columns: Vec::new(),
         unmapped_codes: Vec::new(),
     };
     if let Some(view) = view {
@@ -158,6 +187,11 @@ async fn plan_table(source: &dyn Source, city: &City, table: &Table) -> Result<P
             table.columns.iter().map(|c| &c.name).filter(|c| !known.contains(c.as_str())).cloned().collect();
         planned.missing_columns =
             known.iter().filter(|c| table.column(c).is_none()).map(|c| (*c).to_owned()).collect();
+        let kinds: Vec<(&str, DataType)> =
+            table.columns.iter().filter_map(|c| Some((c.name.as_str(), c.kind?.arrow()))).collect();
+        let kind = |name: &str| kinds.iter().find(|(n, _)| *n == name).map(|(_, kind)| kind);
+        let refused = |u: Unreadable| UnreadableColumn { column: u.column, why: u.why };
+        planned.unreadable_columns = unreadable(view, kind).into_iter().map(refused).collect();
         planned.unmapped_codes = unmapped_codes(source, view, table).await?;
     }
     Ok(planned)
@@ -178,6 +212,7 @@ async fn unmapped_codes(
                 unmapped.push(UnmappedCode {
                     column: code.column.to_owned(),
                     list: code.list.to_owned(),
+                    but_for_zeros: code.but_for_zeros(&found.value).map(str::to_owned),
                     value: found.value,
                     rows: found.rows,
                 });
