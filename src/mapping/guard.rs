@@ -55,8 +55,9 @@ pub(super) fn guarded(table: &str, branch: &Branch, aggregates: &dyn Fn(&str) ->
             let written = group.by.clone();
             group.by = written.iter().map(|by| guard.sql("group", by, None)).collect();
             group.occurrence = group.occurrence.iter().map(|by| guard.sql("group", by, None)).collect();
-            let pair = |(a, b): (&String, &String)| Some((refs::parse(a).ok()?, refs::parse(b).ok()?));
-            let by: Vec<(Expr, Expr)> = written.iter().zip(&group.by).filter_map(pair).collect();
+            let pair =
+                |(a, b): (&String, &String)| Some((refs::parse(a).ok()?.to_string(), refs::parse(b).ok()?));
+            let by: Vec<(String, Expr)> = written.iter().zip(&group.by).filter_map(pair).collect();
             lineage.shape = Shape::Group(group.clone());
             lineage.columns = guard.columns(&branch.columns, None);
             rows.columns = guard.columns(&branch.columns, Some(&by));
@@ -80,7 +81,7 @@ struct Guard<'a> {
 }
 
 /// What a group is formed by, as written and as it stands in GROUP BY.
-type By<'a> = Option<&'a [(Expr, Expr)]>;
+type By<'a> = Option<&'a [(String, Expr)]>;
 
 impl Guard<'_> {
     fn columns(&mut self, columns: &[Mapped], by: By<'_>) -> Vec<Mapped> {
@@ -112,7 +113,7 @@ impl Guard<'_> {
 }
 
 /// The same expression, refusing nothing, without reports.
-fn quiet(expression: &mut Expr, by: &[(Expr, Expr)]) {
+fn quiet(expression: &mut Expr, by: &[(String, Expr)]) {
     let mut walk = Walk {
         column: String::new(),
         row: String::new(),
@@ -166,7 +167,8 @@ impl VisitorMut for Walk<'_> {
             open.finished = outer.finished;
         }
         if !open.finished && !open.aggregate {
-            let own = self.by.and_then(|by| by.iter().find(|(written, _)| written == e));
+            let text = e.to_string();
+            let own = self.by.and_then(|by| by.iter().find(|(written, _)| *written == text));
             if let Some((_, stands)) = own {
                 *e = stands.clone();
                 open.finished = true;
@@ -212,7 +214,7 @@ impl VisitorMut for Walk<'_> {
 }
 
 /// SQL of what must be true of a row before each child of an expression counts.
-fn conditions(e: &Expr, by: &[(Expr, Expr)]) -> Vec<Option<String>> {
+fn conditions(e: &Expr, by: &[(String, Expr)]) -> Vec<Option<String>> {
     let plain = |e: &Expr| {
         let mut e = e.clone();
         quiet(&mut e, by);
@@ -363,7 +365,7 @@ mod tests {
         let branch = branch();
         let mut guard = Guard { table: "T", branch: &branch, aggregates: &|f| f == "sum", sites: Vec::new() };
         let by = guard.sql("group", "CAST(d.k AS INT)", None);
-        let pair = [(refs::parse("CAST(d.k AS INT)").unwrap(), refs::parse(&by).unwrap())];
+        let pair = [("CAST(d.k AS INT)".to_owned(), refs::parse(&by).unwrap())];
         assert_eq!(guard.sql("C", "id('p', CAST(d.k AS INT))", Some(&pair)), format!("id('p', {by})"));
         let inside = guard.sql("C", "sum(CAST(d.x AS INT))", Some(&pair));
         assert_eq!(inside, "sum(_noted(1, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", true))");

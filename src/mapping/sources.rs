@@ -439,12 +439,12 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
     }
     if let Some(rate) = table.text("rate") {
         let scale = i8::try_from(table.number("scale").unwrap_or(4).min(8)).unwrap_or(4);
-        let Some((_, places)) = RATES.iter().find(|(name, _)| *name == rate.value) else {
+        let Some((_, places)) = RATES.into_iter().find(|(name, _)| *name == rate.value) else {
             let names = RATES.map(|(name, _)| name).join(", ");
             doc.fault(Mistake::Form, rate.span, format!("a rate is one of {names}"));
             return None;
         };
-        return Some(Read::Rate { places: *places, scale });
+        return Some(Read::Rate { places, scale });
     }
     let parse = table.text("parse")?;
     match parse.value.as_str() {
