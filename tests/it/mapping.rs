@@ -7,7 +7,8 @@ use qianyi::functions::{RawKind, Read, Unit, refusal};
 use qianyi::mapping::{self, MappingErrors};
 use qianyi::national::National;
 
-use crate::support::cases;
+use crate::support::demo::{city, folder, ran, run_settings};
+use crate::support::{cases, copy_folder};
 
 #[test]
 fn every_mapping_case_gives_its_rows_with_1_and_with_7_partitions() {
@@ -183,4 +184,26 @@ fn a_file_of_the_city_that_cannot_be_read_is_the_only_mistake() {
     std::fs::remove_dir_all(city.join("sources")).unwrap();
     std::fs::write(city.join("sources"), "no folder").unwrap();
     assert!(refused(&city).to_string().contains("the folder cannot be listed"));
+}
+
+#[test]
+fn what_an_expression_refuses_is_a_finding_of_its_row_and_the_run_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 60, 3);
+    let mapped = dir.path().join("town");
+    copy_folder(&folder("baicheng"), &mapped);
+    let path = mapped.join("AC01.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let line = text.lines().find(|l| l.starts_with("AAC007")).unwrap();
+    std::fs::write(&path, text.replacen(line, "AAC007 = \"CAST(d.XM AS DATE)\"", 1)).unwrap();
+    let mut of = run_settings(&database, &dir.path().join("work"), 2);
+    of.city = mapped;
+    let summary = ran(&of);
+    let noted: Vec<_> = summary.notes.iter().filter(|n| n.column == "AC01.AAC007").collect();
+    let [noted] = noted.as_slice() else { panic!("{noted:?}") };
+    assert_eq!((noted.code.as_str(), noted.table.as_str()), ("CAST(d.XM AS DATE)", "ylbx.GRJBXX"));
+    let found = |f: &&qianyi::trail::FindingRow| f.rule == "STR-01" && f.column == "AAC007";
+    let rows: u64 = summary.findings.iter().filter(found).map(|f| f.rows).sum();
+    assert!(noted.rows > 30, "{noted:?}");
+    assert_eq!(rows, noted.rows);
 }
