@@ -10,6 +10,7 @@ mod decode;
 mod error;
 mod password;
 mod postgres;
+mod sample;
 mod settings;
 mod sqlite;
 mod sqlserver;
@@ -21,6 +22,7 @@ pub use catalogue::{Column, LegacyType, Table, bytes_column};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
 pub use postgres::Postgres;
+pub use sample::sampled_encodings;
 pub use settings::{
     ChangeMethod, ColumnSettings, Consistency, Drift, Limits, Login, Server, SourceKind, SourceSettings,
     TableSettings, Tls, Window,

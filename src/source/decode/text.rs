@@ -20,7 +20,7 @@ use crate::encoding::TextEncoding;
 #[derive(Debug, PartialEq, Eq)]
 enum Decoded<'a> {
     Text(Cow<'a, str>),
-    /// They do not decode strictly, do not encode back to themselves, or hold private-use code points.
+    /// They do not decode strictly, do not encode back to themselves, hold private-use code points, or could as well be UTF-8.
     Bytes,
 }
 
@@ -40,7 +40,9 @@ fn strict(bytes: &[u8], encoding: TextEncoding) -> Decoded<'_> {
         return Decoded::Text(Cow::Borrowed(text));
     }
     match encoding.decode(bytes) {
-        Some(text) if !private_use(&text) && same(&text, bytes, encoding) => Decoded::Text(text),
+        Some(text) if !private_use(&text) && same(&text, bytes, encoding) && !encoding.ambiguous(bytes) => {
+            Decoded::Text(text)
+        }
         Some(_) | None => Decoded::Bytes,
     }
 }
