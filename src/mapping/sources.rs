@@ -315,6 +315,9 @@ fn expression(
         }
         Err(Refusal::Sql(message)) => doc.fault(Mistake::Sql, sql.span.clone(), message),
         Err(Refusal::Float(e)) => doc.fault(Mistake::Float, sql.span.clone(), format!("{e} is a float")),
+        Err(Refusal::Cast(from, to)) => {
+            doc.fault(Mistake::Type, sql.span.clone(), format!("the text {from} is taken for {to}"));
+        }
     }
 }
 
