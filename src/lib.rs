@@ -40,3 +40,4 @@ pub mod mask;
 pub mod progress;
 pub mod retry;
 pub mod stop;
+pub mod text_file;

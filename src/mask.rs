@@ -21,8 +21,24 @@ pub enum MaskKind {
     Account,
     /// The first six characters of twelve or more: province and city.
     Address,
+    /// A number that somebody gave: the first two and the last of five or more.
+    Number,
     /// Nothing.
     Text,
+}
+
+impl MaskKind {
+    /// The kind of that name, as mappings write it.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "name" => Self::Name,
+            "id" => Self::Id,
+            "phone" => Self::Phone,
+            "account" => Self::Account,
+            "address" => Self::Address,
+            _ => return None,
+        })
+    }
 }
 
 /// Masks a value of that kind.
@@ -35,11 +51,37 @@ pub fn mask(kind: MaskKind, value: &str) -> String {
         MaskKind::Phone if length >= 11 => keep(value, length, 3, 4),
         MaskKind::Account if length >= 10 => keep(value, length, 0, 4),
         MaskKind::Address if length >= 12 => keep(value, length, 6, 0),
-        MaskKind::Id | MaskKind::Phone | MaskKind::Account | MaskKind::Address => keep(value, length, 0, 0),
+        MaskKind::Number if length >= 5 => keep(value, length, 2, 1),
+        MaskKind::Id | MaskKind::Phone | MaskKind::Account | MaskKind::Address | MaskKind::Number => {
+            keep(value, length, 0, 0)
+        }
         MaskKind::Text => "***".to_owned(),
     };
     // A value may look masked already (`张*`): what comes out still differs from it.
     if masked == value && length > 0 { format!("{masked}*") } else { masked }
+}
+
+/// A key as text (`0000012345|201103|#2`), each part masked by its kind; a part without a kind is shown, and so is an occurrence.
+pub fn key(kinds: &[Option<MaskKind>], key: &str) -> String {
+    let mut parts = vec![String::new()];
+    let mut chars = key.chars();
+    while let Some(c) = chars.next() {
+        match (c, parts.last_mut()) {
+            ('|', _) => parts.push(String::new()),
+            // An escaped mark is a character like others.
+            ('\\', Some(part)) => part.extend(chars.next()),
+            (c, Some(part)) => part.push(c),
+            (_, None) => {}
+        }
+    }
+    let shown = |(at, part): (usize, &String)| match kinds.get(at) {
+        Some(Some(_)) if part == "∅" => part.clone(),
+        Some(Some(kind)) => mask(*kind, part),
+        Some(None) => part.clone(),
+        None if part.starts_with('#') => part.clone(),
+        None => mask(MaskKind::Number, part),
+    };
+    parts.iter().enumerate().map(shown).collect::<Vec<_>>().join("|")
 }
 
 /// `张三` → `张*`.
@@ -125,7 +167,19 @@ fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskKind, mask, scrub, visible, visible_lines};
+    use super::{MaskKind, key, mask, scrub, visible, visible_lines};
+
+    #[test]
+    fn a_key_is_masked_part_by_part() {
+        let kinds = [Some(MaskKind::Number), Some(MaskKind::Id), None];
+        for (given, expected) in [
+            ("0000000001|229901198001010010|201103|#2", "00*******1|2299**********0010|201103|#2"),
+            ("1234|∅|1", "****|∅|1"),
+            ("a\\|bcdef", "a|***f"),
+        ] {
+            assert_eq!(key(&kinds, given), expected);
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_escaped() {

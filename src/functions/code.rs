@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, StringBuilder};
+use arrow::array::{BooleanArray, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -67,7 +67,7 @@ enum Unmapped {
     Keep,
 }
 
-fn unmapped(call: &Call) -> Result<Unmapped> {
+fn mode(call: &Call) -> Result<Unmapped> {
     match call.literal(2, "the mode of code_of")?.as_str() {
         "refuse" => Ok(Unmapped::Refuse),
         "null" => Ok(Unmapped::Null),
@@ -76,12 +76,13 @@ fn unmapped(call: &Call) -> Result<Unmapped> {
     }
 }
 
-/// `code_of(list, text, mode)`: the national code. What is in no entry: 'refuse' ends the run, 'null' gives NULL, 'keep' the text.
+/// `code_of(list, text, mode)`: the national code. What is in no entry: 'null' gives NULL, 'keep' the text, and 'refuse' is refused: in a
+/// mapping it is a read error of its row (mapping/guard.rs puts `_unmapped` around it).
 pub(super) fn code_of(codes: Arc<Codes>) -> ScalarUDF {
     Scalar::new("code_of", &[Takes::Text, Takes::Text, Takes::Text], DataType::Utf8).does(move |call| {
         let name = call.literal(0, "the code list of code_of")?;
         let Some(list) = codes.lists.get(&name) else { return exec_err!("there is no code list '{name}'") };
-        let mode = unmapped(call)?;
+        let mode = mode(call)?;
         let text = call.text(1)?;
         let mut out = StringBuilder::with_capacity(call.rows, call.rows * 3);
         for row in 0..call.rows {
@@ -99,6 +100,17 @@ pub(super) fn code_of(codes: Arc<Codes>) -> ScalarUDF {
             }
         }
         Ok(Arc::new(out.finish()))
+    })
+}
+
+/// `_unmapped(list, text)`: the text where no entry translates it; else NULL.
+pub(super) fn unmapped(codes: Arc<Codes>) -> ScalarUDF {
+    Scalar::new("_unmapped", &[Takes::Text, Takes::Text], DataType::Utf8).does(move |call| {
+        let name = call.literal(0, "the code list of code_of")?;
+        let Some(list) = codes.lists.get(&name) else { return exec_err!("there is no code list '{name}'") };
+        let text = call.text(1)?;
+        let bad = |t: &&str| list.translate(t).is_none();
+        Ok(Arc::new((0..call.rows).map(|row| text.get(row).filter(bad)).collect::<StringArray>()))
     })
 }
 

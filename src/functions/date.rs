@@ -39,11 +39,15 @@ pub enum DateForm {
     ShortMonth,
     /// 85.03
     ShortMonthDot,
+    /// 1985年03月01日 or 1985年3月1日
+    Chinese,
+    /// 1985年03月 or 1985年3月
+    ChineseMonth,
 }
 
 impl DateForm {
     /// Every form, as a mapping spells it.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 13] = [
         ("yyyymmdd", Self::Compact),
         ("yyyy-mm-dd", Self::Hyphens),
         ("yyyy.m.d", Self::Dots),
@@ -53,6 +57,10 @@ impl DateForm {
         ("yyyy-mm", Self::MonthHyphen),
         ("yymm", Self::ShortMonth),
         ("yy.mm", Self::ShortMonthDot),
+        ("yyyy年mm月dd日", Self::Chinese),
+        ("yyyy年m月d日", Self::Chinese),
+        ("yyyy年mm月", Self::ChineseMonth),
+        ("yyyy年m月", Self::ChineseMonth),
     ];
 
     /// The form of that spelling.
@@ -130,6 +138,20 @@ fn separated(t: &[u8], mark: u8, century: Century) -> Option<(DateForm, u32, u32
     }
 }
 
+/// Year, month and, where there is one, day of `1985年3月1日`.
+pub(super) fn chinese(text: &str) -> Option<(u32, u32, Option<u32>)> {
+    let number = |t: &str, lengths: std::ops::RangeInclusive<usize>| {
+        digits(t.as_bytes()).filter(|_| lengths.contains(&t.len()))
+    };
+    let (year, rest) = text.split_once('年')?;
+    let (month, rest) = rest.split_once('月')?;
+    let day = match rest {
+        "" => None,
+        _ => Some(number(rest.strip_suffix('日')?, 1..=2)?),
+    };
+    Some((number(year, 4..=4)?, number(month, 1..=2)?, day))
+}
+
 /// The date part of `1985-03-01 00:00:00.000`, if the rest is a time of day.
 fn without_time(text: &str) -> &str {
     match text.split_once([' ', 'T']) {
@@ -155,14 +177,23 @@ pub(super) fn time_of_day(text: &str) -> Option<i64> {
 
 /// Reads a date in one of `forms`; spaces around it do not matter. Days since 1970-01-01.
 pub(super) fn parse(text: &str, century: Century, forms: &[DateForm]) -> Option<i32> {
-    let t = without_time(text.trim()).as_bytes();
-    let mark = t.iter().copied().find(|b| !b.is_ascii_digit());
+    let t = without_time(text.trim());
+    let mark = t.bytes().find(|b| !b.is_ascii_digit());
     let (form, year, month, day) = match mark {
-        None => compact(t, century),
-        Some(mark) => separated(t, mark, century),
+        None => compact(t.as_bytes(), century),
+        Some(mark) if mark.is_ascii() => separated(t.as_bytes(), mark, century),
+        Some(_) => chinese(t).map(|(year, month, day)| match day {
+            Some(day) => (DateForm::Chinese, year, month, day),
+            None => (DateForm::ChineseMonth, year, month, 1),
+        }),
     }?;
     let allowed = forms.contains(&form) && YEARS.contains(&year);
     allowed.then(|| real(year, month, day).map(days)).flatten()
+}
+
+/// A day that a column of dates holds, if it lies in the years that a date can have.
+pub(super) fn known(days: i32) -> Option<NaiveDate> {
+    date_from(days).filter(|d| u32::try_from(d.year()).is_ok_and(|y| YEARS.contains(&y)))
 }
 
 /// `date_of(text, form…)`: a date in one of the forms (all of them when none is named), else NULL. Two-digit years are 1950 to 2049;

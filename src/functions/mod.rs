@@ -7,10 +7,13 @@
 mod citizen;
 mod code;
 mod date;
+mod json;
 mod key;
 mod money;
+mod noted;
 mod orgcode;
 mod period;
+mod raw;
 mod read;
 mod scalar;
 mod text;
@@ -24,10 +27,13 @@ use datafusion::prelude::SessionContext;
 
 pub use code::{CodeList, Codes};
 pub use date::{Century, DateForm};
+pub use json::JsonPath;
 pub use key::{Domain, Domains, digests, key_text};
 pub use money::Unit;
+pub use noted::{Notice, Refused, noting};
 pub use period::PeriodForm;
-pub use read::{Font, NullTokens, Read, Reader, code_page, reader, spelled_key};
+pub use raw::{RawKind, Zone, refusal, zone_of};
+pub use read::{Font, NullTokens, Read, Reader, reader, spelled_key};
 
 /// What the functions of one city stand on.
 #[derive(Debug, Clone, Default)]
@@ -102,6 +108,7 @@ pub fn registry(settings: &FunctionSettings) -> FunctionRegistry {
         code::code_of(settings.codes.clone()),
         code::in_code(settings.codes.clone()),
         text::pad(),
+        json::json_text(),
     ];
     let rules = [
         citizen::id18(settings.as_of, "id18"),

@@ -68,6 +68,14 @@ impl Exact {
         Some(if up { whole + self.unscaled.signum() } else { whole })
     }
 
+    /// The whole number that it is, if it is one.
+    pub(super) fn whole(self) -> Option<i128> {
+        let whole = self.rounded(0)?;
+        let back = Self { unscaled: whole, scale: 0 }.rounded(self.scale.max(0))?;
+        let unscaled = if self.scale < 0 { whole } else { self.unscaled };
+        (back == unscaled).then_some(whole)
+    }
+
     /// × 10^`places`, cut off to an integer.
     fn cut(self, places: i32) -> Option<i128> {
         let shift = places - self.scale;

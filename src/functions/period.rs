@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Date32Type};
 use chrono::Datelike;
 use datafusion::logical_expr::ScalarUDF;
 
-use super::date::{Century, date_from, days, digits, real};
+use super::date::{Century, chinese, date_from, days, digits, real};
 use super::scalar::{Scalar, Takes};
 
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2099;
@@ -27,16 +27,20 @@ pub enum PeriodForm {
     Slash,
     /// 0403
     Short,
+    /// 2004年03月 or 2004年3月
+    Chinese,
 }
 
 impl PeriodForm {
     /// Every form, as a mapping spells it.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("yyyymm", Self::Compact),
         ("yyyy-mm", Self::Hyphen),
         ("yyyy.m", Self::Dot),
         ("yyyy/m", Self::Slash),
         ("yymm", Self::Short),
+        ("yyyy年mm月", Self::Chinese),
+        ("yyyy年m月", Self::Chinese),
     ];
 
     /// The form of that spelling.
@@ -54,6 +58,10 @@ pub(super) fn parse(text: &str, forms: &[PeriodForm]) -> Option<i32> {
         (6 | 7, Some(b'-')) => (PeriodForm::Hyphen, digits(&t[..4])?, digits(&t[5..])?),
         (6 | 7, Some(b'.')) => (PeriodForm::Dot, digits(&t[..4])?, digits(&t[5..])?),
         (6 | 7, Some(b'/')) => (PeriodForm::Slash, digits(&t[..4])?, digits(&t[5..])?),
+        (_, Some(mark)) if !mark.is_ascii() => match chinese(text.trim())? {
+            (year, month, None) => (PeriodForm::Chinese, year, month),
+            (_, _, Some(_)) => return None,
+        },
         _ => return None,
     };
     let good = forms.contains(&form) && YEARS.contains(&year) && (1..=12).contains(&month);
@@ -93,17 +101,19 @@ pub(super) fn period_date() -> ScalarUDF {
     })
 }
 
+/// The period that a day lies in, if it is one.
+pub(super) fn of_day(days: i32) -> Option<i32> {
+    let date = date_from(days)?;
+    let month = i32::try_from(date.month()).ok()?;
+    parts(i64::from(date.year() * 100 + month)).map(|_| date.year() * 100 + month)
+}
+
 /// `date_period(date)`: the period that the day lies in.
 pub(super) fn date_period() -> ScalarUDF {
     Scalar::new("date_period", &[Takes::Date], DataType::Int32).does(|call| {
         let array = call.array(0)?;
-        let month = |d: i32| {
-            let date = date_from(d)?;
-            let month = i32::try_from(date.month()).ok()?;
-            parts(i64::from(date.year() * 100 + month)).map(|_| date.year() * 100 + month)
-        };
         let dates = array.as_primitive::<Date32Type>();
-        Ok(Arc::new(dates.iter().map(|d| d.and_then(month)).collect::<Int32Array>()))
+        Ok(Arc::new(dates.iter().map(|d| d.and_then(of_day)).collect::<Int32Array>()))
     })
 }
 

@@ -3,7 +3,7 @@
 //! Always: a value that is no null token and cannot be decoded, parsed or translated becomes NULL and a note with its bytes; notes
 //! arise nowhere else. A reader gives a struct {value, note, code[, shift]}: `note` the bytes, `code` what failed, `shift` (money) what
 //! rounding to fen changed, in 10⁻⁴ yuan.
-//! Must not know: mapping files.
+//! Must not know: mapping files, and which raw types there are (raw.rs).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,27 +11,23 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder,
-    StringArray, StringBuilder, StructArray, TimestampMicrosecondBuilder, new_null_array,
+    StringBuilder, StructArray, TimestampMicrosecondBuilder, new_null_array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Decimal128Type, Field, Fields, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::{Result, exec_err};
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
-use encoding_rs::{Encoding, GB18030};
 
 use super::code::CodeList;
-use super::date::{Century, DateForm, date_from, time_of_day};
+use super::date::{Century, DateForm, time_of_day};
 use super::money::{self, Exact, MONEY, Unit};
 use super::period::{self, PeriodForm};
+use super::raw::{Cell, DAY, Raw, Zone};
 use super::scalar::{Call, Scalar, Takes};
 use super::text::padded;
 use super::{date, key};
+use crate::encoding::TextEncoding;
 
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
 /// The largest absolute value of a rate, unscaled: Decimal128(8, s).
 const RATE_LIMIT: i128 = 10_i128.pow(8) - 1;
 
@@ -51,9 +47,9 @@ pub enum Read {
     },
     Int,
     Money(Unit),
-    /// `percent`: 8.00 is 0.08.
+    /// As so many of 10^`places`: of a hundred, 8.00 is 0.08.
     Rate {
-        percent: bool,
+        places: u8,
         scale: i8,
     },
     Time,
@@ -74,7 +70,8 @@ impl Read {
         }
     }
 
-    fn name(&self) -> &'static str {
+    /// As `parse` spells it; the code of its read errors.
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Text { .. } => "text",
             Self::Date { .. } => "date",
@@ -103,6 +100,8 @@ impl Font {
 pub struct NullTokens {
     tokens: Vec<String>,
     longest: usize,
+    /// Whether a number or a time can be one.
+    digits: bool,
 }
 
 impl NullTokens {
@@ -112,13 +111,27 @@ impl NullTokens {
         tokens.sort();
         tokens.dedup();
         let longest = tokens.iter().map(String::len).max().unwrap_or(0);
-        Self { tokens, longest }
+        let digits = tokens.iter().any(|t| t.bytes().any(|b| b.is_ascii_digit()));
+        Self { tokens, longest, digits }
     }
 
     /// Whether a value counts as NULL.
     pub fn holds(&self, text: &str) -> bool {
         let text = text.trim();
         text.len() <= self.longest && self.tokens.iter().any(|t| t == text)
+    }
+
+    /// Whether the value of a cell counts as NULL; a number also by its digits alone (`0` is 0.00).
+    fn hold(&self, cell: &Cell<'_>) -> bool {
+        match cell {
+            Cell::Text(text) => self.holds(text),
+            Cell::Null | Cell::Undecodable(_) => false,
+            Cell::Loose(_) => cell.spelled().is_some_and(|t| self.holds(&t)),
+            Cell::Number(_) | Cell::Float(_) | Cell::Day(_) | Cell::Moment(_, _) => {
+                let held = |text: Option<Cow<'_, str>>| text.is_some_and(|t| self.holds(&t));
+                self.digits && (held(cell.spelled()) || held(cell.digits()))
+            }
+        }
     }
 }
 
@@ -130,48 +143,10 @@ pub struct Reader {
     pub read: Read,
     pub nulls: NullTokens,
     pub font: Arc<Font>,
-    /// Of the bytes that raw could not keep as text; `None`: UTF-8.
-    pub code_page: Option<&'static Encoding>,
-}
-
-/// The legacy column before parsing: text, and the bytes where there is none.
-struct Legacy {
-    text: StringArray,
-    bytes: Option<arrow::array::BinaryArray>,
-}
-
-enum Cell<'a> {
-    Null,
-    Text(Cow<'a, str>),
-    Undecodable(&'a [u8]),
-}
-
-impl Legacy {
-    fn cell<'a>(&'a self, row: usize, reader: &Reader) -> Cell<'a> {
-        if self.text.is_valid(row) {
-            return Cell::Text(Cow::Borrowed(self.text.value(row)));
-        }
-        let Some(bytes) = self.bytes.as_ref().filter(|b| b.is_valid(row)) else { return Cell::Null };
-        let bytes = bytes.value(row);
-        let decoded = match reader.code_page {
-            Some(page) => page.decode_without_bom_handling_and_without_replacement(bytes),
-            None => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-        };
-        decoded.map_or(Cell::Undecodable(bytes), |t| Cell::Text(Cow::Owned(reader.font.apply(&t))))
-    }
-}
-
-/// What became of one value.
-enum Outcome<T> {
-    Value(T),
-    Null,
-    Misfit,
-}
-
-impl<T> From<Option<T>> for Outcome<T> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Misfit, Self::Value)
-    }
+    /// Of the bytes that raw could not keep in the column's own type.
+    pub encoding: TextEncoding,
+    /// Of the wall clock that times with a zone become.
+    pub zone: Option<Zone>,
 }
 
 /// Notes of a batch: row, what failed, bytes.
@@ -209,112 +184,70 @@ fn fields(read: &Read) -> Fields {
     Fields::from(fields)
 }
 
-/// Text of any raw type as people would write it: integers and decimals in digits, bits 0 and 1, times `1985-03-01 08:00:00.5`, whole
-/// days `1985-03-01`.
-fn spelled(array: &ArrayRef) -> Result<StringArray> {
-    let text = match array.data_type() {
-        DataType::Utf8 => return Ok(array.as_string::<i32>().clone()),
-        DataType::Boolean => cast(&cast(array, &DataType::Int64)?, &DataType::Utf8)?,
-        DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            let times = array.as_primitive::<TimestampMicrosecondType>();
-            return Ok(times.iter().map(|t| t.and_then(spelled_time)).collect());
-        }
-        DataType::Float64 => {
-            return Ok(array
-                .as_primitive::<Float64Type>()
-                .iter()
-                .map(|v| v.map(|v| v.to_string()))
-                .collect());
-        }
-        other if other.is_integer() => cast(array, &DataType::Utf8)?,
-        DataType::Decimal128(_, _) => cast(array, &DataType::Utf8)?,
-        other => return exec_err!("a raw column of type {other} cannot be read"),
-    };
-    Ok(text.as_string::<i32>().clone())
-}
-
-fn spelled_time(micros: i64) -> Option<String> {
-    let day = date_from(i32::try_from(micros.div_euclid(DAY)).ok()?)?;
-    let rest = micros.rem_euclid(DAY);
-    if rest == 0 {
-        return Some(day.to_string());
-    }
-    let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
-    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let tail = if fraction == 0 {
-        String::new()
-    } else {
-        format!(".{fraction:06}").trim_end_matches('0').to_owned()
-    };
-    Some(format!("{day} {h:02}:{m:02}:{s:02}{tail}"))
-}
-
-fn legacy(call: &Call) -> Result<Legacy> {
-    let text = spelled(&call.array(0)?)?;
+fn raw(call: &Call, zone: Option<Zone>) -> Result<Raw> {
     let bytes = match call.args.len() {
         1 => None,
         _ => Some(cast(&call.array(1)?, &DataType::Binary)?.as_binary::<i32>().clone()),
     };
-    Ok(Legacy { text, bytes })
+    Raw::new(&call.array(0)?, bytes, zone)
 }
 
 impl Reader {
-    /// Walks the rows; `done` hears of every one.
+    /// Bytes as text, with the city's characters in place of private ones.
+    fn decoded<'a>(&self, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
+        self.encoding.decode(bytes).map(|text| Cow::Owned(self.font.apply(&text)))
+    }
+
+    /// Walks the rows: `parse` says what a value is, if it is one; `done` hears of every row.
     fn walk<T>(
         &self,
         call: &Call,
-        parse: impl Fn(&str) -> Outcome<T>,
+        parse: impl Fn(&Cell<'_>) -> Option<T>,
         mut done: impl FnMut(Option<T>),
     ) -> Result<Notes> {
-        let legacy = legacy(call)?;
+        let raw = raw(call, self.zone)?;
         let mut notes = Notes::default();
         for row in 0..call.rows {
-            let text = match legacy.cell(row, self) {
-                Cell::Null => {
-                    done(None);
-                    continue;
-                }
+            let cell = raw.cell(row, |bytes| self.decoded(bytes));
+            let value = match &cell {
+                Cell::Null => None,
                 Cell::Undecodable(bytes) => {
                     notes.0.push((row, "bytes", bytes.to_vec()));
-                    done(None);
-                    continue;
+                    None
                 }
-                Cell::Text(text) => text,
+                _ if self.nulls.hold(&cell) => None,
+                _ => {
+                    let value = parse(&cell);
+                    if value.is_none() {
+                        notes.0.push((row, self.read.name(), cell.kept()));
+                    }
+                    value
+                }
             };
-            match parse(&text) {
-                Outcome::Value(value) => done(Some(value)),
-                Outcome::Null => done(None),
-                Outcome::Misfit if self.nulls.holds(&text) => done(None),
-                Outcome::Misfit => {
-                    notes.0.push((row, self.read.name(), text.as_bytes().to_vec()));
-                    done(None);
-                }
-            }
+            done(value);
         }
         Ok(notes)
     }
 
-    /// A null token is NULL even where it would parse; a code list is asked first.
-    fn unless_null<'f, T>(
-        &'f self,
-        parse: impl Fn(&str) -> Option<T> + 'f,
-    ) -> impl Fn(&str) -> Outcome<T> + 'f {
-        move |text| if self.nulls.holds(text) { Outcome::Null } else { parse(text).into() }
-    }
-
     fn text(&self, call: &Call, pad: Option<usize>) -> Result<(ArrayRef, Notes)> {
-        let legacy = legacy(call)?;
-        let mut out = StringBuilder::with_capacity(call.rows, legacy.text.value_data().len());
+        let raw = raw(call, self.zone)?;
+        let mut out = StringBuilder::with_capacity(call.rows, raw.text_bytes());
         let mut notes = Notes::default();
         for row in 0..call.rows {
-            match legacy.cell(row, self) {
+            let cell = raw.cell(row, |bytes| self.decoded(bytes));
+            match &cell {
                 Cell::Null => out.append_null(),
                 Cell::Undecodable(bytes) => {
                     notes.0.push((row, "bytes", bytes.to_vec()));
                     out.append_null();
                 }
-                Cell::Text(text) if self.nulls.holds(&text) => out.append_null(),
-                Cell::Text(text) => {
+                _ if self.nulls.hold(&cell) => out.append_null(),
+                Cell::Loose(_) => {
+                    notes.0.push((row, self.read.name(), cell.kept()));
+                    out.append_null();
+                }
+                Cell::Text(_) | Cell::Number(_) | Cell::Float(_) | Cell::Day(_) | Cell::Moment(_, _) => {
+                    let text = cell.spelled().unwrap_or_default();
                     let text = text.trim_end_matches(' ');
                     match pad {
                         Some(width) => out.append_value(padded(text, width)),
@@ -326,25 +259,30 @@ impl Reader {
         Ok((Arc::new(out.finish()), notes))
     }
 
+    /// A code list is asked before the null tokens.
     fn code(&self, call: &Call, list: &CodeList) -> Result<(ArrayRef, Notes)> {
-        let legacy = legacy(call)?;
+        let raw = raw(call, self.zone)?;
         let mut out = StringBuilder::with_capacity(call.rows, call.rows * 3);
         let mut notes = Notes::default();
         for row in 0..call.rows {
-            match legacy.cell(row, self) {
-                Cell::Null => out.append_null(),
-                Cell::Undecodable(bytes) => {
-                    notes.0.push((row, "bytes", bytes.to_vec()));
+            let cell = raw.cell(row, |bytes| self.decoded(bytes));
+            let translated = match &cell {
+                Cell::Null | Cell::Undecodable(_) | Cell::Loose(_) => None,
+                Cell::Text(_) | Cell::Number(_) | Cell::Float(_) | Cell::Day(_) | Cell::Moment(_, _) => {
+                    cell.spelled().and_then(|text| list.translate(&text))
+                }
+            };
+            match (&cell, translated) {
+                (_, Some(code)) => out.append_option(code),
+                (Cell::Null, None) => out.append_null(),
+                (_, None) => {
+                    if let Cell::Undecodable(bytes) = &cell {
+                        notes.0.push((row, "bytes", bytes.to_vec()));
+                    } else if !self.nulls.hold(&cell) {
+                        notes.0.push((row, self.read.name(), cell.kept()));
+                    }
                     out.append_null();
                 }
-                Cell::Text(text) => match list.translate(&text) {
-                    Some(code) => out.append_option(code),
-                    None if self.nulls.holds(&text) => out.append_null(),
-                    None => {
-                        notes.0.push((row, "code", text.as_bytes().to_vec()));
-                        out.append_null();
-                    }
-                },
             }
         }
         Ok((Arc::new(out.finish()), notes))
@@ -352,96 +290,73 @@ impl Reader {
 
     fn date(&self, call: &Call, century: Century, forms: &[DateForm]) -> Result<(ArrayRef, Notes)> {
         let mut out = Date32Builder::with_capacity(call.rows);
-        let parse = self.unless_null(|t| date::parse(t, century, forms));
+        let parse = |cell: &Cell<'_>| match whole_day(cell) {
+            Some(day) => date::known(day).map(date::days),
+            None => date::parse(&cell.digits()?, century, forms),
+        };
         let notes = self.walk(call, parse, |v| out.append_option(v))?;
         Ok((Arc::new(out.finish()), notes))
     }
 
     fn period(&self, call: &Call, forms: &[PeriodForm]) -> Result<(ArrayRef, Notes)> {
         let mut out = Int32Builder::with_capacity(call.rows);
-        let parse = self.unless_null(|t| period::parse(t, forms));
+        let parse = |cell: &Cell<'_>| match whole_day(cell) {
+            Some(day) => period::of_day(day),
+            None => period::parse(&cell.digits()?, forms),
+        };
         let notes = self.walk(call, parse, |v| out.append_option(v))?;
         Ok((Arc::new(out.finish()), notes))
     }
 
     fn time(&self, call: &Call) -> Result<(ArrayRef, Notes)> {
         let mut out = TimestampMicrosecondBuilder::with_capacity(call.rows);
-        let notes = self.walk(call, self.unless_null(parse_time), |v| out.append_option(v))?;
+        let parse = |cell: &Cell<'_>| match (cell, whole_day(cell)) {
+            (Cell::Moment(micros, _), Some(day)) => date::known(day).map(|_| *micros),
+            (_, Some(day)) => date::known(day).map(|_| i64::from(day) * DAY),
+            (_, None) => parse_time(&cell.digits()?),
+        };
+        let notes = self.walk(call, parse, |v| out.append_option(v))?;
         Ok((Arc::new(out.finish()), notes))
     }
 
     fn int(&self, call: &Call) -> Result<(ArrayRef, Notes)> {
-        let raw = call.array(0)?;
-        if raw.data_type().is_integer() {
-            return Ok((cast(&raw, &DataType::Int64)?, Notes::default()));
+        let column = call.array(0)?;
+        if column.data_type().is_integer() && !self.nulls.digits && call.args.len() == 1 {
+            return Ok((cast(&column, &DataType::Int64)?, Notes::default()));
         }
         let mut out = Int64Builder::with_capacity(call.rows);
-        let notes = self.walk(call, self.unless_null(parse_int), |v| out.append_option(v))?;
+        let parse = |cell: &Cell<'_>| i64::try_from(cell.number()?.whole()?).ok();
+        let notes = self.walk(call, parse, |v| out.append_option(v))?;
         Ok((Arc::new(out.finish()), notes))
-    }
-
-    /// Numbers of any raw type, exactly; `each` takes the value of every row and says whether it fits.
-    fn numbers(&self, call: &Call, mut each: impl FnMut(Option<Exact>) -> bool) -> Result<Notes> {
-        let raw = call.array(0)?;
-        let mut notes = Notes::default();
-        if *raw.data_type() == DataType::Utf8 {
-            let mut misfits = Vec::new();
-            let parse = self.unless_null(money::exact);
-            let mut row = 0;
-            let mut found = self.walk(call, parse, |v| {
-                if !each(v) {
-                    misfits.push(row);
-                }
-                row += 1;
-            })?;
-            let text = raw.as_string::<i32>();
-            found.0.extend(
-                misfits.into_iter().map(|r| (r, self.read.name(), text.value(r).as_bytes().to_vec())),
-            );
-            found.0.sort_by_key(|(r, _, _)| *r);
-            return Ok(found);
-        }
-        let exact = exact_values(&raw)?;
-        let options = FormatOptions::default();
-        let formatter = ArrayFormatter::try_new(raw.as_ref(), &options)?;
-        for (row, value) in exact.into_iter().enumerate() {
-            let unreadable = value.is_none() && raw.is_valid(row);
-            if !each(value) || unreadable {
-                notes.0.push((row, self.read.name(), formatter.value(row).to_string().into_bytes()));
-            }
-        }
-        Ok(notes)
     }
 
     fn money(&self, call: &Call, unit: Unit) -> Result<Vec<ArrayRef>> {
         let mut out = Decimal128Builder::with_capacity(call.rows).with_data_type(MONEY);
         let mut shifts = Int64Builder::with_capacity(call.rows);
-        let raw = call.array(0)?;
-        let floats = raw.as_primitive_opt::<Float64Type>().filter(|_| unit == Unit::Yuan);
-        let mut row = 0;
-        let notes = self.numbers(call, |value| {
-            let amount = value.and_then(|v| money::amount(v, unit));
-            out.append_option(amount.map(|a| a.fen));
-            let shift = amount.and_then(|a| match floats {
-                Some(floats) => money::float_shift(a.fen, floats.value(row)),
-                None => Some(a.shift),
-            });
-            shifts.append_option(shift.filter(|s| *s != 0));
-            row += 1;
-            value.is_none() || amount.is_some()
+        let parse = |cell: &Cell<'_>| {
+            let amount = money::amount(cell.number()?, unit)?;
+            let shift = match (cell, unit) {
+                (Cell::Float(value), Unit::Yuan) => money::float_shift(amount.fen, *value),
+                _ => Some(amount.shift),
+            };
+            Some((amount.fen, shift))
+        };
+        let notes = self.walk(call, parse, |value| {
+            out.append_option(value.map(|(fen, _)| fen));
+            shifts.append_option(value.and_then(|(_, shift)| shift).filter(|s| *s != 0));
         })?;
         let [bytes, codes] = notes.finish(call.rows);
         Ok(vec![Arc::new(out.finish()), bytes, codes, Arc::new(shifts.finish())])
     }
 
-    fn rate(&self, call: &Call, percent: bool, scale: i8) -> Result<(ArrayRef, Notes)> {
+    fn rate(&self, call: &Call, places: u8, scale: i8) -> Result<(ArrayRef, Notes)> {
         let mut out = Decimal128Builder::with_capacity(call.rows).with_data_type(self.read.gives());
-        let notes = self.numbers(call, |value| {
-            let exact = value.map(|v| Exact { scale: v.scale + if percent { 2 } else { 0 }, ..v });
-            let rate = exact.and_then(|v| v.rounded(i32::from(scale))).filter(|r| r.abs() <= RATE_LIMIT);
-            out.append_option(rate);
-            value.is_none() || rate.is_some()
-        })?;
+        let parse = |cell: &Cell<'_>| {
+            let exact = cell.number()?;
+            let fraction = Exact { scale: exact.scale + i32::from(places), ..exact };
+            fraction.rounded(i32::from(scale)).filter(|r| r.abs() <= RATE_LIMIT)
+        };
+        let notes = self.walk(call, parse, |v| out.append_option(v))?;
         Ok((Arc::new(out.finish()), notes))
     }
 
@@ -452,7 +367,7 @@ impl Reader {
             Read::Period { forms } => self.period(call, forms)?,
             Read::Int => self.int(call)?,
             Read::Money(unit) => return self.money(call, *unit),
-            Read::Rate { percent, scale } => self.rate(call, *percent, *scale)?,
+            Read::Rate { places, scale } => self.rate(call, *places, *scale)?,
             Read::Time => self.time(call)?,
             Read::Code(list) => self.code(call, list)?,
         };
@@ -461,36 +376,24 @@ impl Reader {
     }
 }
 
-/// Exact values of a numeric column; `None` for NULL and for floats that no amount can be.
-fn exact_values(raw: &ArrayRef) -> Result<Vec<Option<Exact>>> {
-    let exact = |unscaled: i128, scale: i32| Exact { unscaled, scale };
-    Ok(match raw.data_type() {
-        DataType::Decimal128(_, scale) => {
-            let scale = i32::from(*scale);
-            raw.as_primitive::<Decimal128Type>().iter().map(|v| v.map(|v| exact(v, scale))).collect()
-        }
-        DataType::Float64 => {
-            raw.as_primitive::<Float64Type>().iter().map(|v| v.and_then(money::exact_float)).collect()
-        }
-        other if other.is_integer() || *other == DataType::Boolean => {
-            let ints = cast(raw, &DataType::Int64)?;
-            ints.as_primitive::<Int64Type>().iter().map(|v| v.map(|v| exact(i128::from(v), 0))).collect()
-        }
-        other => return exec_err!("a raw column of type {other} cannot be read as a number"),
-    })
-}
-
-fn parse_int(text: &str) -> Option<i64> {
-    let exact = money::exact(text)?;
-    let whole = exact.rounded(0)?;
-    let divisor = 10_i128.checked_pow(exact.scale.unsigned_abs())?;
-    (whole * divisor == exact.unscaled).then(|| i64::try_from(whole).ok()).flatten()
+/// The calendar day of a date or a time.
+fn whole_day(cell: &Cell<'_>) -> Option<i32> {
+    match cell {
+        Cell::Day(day) => Some(*day),
+        Cell::Moment(micros, _) => i32::try_from(micros.div_euclid(DAY)).ok(),
+        Cell::Null
+        | Cell::Text(_)
+        | Cell::Number(_)
+        | Cell::Float(_)
+        | Cell::Loose(_)
+        | Cell::Undecodable(_) => None,
+    }
 }
 
 /// `1985-03-01[ HH:MM:SS[.fff]]`, `19850301`, `19850301HHMMSS`. Microseconds since 1970-01-01.
 fn parse_time(text: &str) -> Option<i64> {
     let text = text.trim();
-    let forms = [DateForm::Compact, DateForm::Hyphens, DateForm::Dots, DateForm::Slashes];
+    let forms = [DateForm::Compact, DateForm::Hyphens, DateForm::Dots, DateForm::Slashes, DateForm::Chinese];
     if text.len() == 14 && text.bytes().all(|b| b.is_ascii_digit()) {
         let (day, t) = text.split_at(8);
         let clock = format!("{}:{}:{}", &t[..2], &t[2..4], &t[4..]);
@@ -501,7 +404,7 @@ fn parse_time(text: &str) -> Option<i64> {
     Some(i64::from(date::parse(text, Century::Other, &forms)?) * DAY + micros)
 }
 
-/// The function that reads a legacy column: (raw column) or, for text, (raw column, its `__b`).
+/// The function that reads a legacy column: (raw column) or (raw column, its `__b`).
 pub fn reader(reader: Reader) -> ScalarUDF {
     let fields = fields(&reader.read);
     let name = format!("read_{}:{}", reader.read.name(), reader.column);
@@ -511,39 +414,24 @@ pub fn reader(reader: Reader) -> ScalarUDF {
         .does(move |call| Ok(Arc::new(StructArray::try_new(fields.clone(), reader.columns(call)?, None)?)))
 }
 
-/// The function that spells a legacy key: raw columns in key order, each with its `__b` or, where it has none, NULL. Undecodable bytes
-/// are `x'hex'`.
-pub fn spelled_key() -> ScalarUDF {
-    Scalar::new("spelled_key", &[], DataType::Utf8).and_more(Takes::Any, 2).does(|call| {
+/// The function that spells a legacy key: raw columns in key order, each with its `__b` or, where it has none, NULL; `zones` are those
+/// of the columns. Bytes that are no text are `x'hex'`.
+pub fn spelled_key(zones: Vec<Option<Zone>>) -> ScalarUDF {
+    Scalar::new("spelled_key", &[], DataType::Utf8).and_more(Takes::Any, 2).does(move |call| {
         let mut parts = Vec::new();
-        for i in (0..call.args.len()).step_by(2) {
-            let bytes = cast(&call.array(i + 1)?, &DataType::Binary)?;
-            parts.push((spelled(&call.array(i)?)?, bytes));
+        for (at, zone) in zones.iter().enumerate() {
+            let bytes = cast(&call.array(at * 2 + 1)?, &DataType::Binary)?.as_binary::<i32>().clone();
+            parts.push(Raw::new(&call.array(at * 2)?, Some(bytes), *zone)?);
         }
         let mut out = StringBuilder::with_capacity(call.rows, call.rows * 24);
         let mut key = String::new();
         for row in 0..call.rows {
             key.clear();
-            let texts: Vec<Option<Cow<'_, str>>> = parts
-                .iter()
-                .map(|(text, bytes)| match (text.is_valid(row), bytes.is_valid(row)) {
-                    (true, _) => Some(Cow::Borrowed(text.value(row))),
-                    (false, true) => Some(Cow::Owned(hex(bytes.as_binary::<i32>().value(row)))),
-                    (false, false) => None,
-                })
-                .collect();
+            let cells: Vec<Cell<'_>> = parts.iter().map(|part| part.cell(row, |_| None)).collect();
+            let texts: Vec<Option<Cow<'_, str>>> = cells.iter().map(Cell::in_key).collect();
             key::key_text(&mut key, texts.iter().map(Option::as_deref));
             out.append_value(&key);
         }
         Ok(Arc::new(out.finish()))
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    format!("x'{}'", crate::durable::hex(bytes))
-}
-
-/// The code page of a name in city.toml (`gbk`, `gb18030`, `utf-8`), if it is known. GBK is read as its superset GB 18030.
-pub fn code_page(name: &str) -> Option<&'static Encoding> {
-    if name == "gbk" { Some(GB18030) } else { Encoding::for_label(name.as_bytes()) }
 }

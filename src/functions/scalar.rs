@@ -59,6 +59,8 @@ pub(super) struct Scalar {
     takes: Vec<Takes>,
     rest: Option<(Takes, usize)>,
     gives: DataType,
+    /// The argument whose type it gives, instead.
+    like: Option<usize>,
     signature: Signature,
     body: Arc<Body>,
 }
@@ -71,6 +73,7 @@ impl Scalar {
             takes: takes.to_vec(),
             rest: None,
             gives,
+            like: None,
             signature: Signature::user_defined(Volatility::Immutable),
             body: Arc::new(|_| exec_err!("a function without a body")),
         }
@@ -79,6 +82,12 @@ impl Scalar {
     /// Takes further arguments, at least `least`.
     pub(super) fn and_more(mut self, of: Takes, least: usize) -> Self {
         self.rest = Some((of, least));
+        self
+    }
+
+    /// Gives what the argument of that number is.
+    pub(super) fn gives_like(mut self, argument: usize) -> Self {
+        self.like = Some(argument);
         self
     }
 
@@ -121,8 +130,8 @@ impl ScalarUDFImpl for Scalar {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.gives.clone())
+    fn return_type(&self, found: &[DataType]) -> Result<DataType> {
+        Ok(self.like.and_then(|at| found.get(at)).unwrap_or(&self.gives).clone())
     }
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {

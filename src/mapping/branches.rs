@@ -16,7 +16,7 @@ use super::file::{
 };
 use super::planner::Planner;
 use super::refs;
-use super::sources::stem;
+use super::sources::{Broken, stem};
 use super::text::{At, Doc, Table, twice};
 use crate::functions::{FunctionRegistry, FunctionSettings};
 use crate::national::{self, National};
@@ -28,6 +28,8 @@ pub(super) struct Around<'a> {
     pub(super) planner: &'a Planner,
     pub(super) functions: &'a FunctionRegistry,
     pub(super) settings: &'a FunctionSettings,
+    /// What mistakes elsewhere hide.
+    pub(super) broken: &'a Broken,
 }
 
 /// Where the pieces of a branch stand, beside the branch itself.
@@ -54,7 +56,11 @@ pub(super) fn table(
 ) -> Option<TableMapping> {
     let doc = Doc::open(path);
     let parsed = doc.parse();
-    let mapping = mapping(&doc, &Table::open(&doc, &parsed, 0..0, &["branch"]), path, around);
+    let mapping = if doc.senseless() {
+        None
+    } else {
+        mapping(&doc, &Table::open(&doc, &parsed, 0..0, &["columns", "branch"]), path, around)
+    };
     drop(parsed);
     faults.extend(doc.finish());
     mapping
@@ -76,9 +82,11 @@ fn mapping(doc: &Doc, table: &Table<'_>, path: &Path, around: &Around<'_>) -> Op
     for name in twice(&names) {
         doc.fault(Mistake::Twice, name.span.clone(), format!("another branch is called `{}`", name.value));
     }
+    let common = mapped(doc, table, national);
     let mut branches = Vec::new();
     for one in &found {
-        if let Some((branch, places)) = branch(doc, one, national) {
+        if let Some((mut branch, mut places)) = branch(doc, one, national) {
+            share(&common, &mut branch, &mut places);
             check::branch(doc, &branch, &places, national, around);
             branches.push(check::finished(branch));
         }
@@ -118,6 +126,31 @@ fn branch(doc: &Doc, table: &Table<'_>, national: &national::Table) -> Option<(B
     };
     let joins = joins.into_iter().map(|(j, _)| j).collect();
     Some((Branch { name: name?.value, from: from?, joins, filter, shape, columns: own }, places))
+}
+
+type Columns = (Vec<Mapped>, Vec<At<String>>);
+
+/// Gives a branch the columns common to all branches that neither it nor its parts have; a column that some parts have goes to the
+/// others.
+fn share(common: &Columns, branch: &mut Branch, places: &mut Places) {
+    for (mapped, place) in common.0.iter().zip(&common.1) {
+        let has = |columns: &[Mapped]| columns.iter().any(|m| m.column == mapped.column);
+        if has(&branch.columns) {
+            continue;
+        }
+        match &mut branch.shape {
+            Shape::Split(parts) if parts.iter().any(|p| has(&p.columns)) => {
+                for (i, part) in parts.iter_mut().enumerate().filter(|(_, p)| !has(&p.columns)) {
+                    part.columns.push(mapped.clone());
+                    places.columns[i + 1].push(place.clone());
+                }
+            }
+            Shape::Row | Shape::Split(_) | Shape::Group(_) => {
+                branch.columns.push(mapped.clone());
+                places.columns[0].push(place.clone());
+            }
+        }
+    }
 }
 
 /// `VIEW AS alias`.
@@ -242,7 +275,7 @@ fn shape(
 }
 
 /// The columns of a branch or part, and where their values stand.
-fn mapped(doc: &Doc, table: &Table<'_>, national: &national::Table) -> (Vec<Mapped>, Vec<At<String>>) {
+fn mapped(doc: &Doc, table: &Table<'_>, national: &national::Table) -> Columns {
     let (mut columns, mut places) = (Vec::new(), Vec::new());
     for (name, value) in table.entries("columns") {
         let Some(column) = national.column(&name.value) else {

@@ -1,33 +1,30 @@
 //! What the SQL of a branch means: names, functions, types, traps, mandatory columns.
 //!
-//! Always: checked by the parser and the planner, never by text; an expression is planned alone only when the branch does not plan as a
-//! whole, to find the one at fault.
+//! Always: checked by the parser, never by text; what the planner says is in check_plan.rs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::branches::{Around, Places};
 use super::error::nearest;
 use super::fault::Mistake;
 use super::file::{Branch, ColumnRef, Content, Generation, Mapped, Reading, Shape, SourceView};
-use super::planner::{Known, Refusal};
+use super::planner::Known;
 use super::refs::{self, Called, References};
-use super::sql::{self, FROM, Order, join_name};
 use super::text::Doc;
-use crate::functions::{Caller, Read};
+use crate::functions::{Caller, DateForm, JsonPath, Read};
 use crate::national::{self, Mandatory};
 
 /// One branch under examination.
-struct Check<'a> {
-    doc: &'a Doc,
-    branch: &'a Branch,
-    places: &'a Places,
-    national: &'a national::Table,
-    around: &'a Around<'a>,
-    views: BTreeMap<&'a str, &'a SourceView>,
+pub(super) struct Check<'a> {
+    pub(super) doc: &'a Doc,
+    pub(super) branch: &'a Branch,
+    pub(super) places: &'a Places,
+    pub(super) national: &'a national::Table,
+    pub(super) around: &'a Around<'a>,
+    pub(super) views: BTreeMap<&'a str, &'a SourceView>,
 }
 
 /// Notes every mistake of a branch.
@@ -55,7 +52,8 @@ pub(super) fn branch(
         }
     }
     check.group_key();
-    if framed && check.tables() {
+    // A condition with a mistake has it once, at its own line: the columns are not planned around it.
+    if framed && check.tables() && check.predicates() {
         check.types(&good, bad > 0);
     }
 }
@@ -86,10 +84,13 @@ impl<'a> Check<'a> {
         let mut good = true;
         for (legacy, span) in all {
             let Some(view) = self.around.views.iter().find(|v| v.name == legacy.view) else {
+                good = false;
+                if self.around.broken.views.contains(&legacy.view) {
+                    continue;
+                }
                 let near = nearest(&legacy.view, self.around.views.iter().map(|v| v.name.as_str()));
                 let message = format!("there is no view {} under sources/", legacy.view);
                 self.doc.hinted(Mistake::View, span.clone(), message, format!("the nearest is {near}"));
-                good = false;
                 continue;
             };
             if self.views.insert(&legacy.alias, view).is_some() {
@@ -194,6 +195,9 @@ impl<'a> Check<'a> {
         if schema.column_with_name(&found.column).is_some() {
             return true;
         }
+        if self.around.broken.hides(&view.name, &found.column) {
+            return false;
+        }
         let skipped = view.column(&found.column).and_then(|c| match &c.reading {
             Reading::Skip(reason) => Some(reason),
             Reading::Viewed(_) => None,
@@ -240,16 +244,46 @@ impl<'a> Check<'a> {
             }
         }
         let settings = self.around.settings;
+        let broken = self.around.broken;
         match name {
+            "id" if broken.city => false,
             "id" => self.named(called, span, Mistake::Domain, "key domain", settings.domains.keys()),
+            "code_of" if called.literal(0).is_some_and(|list| broken.lists.contains(list)) => false,
             "code_of" => {
                 self.named(called, span, Mistake::CodeList, "code list", settings.codes.lists.keys())
+                    && self.one_of(called, span, 2, &["refuse", "null", "keep"])
             }
             "in_code" => {
                 self.named(called, span, Mistake::CodeList, "code table", settings.codes.national.keys())
             }
+            "money_of" => self.one_of(called, span, 1, &["yuan", "fen"]),
+            "date_of" => {
+                let mut known: Vec<&str> = DateForm::ALL.iter().map(|(name, _)| *name).collect();
+                known.push("birth");
+                (1..called.literals.len()).all(|at| self.one_of(called, span, at, &known))
+            }
+            "json_text" => {
+                let good = called.literal(1).is_some_and(|path| JsonPath::parse(path).is_some());
+                if !good {
+                    let message = "the second argument of json_text is a path like '$.a.b[0]'";
+                    self.doc.fault(Mistake::Sql, span.clone(), message);
+                }
+                good
+            }
             _ => true,
         }
+    }
+
+    /// An argument must be one of these words.
+    fn one_of(&self, called: &Called, span: &Range<usize>, at: usize, words: &[&str]) -> bool {
+        let found = called.literal(at);
+        let good = found.is_some_and(|word| words.contains(&word));
+        if !good && at < called.literals.len() {
+            let message = format!("argument {} of {} is none of its words", at + 1, called.name);
+            let hint = format!("write one of '{}'", words.join("', '"));
+            self.doc.hinted(Mistake::Sql, span.clone(), message, hint);
+        }
+        good || at >= called.literals.len()
     }
 
     /// The first argument must be a literal that names one of `names`.
@@ -262,12 +296,12 @@ impl<'a> Check<'a> {
         names: impl Iterator<Item = &'n String>,
     ) -> bool {
         let names: Vec<&str> = names.map(String::as_str).collect();
-        let Some(first) = &called.first else {
+        let Some(first) = called.literal(0) else {
             let message = format!("the first argument of {} is the name of a {what}", called.name);
             self.doc.fault(mistake, span.clone(), message);
             return false;
         };
-        if names.contains(&first.as_str()) {
+        if names.contains(&first) {
             return true;
         }
         let near = nearest(first, names.iter().copied());
@@ -333,7 +367,7 @@ impl<'a> Check<'a> {
                 Reading::Skip(_) => false,
             };
             view.generation == Generation::G2
-                && column.from == mapped.column
+                && column.from.eq_ignore_ascii_case(&mapped.column)
                 && !coded
                 && !translated.contains(c)
         });
@@ -367,98 +401,6 @@ impl<'a> Check<'a> {
                 self.doc.fault(Mistake::GroupKey, span, message);
             }
         }
-    }
-
-    /// Empty tables under the names that the branch's SQL uses.
-    fn tables(&self) -> bool {
-        let joined = self.branch.joins.iter().map(|j| j.legacy.alias.as_str()).enumerate();
-        let mut tables = vec![(FROM.to_owned(), self.branch.from.alias.as_str())];
-        tables.extend(joined.map(|(i, alias)| (join_name(i), alias)));
-        for (name, alias) in tables {
-            let Some(view) = self.views.get(alias) else { return false };
-            if let Err(message) = self.around.planner.table(&name, view.typed_schema()) {
-                self.doc.fault(Mistake::Sql, self.places.whole.clone(), message);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Plans the branch as a whole; column by column where it is split, has other mistakes, or does not plan.
-    fn types(&self, columns: &[(&Mapped, Range<usize>)], incomplete: bool) {
-        let whole = (!incomplete)
-            .then(|| self.around.planner.types(&sql::rows(self.branch, &self.national.key, Order::ByKey)));
-        if let (Some(Ok(types)), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
-            for (mapped, span) in columns {
-                if let Some((_, found)) = types.iter().find(|(n, _)| *n == mapped.column) {
-                    self.fits(mapped, found, span);
-                }
-            }
-            return;
-        }
-        let mut found = false;
-        for (mapped, span) in columns {
-            found |= self.alone(mapped, span);
-        }
-        if let (Some(Err(refusal)), false) = (whole, found) {
-            self.refused(refusal, &self.places.whole);
-        }
-    }
-
-    /// Plans one column alone; whether it was at fault.
-    fn alone(&self, mapped: &Mapped, span: &Range<usize>) -> bool {
-        let mut one = self.branch.clone();
-        one.columns = vec![mapped.clone()];
-        if let Shape::Split(_) = one.shape {
-            one.shape = Shape::Row;
-        }
-        match self.around.planner.types(&sql::rows(&one, &[], Order::AsItComes)) {
-            Ok(types) => types.first().is_some_and(|(_, found)| !self.fits(mapped, found, span)),
-            Err(refusal) => {
-                self.refused(refusal, span);
-                true
-            }
-        }
-    }
-
-    fn refused(&self, refusal: Refusal, span: &Range<usize>) {
-        match refusal {
-            Refusal::Sql(message) => self.doc.fault(Mistake::Sql, span.clone(), message),
-            Refusal::Float(e) => {
-                let hint = "money is exact: cast to DECIMAL, write 1.5 and not 15e-1";
-                self.doc.hinted(
-                    Mistake::Float,
-                    span.clone(),
-                    format!("{e} is a floating-point number"),
-                    hint,
-                );
-            }
-        }
-    }
-
-    fn fits(&self, mapped: &Mapped, found: &DataType, span: &Range<usize>) -> bool {
-        let Some(column) = self.national.column(&mapped.column) else { return true };
-        let wanted = column.kind.arrow();
-        let good = lossless(found, &wanted);
-        if !good {
-            let message = format!("{} is {wanted}, this is {found}", mapped.column);
-            let hint = "convert it in the expression (CAST, period_of, date_of, money_of), or read it otherwise in layer 1";
-            self.doc.hinted(Mistake::Type, span.clone(), message, hint);
-        }
-        good
-    }
-}
-
-/// Whether every value of `found` that fits at all can be stored as `wanted` without changing; what does not fit is an error at run.
-fn lossless(found: &DataType, wanted: &DataType) -> bool {
-    match (found, wanted) {
-        (found, wanted) if found == wanted => true,
-        (DataType::Utf8View | DataType::LargeUtf8, DataType::Utf8) => true,
-        (found, DataType::Int32 | DataType::Int64) => found.is_integer(),
-        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => from <= to,
-        (found, DataType::Decimal128(_, _)) => found.is_integer(),
-        (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, None)) => true,
-        _ => false,
     }
 }
 

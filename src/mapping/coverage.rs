@@ -13,21 +13,20 @@ use datafusion::error::DataFusionError;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::functions::expr_fn::{abs, btrim};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
-use datafusion::logical_expr::{Expr, cast, ident, lit};
+use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::prelude::SessionContext;
 
-use super::{Branch, City, Content, LegacyTable, MappingError, Reading, SourceView, TableMapping};
+use super::raw_columns::{held_columns, reading};
+use super::{Branch, City, Content, LegacyTable, MappingError, Reading, SourceView, TableMapping, Viewed};
 use crate::dataset;
 use crate::engine::{Engine, Joins};
-use crate::functions::{CodeList, NullTokens, Read, Reader, reader};
+use crate::functions::{CodeList, NullTokens, Read};
 use crate::national::{Mandatory, National};
 use crate::trail::{
     CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin,
     Share,
 };
 
-/// Raw keeps undecodable bytes of column `c` in `c__b` (FORMS 1).
-const BYTES_SUFFIX: &str = "__b";
 /// Leading zeros that a code may have lost or have too many of.
 const MOST_ZEROS: usize = 6;
 /// The name under which a session knows the table that is being counted.
@@ -44,7 +43,6 @@ pub struct CodeColumn<'a> {
     nulls: &'a NullTokens,
 }
 
-impl CodeColumn<'_> {
     /// Whether a value has a line in the list (be it a declared NULL) or is a null token.
     pub fn translates(&self, value: &str) -> bool {
         self.codes.translate(value).is_some() || self.nulls.holds(value)
@@ -178,13 +176,6 @@ fn legacy_columns(city: &City, table: &LegacyTable, raw: &Schema) -> LegacyTable
     }
 }
 
-/// The legacy columns of a raw schema: all but the `__b` companions.
-pub fn held_columns(raw: &Schema) -> impl Iterator<Item = &str> {
-    let companion =
-        |name: &str| name.strip_suffix(BYTES_SUFFIX).is_some_and(|c| raw.field_with_name(c).is_ok());
-    raw.fields().iter().map(|f| f.name().as_str()).filter(move |n| !companion(n))
-}
-
 fn fate(view: &SourceView, column: &str, feeds: bool) -> LegacyFate {
     let mut readings = view.columns.iter().filter(|c| c.from == column).map(|c| &c.reading).peekable();
     if feeds {
@@ -249,11 +240,13 @@ async fn code_shares(
     let session = engine.session(engine.partitions(), Joins::Large);
     dataset::register(&session, RAW, &table.parts)?;
     let fault = |e| engine.error(format!("the coverage of {}", table.name), e);
+    let amounts = amounts(city, view, &table.name, raw)?;
     let mut shares = Vec::new();
     let mut counted: BTreeMap<&str, Vec<(String, u64, i128)>> = BTreeMap::new();
     for code in view.code_columns() {
         if !counted.contains_key(code.column) {
-            let values = frequencies(&session, city, view, raw, code.column).await.map_err(fault)?;
+            let value = spelled(city, view, &table.name, raw, code.column)?;
+            let values = frequencies(&session, code.column, value, &amounts).await.map_err(fault)?;
             counted.insert(code.column, values);
         }
         let mut coverage = CodeCoverage {
@@ -275,23 +268,31 @@ async fn code_shares(
     Ok(shares)
 }
 
+/// The values of a column as layer 1 spells them before it looks for their code.
+fn spelled(
+    city: &City,
+    view: &SourceView,
+    table: &str,
+    raw: &Schema,
+    column: &str,
+) -> Result<Expr, MappingError> {
+    let text = raw.field_with_name(column).is_ok_and(|f| *f.data_type() == DataType::Utf8);
+    let Some(read) = view.columns.iter().find(|c| c.from == column).filter(|_| !text) else {
+        return Ok(btrim(vec![ident(column)]));
+    };
+    let as_text = Viewed { read: Read::Text { pad: None }, nulls: NullTokens::default(), codes: None };
+    Ok(get_field(reading(city, raw, table, read, &as_text)?, "value"))
+}
+
 /// The distinct values of one legacy column with their rows and the money of their rows.
 async fn frequencies(
     session: &SessionContext,
-    city: &City,
-    view: &SourceView,
-    raw: &Schema,
     column: &str,
+    value: Expr,
+    amounts: &[Expr],
 ) -> Result<Vec<(String, u64, i128)>, DataFusionError> {
-    // As layer 1 spells them: a bit is 0 or 1.
-    let value = match raw.field_with_name(column).map(|f| f.data_type()) {
-        Ok(DataType::Utf8) => btrim(vec![ident(column)]),
-        Ok(DataType::Boolean) => cast(cast(ident(column), DataType::Int8), DataType::Utf8),
-        _ => cast(ident(column), DataType::Utf8),
-    };
     let mut asked = vec![count(lit(1)).alias("rows")];
-    asked
-        .extend(amounts(city, view, raw).into_iter().enumerate().map(|(i, a)| sum(a).alias(format!("a{i}"))));
+    asked.extend(amounts.iter().enumerate().map(|(i, a)| sum(a.clone()).alias(format!("a{i}"))));
     let answers = session
         .table(RAW)
         .await?
@@ -318,27 +319,10 @@ fn fen(sums: &ArrayRef, row: usize) -> i128 {
 }
 
 /// The amounts of a view as layer 1 reads them.
-fn amounts(city: &City, view: &SourceView, raw: &Schema) -> Vec<Expr> {
+fn amounts(city: &City, view: &SourceView, table: &str, raw: &Schema) -> Result<Vec<Expr>, MappingError> {
     let spec = view.measures.iter().flat_map(|m| &m.amounts);
-    spec.filter_map(|name| view.column(name))
-        .filter_map(|column| match &column.reading {
-            Reading::Viewed(viewed) => Some((column, viewed)),
-            Reading::Skip(_) => None,
-        })
-        .map(|(column, viewed)| {
-            let one = Reader {
-                column: column.name.clone(),
-                read: viewed.read.clone(),
-                nulls: viewed.nulls.clone(),
-                font: city.font.clone(),
-                code_page: Some(city.code_page),
-            };
-            let mut given = vec![ident(&column.from)];
-            let bytes = format!("{}{BYTES_SUFFIX}", column.from);
-            if raw.field_with_name(&bytes).is_ok() {
-                given.push(ident(bytes));
-            }
-            abs(get_field(reader(one).call(given), "value"))
-        })
+    let columns = spec.filter_map(|name| view.read_columns().find(|(c, _)| c.name == *name));
+    columns
+        .map(|(column, viewed)| Ok(abs(get_field(reading(city, raw, table, column, viewed)?, "value"))))
         .collect()
 }

@@ -3,10 +3,12 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::file::LayerOne;
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, Follow};
+use crate::mask::MaskKind;
 
 /// A legacy table does not fit its mapping, or a plan could not be run.
 #[derive(Debug, Error, Diagnostic)]
@@ -23,9 +25,9 @@ pub enum MappingError {
         help("read each of them, or write {{ skip = \"reason\" }}; then `qianyi plan`")
     )]
     Unlisted { view: String, table: String, columns: String },
-    #[error("two rows of {table} have one key ({key}), which sources/{view}.toml says is unique")]
+    #[error("two rows of {table} have one key ({key}), which sources/{view}.toml says is unique: {place}")]
     #[diagnostic(code("MAP-103"), help("write `unique = false`: each row then gets an occurrence number"))]
-    KeyTwice { view: String, table: String, key: String },
+    KeyTwice { view: String, table: String, key: String, place: String },
     #[error("{table} joins {joined} by {columns}, but {rows} rows of {joined} have one such key ({key})")]
     #[diagnostic(
         code("MAP-104"),
@@ -35,14 +37,26 @@ pub enum MappingError {
     #[error("{table} branch {branch}: {expected} rows were expected from {from}, {found} came out")]
     #[diagnostic(code("MAP-105"), help("this must not happen: please report it with the mapping file"))]
     RowCount { table: String, branch: String, from: String, expected: u64, found: u64 },
-    #[error("{table} branch {branch}: a value of {column} does not fit {wanted}")]
+    #[error("{table} branch {branch} from {from}: {column} cannot be computed for some row: {cause}")]
     #[diagnostic(
-        code("MAP-107"),
+        code("MAP-108"),
         help(
-            "look for the largest values of its legacy column with `qianyi profile`; a smaller type in layer 1 turns them into notes"
+            "guard it: CASE WHEN …, TRY_CAST(… AS …) gives NULL, CAST to a longer DECIMAL; what CAST itself refuses is a read error of its row"
         )
     )]
-    Misfit { table: String, branch: String, column: String, wanted: String },
+    Expression { table: String, branch: String, from: String, column: String, cause: String },
+    #[error("{table}.{column} cannot be read as sources/{view}.toml says: {why}")]
+    #[diagnostic(
+        code("MAP-109"),
+        help("docs/mapping.md has the table of what is read as what; else write {{ skip = \"reason\" }}")
+    )]
+    Unreadable { view: String, table: String, column: String, why: String },
+    #[error("the raw parts of {table} do not say in which encoding the bytes of {column} are")]
+    #[diagnostic(
+        code("MAP-110"),
+        help("an earlier version wrote them: read the table again with `qianyi extract --anew {table}`")
+    )]
+    NoEncoding { table: String, column: String },
     #[error("a typed dataset of the view {view} is missing")]
     #[diagnostic(code("MAP-106"), help("layer 1 of every table of that view runs before layer 2"))]
     NotRead { view: String },
@@ -64,7 +78,9 @@ impl Consequence for MappingError {
             | Self::Unlisted { .. }
             | Self::KeyTwice { .. }
             | Self::JoinTwice { .. }
-            | Self::Misfit { .. } => Follow::Usage,
+            | Self::Expression { .. }
+            | Self::Unreadable { .. }
+            | Self::NoEncoding { .. } => Follow::Usage,
             Self::RowCount { .. } | Self::NotRead { .. } => Follow::Bug,
             Self::Engine(e) => e.follow(),
             Self::Dataset(e) => e.follow(),
@@ -73,14 +89,13 @@ impl Consequence for MappingError {
     }
 }
 
-/// A key as an error may show it: its first two and last characters.
-pub(super) fn masked(key: &str) -> String {
-    let chars: Vec<char> = key.chars().collect();
-    if chars.len() <= 4 {
-        return "*".repeat(chars.len());
+/// How a column's values are shown in an error: as its `mask` says, else as a number that people gave; `none`: whole.
+pub(super) fn mask_of(column: &LayerOne) -> Option<MaskKind> {
+    match column.mask.as_deref() {
+        None => Some(MaskKind::Number),
+        Some("none") => None,
+        Some(name) => Some(MaskKind::named(name).unwrap_or(MaskKind::Text)),
     }
-    let head: String = chars[..2].iter().collect();
-    format!("{head}{}{}", "*".repeat(chars.len() - 3), chars[chars.len() - 1])
 }
 
 /// The name most like `wanted`, or `none`.

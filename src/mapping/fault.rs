@@ -93,6 +93,11 @@ impl MappingFault {
         Self { mistake, file, line, message: message.into(), hint: None, text: source, span }
     }
 
+    /// Whether it says the same about the same place.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        (self.mistake, &self.span, &self.message) == (other.mistake, &other.span, &other.message)
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
-use encoding_rs::Encoding;
 
 use super::pattern::Pattern;
 use crate::functions::{
@@ -21,6 +20,9 @@ use crate::functions::{
 pub const REASONS: &[(&str, &str)] = &[
     ("not_this_table", "the row belongs to another national table or branch, which maps it"),
     ("summary_row", "a total over other rows of the same table"),
+    ("soft_deleted", "deleted in the legacy system: a flag says so, the row stayed"),
+    ("superseded", "an older version of a row that the same table holds too"),
+    ("not_migrated", "of an insurance, region or time that does not move to the national system"),
     ("decoy", "a test row, a copy or a remnant"),
     ("no_national_code", "an entry of the code table that no national code corresponds to"),
     ("no_part", "no part of a split branch has anything to say about the row"),
@@ -67,8 +69,6 @@ pub struct City {
     pub domains: Arc<Domains>,
     pub font: Arc<Font>,
     pub codes: Arc<Codes>,
-    /// Of the bytes that raw could not keep as text.
-    pub code_page: &'static Encoding,
     /// SHA-256 over every file of the folder, names and bytes, in name order.
     pub digest: String,
 }
@@ -349,6 +349,22 @@ impl Branch {
     pub fn noted_columns(&self, layer_one: &str) -> Vec<&str> {
         let taking = self.all_columns().filter(|m| self.takes(m, layer_one));
         taking.map(|m| m.column.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The national columns on which a note of layer 2 becomes a finding, by what the note calls its column: `TABLE.COLUMN` is that
+    /// column, `TABLE.join r` every column that refers to `r`. What a condition refused left its row out: it has none.
+    pub fn own_columns(&self, table: &str) -> BTreeMap<String, Vec<String>> {
+        let mut own: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for mapped in self.all_columns() {
+            own.entry(format!("{table}.{}", mapped.column)).or_default().insert(mapped.column.clone());
+            for join in &self.joins {
+                if mapped.refers.iter().any(|r| r.alias == join.legacy.alias) {
+                    let name = format!("{table}.join {}", join.legacy.alias);
+                    own.entry(name).or_default().insert(mapped.column.clone());
+                }
+            }
+        }
+        own.into_iter().map(|(name, columns)| (name, columns.into_iter().collect())).collect()
     }
 
     /// Connected components of {`amounts`: the view's money columns} ↔ {national measures of this branch}. An amount that feeds no

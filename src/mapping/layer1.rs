@@ -4,7 +4,7 @@
 //! one, the table is ordered by key and content digest of the raw row, and each row gets its occurrence; what is equal in both is equal
 //! altogether, so the order among such rows cannot matter. Nothing is collected: batches stream, the sort spills.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,13 +20,15 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
-use super::error::{MappingError, masked, nearest};
+use super::error::{MappingError, mask_of};
 use super::failure::Failure;
 use super::file::{City, SourceView};
 use super::parts::{Naming, Parts, fresh};
+use super::raw_columns::{bytes_name, check_columns, reading, zone};
 use crate::dataset::{self, PartInfo};
 use crate::engine::{Engine, Joins};
-use crate::functions::{Reader, reader, spelled_key};
+use crate::functions::spelled_key;
+use crate::mask::{self, MaskKind};
 use crate::trail::note_schema;
 
 /// Rows of the key and of its order inside plans.
@@ -102,6 +104,8 @@ impl Layer1Report {
 struct Plan {
     label: String,
     legacy_key: Expr,
+    /// How the parts of the key are shown.
+    masks: Vec<Option<MaskKind>>,
     /// The readers in the order of the typed columns after `_source` and `_skey`.
     readers: Vec<(String, Expr)>,
     typed: SchemaRef,
@@ -112,7 +116,7 @@ struct Plan {
 /// Reads one legacy table. Columns out: `_source`, `_skey`, then the view's; notes as `trail::note_schema`.
 ///
 /// # Errors
-/// `MAP-101`, `MAP-102` when raw and the view's file differ; `MAP-103` when a key said to be unique is not; `ENG-001`, `ENG-002`;
+/// `MAP-101`, `MAP-102`, `MAP-109`, `MAP-110` when raw and the view's file do not fit; `MAP-103` when a key said to be unique is not; `ENG-001`, `ENG-002`;
 /// errors of the dataset.
 pub fn read_layer1(
     engine: &Engine,
@@ -126,75 +130,33 @@ pub fn read_layer1(
     check_columns(view, &legacy.name, &raw)?;
     fresh(&out.typed)?;
     fresh(&out.notes)?;
-    let plan = Arc::new(plan(city, view, &raw, legacy.label()));
+    let plan = Arc::new(plan(city, view, &raw, legacy)?);
     if view.unique { row_wise(engine, &plan, legacy, out) } else { ordered(engine, &plan, &raw, legacy, out) }
 }
 
-fn is_bytes_of(raw: &Schema, name: &str) -> bool {
-    name.strip_suffix("__b").is_some_and(|text| raw.column_with_name(text).is_some())
-}
-
-/// Compares what raw holds with what the view's file names.
-///
-/// # Errors
-/// `MAP-101` for a column that raw does not have, `MAP-102` for columns that the file does not name.
-pub fn check_columns(view: &SourceView, table: &str, raw: &Schema) -> Result<(), MappingError> {
-    let held: Vec<&str> =
-        raw.fields().iter().map(|f| f.name().as_str()).filter(|n| !is_bytes_of(raw, n)).collect();
-    let named: BTreeSet<&str> = view.columns.iter().map(|c| c.from.as_str()).collect();
-    // A skipped column is not read from the source.
-    let mut needed = view.read_columns().map(|(c, _)| c.from.as_str());
-    if let Some(missing) = needed.find(|n| !held.contains(n)) {
-        return Err(MappingError::NoColumn {
-            view: view.name.clone(),
-            table: table.to_owned(),
-            column: missing.to_owned(),
-            nearest: nearest(missing, held.iter().copied()),
-        });
-    }
-    let unlisted: Vec<&str> = held.into_iter().filter(|h| !named.contains(h)).collect();
-    if unlisted.is_empty() {
-        return Ok(());
-    }
-    let (view, table) = (view.name.clone(), table.to_owned());
-    Err(MappingError::Unlisted { view, table, columns: unlisted.join(", ") })
-}
-
-fn plan(city: &City, view: &SourceView, raw: &Schema, label: String) -> Plan {
-    let bytes_name = |c: &str| format!("{c}__b");
-    let bytes = |c: &str| raw.column_with_name(&bytes_name(c)).map(|(_, f)| (ident(bytes_name(c)), f));
-    let mut key = Vec::new();
+fn plan(city: &City, view: &SourceView, raw: &Schema, legacy: &LegacyTable) -> Result<Plan, MappingError> {
+    let (mut key, mut zones, mut masks) = (Vec::new(), Vec::new(), Vec::new());
     for column in view.key.iter().filter_map(|k| view.column(k)) {
+        let bytes = bytes_name(&column.from);
+        let held = raw.column_with_name(&bytes).is_some();
         key.push(ident(&column.from));
-        key.push(bytes(&column.from).map_or_else(|| lit(ScalarValue::Binary(None)), |(e, _)| e));
+        key.push(if held { ident(bytes) } else { lit(ScalarValue::Binary(None)) });
+        zones.push(zone(raw, &column.from));
+        masks.push(mask_of(column));
     }
     let mut readers = Vec::new();
     for (column, viewed) in view.read_columns() {
-        let mut args = vec![ident(&column.from)];
-        let mut code_page = Some(city.code_page);
-        if let Some((expression, field)) = bytes(&column.from) {
-            args.push(expression);
-            if field.metadata().get("encoding").is_some_and(|e| e == "utf-8") {
-                code_page = None;
-            }
-        }
-        let one = Reader {
-            column: column.name.clone(),
-            read: viewed.read.clone(),
-            nulls: viewed.nulls.clone(),
-            font: city.font.clone(),
-            code_page,
-        };
-        readers.push((column.name.clone(), reader(one).call(args)));
+        readers.push((column.name.clone(), reading(city, raw, &legacy.name, column, viewed)?));
     }
-    Plan {
-        label,
-        legacy_key: spelled_key().call(key),
+    Ok(Plan {
+        label: legacy.label(),
+        legacy_key: spelled_key(zones).call(key),
+        masks,
         readers,
         typed: view.typed_schema(),
         view: view.name.clone(),
         unique: view.unique,
-    }
+    })
 }
 
 impl Plan {
@@ -225,7 +187,8 @@ fn row_wise(
             let (part, ends) = done??;
             if let Some((first, end)) = ends {
                 if last.as_ref() == Some(&first) {
-                    return Err(plan.key_twice(&first).into());
+                    let name = part.typed.first().map(|p| file_name(&p.path)).unwrap_or_default();
+                    return Err(plan.key_twice(&first, &name, 1).into());
                 }
                 last = Some(end);
             }
@@ -330,11 +293,18 @@ struct Sink {
     notes: Parts,
     report: Layer1Report,
     ends: Ends,
+    /// The part that it reads.
+    part: String,
 }
 
 impl Plan {
-    fn key_twice(&self, key: &str) -> MappingError {
-        MappingError::KeyTwice { view: self.view.clone(), table: self.label.clone(), key: masked(key) }
+    fn key_twice(&self, key: &str, part: &str, row: u64) -> MappingError {
+        let place = match row {
+            1 => format!("row 1 of part {part}, and the last row before that part"),
+            _ => format!("rows {} and {row} of part {part}", row - 1),
+        };
+        let (view, table) = (self.view.clone(), self.label.clone());
+        MappingError::KeyTwice { view, table, key: mask::key(&self.masks, key), place }
     }
 }
 
@@ -345,6 +315,10 @@ impl Sink {
             notes: Parts::new(&out.notes, note_schema(), naming.clone()),
             report: Layer1Report::default(),
             ends: None,
+            part: match naming {
+                Naming::One(name) => name.clone(),
+                Naming::Numbered { .. } => String::new(),
+            },
         }
     }
 
@@ -368,9 +342,9 @@ impl Sink {
 
     /// Neighbours in key order must differ.
     fn check_order(&mut self, plan: &Plan, keys: &StringArray) -> Result<(), Failure> {
-        for key in keys.iter().flatten() {
+        for (row, key) in (self.report.rows + 1..).zip(keys.iter().flatten()) {
             match &mut self.ends {
-                Some((_, last)) if last == key => return Err(plan.key_twice(key).into()),
+                Some((_, last)) if last == key => return Err(plan.key_twice(key, &self.part, row).into()),
                 Some((_, last)) => key.clone_into(last),
                 None => self.ends = Some((key.to_owned(), key.to_owned())),
             }

@@ -2,6 +2,7 @@
 //!
 //! Always: either everything in it is right, or every mistake is shown. The digest covers every file, in name order.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::branches::{self, Around};
 use super::fault::{MappingErrors, MappingFault, Mistake};
 use super::file::{City, SourceView, TableMapping};
 use super::planner::Planner;
-use super::sources::{self, Given, files, stem};
+use super::sources::{self, Broken, Given, files, stem};
 use crate::durable::hex;
 use crate::folder;
 use crate::functions::{CodeList, Codes, FunctionSettings, registry};
@@ -25,8 +26,9 @@ use crate::national::National;
 /// [`MappingErrors`] with every mistake of every file (`MAP-001` … `MAP-017`).
 pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let mut faults = Vec::new();
-    let head = sources::head(dir, &mut faults);
-    let mut lists = sources::code_lists(dir, &mut faults);
+    let mut broken = Broken::default();
+    let head = sources::head(dir, &mut broken, &mut faults);
+    let mut lists = sources::code_lists(dir, &mut broken, &mut faults);
     lists.extend(crosswalks(national));
     let members = |list: &crate::national::CodeList| Arc::new(list.codes.keys().cloned().collect());
     let codes =
@@ -37,30 +39,38 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         as_of: NaiveDate::default(),
     };
     let functions = registry(&settings);
-    let planner = match Planner::new(&functions) {
+    let planner = match Planner::new(&functions, &settings.codes) {
         Ok(planner) => planner,
         Err(e) => {
             faults.push(at_start(dir, Mistake::File, format!("the planner cannot be started: {e}")));
             return Err(MappingErrors { faults });
         }
     };
-    let given = Given { head: &head, lists: &settings.codes.lists, planner: &planner };
+    let broken = RefCell::new(broken);
+    let given = Given { head: &head, lists: &settings.codes.lists, planner: &planner, broken: &broken };
     let views: Vec<SourceView> = files(&dir.join("sources"), "toml", &mut faults)
         .iter()
         .filter_map(|path| sources::source(path, &given, &mut faults))
         .collect();
     overlaps(&views, &mut faults);
-    let around =
-        Around { national, views: &views, planner: &planner, functions: &functions, settings: &settings };
+    let broken = broken.into_inner();
+    let around = Around {
+        national,
+        views: &views,
+        planner: &planner,
+        functions: &functions,
+        settings: &settings,
+        broken: &broken,
+    };
     let tables = tables(dir, &around, &mut faults);
     let digest = digest(dir, &mut faults);
     if !faults.is_empty() {
         return Err(MappingErrors { faults });
     }
-    let sources::Head { id, name, source_ids, ignore, font, code_page, .. } = head;
+    let sources::Head { id, name, source_ids, ignore, font, .. } = head;
     let FunctionSettings { domains, codes, .. } = settings;
     let font = Arc::new(font);
-    Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, code_page, digest })
+    Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, digest })
 }
 
 fn at_start(path: &Path, mistake: Mistake, message: String) -> MappingFault {
@@ -115,7 +125,11 @@ fn digest(dir: &Path, faults: &mut Vec<MappingFault>) -> String {
                 hash.update((bytes.len() as u64).to_le_bytes());
                 hash.update(&bytes);
             }
-            Err(e) => faults.push(at_start(&path, Mistake::File, format!("the file cannot be read: {e}"))),
+            // A file that is read, and cannot be, has its mistake already.
+            Err(e) if faults.is_empty() => {
+                faults.push(at_start(&path, Mistake::File, format!("the file cannot be read: {e}")));
+            }
+            Err(_) => {}
         }
     }
     hex(&hash.finalize())

@@ -2,28 +2,35 @@
 //!
 //! Always: a `row` or `split` branch without joins turns typed part n into mapped part n, parts side by side (of a split: the rows of its
 //! first part, then those of its second, …); everything else is ordered by `_key`, `_skey` and cut into parts of fixed size, a split
-//! each of its parts by itself. No query has more than one scan of the driving table, so memory does not grow with the parts of a split. A join never changes the number of rows: a key that several joined rows have is an error
-//! before anything is computed. Rows used + rows left out = rows of the legacy table.
+//! each of its parts by itself. No query has more than one scan of the driving table, so memory does not grow with the parts of a split.
+//! A join never changes the number of rows: a key that several joined rows have is an error before anything is computed. A value that
+//! an expression refuses, or that its national column does not hold, is NULL and a note of its row. Rows used + rows left out = rows of
+//! the legacy table.
 //! Must not know: findings, fates.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use super::error::{MappingError, masked};
+use super::error::{MappingError, mask_of};
 use super::failure::Failure;
-use super::file::{Branch, City, Group, Part, Reason, Shape, TableMapping};
+use super::file::{Branch, City, Group, Join, Part, Reason, Shape, TableMapping};
+use super::guard::{self, Guarded};
 use super::layer1::LegacyTable;
+use super::noted::{Counts, Noted, Row, value_text};
 use super::parts::{Naming, Parts, file_name, prefix, without};
 use super::sql::{self, FROM, Order, join_name};
 use crate::dataset::{self, PartInfo};
-use crate::engine::{Engine, Joins};
+use crate::engine::{Engine, EngineError, Joins};
+use crate::functions::noting;
+use crate::mask::{self, MaskKind};
 use crate::national::National;
 use crate::trail::lineage_schema;
 
@@ -75,6 +82,8 @@ pub struct MappedOut {
     pub mapped: PathBuf,
     /// `lineage/<NATIONAL>/<branch>`; written by group branches only.
     pub lineage: PathBuf,
+    /// `notes/mapped/<NATIONAL>/<branch>`; written only where there are read errors.
+    pub notes: PathBuf,
 }
 
 /// What one branch made of one legacy table: `total` = `used` + Σ `left_out`.
@@ -90,6 +99,10 @@ pub struct BranchReport {
     pub left_out: Vec<(Reason, u64)>,
     pub parts: Vec<PartInfo>,
     pub lineage: Vec<PartInfo>,
+    /// Read errors of layer 2: what an expression refused, what did not fit its national type.
+    pub notes: Vec<PartInfo>,
+    /// Their number by column (`AC01.AAC003`) and code (the expression, or `fit`).
+    pub noted: Counts,
 }
 
 /// One branch over one legacy table, ready to run.
@@ -97,7 +110,11 @@ struct Edge<'a> {
     engine: &'a Engine,
     city: &'a City,
     table: &'a TableMapping,
+    /// Its SQL reports what it refuses.
     branch: &'a Branch,
+    /// The same over single rows, for the lineage of a group.
+    single: &'a Branch,
+    noted: &'a Arc<Noted>,
     typed: &'a TypedTables,
     /// `ylbx.GRJBXX`
     label: String,
@@ -112,7 +129,7 @@ struct Edge<'a> {
 /// Maps one legacy table by one branch.
 ///
 /// # Errors
-/// `MAP-104` when a join is not n:1, `MAP-106` when layer 1 has not run, `MAP-107` when a value does not fit its national column,
+/// `MAP-104` when a join is not n:1, `MAP-106` when layer 1 has not run, `MAP-108` when an expression cannot be computed at all,
 /// `MAP-105` when rows were lost or made, `ENG-001`, `ENG-002`, and errors of the datasets.
 #[allow(clippy::too_many_arguments)]
 pub fn translate(
@@ -136,17 +153,38 @@ pub fn translate(
     }
     let prefix = prefix(legacy_table);
     without(&out.mapped, &prefix)?;
+    let state = engine.session(1, Joins::Large).state();
+    let aggregates = |name: &str| {
+        state.aggregate_functions().contains_key(name) && !state.scalar_functions().contains_key(name)
+    };
+    let Guarded { rows, lineage, sites } = guard::guarded(&table.table, branch, &aggregates);
+    let noted = Noted::begin(&out.notes, &prefix, &label, sites)?;
     let finish =
-        Finish { schema, label: label.clone(), table: table.table.clone(), branch: branch.name.clone() };
-    let finish = Arc::new(finish);
-    let edge = Edge { engine, city, table, branch, typed, label, from, total, finish, out, prefix };
-    let report = match &branch.shape {
-        Shape::Row if branch.joins.is_empty() => edge.row_wise(),
+        Arc::new(Finish { schema, label: label.clone(), table: table.table.clone(), noted: noted.clone() });
+    let edge = Edge {
+        engine,
+        city,
+        table,
+        branch: &rows,
+        single: &lineage,
+        noted: &noted,
+        typed,
+        label,
+        from,
+        total,
+        finish,
+        out,
+        prefix,
+    };
+    let done = match &rows.shape {
+        Shape::Row if rows.joins.is_empty() => edge.row_wise(),
         Shape::Row => edge.joined(),
         Shape::Split(parts) => edge.split(parts),
         Shape::Group(group) => edge.group(group),
-    }?;
+    };
+    let mut report = done.map_err(|e| edge.at_fault(e))?;
     edge.conserved(&report)?;
+    (report.notes, report.noted) = noted.finish(engine, &report.lineage)?;
     Ok(report)
 }
 
@@ -159,6 +197,59 @@ impl Edge<'_> {
         self.engine.block_on(work).map_err(|e| e.into_mapping(self.engine, &self.what()))
     }
 
+    /// The functions that report refused values, in a session that runs this branch.
+    fn reports(&self, session: &SessionContext) {
+        for function in noting(self.city.codes.clone(), self.noted.notice()) {
+            session.register_udf(function);
+        }
+    }
+
+    /// The same error, with the column whose expression is at fault: each is computed alone, up to the one that fails.
+    fn at_fault(&self, e: MappingError) -> MappingError {
+        let MappingError::Engine(EngineError::Query { source, .. }) = &e else { return e };
+        let computing = matches!(
+            source.find_root(),
+            DataFusionError::ArrowError(_, _)
+                | DataFusionError::Execution(_)
+                | DataFusionError::Collection(_)
+        );
+        if !computing {
+            return e;
+        }
+        let cause = mask::scrub(source.find_root().strip_backtrace().lines().next().unwrap_or_default());
+        let bare = Branch { columns: Vec::new(), shape: Shape::Row, ..self.branch.clone() };
+        let columns = self.branch.all_columns().map(|mapped| {
+            let shape = match &self.branch.shape {
+                Shape::Group(group) => Shape::Group(group.clone()),
+                Shape::Row | Shape::Split(_) => Shape::Row,
+            };
+            (mapped.column.as_str(), Branch { columns: vec![mapped.clone()], shape, ..bare.clone() })
+        });
+        let filter = std::iter::once(("where", bare.clone()));
+        let failing = filter.chain(columns).find(|(_, one)| self.alone(one).is_err());
+        let column = failing.map_or_else(|| "a condition".to_owned(), |(column, _)| column.to_owned());
+        MappingError::Expression {
+            table: self.table.table.clone(),
+            branch: self.branch.name.clone(),
+            from: self.label.clone(),
+            column,
+            cause,
+        }
+    }
+
+    /// Computes a branch and drops its rows.
+    fn alone(&self, branch: &Branch) -> Result<(), MappingError> {
+        let session = self.session()?;
+        self.run(async {
+            let mut stream =
+                session.sql(&sql::rows(branch, &[], Order::AsItComes)).await?.execute_stream().await?;
+            while let Some(batch) = stream.next().await {
+                batch?;
+            }
+            Ok(())
+        })
+    }
+
     fn numbered(&self) -> Naming {
         Naming::Numbered { prefix: self.prefix.clone() }
     }
@@ -169,6 +260,7 @@ impl Edge<'_> {
         let jobs = self.from.iter().map(|part| {
             // A registered table is the session's: each part has a session of its own.
             let session = self.engine.session(1, Joins::OneSmall);
+            self.reports(&session);
             let (queries, part, finish) = (queries.clone(), part.clone(), self.finish.clone());
             let name = Naming::One(format!("{}{}", self.prefix, file_name(&part)));
             let parts = Parts::new(&self.out.mapped, finish.schema.clone(), name);
@@ -221,6 +313,7 @@ impl Edge<'_> {
         }
         let joins = if largest <= SMALL_SIDE { Joins::OneSmall } else { Joins::Large };
         let session = self.engine.session(self.engine.partitions(), joins);
+        self.reports(&session);
         dataset::register(&session, FROM, &self.from)?;
         for (i, parts) in views.iter().enumerate() {
             dataset::register(&session, &join_name(i), parts)?;
@@ -239,10 +332,17 @@ impl Edge<'_> {
                 joined: join.legacy.view.clone(),
                 columns: join.columns.join(", "),
                 rows: count(batch, 0),
-                key: masked(batch.column(1).as_string::<i32>().value(0)),
+                key: mask::key(&self.masks(join), batch.column(1).as_string::<i32>().value(0)),
             }
             .into()),
         }
+    }
+
+    /// How the columns that a join compares are shown.
+    fn masks(&self, join: &Join) -> Vec<Option<MaskKind>> {
+        let view = self.city.view(&join.legacy.view);
+        let kind = |name: &String| view.and_then(|v| v.column(name)).map_or(Some(MaskKind::Text), mask_of);
+        join.columns.iter().map(kind).collect()
     }
 
     async fn mapped(&self, session: &SessionContext, queries: &[String]) -> Result<Vec<PartInfo>, Failure> {
@@ -287,7 +387,7 @@ impl Edge<'_> {
         let session = self.session()?;
         let (parts, lineage) = self.run(async {
             let parts = self.mapped(&session, &self.by_key()).await?;
-            let sql = sql::lineage(self.branch, group, &self.table.key);
+            let sql = sql::lineage(self.single, group, &self.table.key);
             let out = Parts::new(&self.out.lineage, lineage_schema(), self.numbered());
             let lineage = written(&session, &[sql], out, |batch| self.finish.lineage(batch)).await?;
             Ok((parts, lineage))
@@ -341,7 +441,7 @@ struct Finish {
     schema: SchemaRef,
     label: String,
     table: String,
-    branch: String,
+    noted: Arc<Noted>,
 }
 
 impl Finish {
@@ -356,7 +456,8 @@ impl Finish {
                 return Ok(self.source(batch.num_rows()));
             }
             match batch.column_by_name(field.name()) {
-                Some(found) => self.fit(found, field.name(), field.data_type()),
+                Some(found) if found.data_type() == field.data_type() => Ok(found.clone()),
+                Some(found) => self.fit(batch, found, field.name(), field.data_type()),
                 None => Ok(new_null_array(field.data_type(), batch.num_rows())),
             }
         };
@@ -364,17 +465,30 @@ impl Finish {
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 
-    fn fit(&self, found: &ArrayRef, column: &str, wanted: &DataType) -> Result<ArrayRef, Failure> {
-        let options = CastOptions { safe: false, ..CastOptions::default() };
-        cast_with_options(found, wanted, &options).map_err(|_| {
-            // The cause quotes the value: it stays out.
-            Failure::Mapping(MappingError::Misfit {
-                table: self.table.clone(),
-                branch: self.branch.clone(),
-                column: column.to_owned(),
-                wanted: wanted.to_string(),
-            })
-        })
+    /// In the national type; a value that does not fit is NULL, and a note of its row.
+    fn fit(
+        &self,
+        batch: &RecordBatch,
+        found: &ArrayRef,
+        column: &str,
+        wanted: &DataType,
+    ) -> Result<ArrayRef, Failure> {
+        let fitted = cast_with_options(found, wanted, &CastOptions { safe: true, ..CastOptions::default() })?;
+        if fitted.logical_null_count() == found.logical_null_count() {
+            return Ok(fitted);
+        }
+        let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+        let (skeys, keys) = (text("_skey"), text("_key"));
+        for row in (0..batch.num_rows()).filter(|row| fitted.is_null(*row) && found.is_valid(*row)) {
+            let at = match (skeys, keys) {
+                (Some(skeys), _) => Row::Legacy(skeys.value(row)),
+                (None, Some(keys)) => Row::Group(keys.value(row)),
+                (None, None) => Row::Legacy(""),
+            };
+            let column = format!("{}.{column}", self.table);
+            self.noted.misfit(at, &column, &value_text(found.as_ref(), row))?;
+        }
+        Ok(fitted)
     }
 
     fn lineage(&self, batch: &RecordBatch) -> Result<RecordBatch, Failure> {

@@ -5,13 +5,15 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{LogicalPlan, Volatility};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
 use crate::engine::{EngineError, Joins, refuse_floats, session_config};
-use crate::functions::FunctionRegistry;
+use crate::functions::{Codes, FunctionRegistry, Notice, noting};
 
 /// Plans without running.
 pub(super) struct Planner {
@@ -33,13 +35,18 @@ pub(super) enum Known {
 pub(super) enum Refusal {
     Sql(String),
     Float(String),
+    /// Text that would be read as another type by a comparison.
+    Cast(String, DataType),
 }
 
 impl Planner {
     /// Knows all functions, no tables.
-    pub(super) fn new(functions: &FunctionRegistry) -> Result<Self, std::io::Error> {
+    pub(super) fn new(functions: &FunctionRegistry, codes: &Arc<Codes>) -> Result<Self, std::io::Error> {
         let session = SessionContext::new_with_config(session_config(1, Joins::Large));
         functions.register(&session);
+        for function in noting(codes.clone(), Notice::nobody()) {
+            session.register_udf(function);
+        }
         Ok(Self { session, threads: tokio::runtime::Builder::new_current_thread().build()? })
     }
 
@@ -68,10 +75,19 @@ impl Planner {
         Ok(plan.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect())
     }
 
+    /// Whether a query whose written casts report (guard.rs) plans, and casts nothing else that a row may hold.
+    pub(super) fn settled(&self, sql: &str) -> Result<(), Refusal> {
+        let plan = self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?;
+        match silent_cast(&plan) {
+            Some((from, to)) => Err(Refusal::Cast(from, to)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a function exists and is steady.
     pub(super) fn function(&self, name: &str) -> Known {
         let state = self.session.state();
-        if let Some(f) = state.scalar_functions().get(name) {
+        if let Some(f) = state.scalar_functions().get(name).filter(|_| !name.starts_with('_')) {
             let steady = f.signature().volatility == Volatility::Immutable;
             return if steady { Known::Steady } else { Known::Unsteady };
         }
@@ -91,8 +107,36 @@ impl Planner {
         let state = self.session.state();
         let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
         names.extend(state.aggregate_functions().keys().cloned());
+        names.retain(|name| !name.starts_with('_'));
         names
     }
+}
+
+/// A cast that nobody wrote, of text that a row may hold into something else: what the text is, and the type. It would end the run at the
+/// first row that does not fit. Written casts stand as TRY_CAST here (guard.rs).
+fn silent_cast(plan: &LogicalPlan) -> Option<(String, DataType)> {
+    let mut found = None;
+    let seen = plan.apply_with_subqueries(|node| {
+        let mut schema = DFSchema::empty();
+        for input in node.inputs() {
+            schema.merge(input.schema());
+        }
+        node.apply_expressions(|expression| {
+            expression.apply(|e| {
+                if let Expr::Cast(cast) = e {
+                    let to = cast.field.data_type();
+                    let text = cast.expr.get_type(&schema).is_ok_and(|t| t == DataType::Utf8);
+                    let plain = matches!(to, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+                    if text && !plain && !matches!(*cast.expr, Expr::Literal(_, _)) {
+                        found = Some((cast.expr.to_string(), to.clone()));
+                        return Ok(TreeNodeRecursion::Stop);
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    seen.ok().and(found)
 }
 
 /// The planner's own words, on one line; nothing of them is data.

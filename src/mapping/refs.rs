@@ -14,13 +14,20 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::file::ColumnRef;
 
-/// A function call: name in lower case, and its first arguments where they are text literals.
+/// A function call: name in lower case, and its arguments where they are text literals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Called {
     pub(super) name: String,
-    pub(super) first: Option<String>,
+    pub(super) literals: Vec<Option<String>>,
     /// The columns anywhere inside its arguments.
     pub(super) columns: Vec<ColumnRef>,
+}
+
+impl Called {
+    /// An argument that is a text literal.
+    pub(super) fn literal(&self, at: usize) -> Option<&str> {
+        self.literals.get(at)?.as_deref()
+    }
 }
 
 /// What an expression refers to.
@@ -61,7 +68,7 @@ fn columns_of(expression: &Expr) -> (Vec<ColumnRef>, Vec<String>, bool) {
     (columns, bare, subquery)
 }
 
-fn arguments(arguments: &FunctionArguments) -> Vec<&Expr> {
+pub(super) fn arguments(arguments: &FunctionArguments) -> Vec<&Expr> {
     let FunctionArguments::List(list) = arguments else { return Vec::new() };
     list.args
         .iter()
@@ -72,7 +79,7 @@ fn arguments(arguments: &FunctionArguments) -> Vec<&Expr> {
         .collect()
 }
 
-fn literal(e: &Expr) -> Option<String> {
+pub(super) fn literal(e: &Expr) -> Option<String> {
     match e {
         Expr::Value(v) => match &v.value {
             Value::SingleQuotedString(text) => Some(text.clone()),
@@ -92,7 +99,7 @@ pub(super) fn references(expression: &Expr) -> References {
             let inside = args.iter().flat_map(|a| columns_of(a).0).collect();
             functions.push(Called {
                 name: f.name.to_string().to_lowercase(),
-                first: args.first().and_then(|a| literal(a)),
+                literals: args.iter().map(|a| literal(a)).collect(),
                 columns: inside,
             });
         }

@@ -3,26 +3,29 @@
 //! Always: every mistake of every file is noted; what could not be made sense of is left out, and the load fails at its end.
 //! Must not know: national tables.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use encoding_rs::{Encoding, GB18030};
 use toml::de::DeValue;
 
+use super::csv::Sheet;
 use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
 use super::file::{Generation, Ignore, LayerOne, MeasureSpec, Reading, SourceView, Viewed};
+use super::guard;
 use super::pattern::Pattern;
 use super::planner::{Planner, Refusal};
 use super::text::{At, Doc, Table, twice};
 use crate::folder;
 use crate::functions::{
-    Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit, code_page,
+    Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit,
 };
 
 /// What city.toml says.
+#[derive(Default)]
 pub(super) struct Head {
     pub(super) id: String,
     pub(super) name: String,
@@ -31,7 +34,34 @@ pub(super) struct Head {
     pub(super) domains: Domains,
     pub(super) ignore: Vec<Ignore>,
     pub(super) font: Font,
-    pub(super) code_page: &'static Encoding,
+}
+
+/// What has mistakes of its own: what refers to it says nothing more.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    /// city.toml makes no sense at all.
+    pub(super) city: bool,
+    pub(super) lists: BTreeSet<String>,
+    /// Files under sources/ by name.
+    pub(super) views: BTreeSet<String>,
+    /// (view, column)
+    pub(super) columns: BTreeSet<(String, String)>,
+}
+
+impl Broken {
+    fn column(&self, view: &str, column: &str) -> bool {
+        self.columns.contains(&(view.to_owned(), column.to_owned()))
+    }
+
+    /// Whether a column of that view has a mistake.
+    fn any_column(&self, view: &str) -> bool {
+        self.columns.iter().any(|(v, _)| v == view)
+    }
+
+    /// Whether what a branch says about a column of a view cannot be told to be wrong.
+    pub(super) fn hides(&self, view: &str, column: &str) -> bool {
+        self.views.contains(view) || self.column(view, column)
+    }
 }
 
 fn texts(found: Vec<At<String>>) -> Vec<String> {
@@ -39,19 +69,18 @@ fn texts(found: Vec<At<String>>) -> Vec<String> {
 }
 
 /// Reads city.toml and its font table.
-pub(super) fn head(dir: &Path, faults: &mut Vec<MappingFault>) -> Head {
+pub(super) fn head(dir: &Path, broken: &mut Broken, faults: &mut Vec<MappingFault>) -> Head {
     let doc = Doc::open(&dir.join("city.toml"));
     let parsed = doc.parse();
-    let known = ["id", "name", "sources", "font", "null", "code_page", "domain", "ignore"];
+    if doc.senseless() {
+        drop(parsed);
+        faults.extend(doc.finish());
+        broken.city = true;
+        return Head::default();
+    }
+    let known = ["id", "name", "sources", "font", "null", "domain", "ignore"];
     let table = Table::open(&doc, &parsed, 0..0, &known);
     let ignore = table.tables("ignore", &["table", "reason"]).iter().filter_map(ignored).collect();
-    let code_page = match table.text("code_page") {
-        None => GB18030,
-        Some(name) => code_page(&name.value).unwrap_or_else(|| {
-            doc.fault(Mistake::Form, name.span, format!("there is no code page `{}`", name.value));
-            GB18030
-        }),
-    };
     let font = table.text("font").map(|file| font(&dir.join(file.value), faults)).unwrap_or_default();
     let head = Head {
         id: table.required("id").map_or_else(String::new, |t| t.value),
@@ -61,7 +90,6 @@ pub(super) fn head(dir: &Path, faults: &mut Vec<MappingFault>) -> Head {
         domains: domains_of(&table),
         ignore,
         font,
-        code_page,
     };
     if head.source_ids.is_empty() {
         doc.fault(Mistake::Form, table.span_of("sources"), "`sources` names no legacy database");
@@ -102,75 +130,50 @@ fn ignored(table: &Table<'_>) -> Option<Ignore> {
     Some(Ignore { table: pattern(table.doc, &name?)?, reason: reason?.value })
 }
 
-/// Rows of a CSV file with a header, with the line of each.
-pub(super) fn csv_rows(
-    path: &Path,
-    columns: &[&str],
-    faults: &mut Vec<MappingFault>,
-) -> Vec<(usize, Vec<String>)> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let plain = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut fault = |line: usize, message: String| {
-        let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
-        faults.push(MappingFault::new(Mistake::File, path, &text, start..start, message));
-    };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(plain.as_bytes());
-    let header = reader.headers().cloned().unwrap_or_default();
-    let places: Vec<Option<usize>> = columns.iter().map(|c| header.iter().position(|h| h == *c)).collect();
-    if places.iter().any(Option::is_none) {
-        fault(1, format!("the file must have the columns {}", columns.join(", ")));
-        return Vec::new();
-    }
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        match record {
-            Ok(record) => {
-                let line = record.position().map_or(0, |p| usize::try_from(p.line()).unwrap_or(0));
-                let field =
-                    |place: &Option<usize>| place.and_then(|p| record.get(p)).unwrap_or("").to_owned();
-                rows.push((line, places.iter().map(field).collect()));
-            }
-            Err(e) => fault(1, format!("this is no CSV: {e}")),
-        }
-    }
-    rows
-}
-
 fn font(path: &Path, faults: &mut Vec<MappingFault>) -> Font {
     let mut characters = HashMap::new();
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    for (line, row) in csv_rows(path, &["private", "character"], faults) {
-        let private = u32::from_str_radix(&row[0], 16).ok().and_then(char::from_u32);
+    let Some(sheet) = Sheet::read(path, &["private", "character"], faults) else { return Font::default() };
+    for (line, row) in &sheet.rows {
+        let private = u32::from_str_radix(row[0].trim(), 16).ok().and_then(char::from_u32);
         let mut real = row[1].chars();
-        match (private, real.next(), real.next()) {
-            (Some(from), Some(to), None) => {
-                characters.insert(from, to);
-            }
-            _ => {
-                let start =
-                    text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
-                let message = "a line is a code point in hexadecimal and one character";
-                faults.push(MappingFault::new(Mistake::Form, path, &text, start..start, message));
-            }
-        }
+        let message = match (private, real.next(), real.next()) {
+            (Some(from), Some(to), None) => match characters.insert(from, to) {
+                Some(before) if before != to => format!("{} stands for two characters", row[0]),
+                Some(_) | None => continue,
+            },
+            _ => "a line is a code point in hexadecimal and one character".to_owned(),
+        };
+        faults.push(sheet.fault(Mistake::Form, *line, message));
     }
     Font(characters)
 }
 
 /// Reads codes/*.csv of the city.
-pub(super) fn code_lists(dir: &Path, faults: &mut Vec<MappingFault>) -> BTreeMap<String, Arc<CodeList>> {
+pub(super) fn code_lists(
+    dir: &Path,
+    broken: &mut Broken,
+    faults: &mut Vec<MappingFault>,
+) -> BTreeMap<String, Arc<CodeList>> {
     let mut lists = BTreeMap::new();
     for path in files(&dir.join("codes"), "csv", faults) {
-        let rows = csv_rows(&path, &["legacy", "code"], faults);
-        let pairs = rows.iter().map(|(_, row)| (row[0].clone(), row[1].clone()));
-        match CodeList::new(pairs) {
-            Ok(list) => {
+        let list = Sheet::read(&path, &["legacy", "code"], faults).and_then(|sheet| {
+            let pairs = sheet.rows.iter().map(|(_, row)| (row[0].clone(), row[1].clone()));
+            let twice = match CodeList::new(pairs) {
+                Ok(list) => return Some(list),
+                Err(twice) => twice,
+            };
+            let own = |(_, row): &&(usize, Vec<String>)| twice.first().is_some_and(|t| row[0].trim() == t);
+            let line = sheet.rows.iter().filter(own).nth(1).map_or(1, |(line, _)| *line);
+            let message = format!("{} has two national codes", twice.join(", "));
+            faults.push(sheet.fault(Mistake::Twice, line, message));
+            None
+        });
+        match list {
+            Some(list) => {
                 lists.insert(stem(&path), Arc::new(list));
             }
-            Err(twice) => {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let message = format!("{} has two national codes", twice.join(", "));
-                faults.push(MappingFault::new(Mistake::Twice, &path, &text, 0..0, message));
+            None => {
+                broken.lists.insert(stem(&path));
             }
         }
     }
@@ -196,32 +199,43 @@ pub(super) struct Given<'a> {
     pub(super) head: &'a Head,
     pub(super) lists: &'a BTreeMap<String, Arc<CodeList>>,
     pub(super) planner: &'a Planner,
+    pub(super) broken: &'a RefCell<Broken>,
 }
 
 const FILE_KEYS: [&str; 8] =
     ["match", "source", "key", "unique", "generation", "null", "columns", "measures"];
 const COLUMN_KEYS: [&str; 12] =
     ["parse", "money", "rate", "code", "skip", "from", "pad", "forms", "century", "null", "scale", "mask"];
+/// How a rate is written, and of which power of ten it is so many.
+const RATES: [(&str, u8); 4] = [("percent", 2), ("fraction", 0), ("per_1000", 3), ("per_10000", 4)];
 const MASKS: [&str; 6] = ["name", "id", "phone", "account", "address", "none"];
 
 /// Reads one sources/*.toml.
 pub(super) fn source(path: &Path, given: &Given<'_>, faults: &mut Vec<MappingFault>) -> Option<SourceView> {
     let doc = Doc::open(path);
     let parsed = doc.parse();
-    let view = view(&doc, &Table::open(&doc, &parsed, 0..0, &FILE_KEYS), path, given);
+    let view = if doc.senseless() {
+        None
+    } else {
+        view(&doc, &Table::open(&doc, &parsed, 0..0, &FILE_KEYS), path, given)
+    };
+    if view.is_none() {
+        given.broken.borrow_mut().views.insert(stem(path));
+    }
     drop(parsed);
     faults.extend(doc.finish());
     view
 }
 
 fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<SourceView> {
-    let name = stem(path);
+    let view = stem(path);
     let tables = match table.text("match") {
         Some(text) => pattern(doc, &text),
-        None => Pattern::parse(&name),
+        None => Pattern::parse(&view),
     };
     let source = table.required("source");
-    if let Some(id) = source.as_ref().filter(|s| !given.head.source_ids.contains(&s.value)) {
+    let known = |s: &&At<String>| given.broken.borrow().city || given.head.source_ids.contains(&s.value);
+    if let Some(id) = source.as_ref().filter(|s| !known(s)) {
         let near = nearest(&id.value, given.head.source_ids.iter().map(String::as_str));
         let message = format!("city.toml names no source `{}`", id.value);
         doc.hinted(Mistake::View, id.span.clone(), message, format!("the nearest is `{near}`"));
@@ -240,17 +254,24 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
     }
     let mut columns = Vec::new();
     for (name, value) in &entries {
-        let DeValue::Table(inner) = value.get_ref() else {
-            doc.fault(Mistake::Form, value.span(), "a column is a table: { parse = \"text\" }");
-            continue;
+        let read = match value.get_ref() {
+            DeValue::Table(inner) => {
+                column(name, &Table::open(doc, inner, value.span(), &COLUMN_KEYS), &nulls, given)
+            }
+            _ => {
+                doc.fault(Mistake::Form, value.span(), "a column is a table: { parse = \"text\" }");
+                None
+            }
         };
-        let inner = Table::open(doc, inner, value.span(), &COLUMN_KEYS);
-        columns.extend(column(name, &inner, &nulls, given));
+        if read.is_none() {
+            given.broken.borrow_mut().columns.insert((view.clone(), name.value.clone()));
+        }
+        columns.extend(read);
     }
-    let key = key(doc, table, &columns);
+    let key = key(doc, table, &columns, &|column| given.broken.borrow().column(&view, column));
     let spec = table.table("measures", &["by", "insurance", "period", "amounts"]);
     let mut view = SourceView {
-        name,
+        name: view,
         source: source?.value,
         tables: tables?,
         key,
@@ -260,7 +281,7 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
         measures: None,
         path: path.to_owned(),
     };
-    view.measures = spec.map(|m| measures(doc, &m, &view, given.planner));
+    view.measures = spec.map(|m| measures(doc, &m, &view, given));
     Some(view)
 }
 
@@ -285,16 +306,26 @@ fn expression(
         }
         Err(Refusal::Sql(message)) => doc.fault(Mistake::Sql, sql.span.clone(), message),
         Err(Refusal::Float(e)) => doc.fault(Mistake::Float, sql.span.clone(), format!("{e} is a float")),
+        Err(Refusal::Cast(from, to)) => {
+            doc.fault(Mistake::Type, sql.span.clone(), format!("the text {from} is taken for {to}"));
+        }
     }
 }
 
-fn key(doc: &Doc, table: &Table<'_>, columns: &[LayerOne]) -> Vec<String> {
+fn key(doc: &Doc, table: &Table<'_>, columns: &[LayerOne], broken: &dyn Fn(&str) -> bool) -> Vec<String> {
     let key = table.texts("key");
     if key.is_empty() {
         doc.fault(Mistake::Form, table.span_of("key"), "`key` names no column");
     }
-    for part in key.iter().filter(|k| !columns.iter().any(|c| c.name == k.value)) {
-        unknown_column(doc, part, columns);
+    for part in key.iter().filter(|k| !broken(&k.value)) {
+        match columns.iter().find(|c| c.name == part.value).map(|c| &c.reading) {
+            Some(Reading::Viewed(_)) => {}
+            Some(Reading::Skip(_)) => {
+                let message = format!("`{}` is skipped: a key is read", part.value);
+                doc.fault(Mistake::LegacyColumn, part.span.clone(), message);
+            }
+            None => unknown_column(doc, part, columns),
+        }
     }
     texts(key)
 }
@@ -305,17 +336,26 @@ fn unknown_column(doc: &Doc, name: &At<String>, columns: &[LayerOne]) {
     doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("the nearest is `{near}`"));
 }
 
-fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, planner: &Planner) -> MeasureSpec {
+fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) -> MeasureSpec {
     let columns = &view.columns;
     let (by, amounts) = (table.texts("by"), table.texts("amounts"));
-    for name in by.iter().filter(|b| !columns.iter().any(|c| c.from == b.value)) {
-        unknown_column(doc, name, columns);
+    // What a column with a mistake reads, and what an expression makes of it, is not known.
+    let whole = !given.broken.borrow().any_column(&view.name);
+    let read = |c: &LayerOne| matches!(c.reading, Reading::Viewed(_));
+    for name in by.iter().filter(|b| whole && !columns.iter().any(|c| c.from == b.value && read(c))) {
+        if columns.iter().any(|c| c.from == name.value) {
+            let message = format!("`{}` is skipped: what is counted by is read", name.value);
+            doc.fault(Mistake::LegacyColumn, name.span.clone(), message);
+        } else {
+            unknown_column(doc, name, columns);
+        }
     }
     let money = |name: &str| {
         let found = columns.iter().find(|c| c.name == name);
         found.is_some_and(|c| matches!(&c.reading, Reading::Viewed(v) if matches!(v.read, Read::Money(_))))
     };
-    for name in amounts.iter().filter(|a| !money(&a.value)) {
+    let broken = |name: &str| given.broken.borrow().column(&view.name, name);
+    for name in amounts.iter().filter(|a| !money(&a.value) && !broken(&a.value)) {
         if columns.iter().any(|c| c.name == name.value) {
             doc.fault(
                 Mistake::LegacyColumn,
@@ -327,16 +367,17 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, planner: &Planner) 
         }
     }
     let (insurance, period) = (table.text("insurance"), table.text("period"));
-    if let Some(sql) = &insurance {
-        expression(doc, view, planner, sql, "text", |t| *t == DataType::Utf8);
+    if let Some(sql) = insurance.as_ref().filter(|_| whole) {
+        expression(doc, view, given.planner, sql, "text", |t| *t == DataType::Utf8);
     }
-    if let Some(sql) = &period {
-        expression(doc, view, planner, sql, "a period", DataType::is_integer);
+    if let Some(sql) = period.as_ref().filter(|_| whole) {
+        expression(doc, view, given.planner, sql, "a period", DataType::is_integer);
     }
     MeasureSpec {
         by: texts(by),
-        insurance: insurance.map(|t| t.value),
-        period: period.map(|t| t.value),
+        // What a value cannot be, it is not counted under: the branches note it.
+        insurance: insurance.map(|t| guard::tried(&t.value)),
+        period: period.map(|t| guard::tried(&t.value)),
         amounts: texts(amounts),
     }
 }
@@ -373,6 +414,9 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
     let doc = table.doc;
     if let Some(list) = table.text("code") {
         let Some(codes) = given.lists.get(&list.value) else {
+            if given.broken.borrow().lists.contains(&list.value) {
+                return None;
+            }
             let near = nearest(&list.value, given.lists.keys().map(String::as_str));
             let message = format!("there is no code list `{}`", list.value);
             doc.hinted(Mistake::CodeList, list.span, message, format!("the nearest is `{near}`"));
@@ -389,12 +433,12 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
     }
     if let Some(rate) = table.text("rate") {
         let scale = i8::try_from(table.number("scale").unwrap_or(4).min(8)).unwrap_or(4);
-        match rate.value.as_str() {
-            "percent" => return Some(Read::Rate { percent: true, scale }),
-            "fraction" => return Some(Read::Rate { percent: false, scale }),
-            _ => doc.fault(Mistake::Form, rate.span, "a rate is percent or fraction"),
-        }
-        return None;
+        let Some((_, places)) = RATES.into_iter().find(|(name, _)| *name == rate.value) else {
+            let names = RATES.map(|(name, _)| name).join(", ");
+            doc.fault(Mistake::Form, rate.span, format!("a rate is one of {names}"));
+            return None;
+        };
+        return Some(Read::Rate { places, scale });
     }
     let parse = table.text("parse")?;
     match parse.value.as_str() {

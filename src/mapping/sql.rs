@@ -167,6 +167,13 @@ pub(super) fn lineage(branch: &Branch, group: &Group, key: &[String]) -> String 
     )
 }
 
+/// One expression over the rows of a branch with its first `joins` joins, unfiltered.
+pub(super) fn probe(branch: &Branch, joined: usize, expression: &str) -> String {
+    let few = Branch { joins: branch.joins[..joined.min(branch.joins.len())].to_vec(), ..branch.clone() };
+    let alias = &branch.from.alias;
+    format!("SELECT ({expression}) AS x FROM {FROM} AS {alias}{}", joins(&few))
+}
+
 /// Rows that pass the filter of a split branch, and rows of which at least one part is true.
 pub(super) fn used(branch: &Branch, parts: &[Part]) -> String {
     let any: Vec<String> = parts.iter().map(|p| format!("({})", p.when)).collect();

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
+use crate::text_file::{self, Unreadable};
 
 /// A file of the mapping, and the mistakes found in it so far.
 pub(super) struct Doc {
@@ -31,16 +32,20 @@ pub(super) struct At<T> {
 impl Doc {
     /// Reads a file; one that cannot be read is empty, with a mistake.
     pub(super) fn open(path: &Path) -> Self {
-        let read = std::fs::read_to_string(path);
         let doc = |text| Self { path: path.to_owned(), text, faults: RefCell::default() };
-        match read {
+        match text_file::read(path) {
             Ok(text) => doc(text),
-            Err(e) => {
+            Err(Unreadable(why)) => {
                 let empty = doc(String::new());
-                empty.fault(Mistake::File, 0..0, format!("the file cannot be read: {e}"));
+                empty.fault(Mistake::File, 0..0, format!("the file {why}"));
                 empty
             }
         }
+    }
+
+    /// Whether the file as a whole makes no sense: nothing but that is said about it then.
+    pub(super) fn senseless(&self) -> bool {
+        self.faults.borrow().iter().any(|f| f.mistake == Mistake::File)
     }
 
     /// Notes a mistake.
@@ -72,13 +77,25 @@ impl Doc {
         table.into_inner()
     }
 
-    /// The mistakes, in the order of the file.
+    /// The mistakes, in the order of the file; one that several branches share is one.
     pub(super) fn finish(self) -> Vec<MappingFault> {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|f| f.line);
-        faults
+        let mut once: Vec<MappingFault> = Vec::with_capacity(faults.len());
+        for fault in faults {
+            if !once.iter().any(|f| f.same(&fault)) {
+                once.push(fault);
+            }
+        }
+        once
     }
 }
+
+/// Keys that earlier versions had, and where their matter is settled now.
+const MOVED: [(&str, &str); 1] = [(
+    "code_page",
+    "the encoding of legacy text is a setting of the source: `encoding` under [[sources]], [sources.tables.T] or its columns (docs/config.md)",
+)];
 
 /// A TOML table of which some keys are known.
 pub(super) struct Table<'d> {
@@ -104,12 +121,12 @@ impl<'d> Table<'d> {
     pub(super) fn open(doc: &'d Doc, table: &'d DeTable<'d>, span: Range<usize>, known: &[&str]) -> Self {
         for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
             let near = nearest(key.get_ref(), known.iter().copied());
-            doc.hinted(
-                Mistake::Form,
-                key.span(),
-                format!("there is no key `{}` here", key.get_ref()),
-                format!("the nearest is `{near}`; known are {}", known.join(", ")),
-            );
+            let hint = match MOVED.iter().find(|(old, _)| *old == key.get_ref().as_ref()) {
+                Some((_, now)) => (*now).to_owned(),
+                None => format!("the nearest is `{near}`; known are {}", known.join(", ")),
+            };
+            let message = format!("there is no key `{}` here", key.get_ref());
+            doc.hinted(Mistake::Form, key.span(), message, hint);
         }
         Self { doc, table, span }
     }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::durable::hex;
 use crate::folder;
+use crate::text_file::{self, Unreadable};
 
 /// The newest form of the files that is understood.
 const VERSION: u32 = 1;
@@ -112,13 +113,21 @@ impl Reader {
     }
 
     fn text(&mut self, path: &Path) -> Text {
-        let read = std::fs::read_to_string(path);
+        let read = std::fs::read(path);
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let text = Text { path: path.to_owned(), text: read.as_deref().unwrap_or_default().to_owned() };
         self.digest.update(name.as_bytes());
-        self.digest.update(text.text.as_bytes());
-        if let Err(e) = read {
-            self.fault(&text, 0..0, format!("the file cannot be read: {e}"));
+        self.digest.update(read.as_deref().unwrap_or_default());
+        let decoded = match read {
+            Ok(bytes) => text_file::decode(&bytes),
+            Err(e) => Err(Unreadable(format!("cannot be read: {e}"))),
+        };
+        let (text, why) = match decoded {
+            Ok(text) => (text, None),
+            Err(Unreadable(why)) => (String::new(), Some(why)),
+        };
+        let text = Text { path: path.to_owned(), text };
+        if let Some(why) = why {
+            self.fault(&text, 0..0, format!("the file {why}"));
         }
         text
     }

@@ -1,4 +1,4 @@
-//! Notes of layer 1 → findings on the national columns that they feed.
+//! Notes of both layers → findings on the national columns that they feed.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,8 +17,9 @@ use crate::engine::Engine;
 /// A value that could not be decoded or read; a code that could not be translated.
 const UNREADABLE: &str = "STR-01";
 const NO_CODE: &str = "FIX-10";
-/// The note code of a value outside its list.
+/// The note code of a value outside its list: of layer 1, and how an expression of layer 2 begins.
 const CODE: &str = "code";
+const CODE_OF: &str = "code_of(";
 /// About what a note takes in memory.
 const NOTE_BYTES: u64 = 300;
 
@@ -119,7 +120,9 @@ fn add(of: &Check<'_>, batch: &RecordBatch, sink: &mut Sink) -> Result<(), Quali
         let column = of.table.column(columns.value(row)).ok_or_else(|| QualityError::Impossible {
             what: format!("a note on {}.{}", of.table.name, columns.value(row)),
         })?;
-        let rule = if codes.value(row) == CODE { NO_CODE } else { UNREADABLE };
+        let code = codes.value(row);
+        let no_code = code == CODE || code.to_ascii_lowercase().starts_with(CODE_OF);
+        let rule = if no_code { NO_CODE } else { UNREADABLE };
         let at = RowAt {
             key: keys.is_valid(row).then(|| keys.value(row)),
             source: sources.value(row),

@@ -63,6 +63,14 @@ fn checked(walk: &Walk<'_>, typed: &Typed, table: &Table, edge: &Edges<'_>) -> C
         let columns = view.read_columns().map(|(c, _)| (c.name.clone(), fed(&c.name))).collect();
         Some(Notes { source: label.clone(), parts: paths(&report.notes), columns })
     });
+    // What layer 2 noted names its national column, or what stands around the columns that a join feeds.
+    let own = branch.own_columns(&table.name);
+    let notes =
+        notes.chain(edge.reports.iter().filter(|(_, r)| !r.notes.is_empty()).map(|(label, report)| Notes {
+            source: label.clone(),
+            parts: paths(&report.notes),
+            columns: own.clone(),
+        }));
     CheckedBranch {
         name: branch.name.clone(),
         mapped: paths(&edge.parts()),

@@ -30,6 +30,7 @@ pub(super) struct Came<'a> {
     pub(super) raw: &'a BTreeMap<String, RawView>,
     pub(super) left: Vec<LeftAlone>,
     pub(super) typed: &'a Typed,
+    pub(super) edges: &'a [Edges<'a>],
     pub(super) coverage: &'a Coverage,
     pub(super) checks: &'a BTreeMap<String, CheckReport>,
     pub(super) gated: &'a BTreeMap<String, Gated>,
@@ -90,7 +91,7 @@ fn summary(walk: &Walk<'_>, settings: &RunSettings, came: Came<'_>, adds_up: &Re
         tables: tables(walk, came.gated),
         fates: fates(came.gated),
         findings: findings(walk, came.checks),
-        notes: notes(came.typed),
+        notes: notes(came.typed, came.edges),
         left_alone: came.left,
         unexplained_rows: adds_up.totals.unexplained_rows,
         unexplained_fen: adds_up.totals.unexplained_fen,
@@ -191,10 +192,12 @@ fn findings(walk: &Walk<'_>, checks: &BTreeMap<String, CheckReport>) -> Vec<Find
     rows.collect()
 }
 
-fn notes(typed: &Typed) -> Vec<NotedRow> {
+/// What could not be read: of layer 1 by legacy column, of layer 2 by national column and expression.
+fn notes(typed: &Typed, edges: &[Edges<'_>]) -> Vec<NotedRow> {
+    let mapped = edges.iter().flat_map(|e| &e.reports).map(|(table, report)| (table, &report.noted));
     let mut rows = Vec::new();
-    for (table, report) in &typed.reports {
-        for (column, codes) in &report.noted {
+    for (table, noted) in typed.reports.iter().map(|(table, report)| (table, &report.noted)).chain(mapped) {
+        for (column, codes) in noted {
             rows.extend(codes.iter().map(|(code, n)| NotedRow {
                 table: table.clone(),
                 column: column.clone(),

@@ -49,6 +49,14 @@ impl Edges<'_> {
 pub(super) fn read_all(walk: &mut Walk<'_>, raw: &BTreeMap<String, RawView>) -> Result<Typed, RunError> {
     let mut typed =
         Typed { tables: TypedTables::default(), reports: BTreeMap::new(), views: BTreeMap::new() };
+    // A column that cannot be read stops a run before its first table, not after an hour.
+    for (source, view) in raw {
+        for (name, table) in &view.tables {
+            if let Some(reading) = walk.city.view_of(source, name) {
+                mapping::check_columns(reading, name, &table.schema)?;
+            }
+        }
+    }
     for (source, view) in raw {
         for (name, table) in &view.tables {
             let Some(reading) = walk.city.view_of(source, name) else { continue };
@@ -113,6 +121,7 @@ pub(super) fn map_all<'c>(
             let out = MappedOut {
                 mapped: walk.dir.mapped(&table.table, &branch.name),
                 lineage: walk.dir.lineage(&table.table, &branch.name),
+                notes: walk.dir.branch_notes(&table.table, &branch.name),
             };
             let held = raw.get(&view.source).into_iter().flat_map(|r| &r.tables);
             for (name, legacy) in held.filter(|(name, _)| view.matches(name)) {
@@ -125,7 +134,10 @@ pub(super) fn map_all<'c>(
                         let tables = &typed.tables;
                         Ok(mapping::translate(engine, city, national, table, branch, name, tables, &out)?)
                     },
-                    |r: &BranchReport| (r.total, r.parts.iter().chain(&r.lineage).cloned().collect()),
+                    |r: &BranchReport| {
+                        let parts = r.parts.iter().chain(&r.lineage).chain(&r.notes);
+                        (r.total, parts.cloned().collect())
+                    },
                 )?;
                 reports.insert(format!("{}.{name}", view.source), report);
             }

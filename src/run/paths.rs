@@ -30,6 +30,11 @@ impl RunDir {
         self.0.join("notes").join(folder::name(legacy))
     }
 
+    /// Notes of one branch: what its SQL refused.
+    pub fn branch_notes(&self, table: &str, branch: &str) -> PathBuf {
+        self.0.join("notes").join("mapped").join(table).join(branch)
+    }
+
     /// Mapped rows of one branch.
     pub fn mapped(&self, table: &str, branch: &str) -> PathBuf {
         self.0.join("mapped").join(table).join(folder::name(branch))

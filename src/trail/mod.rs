@@ -28,7 +28,8 @@ fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
 }
 
 /// A value of a legacy row that could not be decoded, parsed or translated: `source` (`ylbx.GRJBXX`), `skey`, `column` (layer-1
-/// name), `code` (bytes, date, period, time, int, rate, money, code), `bytes` as they stand in raw.
+/// name), `code` (bytes, text, date, period, time, int, rate, money, code), `bytes` as they stand in raw. Of layer 2: `column` is
+/// `TABLE.COLUMN` or `TABLE.where`, `code` the expression that refused the value, or `fit` where its national type does not hold it.
 pub fn note_schema() -> SchemaRef {
     use DataType::{Binary, Utf8};
     schema(&[

@@ -13,13 +13,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder, new_null_array,
+    Array, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder,
+    Int16Builder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
+    new_null_array,
 };
 use arrow::datatypes::DataType;
 
 use super::{Column, LegacyType};
 use crate::encoding::TextEncoding;
+use crate::mask::{MaskKind, mask};
 pub(super) use text::{TextBuilder, all_text, length, spelling};
 
 /// A value as the database holds it.
@@ -41,11 +43,16 @@ pub(super) enum Value<'a> {
 /// Text, images and documents longer than this are refused: no column of a city's data is, and Arrow counts in 31 bits.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
 
-/// The key of a row for a message: whole numbers as they are, everything else hidden; `at` is the row.
+/// The key of a row for a message, so that it can be found again: short whole numbers as they are, other values as a number that people
+/// gave is masked; `at` is the row.
 pub(super) fn key_text(key: &[(String, Option<ArrayRef>)], at: usize) -> String {
     let part = |(name, array): &(String, Option<ArrayRef>)| {
-        let shown = array.as_ref().filter(|a| a.data_type().is_integer() && at < a.len());
-        let value = shown.and_then(|a| arrow::util::display::array_value_to_string(a, at).ok());
+        let held = array.as_ref().filter(|a| at < a.len() && a.is_valid(at));
+        let value = held.and_then(|a| {
+            let text = arrow::util::display::array_value_to_string(a, at).ok()?;
+            let plain = a.data_type().is_integer() && text.len() < DOCUMENT;
+            Some(if plain { text } else { mask(MaskKind::Number, &text) })
+        });
         format!("{name} = {}", value.unwrap_or_else(|| "***".to_owned()))
     };
     match key {
@@ -53,6 +60,9 @@ pub(super) fn key_text(key: &[(String, Option<ArrayRef>)], at: usize) -> String 
         _ => key.iter().map(part).collect::<Vec<_>>().join(", "),
     }
 }
+
+/// A whole number of so many digits may be a document's.
+const DOCUMENT: usize = 12;
 
 /// What was found where the declared type does not allow it; completes "the row … holds …".
 pub(super) type Misfit = &'static str;

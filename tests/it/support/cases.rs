@@ -9,13 +9,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BinaryArray, Decimal128Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono_tz::Tz;
 use qianyi::dataset::{self, PartWriter};
-use qianyi::encoding::ENCODING_KEY;
+use qianyi::encoding::{ENCODING_KEY, TIME_ZONE_KEY};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City, Layer1Out, LegacyTable, MappedOut, TypedTables};
 use qianyi::national::{
@@ -179,14 +179,17 @@ fn run(
             let view = city.view(&branch.from.view).unwrap();
             let name = format!("{}.{}", table.table, branch.name);
             let dir = |kind: &str| work.join(kind).join(&table.table).join(&branch.name);
-            let out = MappedOut { mapped: dir("mapped"), lineage: dir("lineage") };
+            let out =
+                MappedOut { mapped: dir("mapped"), lineage: dir("lineage"), notes: dir("notes/mapped") };
             let mut counts = String::new();
             for legacy in raw.iter().filter(|l| view.matches(&l.name)) {
                 let result =
                     mapping::translate(&engine, city, national, table, branch, &legacy.name, &typed, &out);
                 match result {
                     Ok(r) => {
-                        digests.extend(r.parts.iter().chain(&r.lineage).map(|p| p.sha256.clone()));
+                        digests.extend(
+                            r.parts.iter().chain(&r.lineage).chain(&r.notes).map(|p| p.sha256.clone()),
+                        );
                         let _ = write!(
                             counts,
                             "{}: {} rows, {} used, {} mapped",
@@ -204,6 +207,9 @@ fn run(
             }
             found.insert(format!("mapped/{name}.counts"), counts);
             found.insert(format!("mapped/{name}.csv"), csv_of(&out.mapped));
+            if out.notes.exists() {
+                found.insert(format!("notes/{name}.csv"), csv_of(&out.notes));
+            }
             if out.lineage.exists() {
                 found.insert(format!("lineage/{name}.csv"), csv_of(&out.lineage));
             }
@@ -269,27 +275,81 @@ fn raw(case: &Case, dir: &Path) -> Vec<LegacyTable> {
     tables
 }
 
+/// A column of a raw table in a case: `NAME:type`, with `!` where values that do not fit may stand beside it (`~infinity`), and
+/// `@encoding` of its bytes; `@` alone: the encoding is not said.
+struct RawColumn {
+    name: String,
+    kind: LegacyType,
+    encoding: Option<String>,
+}
+
+impl RawColumn {
+    fn read(text: &str) -> Self {
+        let (name, declared) = text.split_once(':').unwrap();
+        let (declared, encoding) = match declared.split_once('@') {
+            Some((declared, encoding)) => (declared, Some(encoding.to_owned())),
+            None => (declared, None),
+        };
+        let (declared, loose) = declared.strip_suffix('!').map_or((declared, false), |d| (d, true));
+        let zone = Tz::Asia__Shanghai;
+        let kind = match declared {
+            "instant" => LegacyType::Instant(zone),
+            _ if declared.contains(";-") => {
+                let (precision, scale) =
+                    declared["numeric(".len()..].trim_end_matches(')').split_once(';').unwrap();
+                LegacyType::Numeric { precision: precision.parse().unwrap(), scale: scale.parse().unwrap() }
+            }
+            _ => LegacyType::parse(&declared.replace(';', ","), zone).unwrap(),
+        };
+        let default = kind.is_text().then(|| "gb18030".to_owned()).or(loose.then(|| "utf-8".to_owned()));
+        Self { name: name.to_owned(), kind, encoding: encoding.or(default) }
+    }
+}
+
 fn batch(csv: &str) -> RecordBatch {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let header = reader.headers().unwrap().clone();
     let records: Vec<_> = reader.records().map(|r| r.unwrap()).collect();
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
     for (i, column) in header.iter().enumerate() {
-        let (name, declared) = column.split_once(':').unwrap();
-        let kind = LegacyType::parse(&declared.replace(';', ","), Tz::Asia__Shanghai).unwrap();
+        let RawColumn { name, kind, encoding } = RawColumn::read(column);
         let cells: Vec<Option<&str>> = records.iter().map(|r| Some(&r[i]).filter(|c| *c != "∅")).collect();
-        let bytes: Vec<Option<Vec<u8>>> = cells.iter().map(|c| c.and_then(hexed)).collect();
+        let bytes: Vec<Option<Vec<u8>>> = cells.iter().map(|c| c.and_then(beside)).collect();
         let text: StringArray = cells.iter().zip(&bytes).map(|(c, b)| c.filter(|_| b.is_none())).collect();
-        arrays.push(cast(&text, &kind.arrow()).unwrap());
-        fields.push(Field::new(name, kind.arrow(), true));
-        if kind.is_text() {
+        arrays.push(values(&text, kind));
+        let field = Field::new(&name, kind.arrow(), true);
+        fields.push(match kind {
+            LegacyType::Offset(zone) => {
+                field.with_metadata([(TIME_ZONE_KEY.to_owned(), zone.name().to_owned())].into())
+            }
+            _ => field,
+        });
+        if let Some(encoding) = encoding {
             arrays.push(Arc::new(BinaryArray::from_iter(bytes)));
-            let metadata = [(ENCODING_KEY.to_owned(), "gb18030".to_owned())];
+            let said = (!encoding.is_empty()).then(|| (ENCODING_KEY.to_owned(), encoding));
             let bytes = Field::new(format!("{name}__b"), DataType::Binary, true);
-            fields.push(bytes.with_metadata(metadata.into()));
+            fields.push(bytes.with_metadata(said.into_iter().collect()));
         }
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+}
+
+fn values(text: &StringArray, kind: LegacyType) -> ArrayRef {
+    match kind {
+        LegacyType::Numeric { precision, scale } if scale < 0 => {
+            let unscaled = text
+                .iter()
+                .map(|t| t.map(|t| t.parse::<i128>().unwrap() / 10_i128.pow(scale.unsigned_abs().into())));
+            let numbers: Decimal128Array = unscaled.collect();
+            Arc::new(numbers.with_precision_and_scale(precision, scale).unwrap())
+        }
+        _ => cast(text, &kind.arrow()).unwrap(),
+    }
+}
+
+/// What stands in the companion of a column.
+fn beside(cell: &str) -> Option<Vec<u8>> {
+    cell.strip_prefix('~').map(|written| written.as_bytes().to_vec()).or_else(|| hexed(cell))
 }
 
 fn hexed(cell: &str) -> Option<Vec<u8>> {

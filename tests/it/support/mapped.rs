@@ -96,6 +96,7 @@ impl MappedCity {
                     let out = MappedOut {
                         mapped: self.mapped(&table.table).join(&branch.name),
                         lineage: self.dir.path().join("lineage").join(&table.table).join(&branch.name),
+                        notes: self.dir.path().join("notes/mapped").join(&table.table).join(&branch.name),
                     };
                     let report = shown(mapping::translate(
                         &self.engine,

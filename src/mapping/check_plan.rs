@@ -1,0 +1,208 @@
+//! What the planner says of a branch: its joins and conditions, the types of its columns, and the form in which it runs.
+//!
+//! Always: a condition with a mistake has it once, at its own line; an expression is planned alone only when the branch does not plan as
+//! a whole, to find the one at fault.
+
+use std::ops::Range;
+
+use arrow::datatypes::{DataType, TimeUnit};
+
+use super::check::Check;
+use super::fault::Mistake;
+use super::file::{Branch, Content, Mapped, Shape};
+use super::guard;
+use super::planner::Refusal;
+use super::sql::{self, FROM, Order, join_name};
+
+impl Check<'_> {
+    /// Empty tables under the names that the branch's SQL uses.
+    pub(super) fn tables(&self) -> bool {
+        let joined = self.branch.joins.iter().map(|j| j.legacy.alias.as_str()).enumerate();
+        let mut tables = vec![(FROM.to_owned(), self.branch.from.alias.as_str())];
+        tables.extend(joined.map(|(i, alias)| (join_name(i), alias)));
+        for (name, alias) in tables {
+            let Some(view) = self.views.get(alias) else { return false };
+            if let Err(message) = self.around.planner.table(&name, view.typed_schema()) {
+                self.doc.fault(Mistake::Sql, self.places.whole.clone(), message);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Joins, filter, parts' conditions and what a group is formed by, each planned alone; a filter or condition is true or false.
+    pub(super) fn predicates(&self) -> bool {
+        let branch = self.branch;
+        for (i, span) in self.places.joins.iter().enumerate() {
+            if !self.plans(i + 1, "1", span, &branch.joins[i].on) {
+                return false;
+            }
+        }
+        let grouped = matches!(branch.shape, Shape::Group(_));
+        let joined = if grouped { 0 } else { branch.joins.len() };
+        let mut good = true;
+        if let Some(filter) = &branch.filter {
+            good &= self.is_condition("where", joined, &filter.sql, &self.places.filter);
+        }
+        match &branch.shape {
+            Shape::Row => {}
+            Shape::Split(parts) => {
+                for (part, span) in parts.iter().zip(&self.places.whens) {
+                    good &= self.is_condition("when", joined, &part.when, span);
+                }
+            }
+            Shape::Group(group) => {
+                for by in group.by.iter().chain(&group.occurrence) {
+                    good &= self.plans(0, by, &self.places.group, by);
+                }
+            }
+        }
+        good
+    }
+
+    /// Whether an expression plans after so many joins; `written` is the SQL that stands at the place.
+    fn plans(&self, joined: usize, sql: &str, span: &Range<usize>, written: &str) -> bool {
+        let planner = self.around.planner;
+        let quiet = |sql: &str| guard::tried(sql);
+        let mut tried = self.branch.clone();
+        tried.joins.iter_mut().for_each(|join| join.on = quiet(&join.on));
+        let planned = planner
+            .types(&sql::probe(self.branch, joined, sql))
+            .and_then(|_| planner.settled(&sql::probe(&tried, joined, &quiet(sql))));
+        if let Err(refusal) = planned {
+            self.refused(refusal, span, Some(written));
+            return false;
+        }
+        true
+    }
+
+    /// Whether a condition plans, and is one.
+    fn is_condition(&self, what: &str, joined: usize, sql: &str, span: &Range<usize>) -> bool {
+        if !self.plans(joined, sql, span, sql) {
+            return false;
+        }
+        let types = self.around.planner.types(&sql::probe(self.branch, joined, sql)).unwrap_or_default();
+        match types.first() {
+            Some((_, DataType::Boolean)) | None => true,
+            Some((_, found)) => {
+                let message = format!("`{what}` is {found}, not true or false");
+                let hint = "compare the value with something";
+                self.doc.hinted(Mistake::Type, span.clone(), message, hint);
+                false
+            }
+        }
+    }
+
+    /// Plans the branch as a whole; column by column where it is split, has other mistakes, or does not plan.
+    pub(super) fn types(&self, columns: &[(&Mapped, Range<usize>)], incomplete: bool) {
+        let whole = (!incomplete)
+            .then(|| self.around.planner.types(&sql::rows(self.branch, &self.national.key, Order::ByKey)));
+        if let (Some(Ok(types)), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
+            for (mapped, span) in columns {
+                if let Some((_, found)) = types.iter().find(|(n, _)| *n == mapped.column) {
+                    self.fits(mapped, found, span);
+                }
+            }
+            self.settled(columns);
+            return;
+        }
+        let mut found = false;
+        for (mapped, span) in columns {
+            found |= self.alone(mapped, span);
+        }
+        match (whole, found) {
+            (Some(Err(refusal)), false) => self.refused(refusal, &self.places.whole, None),
+            (Some(Ok(_)), false) => self.settled(columns),
+            (Some(_), true) | (None, _) => {}
+        }
+    }
+
+    /// The branch as it runs, with its casts reporting: it plans, and no value is cast in silence.
+    fn settled(&self, columns: &[(&Mapped, Range<usize>)]) {
+        let planner = self.around.planner;
+        let runs = |branch: &Branch, key: &[String]| {
+            let guarded = guard::guarded(&self.national.name, branch, &|name| planner.aggregates(name));
+            planner.settled(&sql::rows(&guarded.rows, key, Order::ByKey))
+        };
+        let Err(whole) = runs(self.branch, &self.national.key) else { return };
+        let mut found = false;
+        for (mapped, span) in columns {
+            let Content::Sql { sql, .. } = &mapped.content else { continue };
+            if let Err(refusal) = runs(&self.only(mapped), &[]) {
+                self.refused(refusal, span, Some(sql));
+                found = true;
+            }
+        }
+        if !found {
+            self.refused(whole, &self.places.whole, None);
+        }
+    }
+
+    /// The branch with that column alone.
+    fn only(&self, mapped: &Mapped) -> Branch {
+        let mut one = self.branch.clone();
+        one.columns = vec![mapped.clone()];
+        if let Shape::Split(_) = one.shape {
+            one.shape = Shape::Row;
+        }
+        one
+    }
+
+    /// Plans one column alone; whether it was at fault.
+    fn alone(&self, mapped: &Mapped, span: &Range<usize>) -> bool {
+        match self.around.planner.types(&sql::rows(&self.only(mapped), &[], Order::AsItComes)) {
+            Ok(types) => types.first().is_some_and(|(_, found)| !self.fits(mapped, found, span)),
+            Err(refusal) => {
+                self.refused(refusal, span, None);
+                true
+            }
+        }
+    }
+
+    /// `written` is the SQL at the place, where it is one expression.
+    fn refused(&self, refusal: Refusal, span: &Range<usize>, written: Option<&str>) {
+        match refusal {
+            Refusal::Cast(from, to) => {
+                let at = written.map(|sql| format!(" in `{sql}`")).unwrap_or_default();
+                let message = format!("the text {from} is taken for {to}{at}");
+                let hint = "write the CAST: a value that does not fit is then a read error of its row; or read the column otherwise in layer 1";
+                self.doc.hinted(Mistake::Type, span.clone(), message, hint);
+            }
+            Refusal::Sql(message) => self.doc.fault(Mistake::Sql, span.clone(), message),
+            Refusal::Float(e) => {
+                let hint = "money is exact: cast to DECIMAL, write 1.5 and not 15e-1";
+                self.doc.hinted(
+                    Mistake::Float,
+                    span.clone(),
+                    format!("{e} is a floating-point number"),
+                    hint,
+                );
+            }
+        }
+    }
+
+    fn fits(&self, mapped: &Mapped, found: &DataType, span: &Range<usize>) -> bool {
+        let Some(column) = self.national.column(&mapped.column) else { return true };
+        let wanted = column.kind.arrow();
+        let good = lossless(found, &wanted);
+        if !good {
+            let message = format!("{} is {wanted}, this is {found}", mapped.column);
+            let hint = "convert it in the expression (CAST, period_of, date_of, money_of), or read it otherwise in layer 1";
+            self.doc.hinted(Mistake::Type, span.clone(), message, hint);
+        }
+        good
+    }
+}
+
+/// Whether every value of `found` that fits at all can be stored as `wanted` without changing; what does not fit is an error at run.
+fn lossless(found: &DataType, wanted: &DataType) -> bool {
+    match (found, wanted) {
+        (found, wanted) if found == wanted => true,
+        (DataType::Utf8View | DataType::LargeUtf8, DataType::Utf8) => true,
+        (found, DataType::Int32 | DataType::Int64) => found.is_integer(),
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => from <= to,
+        (found, DataType::Decimal128(_, _)) => found.is_integer(),
+        (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, None)) => true,
+        _ => false,
+    }
+}
