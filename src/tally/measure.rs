@@ -27,6 +27,8 @@ pub mod border {
     pub const STAGED_PACKAGE: &str = "staged-package";
     /// No border of conservation: payment details and unit ledgers by year, which shows a wrongly declared unit of money.
     pub const DETAILS_LEDGERS: &str = "details-ledgers";
+    /// No border either: amounts of national tables against what is plausible, by legacy table, insurance and year.
+    pub const PLAUSIBLE: &str = "plausible";
 }
 
 /// Who says it.
@@ -39,6 +41,7 @@ pub mod side {
     pub const PACKAGE: &str = "package";
     pub const DETAILS: &str = "details";
     pub const LEDGERS: &str = "ledgers";
+    pub const AMOUNTS: &str = "amounts";
 }
 
 /// One number of one side. What `measure` may be is in docs/measures.md: `rows`, `fen:<column>`, …
@@ -59,13 +62,25 @@ pub struct Measure {
     pub value: i64,
 }
 
-/// In which unit an exact column of so many digits after the point is summed: its last digit. `fen` of a yuan is two, `e4` is four;
-/// others are plain integers. What a number means (yuan or fen) is not known to the source.
+/// In which unit an exact column of so many digits after the point is summed: its last digit. Whole numbers are `int` (a negative scale
+/// too: 1200 counts as 1200), two digits `fen`, others `e` and their number. What a number means (yuan or fen) is not known to the
+/// source.
 pub fn last_digit(digits: u32) -> &'static str {
-    match digits {
-        2 => "fen",
-        4 => "e4",
-        _ => "int",
+    const UNITS: [&str; 39] = [
+        "int", "e1", "fen", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10", "e11", "e12", "e13", "e14", "e15", "e16",
+        "e17", "e18", "e19", "e20", "e21", "e22", "e23", "e24", "e25", "e26", "e27", "e28", "e29", "e30", "e31", "e32",
+        "e33", "e34", "e35", "e36", "e37", "e38",
+    ];
+    // No decimal has more digits than its precision, which is at most 38.
+    usize::try_from(digits).ok().and_then(|d| UNITS.get(d)).copied().unwrap_or("int")
+}
+
+/// How many digits after the point a measure's unit stands for: `fen` 2, `e6` 6; none for what is no sum of an exact or float column.
+pub fn unit_digits(unit: &str) -> Option<u32> {
+    match unit {
+        "fen" => Some(2),
+        "int" => Some(0),
+        _ => unit.strip_prefix('e')?.parse().ok().filter(|d| *d <= 38),
     }
 }
 

@@ -14,6 +14,7 @@ pub struct Reconciliation {
     pub run: String,
     pub borders: Vec<Border>,
     pub unit_of_money: Vec<UnitOfMoney>,
+    pub plausible: Vec<Plausible>,
     pub totals: Totals,
 }
 
@@ -80,6 +81,55 @@ pub struct UnitOfMoney {
     pub ledgers_fen: i64,
     /// `times_100`, `hundredth`: which way the declared unit is wrong; counted as unexplained.
     pub fault: Option<String>,
+}
+
+/// The amounts of one legacy table, insurance and year against a plausible range (`mappings/national/tables/units.csv`), row by row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plausible {
+    /// `AC43.AAE022/AAE180` (a share of another amount), `AC43.AAE180` (yuan a row).
+    pub check: String,
+    /// Legacy table.
+    pub table: String,
+    pub insurance: String,
+    pub year: String,
+    /// Rows that have the amounts.
+    pub rows: u64,
+    /// Of these: inside the range, 100 times above it, a hundredth of it. The others are neither.
+    pub inside: u64,
+    pub times_100: u64,
+    pub hundredth: u64,
+    /// Σ of the amounts.
+    pub fen: i64,
+    pub verdict: Judged,
+}
+
+/// What most rows say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    /// Half of the rows or more are inside the range.
+    Inside,
+    /// Yuan and fen are mixed up: counted as unexplained.
+    Times100,
+    /// As `Times100`.
+    Hundredth,
+    /// Neither inside nor wrong by 100.
+    Implausible,
+    /// Too few rows to judge by.
+    TooFew,
+}
+
+impl Judged {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inside => "inside",
+            Self::Times100 => "times_100",
+            Self::Hundredth => "hundredth",
+            Self::Implausible => "implausible",
+            Self::TooFew => "too_few",
+        }
+    }
 }
 
 /// Unexplained rows (rows, parts, groups, values, and bytes of text money) and fen.
