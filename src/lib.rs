@@ -32,6 +32,7 @@ pub mod trail;
 // floor 0: ground
 pub mod clock;
 pub mod durable;
+pub mod encoding;
 pub mod error;
 pub mod failpoint;
 pub mod mask;

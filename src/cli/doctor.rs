@@ -62,7 +62,9 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
         let examined = block_on(async {
             let source = source::connect(of).await?;
             let mut checks = source.examine().await?;
-            checks.extend(tables(&source.catalogue().await?, of));
+            let catalogue = source.catalogue().await?;
+            checks.extend(tables(&catalogue, of));
+            checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
             Ok::<_, source::SourceError>(checks)
         })?;
         let checks = examined.unwrap_or_else(|e| vec![refused(&e)]);

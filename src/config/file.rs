@@ -7,20 +7,32 @@
 use std::ops::Range;
 use std::path::Path;
 
+use chrono_tz::Tz;
 use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
 use super::jobs;
+use crate::encoding::TextEncoding;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
 pub(super) const KEYS: &[&str] =
     &["mappings", "city", "as_of", "memory", "partitions", "sources", "schedule", "notify", "metrics"];
 /// Keys of one of `[[sources]]`.
-const SOURCE_KEYS: &[&str] =
-    &["id", "kind", "path", "encoding", "chunk_rows", "server", "consistency", "limits", "tables"];
+const SOURCE_KEYS: &[&str] = &[
+    "id",
+    "kind",
+    "path",
+    "encoding",
+    "time_zone",
+    "chunk_rows",
+    "server",
+    "consistency",
+    "limits",
+    "tables",
+];
 /// Keys of `[sources.server]`.
 const SERVER_KEYS: &[&str] = &[
     "host",
@@ -48,7 +60,9 @@ const LIMIT_KEYS: &[&str] = &[
     "retries",
 ];
 /// Keys of `[sources.tables.<TABLE>]`.
-const TABLE_KEYS: &[&str] = &["key", "changes", "column", "overlap_seconds", "drift"];
+const TABLE_KEYS: &[&str] = &["key", "changes", "column", "overlap_seconds", "drift", "encoding", "columns"];
+/// Keys of a column under `[sources.tables.<TABLE>.columns]`.
+const COLUMN_KEYS: &[&str] = &["encoding"];
 /// Keys whose value is one of a few words.
 const WORDS: &[(&str, &[&str])] = &[
     ("kind", SourceKind::ALL),
@@ -138,8 +152,8 @@ impl Reader<'_> {
             return;
         }
         let (fine, expected) = match key {
-            "mappings" | "city" | "as_of" | "id" | "path" | "encoding" | "host" | "database" | "schema"
-            | "user" | "password_env" | "password_file" | "ca" | "column" => {
+            "mappings" | "city" | "as_of" | "id" | "path" | "host" | "database" | "schema" | "user"
+            | "password_env" | "password_file" | "ca" | "column" => {
                 (value.get_ref().as_str().is_some(), "a text in quotes")
             }
             "partitions" | "chunk_rows" | "port" | "connections" | "rows_per_second" | "bytes_per_second"
@@ -147,6 +161,18 @@ impl Reader<'_> {
                 (whole(1), "a whole number from 1")
             }
             "statement_seconds" | "retries" | "overlap_seconds" => (whole(0), "a whole number from 0"),
+            "encoding" => (
+                value
+                    .get_ref()
+                    .as_str()
+                    .and_then(TextEncoding::named)
+                    .is_some_and(|e| e != TextEncoding::Utf16),
+                "a code page that is known, such as \"gbk\", \"gb18030\", \"utf-8\" or \"windows-1252\"",
+            ),
+            "time_zone" => (
+                value.get_ref().as_str().is_some_and(|z| z.parse::<Tz>().is_ok()),
+                "a time zone such as \"Asia/Shanghai\"",
+            ),
             "memory" => (
                 matches!(value.get_ref(), DeValue::String(_) | DeValue::Integer(_)),
                 "a size such as \"1GiB\"",
@@ -168,7 +194,21 @@ impl Reader<'_> {
         match value.get_ref() {
             DeValue::Table(table) => {
                 self.keys(table, known);
-                table.iter().for_each(|(k, v)| self.form(k.get_ref(), v));
+                for (k, v) in table {
+                    match (k.get_ref().as_ref(), v.get_ref()) {
+                        ("columns", DeValue::Table(columns)) => {
+                            columns.iter().for_each(|(name, of)| {
+                                self.below(&format!("{key}.columns.{}", name.get_ref()), of, COLUMN_KEYS);
+                            });
+                        }
+                        ("columns", _) => self.mistake(
+                            v.span(),
+                            format!("`columns` is written [sources.{key}.columns]"),
+                            None,
+                        ),
+                        (name, _) => self.form(name, v),
+                    }
+                }
             }
             _ => self.mistake(value.span(), format!("`{key}` is written [sources.{key}]"), None),
         }

@@ -273,7 +273,7 @@ fn digest(city: &str, as_of: NaiveDate, sources: &[SourceSettings]) -> String {
     let mut sha = Sha256::new();
     sha.update(format!("qianyi config 1\ncity {city}\nas_of {as_of}\n"));
     for s in sources {
-        sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.encoding, s.chunk_rows));
+        sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.spellings(), s.chunk_rows));
     }
     hex(&sha.finalize())
 }

@@ -140,13 +140,22 @@ pub fn coverage(
 fn legacy_columns(city: &City, table: &LegacyTable, raw: &Schema) -> LegacyTableCoverage {
     let view = city.view_of(&table.source_id, &table.name);
     let reach = view.map(|v| city.reach(v)).unwrap_or_default();
-    let columns = held_columns(raw)
+    let held: Vec<&str> = held_columns(raw).collect();
+    let mut columns: Vec<LegacyColumnCoverage> = held
+        .iter()
         .map(|column| {
-            let feeds: Vec<String> = reach.get(column).into_iter().flatten().cloned().collect();
+            let feeds: Vec<String> = reach.get(*column).into_iter().flatten().cloned().collect();
             let fate = view.map_or(LegacyFate::Unmapped, |v| fate(v, column, !feeds.is_empty()));
-            LegacyColumnCoverage { column: column.to_owned(), fate, feeds }
+            LegacyColumnCoverage { column: (*column).to_owned(), fate, feeds }
         })
         .collect();
+    // What is skipped is not read from the source; a family's file may name columns that a table of it does not have.
+    for skipped in view.iter().flat_map(|v| &v.columns).filter(|c| !held.contains(&c.from.as_str())) {
+        if let Reading::Skip(reason) = &skipped.reading {
+            let fate = LegacyFate::Skipped { reason: reason.clone() };
+            columns.push(LegacyColumnCoverage { column: skipped.from.clone(), fate, feeds: Vec::new() });
+        }
+    }
     LegacyTableCoverage {
         source: table.source_id.clone(),
         table: table.name.clone(),
@@ -156,12 +165,10 @@ fn legacy_columns(city: &City, table: &LegacyTable, raw: &Schema) -> LegacyTable
     }
 }
 
-/// The legacy columns of a raw schema: all but the `__b` companions of text.
+/// The legacy columns of a raw schema: all but the `__b` companions.
 pub fn held_columns(raw: &Schema) -> impl Iterator<Item = &str> {
-    let companion = |name: &str| {
-        name.strip_suffix(BYTES_SUFFIX)
-            .is_some_and(|c| raw.field_with_name(c).is_ok_and(|f| *f.data_type() == DataType::Utf8))
-    };
+    let companion =
+        |name: &str| name.strip_suffix(BYTES_SUFFIX).is_some_and(|c| raw.field_with_name(c).is_ok());
     raw.fields().iter().map(|f| f.name().as_str()).filter(move |n| !companion(n))
 }
 

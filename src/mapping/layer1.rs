@@ -142,11 +142,13 @@ pub fn check_columns(view: &SourceView, table: &str, raw: &Schema) -> Result<(),
     let held: Vec<&str> =
         raw.fields().iter().map(|f| f.name().as_str()).filter(|n| !is_bytes_of(raw, n)).collect();
     let named: BTreeSet<&str> = view.columns.iter().map(|c| c.from.as_str()).collect();
-    if let Some(missing) = named.iter().find(|n| !held.contains(n)) {
+    // A skipped column is not read from the source.
+    let mut needed = view.read_columns().map(|(c, _)| c.from.as_str());
+    if let Some(missing) = needed.find(|n| !held.contains(n)) {
         return Err(MappingError::NoColumn {
             view: view.name.clone(),
             table: table.to_owned(),
-            column: (*missing).to_owned(),
+            column: missing.to_owned(),
             nearest: nearest(missing, held.iter().copied()),
         });
     }

@@ -43,7 +43,7 @@ impl Hasher for Already {
 type Set = HashSet<u128, BuildHasherDefault<Already>>;
 type Map<T> = HashMap<u128, T, BuildHasherDefault<Already>>;
 
-/// The columns of raw that hold a key: `c`, and for text `c__b`.
+/// The columns of raw that hold a key: `c`, and `c__b` where there is one.
 fn key_columns(schema: &Schema, key: &[String]) -> Vec<String> {
     let of_key = |name: &str| key.iter().any(|k| k == name || name.strip_suffix("__b") == Some(k));
     schema.fields().iter().map(|f| f.name().clone()).filter(|n| of_key(n)).collect()

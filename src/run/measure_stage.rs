@@ -84,13 +84,7 @@ fn source_and_raw(walk: &mut Walk<'_>, raw: &BTreeMap<String, RawView>) -> Resul
             let (by, amounts) = wanted.map(|w| (w.by, w.amounts)).unwrap_or_default();
             let label = format!("{source}.{name}");
             let parts = paths(&table.parts);
-            let of = RawSide {
-                table: &label,
-                parts: &parts,
-                by: &by,
-                amounts: &amounts,
-                code_page: city.code_page,
-            };
+            let of = RawSide { table: &label, parts: &parts, by: &by, amounts: &amounts };
             all.extend(piece(walk, &format!("raw.{label}"), table.rows, |_| Ok(tally::raw_side(&of)?))?);
         }
     }

@@ -42,6 +42,13 @@ pub fn sources_of<'s>(
     city.source_ids.iter().map(find).collect()
 }
 
+/// Whether a view has no use for a legacy column: neither it nor its measures.
+fn skipped(view: &SourceView, legacy: &str) -> bool {
+    let mut named = view.columns.iter().filter(|c| c.from == legacy).peekable();
+    let by = view.measures.as_ref().is_some_and(|m| m.by.iter().any(|b| b == legacy));
+    named.peek().is_some() && named.all(|c| matches!(c.reading, Reading::Skip(_))) && !by
+}
+
 /// Sorts the catalogue of a source.
 ///
 /// # Errors
@@ -59,8 +66,8 @@ pub async fn inventory(city: &City, source: &dyn Source) -> Result<Inventory, Ru
             left.push(alone(reason, true));
         } else if table.view {
             left.push(alone("a view", true));
-        } else if city.view_of(source.id(), &table.name).is_some() {
-            read.push(table);
+        } else if let Some(view) = city.view_of(source.id(), &table.name) {
+            read.push(table.reading_only(|column| !skipped(view, column)));
         } else {
             left.push(alone("no file under sources/ reads it", false));
         }

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono_tz::Tz;
 
 use super::{ChangeMethod, SourceError};
+use crate::encoding::{ENCODING_KEY, TIME_ZONE_KEY, TextEncoding};
 
 /// A legacy type, as far as it decides how a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +29,24 @@ pub enum LegacyType {
     CodePageText,
     /// nchar, nvarchar, ntext.
     Unicode,
+    /// A wall clock.
     DateTime,
+    /// A moment, shown as the wall clock of this zone.
+    Instant(Tz),
     Date,
     /// binary, varbinary, image, rowversion.
     Binary,
-    /// What the database itself writes as ASCII text, because no Arrow type holds it exactly: datetime2(7), time, datetimeoffset,
-    /// uniqueidentifier, numeric without a precision.
+    /// What the database itself writes as text, because no Arrow type holds it exactly: datetime2(7), time, uniqueidentifier, numeric
+    /// without a precision.
     Spelled,
+    /// A time with its own distance from UTC, as the database writes it (`2020-01-31 18:00:00.1234567 +00:00`); read as the wall clock
+    /// of this zone.
+    Offset(Tz),
 }
 
 impl LegacyType {
-    /// Reads a declaration (`varchar(20)`, `numeric(10,2)`, any case); `None` for a type that is not known.
-    pub fn parse(declared: &str) -> Option<Self> {
+    /// Reads a declaration (`varchar(20)`, `numeric(10,2)`, any case); `None` for a type that is not known. `zone`: that of the source.
+    pub fn parse(declared: &str, zone: Tz) -> Option<Self> {
         let (name, arguments) = match declared.split_once('(') {
             Some((name, rest)) => (name, rest.trim_end().strip_suffix(')')?),
             None => (declared, ""),
@@ -59,7 +67,8 @@ impl LegacyType {
             "datetime2" if matches!(arguments, "" | "7") => Some(Self::Spelled),
             "datetime2" => Some(Self::DateTime),
             "date" => Some(Self::Date),
-            "time" | "datetimeoffset" | "uniqueidentifier" => Some(Self::Spelled),
+            "datetimeoffset" => Some(Self::Offset(zone)),
+            "time" | "uniqueidentifier" => Some(Self::Spelled),
             "binary" | "varbinary" | "image" | "rowversion" | "timestamp" => Some(Self::Binary),
             _ => None,
         }
@@ -77,9 +86,10 @@ impl LegacyType {
             Self::Money => DataType::Decimal128(19, 4),
             Self::SmallMoney => DataType::Decimal128(10, 4),
             Self::Float => DataType::Float64,
-            Self::CodePageText | Self::Unicode | Self::Spelled => DataType::Utf8,
+            Self::CodePageText | Self::Unicode | Self::Spelled | Self::Offset(_) => DataType::Utf8,
             Self::Date => DataType::Date32,
             Self::DateTime => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Instant(zone) => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.name().into())),
             Self::Binary => DataType::Binary,
         }
     }
@@ -110,6 +120,20 @@ pub struct Column {
     /// `None`: not known; the table cannot be read.
     pub kind: Option<LegacyType>,
     pub nullable: bool,
+    /// In which encoding the bytes of its text are; `None` where it is no text.
+    pub encoding: Option<TextEncoding>,
+    /// The database may hold values that do not fit the type. Raw then has NULL, and the value as the database writes it in `c__b`.
+    pub loose: bool,
+}
+
+impl Column {
+    /// The encoding of its bytes in raw: of text that did not decode, or of values that do not fit; `None`: there are none.
+    pub fn bytes_encoding(&self) -> Option<TextEncoding> {
+        if self.kind.is_some_and(LegacyType::is_text) {
+            return Some(self.encoding.unwrap_or(TextEncoding::Utf8));
+        }
+        self.loose.then_some(TextEncoding::Utf8)
+    }
 }
 
 /// A legacy table or view.
@@ -117,7 +141,12 @@ pub struct Column {
 pub struct Table {
     pub name: String,
     pub view: bool,
+    /// What tells this table from another one of its name; `None` where the database does not say.
+    pub identity: Option<String>,
+    /// The columns that are read.
     pub columns: Vec<Column>,
+    /// Columns that the mapping skips: they are never selected, and their types need not be known.
+    pub unread: Vec<Column>,
     /// Columns of the chosen unique key, else of the primary key, in key order; empty where there is none.
     pub key: Vec<String>,
     /// About how many rows; exact numbers come from [`super::Source::count`].
@@ -158,7 +187,23 @@ impl Table {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    /// The columns of raw, in declared order: `c`, and for text `c__b` after it; all nullable. `source` is named in the error.
+    /// A column by name, read or not.
+    pub fn any_column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().chain(&self.unread).find(|c| c.name == name)
+    }
+
+    /// The same table without the columns that are not `wanted`; those of its key are always read.
+    pub fn reading_only(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        let key = self.key.clone();
+        let (read, unread): (Vec<_>, Vec<_>) =
+            self.columns.into_iter().partition(|c| wanted(&c.name) || key.contains(&c.name));
+        self.columns = read;
+        self.unread.extend(unread);
+        self
+    }
+
+    /// The columns of raw, in declared order: `c`, and `c__b` after it for text and for what may hold more than its type does; all
+    /// nullable. The metadata of `c__b` names the encoding of its bytes. `source` is named in the error.
     ///
     /// # Errors
     /// `SRC-007` naming the first column of an unknown type.
@@ -171,9 +216,16 @@ impl Table {
                 column: column.name.clone(),
                 declared: column.declared.clone(),
             })?;
-            fields.push(Field::new(&column.name, kind.arrow(), true));
-            if kind.is_text() {
-                fields.push(Field::new(bytes_column(&column.name), DataType::Binary, true));
+            let field = Field::new(&column.name, kind.arrow(), true);
+            fields.push(match kind {
+                LegacyType::Offset(zone) => {
+                    field.with_metadata([(TIME_ZONE_KEY.into(), zone.name().into())].into())
+                }
+                _ => field,
+            });
+            if let Some(encoding) = column.bytes_encoding() {
+                let bytes = Field::new(bytes_column(&column.name), DataType::Binary, true);
+                fields.push(bytes.with_metadata([(ENCODING_KEY.into(), encoding.label())].into()));
             }
         }
         Ok(Arc::new(Schema::new(fields)))

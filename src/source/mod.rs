@@ -10,21 +10,22 @@ mod decode;
 mod error;
 mod password;
 mod postgres;
+mod sample;
 mod settings;
 mod sqlite;
 mod sqlserver;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use encoding_rs::Encoding;
 
 pub use catalogue::{Column, LegacyType, Table, bytes_column};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
 pub use postgres::Postgres;
+pub use sample::sampled_encodings;
 pub use settings::{
-    ChangeMethod, Consistency, Drift, Limits, Login, Server, SourceKind, SourceSettings, TableSettings, Tls,
-    Window,
+    ChangeMethod, ColumnSettings, Consistency, Drift, Limits, Login, Server, SourceKind, SourceSettings,
+    TableSettings, Tls, Window,
 };
 pub use sqlite::Sqlite;
 pub use sqlserver::SqlServer;
@@ -103,11 +104,8 @@ pub trait Source: Send + Sync {
     /// The source id of the settings.
     fn id(&self) -> &str;
 
-    /// What besides the point decides the bytes of raw: code page and form, as text.
+    /// What besides the point decides the bytes of raw: encodings, time zone and form, as text.
     fn reading(&self) -> String;
-
-    /// The code page of the source's char, varchar and text.
-    fn code_page(&self) -> &'static Encoding;
 
     /// The point that all answers share; asked again later, another text means that the source did change.
     async fn point(&self) -> Result<Point, SourceError>;

@@ -9,8 +9,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::NaiveTime;
+use chrono_tz::Tz;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+
+use crate::encoding::TextEncoding;
 
 /// Which database, and how to read it.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,9 +25,12 @@ pub struct SourceSettings {
     /// The database file of the embedded kind.
     #[serde(default)]
     pub path: PathBuf,
-    /// Code page of char, varchar and text, as a WHATWG label: `gbk`, `gb18030`, `utf-8`; used where the database does not say one.
-    #[serde(default = "default_encoding")]
-    pub encoding: String,
+    /// Code page of char, varchar and text, as a WHATWG label: `gbk`, `gb18030`, `utf-8`. Where it is set, it goes before what the
+    /// database says of them; where neither says one, it is GBK.
+    pub encoding: Option<TextEncoding>,
+    /// The zone whose wall clock the source's times with a zone are shown in.
+    #[serde(default = "default_time_zone")]
+    pub time_zone: Tz,
     /// Rows of one chunk, the unit of resume: one Parquet part each.
     #[serde(default = "default_chunk_rows")]
     pub chunk_rows: u64,
@@ -47,7 +53,8 @@ impl SourceSettings {
             id: id.to_owned(),
             kind: SourceKind::Sqlite,
             path,
-            encoding: default_encoding(),
+            encoding: None,
+            time_zone: default_time_zone(),
             chunk_rows: default_chunk_rows(),
             server: None,
             consistency: Consistency::default(),
@@ -60,10 +67,37 @@ impl SourceSettings {
     pub fn table(&self, name: &str) -> TableSettings {
         self.tables.get(name).cloned().unwrap_or_default()
     }
+
+    /// The encoding that is set for a column's text: by itself, its table, or the source; `None` where nothing is.
+    pub fn encoding_of(&self, table: &str, column: &str) -> Option<TextEncoding> {
+        let table = self.tables.get(table);
+        let own = table.and_then(|t| t.columns.get(column)).and_then(|c| c.encoding);
+        own.or(table.and_then(|t| t.encoding)).or(self.encoding)
+    }
 }
 
-fn default_encoding() -> String {
-    "gbk".to_owned()
+impl SourceSettings {
+    /// What is set of encodings and time zone, as text: other settings give other raw parts.
+    pub fn spellings(&self) -> String {
+        let label = |of: Option<TextEncoding>| of.map_or_else(|| "default".to_owned(), TextEncoding::label);
+        let mut text = format!("{}, {}", label(self.encoding), self.time_zone);
+        for (table, of) in &self.tables {
+            if of.encoding.is_some() {
+                text.push_str(&format!(", {table} {}", label(of.encoding)));
+            }
+            for (column, of) in of.columns.iter().filter(|(_, of)| of.encoding.is_some()) {
+                text.push_str(&format!(", {table}.{column} {}", label(of.encoding)));
+            }
+        }
+        text
+    }
+}
+
+/// The code page of text whose code page neither the database nor a setting says.
+pub const DEFAULT_ENCODING: TextEncoding = TextEncoding::CodePage(encoding_rs::GBK);
+
+fn default_time_zone() -> Tz {
+    Tz::Asia__Shanghai
 }
 
 fn default_chunk_rows() -> u64 {
@@ -267,6 +301,19 @@ pub struct TableSettings {
     /// What to do when the table's columns are no longer those of the last extract.
     #[serde(default)]
     pub drift: Drift,
+    /// The code page of its char, varchar and text, where it is not that of the source.
+    pub encoding: Option<TextEncoding>,
+    /// What is particular to one of its columns.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ColumnSettings>,
+}
+
+/// What is particular to one legacy column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnSettings {
+    /// The code page of its text, where it is not that of the table.
+    pub encoding: Option<TextEncoding>,
 }
 
 impl TableSettings {

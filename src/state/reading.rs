@@ -31,6 +31,10 @@ pub struct Reading {
     /// The extract whose view the changes go over; `None`: read in full.
     pub base: Option<ExtractId>,
     pub columns: Vec<ReadColumn>,
+    /// Columns that the mapping skipped.
+    pub unread: Vec<ReadColumn>,
+    /// What tells the table, and the rows that it shows, from another one of its name; as the server said it.
+    pub identity: Option<String>,
     pub key: Vec<String>,
     /// Where the next increment begins, typed by the server.
     pub watermark: Option<String>,
@@ -63,6 +67,8 @@ type Fields = (
     Option<String>,
     Option<String>,
     Option<String>,
+    String,
+    Option<String>,
 );
 
 impl State {
@@ -77,10 +83,11 @@ impl State {
         bounds: &[String],
     ) -> Result<(), StateError> {
         let (columns, key) = (to_json(&reading.columns)?, to_json(&reading.key)?);
+        let unread = to_json(&reading.unread)?;
         self.change("record planned chunks", |t| {
             t.execute(
-                "INSERT INTO reading (extract, tbl, method, base, columns, key, watermark)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO reading (extract, tbl, method, base, columns, key, watermark, unread, identity)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     id.0,
                     reading.table,
@@ -88,7 +95,9 @@ impl State {
                     reading.base.map(|b| b.0),
                     columns,
                     key,
-                    reading.watermark
+                    reading.watermark,
+                    unread,
+                    reading.identity
                 ],
             )?;
             let mut insert =
@@ -109,7 +118,7 @@ impl State {
             let db = self.db();
             let mut query = db
                 .prepare_cached(
-                    "SELECT tbl, method, base, columns, key, watermark, view, deletes, counts
+                    "SELECT tbl, method, base, columns, key, watermark, view, deletes, counts, unread, identity
                      FROM reading WHERE extract = ?1 AND tbl = ?2",
                 )
                 .map_err(sql("look up a table"))?;
@@ -125,6 +134,8 @@ impl State {
                         r.get(6)?,
                         r.get(7)?,
                         r.get(8)?,
+                        r.get(9)?,
+                        r.get(10)?,
                     ))
                 })
                 .optional()
@@ -134,7 +145,7 @@ impl State {
     }
 
     fn reading_of(&self, fields: Fields) -> Result<Reading, StateError> {
-        let (table, method, base, columns, key, watermark, view, deletes, counts) = fields;
+        let (table, method, base, columns, key, watermark, view, deletes, counts, unread, identity) = fields;
         let view: Option<Vec<PartInfo>> = view.map(|v| from_json(&v)).transpose()?;
         let deletes: Option<PartInfo> = deletes.map(|d| from_json(&d)).transpose()?;
         Ok(Reading {
@@ -142,6 +153,8 @@ impl State {
             method,
             base: base.map(ExtractId),
             columns: from_json(&columns)?,
+            unread: from_json(&unread)?,
+            identity,
             key: from_json(&key)?,
             watermark,
             view: view.map(|parts| parts.into_iter().map(|p| self.handed(p)).collect()),

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
-use encoding_rs::Encoding;
 
 use super::cells::{Cells, add};
 use super::measure::{border, last_digit, side};
 use super::{Measure, TallyError};
 use crate::dataset::read_part;
+use crate::encoding::{TextEncoding, encoding_of};
 
 /// One legacy table as it lies in raw.
 pub struct RawSide<'a> {
@@ -23,8 +23,6 @@ pub struct RawSide<'a> {
     /// Legacy columns of `[measures]`; none for a table that is only counted.
     pub by: &'a [String],
     pub amounts: &'a [String],
-    /// The code page of its text, for the number of bytes.
-    pub code_page: &'static Encoding,
 }
 
 /// Counts and sums of the table.
@@ -161,7 +159,7 @@ enum Amount<'a> {
     Exact(&'a ArrayRef),
     Int(ArrayRef),
     Float(&'a ArrayRef),
-    Text { text: &'a ArrayRef, bytes: &'a ArrayRef },
+    Text { text: &'a ArrayRef, bytes: &'a ArrayRef, encoding: TextEncoding },
 }
 
 impl<'a> Amount<'a> {
@@ -175,7 +173,10 @@ impl<'a> Amount<'a> {
                 Ok(Self::Int(wide.map_err(|e| TallyError::impossible("widening a number", e))?))
             }
             DataType::Utf8 => {
-                Ok(Self::Text { text: array, bytes: column(of, batch, &format!("{name}__b"))? })
+                let bytes = format!("{name}__b");
+                let encoding = encoding_of(&batch.schema(), &bytes);
+                let encoding = encoding.ok_or_else(|| uncountable(of, &bytes, "without its encoding"))?;
+                Ok(Self::Text { text: array, bytes: column(of, batch, &bytes)?, encoding })
             }
             other => Err(uncountable(of, name, &other.to_string())),
         }
@@ -203,9 +204,9 @@ impl<'a> Amount<'a> {
             Self::Int(a) if a.is_valid(row) => a.as_primitive::<Int64Type>().value(row).into(),
             Self::Float(a) if a.is_valid(row) => e4(a.as_primitive::<Float64Type>().value(row)),
             Self::Exact(_) | Self::Int(_) | Self::Float(_) => 0,
-            Self::Text { text, bytes } => {
+            Self::Text { text, bytes, encoding } => {
                 let length = if text.is_valid(row) {
-                    encoded_length(text.as_string::<i32>().value(row), of.code_page)
+                    encoding.length(text.as_string::<i32>().value(row))
                 } else if bytes.is_valid(row) {
                     bytes.as_binary::<i32>().value(row).len()
                 } else {
@@ -219,10 +220,6 @@ impl<'a> Amount<'a> {
         add(&mut sums[0], value, of.table)?;
         Ok(1)
     }
-}
-
-fn encoded_length(text: &str, code_page: &'static Encoding) -> usize {
-    if text.is_ascii() { text.len() } else { code_page.encode(text).0.len() }
 }
 
 /// trunc(x·10⁴), as the source computes it.

@@ -483,9 +483,8 @@ fn sums_alike(place: &Place, by: &[&str]) {
     })
     .unwrap();
     let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();
-    let (full, page) = (format!("ylbx.{}", wanted.table), encoding_rs::GBK);
-    let side_of_raw =
-        RawSide { table: &full, parts: &parts, by: &wanted.by, amounts: &wanted.amounts, code_page: page };
+    let full = format!("ylbx.{}", wanted.table);
+    let side_of_raw = RawSide { table: &full, parts: &parts, by: &wanted.by, amounts: &wanted.amounts };
     let mut raw = raw_side(&side_of_raw).unwrap();
     let mut said = read_measures(&done.measures.path).unwrap();
     said.iter_mut().for_each(|m| m.side = side::RAW.to_owned());

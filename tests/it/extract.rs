@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use qianyi::encoding::TextEncoding;
 use qianyi::error::{Consequence, Follow};
 use qianyi::failpoint;
 use qianyi::fixture::{Defects, FixtureSettings, generate};
@@ -164,7 +165,6 @@ async fn both_sides(database: &Path, chunk_rows: u64, wanted: &[TableMeasures]) 
             parts: &parts,
             by: asked.map_or(&[], |a| &a.by),
             amounts: asked.map_or(&[], |a| &a.amounts),
-            code_page: encoding_rs::GBK,
         };
         raw.extend(raw_side(&side).unwrap());
     }
@@ -214,7 +214,7 @@ async fn another_point_or_code_page_is_another_extract() {
     legacy.change("INSERT INTO QFXX VALUES (x'3031')");
     let second = run(work.path(), &settings, &[]).await.unwrap();
     assert_eq!((second.id.to_string().as_str(), second.rows_read), ("e0002", 281));
-    let other = SourceSettings { encoding: "gb18030".to_owned(), ..settings };
+    let other = SourceSettings { encoding: TextEncoding::named("gb18030"), ..settings };
     assert_eq!(run(work.path(), &other, &[]).await.unwrap().id.to_string(), "e0003");
     let state = State::open_readonly(work.path()).unwrap();
     assert_eq!(raw::current(&state, "ylbx").unwrap().tables["QFXX"].rows, 1);

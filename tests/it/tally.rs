@@ -175,7 +175,7 @@ fn a_sum_that_does_not_fit_and_too_many_cells_are_refused() {
         path
     };
     let side = |parts: &[std::path::PathBuf], by: &[String], amounts: &[String]| {
-        raw_side(&RawSide { table: "s.T", parts, by, amounts, code_page: encoding_rs::GBK })
+        raw_side(&RawSide { table: "s.T", parts, by, amounts })
     };
     let huge = write(
         "huge.parquet",

@@ -6,20 +6,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ExtractError;
 use crate::source::{Drift, Source, Table, TableSettings};
-use crate::state::{ReadColumn, State};
+use crate::state::{ReadColumn, Reading, State};
 
-/// The columns of a table as they are compared.
+/// The columns of a table that are read, as they are compared.
 pub(super) fn columns(table: &Table) -> Vec<ReadColumn> {
-    let column =
-        |c: &crate::source::Column| ReadColumn { name: c.name.clone(), declared: c.declared.clone() };
-    table.columns.iter().map(column).collect()
+    table.columns.iter().map(compared).collect()
+}
+
+/// The columns that the mapping skips.
+pub(super) fn unread(table: &Table) -> Vec<ReadColumn> {
+    table.unread.iter().map(compared).collect()
+}
+
+fn compared(column: &crate::source::Column) -> ReadColumn {
+    ReadColumn { name: column.name.clone(), declared: column.declared.clone() }
+}
+
+/// The table itself has not changed, but the mapping reads other columns of it now.
+pub(super) fn chosen_anew(table: &Table, before: &Reading) -> bool {
+    let (now, now_unread) = (columns(table), unread(table));
+    let known = |c: &ReadColumn| before.columns.contains(c) || before.unread.contains(c);
+    now != before.columns
+        && now.iter().all(known)
+        && before.columns.iter().all(|c| now.contains(c) || now_unread.contains(c))
 }
 
 /// What follows from comparing with the last extract.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Columns {
     Same,
-    /// They differ, and that is accepted: the table is read anew.
+    /// They differ, and that is accepted, or the mapping chose so: the table is read anew.
     Accepted,
 }
 
@@ -27,12 +43,12 @@ pub(super) enum Columns {
 ///
 /// # Errors
 /// `EXT-005` with the difference.
-pub(super) fn settle(
-    table: &mut Table,
-    before: &[ReadColumn],
-    drift: Drift,
-) -> Result<Columns, ExtractError> {
+pub(super) fn settle(table: &mut Table, before: &Reading, drift: Drift) -> Result<Columns, ExtractError> {
     let now = columns(table);
+    if chosen_anew(table, before) {
+        return Ok(Columns::Accepted);
+    }
+    let before = before.columns.as_slice();
     if now == before {
         return Ok(Columns::Same);
     }
@@ -111,16 +127,33 @@ fn difference(before: &[ReadColumn], now: &[ReadColumn]) -> String {
 mod tests {
     use super::{Columns, columns, settle};
     use crate::source::{Column, Drift, LegacyType, Table};
-    use crate::state::ReadColumn;
+    use crate::state::{ReadColumn, Reading};
 
     fn table(columns: &[(&str, &str)]) -> Table {
         let column = |(name, declared): &(&str, &str)| Column {
             name: (*name).to_owned(),
             declared: (*declared).to_owned(),
-            kind: LegacyType::parse(declared),
+            kind: LegacyType::parse(declared, chrono_tz::Tz::Asia__Shanghai),
             nullable: true,
+            ..Column::default()
         };
         Table { name: "T".to_owned(), columns: columns.iter().map(column).collect(), ..Table::default() }
+    }
+
+    fn read(columns: Vec<ReadColumn>) -> Reading {
+        Reading {
+            table: "T".to_owned(),
+            method: "full".to_owned(),
+            base: None,
+            columns,
+            unread: Vec::new(),
+            identity: None,
+            key: Vec::new(),
+            watermark: None,
+            view: None,
+            deletes: None,
+            changed: None,
+        }
     }
 
     fn check(
@@ -128,20 +161,24 @@ mod tests {
         now: &[(&str, &str)],
         drift: Drift,
     ) -> Result<(Columns, usize), String> {
-        let before: Vec<ReadColumn> = columns(&table(before));
+        let before = read(columns(&table(before)));
         let mut now = table(now);
         settle(&mut now, &before, drift).map(|c| (c, now.columns.len())).map_err(|e| e.to_string())
     }
 
     #[test]
     fn a_key_that_lost_a_column_to_the_freeze_is_no_key() {
-        let before = columns(&table(&[("B", "int"), ("A", "int")]));
+        let before = read(columns(&table(&[("B", "int"), ("A", "int")])));
         let mut now = Table {
             key: vec!["A".to_owned(), "N".to_owned()],
             ..table(&[("A", "int"), ("N", "int"), ("B", "int")])
         };
         assert_eq!(settle(&mut now, &before, Drift::Freeze).unwrap(), Columns::Same);
-        assert_eq!((columns(&now), now.key.len()), (before, 0), "as it was read before, and by no key");
+        assert_eq!(
+            (columns(&now), now.key.len()),
+            (before.columns, 0),
+            "as it was read before, and by no key"
+        );
     }
 
     #[test]
@@ -157,5 +194,24 @@ mod tests {
         assert_eq!(check(&old, &more, Drift::Freeze), Ok((Columns::Same, 2)));
         let fewer = check(&old, &[("A", "int")], Drift::Stop).unwrap_err();
         assert!(fewer.contains("- B varchar(5)"), "{fewer}");
+    }
+
+    #[test]
+    fn columns_that_the_mapping_reads_or_skips_from_now_on_are_no_drift() {
+        let all = [("A", "int"), ("B", "varchar(5)"), ("C", "geometry")];
+        let before = read(columns(&table(&all[..2])));
+        let before = Reading { unread: columns(&table(&all[2..])), ..before };
+        for wanted in [&["A"][..], &["A", "B", "C"], &["C"]] {
+            let mut now = table(&all).reading_only(|c| wanted.contains(&c));
+            assert_eq!(settle(&mut now, &before, Drift::Stop).unwrap(), Columns::Accepted, "{wanted:?}");
+        }
+        // A skipped column may change or go.
+        let mut now = table(&[("A", "int"), ("B", "varchar(5)"), ("C", "int")]).reading_only(|c| c != "C");
+        assert_eq!(settle(&mut now, &before, Drift::Stop).unwrap(), Columns::Same);
+        let mut now = table(&all[..2]);
+        assert_eq!(settle(&mut now, &before, Drift::Stop).unwrap(), Columns::Same);
+        // A column that is read at last, but is another one by now.
+        let mut now = table(&[("A", "int"), ("B", "varchar(5)"), ("C", "int")]);
+        assert!(settle(&mut now, &before, Drift::Stop).is_err());
     }
 }

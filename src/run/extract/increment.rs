@@ -37,14 +37,14 @@ fn earlier(
     Ok(found)
 }
 
-/// The newest reading that changes can go over: with the same columns and key, and every part as it was recorded.
+/// The newest reading that changes can go over: of the same table with the same columns and key, every part as it was recorded.
 fn base(
     earlier: Vec<(ExtractId, Reading)>,
     table: &Table,
     how: &TableSettings,
 ) -> Option<(ExtractId, Reading)> {
     let columns = drift::columns(table);
-    let like = |r: &Reading| r.columns == columns && r.key == table.key;
+    let like = |r: &Reading| r.columns == columns && r.key == table.key && r.identity == table.identity;
     let whole = |r: &Reading| r.view.iter().flatten().all(raw::intact);
     let newest = earlier.into_iter().find(|(_, r)| like(r) && whole(r))?;
     let follows = newest.1.watermark.is_some() && newest.1.method == how.method();
@@ -61,7 +61,7 @@ pub(super) fn plan(
     let how = job.how(&table.name);
     let earlier = earlier(job, id, settings, &table.name)?;
     if let Some((_, before)) = earlier.first() {
-        drift::settle(table, &before.columns, how.drift)?;
+        drift::settle(table, before, how.drift)?;
     }
     if table.key.is_empty() && how.changes != ChangeMethod::Full {
         tracing::warn!(
@@ -91,6 +91,8 @@ pub(super) fn plan(
         method: how.method(),
         base: base.map(|(extract, _)| extract),
         columns: drift::columns(table),
+        unread: drift::unread(table),
+        identity: table.identity.clone(),
         key: table.key.clone(),
         watermark,
         view: None,

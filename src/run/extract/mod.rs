@@ -327,6 +327,7 @@ fn mixed(
         let worth = reading.base.is_none()
             && reading.watermark.is_some()
             && reading.columns == drift::columns(table)
+            && reading.identity == table.identity
             && chunks.iter().any(|c| c.part.is_some());
         if !worth {
             durable::remove_dir_all(&raw::folder(job.state.workdir(), &of.source, &table.name, old.id))?;
@@ -448,7 +449,8 @@ fn kept(job: &Extraction<'_>, id: ExtractId, table: &mut Table) -> Result<Option
     let thawed = how.drift == Drift::Accept && drift::columns(table) != reading.columns;
     let lost = reading.view.iter().flatten().any(|part| !raw::intact(part));
     let again = increment && (job.anew.contains(&table.name) || other || lost);
-    if again || thawed || drift::columns(&as_read) != reading.columns {
+    let another = reading.identity != table.identity || drift::chosen_anew(table, &reading);
+    if again || another || thawed || drift::columns(&as_read) != reading.columns {
         reopen(job, id)?;
         job.state.forget_reading(id, &table.name)?;
         return Ok(None);

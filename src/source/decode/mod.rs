@@ -8,15 +8,17 @@ mod number;
 mod text;
 mod time;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
+    Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder, new_null_array,
 };
-use encoding_rs::Encoding;
+use arrow::datatypes::DataType;
 
-use super::LegacyType;
+use super::{Column, LegacyType};
+use crate::encoding::TextEncoding;
 pub(super) use text::{TextBuilder, all_text, spelling};
 
 /// A value as the database holds it.
@@ -54,25 +56,72 @@ pub(super) fn key_text(key: &[(String, Option<ArrayRef>)], at: usize) -> String 
 /// What was found where the declared type does not allow it; completes "the row … holds …".
 pub(super) type Misfit = &'static str;
 
-/// Builds the column (for text: both columns) of one legacy column.
-pub(super) enum ColumnBuilder {
+/// Builds the arrays of one legacy column: `c`, and `c__b` where [`Column::bytes_encoding`] names one.
+pub(super) struct ColumnBuilder {
+    values: Values,
+    /// Of a loose column that is no text.
+    misfits: Option<Misfits>,
+}
+
+/// Values that do not fit, as they are written.
+#[derive(Default)]
+struct Misfits {
+    rows: usize,
+    /// From the first one on; the rows before it are NULL here.
+    bytes: Option<BinaryBuilder>,
+}
+
+impl Misfits {
+    fn push(&mut self, written: Option<&[u8]>) {
+        if written.is_some() && self.bytes.is_none() {
+            let mut before = BinaryBuilder::new();
+            before.append_nulls(self.rows);
+            self.bytes = Some(before);
+        }
+        if let Some(bytes) = &mut self.bytes {
+            bytes.append_option(written);
+        }
+        self.rows += 1;
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        let Self { rows, bytes } = std::mem::take(self);
+        match bytes {
+            Some(mut bytes) => Arc::new(bytes.finish()),
+            None => new_null_array(&DataType::Binary, rows),
+        }
+    }
+}
+
+enum Values {
     BigInt(Int64Builder),
     Int(Int32Builder),
     SmallInt(Int16Builder),
     TinyInt(UInt8Builder),
     Bit(BooleanBuilder),
-    Decimal { precision: u8, scale: i8, values: Decimal128Builder },
+    Decimal {
+        precision: u8,
+        scale: i8,
+        values: Decimal128Builder,
+    },
     Float(Float64Builder),
-    Text { code_page: Option<&'static Encoding>, values: TextBuilder },
+    /// char, varchar, text: bytes.
+    CodePageText {
+        encoding: TextEncoding,
+        values: TextBuilder,
+    },
+    /// nchar, nvarchar, ntext: text.
+    Unicode {
+        values: TextBuilder,
+    },
     DateTime(TimestampMicrosecondBuilder),
     Date(Date32Builder),
     Spelled(StringBuilder),
     Binary(BinaryBuilder),
 }
 
-impl ColumnBuilder {
-    /// `code_page` is that of char, varchar and text.
-    pub(super) fn new(kind: LegacyType, code_page: &'static Encoding) -> Self {
+impl Values {
+    fn new(kind: LegacyType, encoding: TextEncoding) -> Self {
         let decimal = |precision, scale| Self::Decimal {
             precision,
             scale,
@@ -88,19 +137,19 @@ impl ColumnBuilder {
             LegacyType::Money => decimal(19, 4),
             LegacyType::SmallMoney => decimal(10, 4),
             LegacyType::Float => Self::Float(Float64Builder::new()),
-            LegacyType::CodePageText => {
-                Self::Text { code_page: Some(code_page), values: TextBuilder::default() }
-            }
-            LegacyType::Unicode => Self::Text { code_page: None, values: TextBuilder::default() },
+            LegacyType::CodePageText => Self::CodePageText { encoding, values: TextBuilder::default() },
+            LegacyType::Unicode => Self::Unicode { values: TextBuilder::default() },
             LegacyType::DateTime => Self::DateTime(TimestampMicrosecondBuilder::new()),
+            LegacyType::Instant(_) => {
+                Self::DateTime(TimestampMicrosecondBuilder::new().with_data_type(kind.arrow()))
+            }
             LegacyType::Date => Self::Date(Date32Builder::new()),
-            LegacyType::Spelled => Self::Spelled(StringBuilder::new()),
+            LegacyType::Spelled | LegacyType::Offset(_) => Self::Spelled(StringBuilder::new()),
             LegacyType::Binary => Self::Binary(BinaryBuilder::new()),
         }
     }
 
-    /// Appends one value.
-    pub(super) fn append(&mut self, value: Value<'_>) -> Result<(), Misfit> {
+    fn append(&mut self, value: Value<'_>) -> Result<(), Misfit> {
         if let Value::Text(bytes) | Value::Bytes(bytes) = value
             && bytes.len() > MOST_BYTES
         {
@@ -116,7 +165,8 @@ impl ColumnBuilder {
                 values.append_option(decimal::exact(value, *precision, *scale)?);
             }
             Self::Float(b) => b.append_option(number::float(value)?),
-            Self::Text { code_page, values } => values.append(value, *code_page)?,
+            Self::CodePageText { encoding, values } => values.append(text::bytes(value)?, *encoding),
+            Self::Unicode { values } => values.append(text::unicode(value)?, TextEncoding::Utf8),
             Self::DateTime(b) => b.append_option(time::datetime(value)?),
             Self::Date(b) => b.append_option(time::date(value)?),
             Self::Spelled(b) => b.append_option(text::spelled(value)?),
@@ -125,8 +175,7 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// The finished arrays: one, or for text `c` and `c__b`. The builder is empty again.
-    pub(super) fn finish(&mut self, into: &mut Vec<ArrayRef>) {
+    fn finish(&mut self, into: &mut Vec<ArrayRef>) {
         match self {
             Self::BigInt(b) => into.push(Arc::new(b.finish())),
             Self::Int(b) => into.push(Arc::new(b.finish())),
@@ -135,11 +184,77 @@ impl ColumnBuilder {
             Self::Bit(b) => into.push(Arc::new(b.finish())),
             Self::Decimal { values, .. } => into.push(Arc::new(values.finish())),
             Self::Float(b) => into.push(Arc::new(b.finish())),
-            Self::Text { values, .. } => values.finish(into),
+            Self::CodePageText { values, .. } | Self::Unicode { values } => values.finish(into),
             Self::DateTime(b) => into.push(Arc::new(b.finish())),
             Self::Date(b) => into.push(Arc::new(b.finish())),
             Self::Spelled(b) => into.push(Arc::new(b.finish())),
             Self::Binary(b) => into.push(Arc::new(b.finish())),
         }
+    }
+}
+
+impl ColumnBuilder {
+    /// A builder for a column of a known type.
+    pub(super) fn new(column: &Column, kind: LegacyType) -> Self {
+        let encoding = column.encoding.unwrap_or(TextEncoding::Utf8);
+        let misfits = (column.loose && !kind.is_text()).then(Misfits::default);
+        Self { values: Values::new(kind, encoding), misfits }
+    }
+
+    /// Appends one value; in a loose column one that does not fit is kept as it is written.
+    pub(super) fn append(&mut self, value: Value<'_>) -> Result<(), Misfit> {
+        let appended = self.values.append(value);
+        let Some(misfits) = &mut self.misfits else { return appended };
+        match appended {
+            Ok(()) => misfits.push(None),
+            Err(_) => {
+                self.values.append(Value::Null)?;
+                misfits.push(Some(&written(value)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The finished arrays: `c`, and `c__b` where there is one. The builder is empty again.
+    pub(super) fn finish(&mut self, into: &mut Vec<ArrayRef>) {
+        self.values.finish(into);
+        if let Some(misfits) = &mut self.misfits {
+            into.push(misfits.finish());
+        }
+    }
+}
+
+/// A value as people write it; bytes as they are.
+fn written(value: Value<'_>) -> Cow<'_, [u8]> {
+    match value {
+        Value::Text(bytes) | Value::Bytes(bytes) => Cow::Borrowed(bytes),
+        other => Cow::Owned(spelling(other, TextEncoding::Utf8).into_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::Date32Type;
+
+    use super::{ColumnBuilder, Value};
+    use crate::source::{Column, LegacyType};
+
+    #[test]
+    fn a_loose_column_keeps_what_does_not_fit_as_it_is_written() {
+        let column = |loose| Column { kind: Some(LegacyType::Date), loose, ..Column::default() };
+        let mut builder = ColumnBuilder::new(&column(true), LegacyType::Date);
+        for value in [Value::Day(1), Value::Text(b"infinity"), Value::Null, Value::Real(1.5)] {
+            builder.append(value).unwrap();
+        }
+        let mut arrays = Vec::new();
+        builder.finish(&mut arrays);
+        let [days, bytes] = &arrays[..] else { panic!("{} arrays", arrays.len()) };
+        assert_eq!(days.as_primitive::<Date32Type>().iter().collect::<Vec<_>>(), [Some(1), None, None, None]);
+        let bytes = bytes.as_binary::<i32>();
+        assert!(bytes.is_null(0) && bytes.is_null(2));
+        assert_eq!((bytes.value(1), bytes.value(3)), (&b"infinity"[..], &b"1.5"[..]));
+        let mut strict = ColumnBuilder::new(&column(false), LegacyType::Date);
+        assert!(strict.append(Value::Text(b"infinity")).is_err());
     }
 }

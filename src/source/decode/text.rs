@@ -12,15 +12,15 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
-use encoding_rs::Encoding;
 
 use super::{Misfit, Value, time};
+use crate::encoding::TextEncoding;
 
 /// What bytes turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 enum Decoded<'a> {
     Text(Cow<'a, str>),
-    /// They do not decode strictly, do not encode back to themselves, or hold private-use code points.
+    /// They do not decode strictly, do not encode back to themselves, hold private-use code points, or could as well be UTF-8.
     Bytes,
 }
 
@@ -31,28 +31,35 @@ fn private_use(text: &str) -> bool {
         && text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'))
 }
 
-/// Decodes strictly; `code_page` `None` means UTF-8.
-fn strict<'a>(bytes: &'a [u8], code_page: Option<&'static Encoding>) -> Decoded<'a> {
-    let Some(code_page) = code_page else {
-        return match std::str::from_utf8(bytes) {
-            Ok(text) if !private_use(text) => Decoded::Text(Cow::Borrowed(text)),
-            Ok(_) | Err(_) => Decoded::Bytes,
-        };
-    };
-    if bytes.is_ascii()
+/// Decodes strictly.
+fn strict(bytes: &[u8], encoding: TextEncoding) -> Decoded<'_> {
+    if let TextEncoding::CodePage(_) = encoding
+        && bytes.is_ascii()
         && let Ok(text) = std::str::from_utf8(bytes)
     {
         return Decoded::Text(Cow::Borrowed(text));
     }
-    let Some(text) = code_page.decode_without_bom_handling_and_without_replacement(bytes) else {
-        return Decoded::Bytes;
-    };
-    let (back, _, lost) = code_page.encode(&text);
-    if lost || *back != *bytes || private_use(&text) { Decoded::Bytes } else { Decoded::Text(text) }
+    match encoding.decode(bytes) {
+        Some(text) if !private_use(&text) && same(&text, bytes, encoding) && !encoding.ambiguous(bytes) => {
+            Decoded::Text(text)
+        }
+        Some(_) | None => Decoded::Bytes,
+    }
+}
+
+/// Whether a decoded text encodes back to its bytes: some code pages have several for one character.
+fn same(text: &str, bytes: &[u8], encoding: TextEncoding) -> bool {
+    match encoding {
+        TextEncoding::Utf8 | TextEncoding::Utf16 => true,
+        TextEncoding::CodePage(encoding) => {
+            let (back, _, lost) = encoding.encode(text);
+            !lost && *back == *bytes
+        }
+    }
 }
 
 /// How a value is spelled where the source speaks for itself: text as it is, other bytes `x'hex'`, NULL `∅`, numbers in decimal.
-pub(in crate::source) fn spelling(value: Value<'_>, code_page: Option<&'static Encoding>) -> String {
+pub(in crate::source) fn spelling(value: Value<'_>, encoding: TextEncoding) -> String {
     match value {
         Value::Null => "∅".to_owned(),
         Value::Int(v) => v.to_string(),
@@ -60,7 +67,7 @@ pub(in crate::source) fn spelling(value: Value<'_>, code_page: Option<&'static E
         Value::Decimal(v, digits) => Decimal128Type::format_decimal(v, 38, digits.cast_signed()),
         Value::Micros(v) => time::shown(v),
         Value::Day(v) => time::shown_day(v),
-        Value::Text(bytes) | Value::Bytes(bytes) => match strict(bytes, code_page) {
+        Value::Text(bytes) | Value::Bytes(bytes) => match strict(bytes, encoding) {
             Decoded::Text(text) => text.into_owned(),
             Decoded::Bytes => {
                 let mut hex = String::with_capacity(bytes.len() * 2 + 3);
@@ -72,6 +79,28 @@ pub(in crate::source) fn spelling(value: Value<'_>, code_page: Option<&'static E
                 hex
             }
         },
+    }
+}
+
+/// The bytes of a text in a code page.
+pub(super) fn bytes(value: Value<'_>) -> Result<Option<&[u8]>, Misfit> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Bytes(raw) => Ok(Some(raw)),
+        Value::Text(_) => Err("text where bytes in a code page belong"),
+        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
+    }
+}
+
+/// The bytes of a Unicode text.
+pub(super) fn unicode(value: Value<'_>) -> Result<Option<&[u8]>, Misfit> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(raw) => Ok(Some(raw)),
+        Value::Bytes(_) => Err("bytes where text belongs"),
+        Value::Int(_) | Value::Real(_) | Value::Decimal(_, _) => Err("a number"),
+        Value::Micros(_) | Value::Day(_) => Err("a time"),
     }
 }
 
@@ -89,7 +118,7 @@ pub(super) fn spelled(value: Value<'_>) -> Result<Option<&str>, Misfit> {
 /// `c` and `c__b` of values that are all text, looked at together; `None` where one may be none.
 pub(in crate::source) fn all_text<'f>(
     values: impl ExactSizeIterator<Item = Option<&'f [u8]>>,
-    code_page: Option<&'static Encoding>,
+    encoding: TextEncoding,
 ) -> Option<[ArrayRef; 2]> {
     let rows = values.len();
     let (mut bytes, mut valid) = (Vec::new(), NullBufferBuilder::new(rows));
@@ -100,9 +129,10 @@ pub(in crate::source) fn all_text<'f>(
         valid.append(value.is_some());
         ends.push(i32::try_from(bytes.len()).ok()?);
     }
-    let plain = match code_page {
-        Some(_) => bytes.is_ascii(),
-        None => std::str::from_utf8(&bytes).is_ok_and(|text| !private_use(text)),
+    let plain = match encoding {
+        TextEncoding::CodePage(_) => bytes.is_ascii(),
+        TextEncoding::Utf8 => std::str::from_utf8(&bytes).is_ok_and(|text| !private_use(text)),
+        TextEncoding::Utf16 => false,
     };
     // Each value by itself is checked here: none may end within a character.
     let text = StringArray::try_new(OffsetBuffer::new(ends.into()), bytes.into(), valid.finish());
@@ -111,7 +141,7 @@ pub(in crate::source) fn all_text<'f>(
 }
 
 /// Builds `c` and `c__b`.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(in crate::source) struct TextBuilder {
     text: StringBuilder,
     /// From the first value on that is no text; the rows before it are NULL here.
@@ -123,28 +153,13 @@ impl TextBuilder {
         Self { text: StringBuilder::with_capacity(rows, 0), bytes: None }
     }
 
-    /// Code-page text arrives as bytes, Unicode text as text.
-    pub(in crate::source) fn append(
-        &mut self,
-        value: Value<'_>,
-        code_page: Option<&'static Encoding>,
-    ) -> Result<(), Misfit> {
-        let raw = match (value, code_page) {
-            (Value::Null, _) => {
-                self.push(None, None);
-                return Ok(());
-            }
-            (Value::Bytes(raw), Some(_)) | (Value::Text(raw), None) => raw,
-            (Value::Text(_), Some(_)) => return Err("text where bytes in a code page belong"),
-            (Value::Bytes(_), None) => return Err("bytes where text belongs"),
-            (Value::Int(_) | Value::Real(_) | Value::Decimal(_, _), _) => return Err("a number"),
-            (Value::Micros(_) | Value::Day(_), _) => return Err("a time"),
-        };
-        match strict(raw, code_page) {
-            Decoded::Text(text) => self.push(Some(&text), None),
-            Decoded::Bytes => self.push(None, Some(raw)),
+    /// Appends the bytes of one text.
+    pub(in crate::source) fn append(&mut self, raw: Option<&[u8]>, encoding: TextEncoding) {
+        match raw.map(|raw| (strict(raw, encoding), raw)) {
+            None => self.push(None, None),
+            Some((Decoded::Text(text), _)) => self.push(Some(&text), None),
+            Some((Decoded::Bytes, raw)) => self.push(None, Some(raw)),
         }
-        Ok(())
     }
 
     fn push(&mut self, text: Option<&str>, bytes: Option<&[u8]>) {
@@ -173,20 +188,13 @@ impl TextBuilder {
 mod tests {
     use arrow::array::{Array, ArrayRef};
 
-    use super::{TextBuilder, Value, all_text};
+    use super::{TextBuilder, all_text};
+    use crate::encoding::TextEncoding;
 
-    fn one_by_one(
-        values: &[Option<&[u8]>],
-        code_page: Option<&'static encoding_rs::Encoding>,
-    ) -> Vec<ArrayRef> {
+    fn one_by_one(values: &[Option<&[u8]>], encoding: TextEncoding) -> Vec<ArrayRef> {
         let mut builder = TextBuilder::default();
         for value in values {
-            let value = match (value, code_page) {
-                (None, _) => Value::Null,
-                (Some(v), Some(_)) => Value::Bytes(v),
-                (Some(v), None) => Value::Text(v),
-            };
-            builder.append(value, code_page).unwrap();
+            builder.append(*value, encoding);
         }
         let mut arrays = Vec::new();
         builder.finish(&mut arrays);
@@ -206,16 +214,16 @@ mod tests {
             (&[Some(&NAME[..1]), Some(&NAME[1..])], false),
             (&[Some(b"\xB0\xA1"), Some(b"a")], false),
         ] {
-            let together = all_text(values.iter().copied(), None);
+            let together = all_text(values.iter().copied(), TextEncoding::Utf8);
             assert_eq!(together.is_some(), all, "{values:?}");
-            let by_itself = one_by_one(values, None);
+            let by_itself = one_by_one(values, TextEncoding::Utf8);
             assert_eq!(by_itself.len(), 2);
             assert!(together.is_none_or(|t| t[..] == by_itself[..]), "{values:?}");
-            let gbk = Some(encoding_rs::GBK);
+            let gbk = TextEncoding::CodePage(encoding_rs::GBK);
             let together = all_text(values.iter().copied(), gbk);
             assert!(together.is_none_or(|t| t[..] == one_by_one(values, gbk)[..]), "{values:?}");
         }
-        let bytes = &one_by_one(&[None, Some(b"a"), Some(b"\xFF"), None], None)[1];
+        let bytes = &one_by_one(&[None, Some(b"a"), Some(b"\xFF"), None], TextEncoding::Utf8)[1];
         assert_eq!((bytes.len(), bytes.null_count(), bytes.is_valid(2)), (4, 3, true));
     }
 }

@@ -1,12 +1,14 @@
 //! What is asked of a server once, when it is connected: who it is, how it holds text, what it can do, which point we stand at.
 
 use deadpool_postgres::{Object, Pool, PoolError};
-use encoding_rs::Encoding;
+use encoding_rs::{GB18030, GBK};
 use tokio_postgres::error::SqlState;
 
+use super::super::settings::DEFAULT_ENCODING;
 use super::super::{Server, SourceError, SourceSettings, Tls};
 use super::connect::{shown, unreachable};
 use super::{CopyForm, TextForm, failed};
+use crate::encoding::TextEncoding;
 
 /// The first session. What went wrong with it says what is wrong with the settings.
 pub(super) async fn session(
@@ -57,20 +59,15 @@ pub(super) async fn server_facts(
 pub(super) async fn text_form(session: &Object, settings: &SourceSettings) -> Result<TextForm, SourceError> {
     let id = &settings.id;
     let of = text(session, id, "asking for the encoding", "SHOW server_encoding").await?;
-    let encoding = |label: &str| {
-        Encoding::for_label(label.as_bytes())
-            .filter(|e| e.is_ascii_compatible())
-            .ok_or_else(|| SourceError::Encoding { id: id.clone(), encoding: label.to_owned() })
-    };
     Ok(match of.to_ascii_uppercase().as_str() {
-        "UTF8" | "UTF-8" => TextForm { code_page: None, client_encoding: "UTF8" },
+        "UTF8" | "UTF-8" => TextForm { encoding: TextEncoding::Utf8, client_encoding: "UTF8" },
         "SQL_ASCII" => {
-            TextForm { code_page: Some(encoding(&settings.encoding)?), client_encoding: "SQL_ASCII" }
+            TextForm { encoding: settings.encoding.unwrap_or(DEFAULT_ENCODING), client_encoding: "SQL_ASCII" }
         }
         // Servers of other makers hold these; asked in the server's own encoding, the bytes come as they are.
-        "GBK" => TextForm { code_page: Some(encoding("gbk")?), client_encoding: "GBK" },
-        "GB18030" => TextForm { code_page: Some(encoding("gb18030")?), client_encoding: "GB18030" },
-        "EUC_CN" => TextForm { code_page: Some(encoding("gb2312")?), client_encoding: "EUC_CN" },
+        "GBK" => TextForm { encoding: TextEncoding::CodePage(GBK), client_encoding: "GBK" },
+        "GB18030" => TextForm { encoding: TextEncoding::CodePage(GB18030), client_encoding: "GB18030" },
+        "EUC_CN" => TextForm { encoding: TextEncoding::CodePage(GBK), client_encoding: "EUC_CN" },
         _ => return Err(SourceError::Encoding { id: id.clone(), encoding: of }),
     })
 }

@@ -12,7 +12,8 @@ const TABLES: &str =
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   ORDER BY c.relname::text COLLATE \"C\"";
 const COLUMNS: &str =
-    "SELECT a.attrelid::bigint, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull
+    "SELECT a.attrelid::bigint, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+         c.relname::text
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND a.attnum > 0 AND NOT a.attisdropped
   ORDER BY a.attrelid, a.attnum";
@@ -33,8 +34,15 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
     let mut columns: BTreeMap<i64, Vec<Column>> = BTreeMap::new();
     for row in client.query(COLUMNS, &[&schema]).await.map_err(failed())? {
         let declared: String = row.get(2);
-        let kind = decode::kind(&declared, source.text.code_page.is_some());
-        let column = Column { name: row.get(1), declared, kind, nullable: !row.get::<_, bool>(3) };
+        let (name, table): (String, String) = (row.get(1), row.get(4));
+        let kind = decode::kind(&declared, source.text.encoding, source.settings.time_zone);
+        let encoding = kind.filter(|k| k.is_text()).map(|_| {
+            let set = source.settings.encoding_of(&table, &name);
+            // A database in UTF-8 holds nothing else.
+            set.filter(|_| source.text.client_encoding == "SQL_ASCII").unwrap_or(source.text.encoding)
+        });
+        let column =
+            Column { name, declared, kind, nullable: !row.get::<_, bool>(3), encoding, loose: false };
         columns.entry(row.get(0)).or_default().push(column);
     }
     let mut keys: BTreeMap<i64, Vec<(i64, bool, Vec<String>)>> = BTreeMap::new();

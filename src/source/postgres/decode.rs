@@ -10,19 +10,23 @@ use arrow::array::{
     PrimitiveBuilder, StringBuilder,
 };
 use arrow::datatypes::{Date32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use encoding_rs::Encoding;
+use chrono_tz::Tz;
 
-use super::super::decode::{Misfit, TextBuilder, Value, all_text};
+use super::super::decode::{Misfit, TextBuilder, all_text};
 use super::super::{Column, LegacyType};
 use super::{numeric, quote};
+use crate::encoding::TextEncoding;
 
 /// 2000-01-01, which PostgreSQL counts from, in days and microseconds since 1970-01-01.
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
-/// The type that a declaration stands for; `None` for one that is not known. `code_page` false: the database holds UTF-8.
-pub(super) fn kind(declared: &str, code_page: bool) -> Option<LegacyType> {
-    let text = if code_page { LegacyType::CodePageText } else { LegacyType::Unicode };
+/// The type that a declaration stands for; `None` for one that is not known. `held`: how the database holds text.
+pub(super) fn kind(declared: &str, held: TextEncoding, zone: Tz) -> Option<LegacyType> {
+    let text = match held {
+        TextEncoding::CodePage(_) => LegacyType::CodePageText,
+        TextEncoding::Utf8 | TextEncoding::Utf16 => LegacyType::Unicode,
+    };
     let (name, arguments) = declared.split_once('(').unwrap_or((declared, ""));
     let precise = |rest: &str| {
         let (precision, scale) = rest.trim_end_matches(')').split_once(',')?;
@@ -43,6 +47,9 @@ pub(super) fn kind(declared: &str, code_page: bool) -> Option<LegacyType> {
         "xml" | "json" | "jsonb" => Some(text),
         "bytea" => Some(LegacyType::Binary),
         "date" => Some(LegacyType::Date),
+        _ if name.starts_with("timestamp") && declared.ends_with("with time zone") => {
+            Some(LegacyType::Instant(zone))
+        }
         _ if name.starts_with("timestamp") => Some(LegacyType::DateTime),
         _ if name.starts_with("time") => Some(LegacyType::Spelled),
         "uuid" | "interval" | "bit" | "bit varying" | "inet" | "cidr" | "macaddr" => {
@@ -101,7 +108,7 @@ fn numbers<'f, T: ArrowPrimitiveType>(
 /// Decodes one column of binary fields (`None` is NULL) into its array; text into two.
 pub(super) fn column<'f>(
     kind: LegacyType,
-    code_page: &'static Encoding,
+    encoding: TextEncoding,
     fields: impl ExactSizeIterator<Item = Option<&'f [u8]>> + Clone,
     into: &mut Vec<ArrayRef>,
 ) -> Result<(), At> {
@@ -120,6 +127,9 @@ pub(super) fn column<'f>(
         LegacyType::Money => decimals(numbers(fields, decimal(19, 4))?),
         LegacyType::SmallMoney => decimals(numbers(fields, decimal(10, 4))?),
         LegacyType::DateTime => Arc::new(numbers::<TimestampMicrosecondType>(fields, micros)?),
+        LegacyType::Instant(zone) => {
+            Arc::new(numbers::<TimestampMicrosecondType>(fields, micros)?.with_timezone(zone.name()))
+        }
         LegacyType::Date => Arc::new(numbers::<Date32Type>(fields, days)?),
         LegacyType::Bit => {
             let mut values = BooleanBuilder::with_capacity(rows);
@@ -129,7 +139,7 @@ pub(super) fn column<'f>(
             })?;
             Arc::new(values.finish())
         }
-        LegacyType::Spelled => {
+        LegacyType::Spelled | LegacyType::Offset(_) => {
             let mut values = StringBuilder::with_capacity(rows, 0);
             each(fields, |field| {
                 let text = field.map(std::str::from_utf8).transpose();
@@ -147,19 +157,14 @@ pub(super) fn column<'f>(
             Arc::new(values.finish())
         }
         LegacyType::CodePageText | LegacyType::Unicode => {
-            let code_page = (kind == LegacyType::CodePageText).then_some(code_page);
-            if let Some(columns) = all_text(fields.clone(), code_page) {
+            if let Some(columns) = all_text(fields.clone(), encoding) {
                 into.extend(columns);
                 return Ok(());
             }
             let mut values = TextBuilder::with_capacity(rows);
             each(fields, |field| {
-                let value = match (field, code_page) {
-                    (None, _) => Value::Null,
-                    (Some(field), Some(_)) => Value::Bytes(field),
-                    (Some(field), None) => Value::Text(field),
-                };
-                values.append(value, code_page)
+                values.append(field, encoding);
+                Ok(())
             })?;
             values.finish(into);
             return Ok(());

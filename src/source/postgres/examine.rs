@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::super::{Examined, Grade, SourceError};
 use super::{CopyForm, Inner, quote};
+use crate::encoding::TextEncoding;
 
 const WRITABLE: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
@@ -42,7 +43,7 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
 }
 
 async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    let Some(code_page) = source.text.code_page else {
+    let TextEncoding::CodePage(code_page) = source.text.encoding else {
         // The server gives UTF-8: what comes back must be what went there.
         let session = source.plain_session().await?;
         let row = session.query_one("SELECT $1::text", &[&KNOWN]).await;

@@ -6,6 +6,7 @@
 use super::super::decode::{Value, spelling};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use super::{Inner, quote};
+use crate::encoding::TextEncoding;
 use crate::tally::last_digit;
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
@@ -44,8 +45,10 @@ fn spelled(column: &Column, kind: LegacyType) -> String {
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
+        | LegacyType::Instant(_)
         | LegacyType::Date
-        | LegacyType::Spelled => format!("textsend({name}::text)"),
+        | LegacyType::Spelled
+        | LegacyType::Offset(_) => format!("textsend({name}::text)"),
     }
 }
 
@@ -65,8 +68,10 @@ fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceErro
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
+        | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
+        | LegacyType::Offset(_)
         | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
             what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
@@ -95,7 +100,12 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             (format!("values:{name}"), format!("count({of})")),
             (format!("bytes:{name}"), format!("sum(octet_length({of}))")),
         ],
-        LegacyType::DateTime | LegacyType::Date | LegacyType::Spelled | LegacyType::Binary => {
+        LegacyType::DateTime
+        | LegacyType::Instant(_)
+        | LegacyType::Date
+        | LegacyType::Spelled
+        | LegacyType::Offset(_)
+        | LegacyType::Binary => {
             return Err(SourceError::Unknown {
                 id: source.id.clone(),
                 what: format!("way to sum {}.{name}: it is no amount", table.name),
@@ -105,10 +115,13 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
 }
 
 /// A spelling that came as bytes.
-fn said(source: &Inner, kind: LegacyType, bytes: Option<&[u8]>) -> String {
-    let Some(bytes) = bytes else { return spelling(Value::Null, None) };
-    let code_page = (kind == LegacyType::CodePageText).then_some(source.text.code_page).flatten();
-    spelling(Value::Bytes(bytes), code_page)
+fn said(encoding: TextEncoding, bytes: Option<&[u8]>) -> String {
+    spelling(bytes.map_or(Value::Null, Value::Bytes), encoding)
+}
+
+/// In which encoding a column's text is shown.
+fn encoding(table: &Table, name: &str) -> TextEncoding {
+    table.column(name).and_then(|c| c.encoding).unwrap_or(TextEncoding::Utf8)
 }
 
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
@@ -136,8 +149,7 @@ pub(super) async fn measure(
     for row in rows {
         let mut spelled_by = Vec::with_capacity(by.len());
         for (at, name) in asked.by.iter().enumerate() {
-            let (_, kind) = column(source, table, name)?;
-            spelled_by.push(said(source, kind, row.get::<_, Option<&[u8]>>(at)));
+            spelled_by.push(said(encoding(table, name), row.get::<_, Option<&[u8]>>(at)));
         }
         for (at, (measure, _)) in measures.iter().enumerate() {
             let value = row.get::<_, Option<i64>>(by.len() + at).unwrap_or(0);
@@ -166,7 +178,7 @@ pub(super) async fn frequencies(
     let rows = rows.map_err(source.failed(format!("listing values of {}", table.name)))?;
     reader.release().await;
     let found = rows.iter().map(|row| Frequency {
-        value: said(source, kind, row.get::<_, Option<&[u8]>>(0)),
+        value: said(encoding(table, name), row.get::<_, Option<&[u8]>>(0)),
         rows: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),
     });
     Ok(found.collect())

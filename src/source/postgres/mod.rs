@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
-use encoding_rs::Encoding;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::error::SqlState;
 
@@ -32,9 +31,10 @@ use super::{
     Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
     SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
+use crate::encoding::TextEncoding;
 
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 2;
+const FORM_OF_RAW: u32 = 3;
 
 /// A PostgreSQL database at one point in time.
 pub struct Postgres {
@@ -69,8 +69,8 @@ struct Inner {
 /// What text columns hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TextForm {
-    /// `None`: UTF-8. Otherwise bytes in this code page.
-    code_page: Option<&'static Encoding>,
+    /// Of columns for which none is set.
+    encoding: TextEncoding,
     /// What sessions set as client_encoding, so that the server converts nothing.
     client_encoding: &'static str,
 }
@@ -184,11 +184,11 @@ impl Source for Postgres {
     }
 
     fn reading(&self) -> String {
-        format!("postgres, {}, form {FORM_OF_RAW}", self.code_page().name())
-    }
-
-    fn code_page(&self) -> &'static Encoding {
-        self.inner.text.code_page.unwrap_or(encoding_rs::UTF_8)
+        format!(
+            "postgres, {}, {}, form {FORM_OF_RAW}",
+            self.inner.text.encoding,
+            self.inner.settings.spellings()
+        )
     }
 
     async fn point(&self) -> Result<Point, SourceError> {
@@ -219,7 +219,7 @@ impl Source for Postgres {
     }
 
     fn key_at(&self, table: &Table, batch: &RecordBatch, row: usize) -> Option<Vec<KeyValue>> {
-        read::key_at(&self.inner, table, batch, row)
+        read::key_at(table, batch, row)
     }
 
     fn readers(&self) -> usize {

@@ -16,6 +16,7 @@ use super::rows::Rows;
 use super::session::Reader;
 use super::{CopyForm, Inner, quote};
 use crate::durable::hex;
+use crate::encoding::TextEncoding;
 
 /// Sampled keys for each range that is wanted. They come by whole pages of neighbours, so it takes many for ranges of like length.
 const SAMPLES: u64 = 4000;
@@ -106,15 +107,16 @@ pub(super) fn condition(table: &Table, bounds: &Bounds) -> Result<String, Source
 }
 
 /// The key of a row of a batch, as a bound.
-pub(super) fn key_at(source: &Inner, table: &Table, batch: &RecordBatch, at: usize) -> Option<Vec<KeyValue>> {
+pub(super) fn key_at(table: &Table, batch: &RecordBatch, at: usize) -> Option<Vec<KeyValue>> {
     // The server compares what it stores; what was decoded strictly encodes to the same bytes again.
-    let stored = |value| match (value, source.text.code_page) {
-        (KeyValue::Text(text), Some(code_page)) if !text.is_ascii() => {
-            KeyValue::Bytes(hex(&code_page.encode(&text).0))
+    let stored = |(value, encoding)| match (value, encoding) {
+        (KeyValue::Text(text), Some(TextEncoding::CodePage(page))) if !text.is_ascii() => {
+            KeyValue::Bytes(hex(&page.encode(&text).0))
         }
         (value, _) => value,
     };
-    key(table)?.into_iter().map(|c| key_value(batch, &c.name, at).map(stored)).collect()
+    let value = |c: &Column| Some((key_value(batch, &c.name, at)?, c.encoding));
+    key(table)?.into_iter().map(|c| value(c).map(stored)).collect()
 }
 
 /// Ranges of about `chunk_rows` rows each, at keys that the server sampled; one where there is no key, or nothing to gain.

@@ -5,12 +5,12 @@
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use encoding_rs::Encoding;
 
 use super::super::decode::{Misfit, key_text};
 use super::super::{Column, LegacyType, SourceError, Table};
 use super::{Inner, decode};
 use crate::dataset::BATCH_ROWS;
+use crate::encoding::TextEncoding;
 
 /// Bytes after which a batch is handed on, however few its rows.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -45,8 +45,7 @@ pub(super) struct Rows {
     id: String,
     table: Table,
     schema: SchemaRef,
-    kinds: Vec<LegacyType>,
-    code_page: &'static Encoding,
+    kinds: Vec<(LegacyType, TextEncoding)>,
     copy: Copied,
     /// Whole rows up to `at`, then what came of the next one.
     data: Vec<u8>,
@@ -58,12 +57,12 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(source: &Inner, table: &Table, schema: SchemaRef) -> Self {
+        let kind = |c: &Column| Some((c.kind?, c.encoding.unwrap_or(TextEncoding::Utf8)));
         Self {
             id: source.id.clone(),
             table: table.clone(),
             schema,
-            kinds: table.columns.iter().filter_map(|c| c.kind).collect(),
-            code_page: source.text.code_page.unwrap_or(encoding_rs::UTF_8),
+            kinds: table.columns.iter().filter_map(kind).collect(),
             copy: Copied::Header,
             data: Vec::new(),
             at: 0,
@@ -178,10 +177,10 @@ impl Rows {
     /// The rows so far as a batch; it is empty again.
     pub(super) fn batch(&mut self) -> Result<RecordBatch, SourceError> {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        for (at, kind) in self.kinds.iter().enumerate() {
+        for (at, (kind, encoding)) in self.kinds.iter().enumerate() {
             let rows = self.fields.chunks_exact(self.kinds.len());
             let fields = rows.map(|row| row.get(at).and_then(|span| span.of(&self.data)));
-            let decoded = decode::column(*kind, self.code_page, fields, &mut arrays);
+            let decoded = decode::column(*kind, *encoding, fields, &mut arrays);
             decoded.map_err(|(row, found)| self.misfit(row, at, found))?;
         }
         self.data.drain(..self.at);
@@ -200,10 +199,10 @@ impl Rows {
         let fields = self.fields.chunks_exact(self.kinds.len()).nth(row).unwrap_or_default();
         let columns = self.table.columns.iter().zip(&self.kinds).zip(fields);
         let keys = columns.filter(|((c, _), _)| self.table.key.contains(&c.name));
-        let value = |((c, kind), span): ((&Column, &LegacyType), &Span)| {
+        let value = |((c, (kind, encoding)), span): ((&Column, &(LegacyType, TextEncoding)), &Span)| {
             let mut arrays = Vec::new();
             let field = std::iter::once(span.of(&self.data));
-            let decoded = decode::column(*kind, self.code_page, field, &mut arrays);
+            let decoded = decode::column(*kind, *encoding, field, &mut arrays);
             (c.name.clone(), arrays.into_iter().next().filter(|_| decoded.is_ok()))
         };
         let key: Vec<_> = keys.map(value).collect();
@@ -232,6 +231,7 @@ mod tests {
             declared: String::new(),
             kind: Some(kind),
             nullable: true,
+            ..Column::default()
         };
         let columns = vec![column("n", LegacyType::Int), column("b", LegacyType::Binary)];
         let fields = vec![Field::new("n", DataType::Int32, true), Field::new("b", DataType::Binary, true)];
@@ -239,8 +239,7 @@ mod tests {
             id: "s".to_owned(),
             table: Table { name: "t".to_owned(), columns, key: vec!["n".to_owned()], ..Table::default() },
             schema: Arc::new(Schema::new(fields)),
-            kinds: vec![LegacyType::Int, LegacyType::Binary],
-            code_page: encoding_rs::UTF_8,
+            kinds: [LegacyType::Int, LegacyType::Binary].map(|k| (k, TextEncoding::Utf8)).to_vec(),
             copy: Copied::Header,
             data: Vec::new(),
             at: 0,

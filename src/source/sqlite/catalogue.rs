@@ -3,6 +3,8 @@
 use rusqlite::Connection;
 
 use super::{Inner, quote};
+use crate::encoding::TextEncoding;
+use crate::source::settings::DEFAULT_ENCODING;
 use crate::source::{Column, LegacyType, SourceError, Table};
 
 /// Every table and view but SQLite's own, by name.
@@ -13,7 +15,13 @@ pub(super) fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
 
 /// A table with the key that is chosen for it: one over which there is a unique index, without NULLs.
 fn chosen(source: &Inner, mut table: Table) -> Result<Table, SourceError> {
-    let Some(wanted) = source.keys.get(&table.name).filter(|wanted| **wanted != table.key) else {
+    let Some(wanted) = source
+        .settings
+        .tables
+        .get(&table.name)
+        .map(|of| &of.key)
+        .filter(|k| !k.is_empty() && **k != table.key)
+    else {
         return Ok(table);
     };
     let solid = wanted.iter().all(|name| table.column(name).is_some_and(|c| !c.nullable));
@@ -49,12 +57,12 @@ fn primary(source: &Inner) -> Result<Vec<Table>, SourceError> {
         )?;
         let names: Vec<(String, String)> =
             query.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-        names.into_iter().map(|(name, kind)| table(&db, name, kind == "view")).collect()
+        names.into_iter().map(|(name, kind)| table(source, &db, name, kind == "view")).collect()
     };
     read().map_err(source.failed("reading the catalogue"))
 }
 
-fn table(db: &Connection, name: String, view: bool) -> rusqlite::Result<Table> {
+fn table(source: &Inner, db: &Connection, name: String, view: bool) -> rusqlite::Result<Table> {
     let mut query =
         db.prepare_cached("SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?1) ORDER BY cid")?;
     let mut key: Vec<(u32, String)> = Vec::new();
@@ -66,8 +74,15 @@ fn table(db: &Connection, name: String, view: bool) -> rusqlite::Result<Table> {
         if pk > 0 {
             key.push((pk, column.clone()));
         }
-        let kind = LegacyType::parse(&declared);
-        columns.push(Column { name: column, declared, kind, nullable: !not_null });
+        let kind = LegacyType::parse(&declared, source.settings.time_zone);
+        let encoding = match kind {
+            Some(LegacyType::CodePageText) => {
+                Some(source.settings.encoding_of(&name, &column).unwrap_or(DEFAULT_ENCODING))
+            }
+            Some(LegacyType::Unicode) => Some(TextEncoding::Utf8),
+            _ => None,
+        };
+        columns.push(Column { name: column, declared, kind, nullable: !not_null, encoding, loose: false });
     }
     key.sort_unstable();
     let key = key.into_iter().map(|(_, column)| column).collect();

@@ -7,6 +7,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::{Inner, quote};
+use crate::encoding::TextEncoding;
 use crate::source::decode::{Value, spelling};
 use crate::source::{Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use crate::tally::last_digit;
@@ -24,8 +25,13 @@ fn kind(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceE
     })
 }
 
-/// A column to group by: text or a whole number.
-fn groupable(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, SourceError> {
+/// In which encoding its text is shown.
+fn encoding(table: &Table, name: &str) -> TextEncoding {
+    table.column(name).and_then(|c| c.encoding).unwrap_or(TextEncoding::Utf8)
+}
+
+/// A column to group by: text or a whole number; in which encoding it is shown.
+fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, SourceError> {
     let kind = kind(source, table, name)?;
     match kind {
         LegacyType::CodePageText
@@ -34,14 +40,16 @@ fn groupable(source: &Inner, table: &Table, name: &str) -> Result<LegacyType, So
         | LegacyType::Int
         | LegacyType::SmallInt
         | LegacyType::TinyInt
-        | LegacyType::Bit => Ok(kind),
+        | LegacyType::Bit => Ok(encoding(table, name)),
         LegacyType::Numeric { .. }
         | LegacyType::Money
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
+        | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
+        | LegacyType::Offset(_)
         | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
             what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
@@ -71,7 +79,12 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             (format!("values:{name}"), format!("COUNT({column})")),
             (format!("bytes:{name}"), format!("SUM(LENGTH(CAST({column} AS BLOB)))")),
         ],
-        LegacyType::DateTime | LegacyType::Date | LegacyType::Spelled | LegacyType::Binary => {
+        LegacyType::DateTime
+        | LegacyType::Instant(_)
+        | LegacyType::Date
+        | LegacyType::Spelled
+        | LegacyType::Offset(_)
+        | LegacyType::Binary => {
             return Err(SourceError::Unknown {
                 id: source.id.clone(),
                 what: format!("way to sum {}.{name}: it is no amount", table.name),
@@ -80,7 +93,7 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
     })
 }
 
-fn spelled(source: &Inner, kind: LegacyType, row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
+fn spelled(encoding: TextEncoding, row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
     let value = match row.get_ref(at)? {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(v) => Value::Int(v),
@@ -88,7 +101,7 @@ fn spelled(source: &Inner, kind: LegacyType, row: &Row<'_>, at: usize) -> rusqli
         ValueRef::Text(v) => Value::Text(v),
         ValueRef::Blob(v) => Value::Bytes(v),
     };
-    Ok(spelling(value, (kind != LegacyType::Unicode).then_some(source.code_page)))
+    Ok(spelling(value, encoding))
 }
 
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
@@ -118,7 +131,7 @@ pub(super) fn measure(
             let group = by
                 .iter()
                 .enumerate()
-                .map(|(at, k)| spelled(source, *k, row, at))
+                .map(|(at, encoding)| spelled(*encoding, row, at))
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             for (at, (measure, _)) in measures.iter().enumerate() {
                 let value = row.get::<_, Option<i64>>(by.len() + at)?.unwrap_or(0);
@@ -139,7 +152,8 @@ pub(super) fn frequencies(
     column: &str,
     limit: u64,
 ) -> Result<Vec<Frequency>, SourceError> {
-    let kind = kind(source, table, column)?;
+    kind(source, table, column)?;
+    let encoding = encoding(table, column);
     let (column, name) = (quote(column), quote(&table.name));
     let text = format!(
         "SELECT {column} COLLATE BINARY AS v, COUNT(*) AS n FROM {name} GROUP BY 1 ORDER BY n DESC, v LIMIT {limit}"
@@ -150,7 +164,7 @@ pub(super) fn frequencies(
         query
             .query_map([], |r| {
                 let rows = u64::try_from(r.get::<_, i64>(1)?).unwrap_or(0);
-                Ok(Frequency { value: spelled(source, kind, r, 0)?, rows })
+                Ok(Frequency { value: spelled(encoding, r, 0)?, rows })
             })?
             .collect()
     };

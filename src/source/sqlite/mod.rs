@@ -8,7 +8,6 @@ mod catalogue;
 mod measure;
 mod read;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -17,7 +16,6 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use encoding_rs::Encoding;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -40,7 +38,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Page cache of the connection, in KiB.
 const CACHE_KIB: i64 = 32 * 1024;
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 2;
+const FORM_OF_RAW: u32 = 3;
 
 /// A SQLite file at one point in time.
 pub struct Sqlite {
@@ -50,9 +48,7 @@ pub struct Sqlite {
 /// What the blocking threads share. Field order matters: the connection closes before the file.
 struct Inner {
     id: String,
-    code_page: &'static Encoding,
-    /// Keys that are chosen for single tables.
-    keys: BTreeMap<String, Vec<String>>,
+    settings: SourceSettings,
     /// As it is recorded.
     consistency: &'static str,
     chunk_rows: u64,
@@ -149,9 +145,6 @@ impl Sqlite {
     /// `SRC-001` to `SRC-006`, `SRC-009`, `SRC-019`.
     pub fn open(settings: &SourceSettings) -> Result<Self, SourceError> {
         let id = settings.id.clone();
-        let code_page = Encoding::for_label(settings.encoding.as_bytes())
-            .filter(|e| e.is_ascii_compatible())
-            .ok_or_else(|| SourceError::Encoding { id: id.clone(), encoding: settings.encoding.clone() })?;
         let consistency = consistency(settings)?;
         let file = checked(&id, &settings.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -170,12 +163,9 @@ impl Sqlite {
                 source: Box::new(e),
             })?;
         let chunk_rows = settings.chunk_rows.max(1);
-        let chosen = |(name, of): (&String, &TableSettings)| (name.clone(), of.key.clone());
-        let keys = settings.tables.iter().filter(|(_, of)| !of.key.is_empty()).map(chosen).collect();
         let inner = Inner {
             id,
-            code_page,
-            keys,
+            settings: settings.clone(),
             consistency,
             chunk_rows,
             db: Mutex::new(db),
@@ -210,11 +200,7 @@ impl Source for Sqlite {
     }
 
     fn reading(&self) -> String {
-        format!("sqlite, {}, form {FORM_OF_RAW}", self.inner.code_page.name())
-    }
-
-    fn code_page(&self) -> &'static Encoding {
-        self.inner.code_page
+        format!("sqlite, {}, form {FORM_OF_RAW}", self.inner.settings.spellings())
     }
 
     async fn point(&self) -> Result<Point, SourceError> {
@@ -282,7 +268,7 @@ impl Source for Sqlite {
                 format!("opened read-only, {} tables", tables.len()),
                 "",
             ),
-            Examined::new("encoding", Grade::Fact, self.inner.code_page.name(), ""),
+            Examined::new("encoding", Grade::Fact, self.inner.settings.spellings(), ""),
         ])
     }
 

@@ -260,12 +260,8 @@ pub(super) fn decode(
     mut from: Receiver<Handed>,
     to: &Sender<Result<Piece, SourceError>>,
 ) {
-    let mut builders: Vec<ColumnBuilder> = range
-        .table
-        .columns
-        .iter()
-        .filter_map(|c| c.kind.map(|kind| ColumnBuilder::new(kind, source.code_page)))
-        .collect();
+    let mut builders: Vec<ColumnBuilder> =
+        range.table.columns.iter().filter_map(|c| c.kind.map(|kind| ColumnBuilder::new(c, kind))).collect();
     while let Some(handed) = from.blocking_recv() {
         let piece = match handed {
             Ok(Some(copied)) => batch(source, range, &mut builders, &copied).map(Piece::Rows),

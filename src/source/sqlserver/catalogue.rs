@@ -9,13 +9,15 @@ use encoding_rs::Encoding;
 
 use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table};
 use super::{Inner, Way, answer, literal};
+use crate::encoding::TextEncoding;
 
 const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int)
   FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
   WHERE s.name = {schema} AND o.type IN ('U', 'V') AND o.is_ms_shipped = 0";
 const COLUMNS: &str = "SELECT CAST(c.object_id AS bigint), CAST(c.name AS nvarchar(128)),
     CAST(COALESCE(b.name, t.name) AS nvarchar(128)), CAST(c.max_length AS int), CAST(c.precision AS int),
-    CAST(c.scale AS int), CAST(c.is_nullable AS int), CAST(c.collation_name AS nvarchar(128))
+    CAST(c.scale AS int), CAST(c.is_nullable AS int), CAST(c.collation_name AS nvarchar(128)),
+    CAST(o.name AS nvarchar(128))
   FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id
   JOIN sys.schemas AS s ON s.schema_id = o.schema_id
   JOIN sys.types AS t ON t.user_type_id = c.user_type_id
@@ -71,7 +73,8 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
     let mut columns: BTreeMap<i64, Vec<Column>> = BTreeMap::new();
     for row in source.catalogue(COLUMNS).await? {
         let Some(table) = answer::int(&row, 0) else { continue };
-        columns.entry(table).or_default().push(column(source, &row, &collations));
+        let name = answer::text(&row, 8).unwrap_or_default();
+        columns.entry(table).or_default().push(column(source, &row, &collations, &name));
     }
     let mut keys: BTreeMap<i64, Vec<Key>> = BTreeMap::new();
     for row in source.catalogue(KEYS).await? {
@@ -123,7 +126,7 @@ struct Key {
 }
 
 /// A column as T-SQL would declare it; the collation where it is not the database's.
-fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64>) -> Column {
+fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64>, table: &str) -> Column {
     let text = |at| answer::text(row, at).unwrap_or_default();
     let number = |at| answer::int(row, at).unwrap_or(0);
     let (name, base, length) = (text(1), text(2).to_ascii_lowercase(), number(3));
@@ -137,12 +140,16 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
         _ => base,
     };
     let collation = answer::text(row, 7);
-    let mut kind = LegacyType::parse(&declared);
+    let mut kind = LegacyType::parse(&declared, source.settings.time_zone);
     if declared == "xml" {
         kind = Some(LegacyType::Unicode);
     }
+    let set = source.settings.encoding_of(table, &name);
+    let mut page = set.unwrap_or_else(|| TextEncoding::code_page(source.code_page));
     if let Some(collation) = collation.filter(|_| kind.is_some_and(LegacyType::is_text)) {
-        let known = collations.get(&collation).copied().and_then(encoding);
+        let of = collations.get(&collation).copied().and_then(encoding).map(TextEncoding::code_page);
+        let known = set.or(of);
+        page = known.unwrap_or(page);
         if kind == Some(LegacyType::CodePageText) && known.is_none() {
             kind = None;
         }
@@ -150,7 +157,12 @@ fn column(source: &Inner, row: &tiberius::Row, collations: &BTreeMap<String, i64
             declared = format!("{declared} COLLATE {collation}");
         }
     }
-    Column { name, declared, kind, nullable: number(6) == 1 }
+    let encoding = match kind {
+        Some(LegacyType::CodePageText) => Some(page),
+        Some(LegacyType::Unicode) => Some(TextEncoding::Utf8),
+        _ => None,
+    };
+    Column { name, declared, kind, nullable: number(6) == 1, encoding, loose: false }
 }
 
 /// Chooses the key, and says how changes could be found.

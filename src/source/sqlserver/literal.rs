@@ -42,7 +42,12 @@ pub(super) fn orders(column: &Column) -> bool {
         LegacyType::Spelled => {
             column.declared == "uniqueidentifier" || column.declared.starts_with("datetime2")
         }
-        LegacyType::Bit | LegacyType::Money | LegacyType::SmallMoney | LegacyType::Float => false,
+        LegacyType::Bit
+        | LegacyType::Money
+        | LegacyType::SmallMoney
+        | LegacyType::Float
+        | LegacyType::Instant(_)
+        | LegacyType::Offset(_) => false,
     })
 }
 

@@ -9,8 +9,8 @@ use super::super::decode::spelling;
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use super::decode::{expression, value};
 use super::literal::quote;
-use super::read::code_page;
 use super::{Inner, answer};
+use crate::encoding::TextEncoding;
 use crate::tally::last_digit;
 
 fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
@@ -79,7 +79,12 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
         LegacyType::Unicode => {
             return Err(unsummed(source, table, name, "text in UTF-16 has other bytes than raw"));
         }
-        LegacyType::DateTime | LegacyType::Date | LegacyType::Spelled | LegacyType::Binary => {
+        LegacyType::DateTime
+        | LegacyType::Instant(_)
+        | LegacyType::Date
+        | LegacyType::Spelled
+        | LegacyType::Offset(_)
+        | LegacyType::Binary => {
             return Err(unsummed(source, table, name, "it is no amount"));
         }
     })
@@ -92,11 +97,11 @@ fn unsummed(source: &Inner, table: &Table, name: &str, why: &str) -> SourceError
 /// The spelling of a cell that [`expression`] asked for.
 fn said(source: &Inner, table: &Table, column: &Column, row: &Row, at: usize) -> Result<String, SourceError> {
     let kind = column.kind.unwrap_or(LegacyType::Binary);
-    let page = if kind == LegacyType::CodePageText { Some(code_page(source, column)?) } else { None };
+    let encoding = column.encoding.unwrap_or(TextEncoding::Utf8);
     let mut scratch = Vec::new();
     let cell = row.cells().nth(at).map(|(_, cell)| cell);
     let found = cell.map_or(Err("a row with fewer fields than asked for"), |c| value(kind, c, &mut scratch));
-    found.map(|v| spelling(v, page)).map_err(|found| SourceError::Misfit {
+    found.map(|v| spelling(v, encoding)).map_err(|found| SourceError::Misfit {
         id: source.id.clone(),
         field: format!("{}.{}", table.name, column.name),
         declared: column.declared.clone(),

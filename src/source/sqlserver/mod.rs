@@ -37,7 +37,7 @@ use literal::quote;
 use session::Holder;
 
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 1;
+const FORM_OF_RAW: u32 = 3;
 
 /// A SQL Server database at one point in time.
 pub struct SqlServer {
@@ -173,11 +173,8 @@ impl Source for SqlServer {
     }
 
     fn reading(&self) -> String {
-        format!("sqlserver, {}, form {FORM_OF_RAW}", self.inner.code_page.name())
-    }
-
-    fn code_page(&self) -> &'static Encoding {
-        self.inner.code_page
+        let (page, set) = (self.inner.code_page.name(), self.inner.settings.spellings());
+        format!("sqlserver, {page}, {set}, form {FORM_OF_RAW}")
     }
 
     async fn point(&self) -> Result<Point, SourceError> {

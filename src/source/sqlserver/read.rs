@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use encoding_rs::Encoding;
 use futures::TryStreamExt;
 use tiberius::{QueryItem, Row};
 use tokio::sync::mpsc;
@@ -287,7 +286,7 @@ impl Rows {
         let mut builders = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
             let Some(kind) = column.kind else { continue };
-            builders.push(ColumnBuilder::new(kind, code_page(source, column)?));
+            builders.push(ColumnBuilder::new(column, kind));
         }
         Ok(Self { id: source.id.clone(), table: table.clone(), schema, builders, rows: 0, bytes: 0 })
     }
@@ -345,15 +344,4 @@ impl Rows {
         let (id, field) = (self.id.clone(), format!("{}.{name}", self.table.name));
         SourceError::Misfit { id, field, declared, key: key_text(&key, self.rows), found }
     }
-}
-
-/// The code page of a column's text.
-pub(super) fn code_page(source: &Inner, column: &Column) -> Result<&'static Encoding, SourceError> {
-    let Some(collation) = collated(&column.declared).1 else { return Ok(source.code_page) };
-    source
-        .collations
-        .get(collation)
-        .copied()
-        .and_then(catalogue::encoding)
-        .ok_or_else(|| SourceError::Encoding { id: source.id.clone(), encoding: collation.to_owned() })
 }

@@ -13,7 +13,9 @@ use arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use chrono_tz::Tz;
 use qianyi::dataset::{self, PartWriter};
+use qianyi::encoding::ENCODING_KEY;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City, Layer1Out, LegacyTable, MappedOut, TypedTables};
 use qianyi::national::{
@@ -263,7 +265,7 @@ fn batch(csv: &str) -> RecordBatch {
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
     for (i, column) in header.iter().enumerate() {
         let (name, declared) = column.split_once(':').unwrap();
-        let kind = LegacyType::parse(&declared.replace(';', ",")).unwrap();
+        let kind = LegacyType::parse(&declared.replace(';', ","), Tz::Asia__Shanghai).unwrap();
         let cells: Vec<Option<&str>> = records.iter().map(|r| Some(&r[i]).filter(|c| *c != "∅")).collect();
         let bytes: Vec<Option<Vec<u8>>> = cells.iter().map(|c| c.and_then(hexed)).collect();
         let text: StringArray = cells.iter().zip(&bytes).map(|(c, b)| c.filter(|_| b.is_none())).collect();
@@ -271,7 +273,9 @@ fn batch(csv: &str) -> RecordBatch {
         fields.push(Field::new(name, kind.arrow(), true));
         if kind.is_text() {
             arrays.push(Arc::new(BinaryArray::from_iter(bytes)));
-            fields.push(Field::new(format!("{name}__b"), DataType::Binary, true));
+            let metadata = [(ENCODING_KEY.to_owned(), "gb18030".to_owned())];
+            let bytes = Field::new(format!("{name}__b"), DataType::Binary, true);
+            fields.push(bytes.with_metadata(metadata.into()));
         }
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()

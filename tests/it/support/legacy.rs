@@ -53,8 +53,7 @@ impl Legacy {
 
 /// Settings of the source `ylbx` at `path`.
 pub fn settings(path: &Path, chunk_rows: u64) -> SourceSettings {
-    let (id, encoding) = ("ylbx".to_owned(), "gbk".to_owned());
-    SourceSettings { encoding, chunk_rows, ..SourceSettings::sqlite(&id, path.to_owned()) }
+    SourceSettings { chunk_rows, ..SourceSettings::sqlite("ylbx", path.to_owned()) }
 }
 
 /// The catalogue's entry of a table.
