@@ -87,6 +87,7 @@ impl Context {
             lang: self.lang,
             anew: std::collections::BTreeSet::new(),
             command: command.to_owned(),
+            expected: settings.expected.clone(),
             stop: Stop::new(),
         }
     }

@@ -6,6 +6,7 @@
 //! Must not know: what a run does with the settings.
 
 mod error;
+mod expected;
 mod file;
 mod jobs;
 
@@ -21,6 +22,7 @@ pub use error::{ConfigError, Mistake};
 
 use crate::clock;
 use crate::durable::hex;
+use crate::run::{Acknowledgement, Expected};
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
 
@@ -80,7 +82,10 @@ pub struct Settings {
     pub notify: Option<NotifySettings>,
     /// Where the schedule's metrics go.
     pub metrics: Option<PathBuf>,
-    /// SHA-256 of what can change a result: city, today, and per source its id, kind, code page and chunk size. Folders, memory and
+    /// What would block a run, and what of it is acknowledged.
+    pub expected: Expected,
+    /// SHA-256 of what can change a result: city, today, what is expected and acknowledged, and per source its id, kind, code page and
+    /// chunk size. Folders, memory and
     /// partitions are left out; mappings have a digest of their own.
     pub digest: String,
 }
@@ -111,6 +116,16 @@ struct Merged {
     schedule: Vec<JobSettings>,
     notify: Option<NotifySettings>,
     metrics: Option<PathBuf>,
+    limits: LimitSettings,
+    #[serde(default)]
+    acknowledged: Vec<Acknowledgement>,
+}
+
+/// `[limits]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitSettings {
+    accepted_min: u8,
 }
 
 /// Reads, merges and checks the layers.
@@ -157,9 +172,22 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     }
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
-    let digest = digest(&city, as_of, &merged.sources);
-    let Merged { mappings, sources, schedule, notify, metrics, .. } = merged;
-    Ok(Settings { mappings, city, as_of, memory, partitions, sources, schedule, notify, metrics, digest })
+    let Merged { mappings, sources, schedule, notify, metrics, limits, acknowledged, .. } = merged;
+    let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
+    let digest = digest(&city, as_of, &sources, &expected);
+    Ok(Settings {
+        mappings,
+        city,
+        as_of,
+        memory,
+        partitions,
+        sources,
+        schedule,
+        notify,
+        metrics,
+        expected,
+        digest,
+    })
 }
 
 /// The day that stands for today in the demo's city, and in every other that is generated.
@@ -269,11 +297,15 @@ fn cities(mappings: &Path) -> Vec<String> {
     found
 }
 
-fn digest(city: &str, as_of: NaiveDate, sources: &[SourceSettings]) -> String {
+fn digest(city: &str, as_of: NaiveDate, sources: &[SourceSettings], expected: &Expected) -> String {
     let mut sha = Sha256::new();
     sha.update(format!("qianyi config 1\ncity {city}\nas_of {as_of}\n"));
     for s in sources {
         sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.spellings(), s.chunk_rows));
+    }
+    sha.update(format!("accepted_min {}\n", expected.accepted_min));
+    for a in &expected.acknowledged {
+        sha.update(format!("acknowledged {} {:?} {:?} {:?}\n", a.what.name(), a.name, a.by, a.reason));
     }
     hex(&sha.finalize())
 }

@@ -22,6 +22,7 @@ mod refs;
 mod sources;
 mod sql;
 mod text;
+mod unique;
 
 pub use coverage::{CodeColumn, coverage, held_columns};
 pub use error::MappingError;

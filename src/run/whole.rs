@@ -71,6 +71,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         raw: &raw,
         left,
         typed: &typed,
+        edges: &edges,
         coverage: &coverage,
         checks: &checks,
         gated: &gated,

@@ -1,8 +1,9 @@
 //! What layer 1 makes of a legacy table's amounts: the raw column as it stands against the typed column (FORMS 4: rounding to fen).
 //!
 //! Always: one streaming pass a side, integers. A column with at most two digits after the point compares in fen (`fen:<column>`) and
-//! must be equal; a finer one (float, money) compares in 1/10000 yuan (`e4:<column>`), and its rounding is bounded by half a fen for
-//! each value. `values:<column>` counts the values that went into it.
+//! must be equal; a finer one (float, money, numeric(38,10)) compares in 1/10000 yuan (`e4:<column>`), and its rounding is bounded by
+//! half a fen for each value. `values:<column>` counts the values that went into it; raw values too large for any amount of ours are read
+//! errors, and a bucket of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -31,15 +32,33 @@ pub struct ReadAmount {
     pub unit: WrittenIn,
 }
 
-/// How one unit of the raw integer becomes one unit of the measure.
+/// The bucket of raw amounts that are read errors, since no amount of ours is so large (Decimal128(16, 2)).
+const READ_ERROR: &str = "read_error";
+/// The largest amount, in fen.
+const LARGEST: u128 = 10_u128.pow(16) - 1;
+
+/// How the raw number becomes the measure.
 #[derive(Clone, Copy)]
 enum Scale {
-    /// Compared in fen: raw × this.
-    Fen(i128),
-    /// Compared in 1/10000 yuan: raw × this.
-    E4(i128),
-    /// A float in yuan or fen, in 1/10000 yuan.
+    /// So many digits of a yuan: in fen up to two, in 1/10000 beyond (what is finer still is cut off the sum).
+    Digits(i32),
+    /// A float, times this in yuan: in 1/10000.
     Float(f64),
+}
+
+impl Scale {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Digits(digits) if digits <= 2 => "fen",
+            Self::Digits(_) | Self::Float(_) => "e4",
+        }
+    }
+}
+
+/// × 10^places, cut off to an integer; none when it does not fit 128 bits.
+fn shifted(value: i128, places: i32) -> Option<i128> {
+    let power = 10_i128.checked_pow(places.unsigned_abs())?;
+    if places < 0 { Some(value / power) } else { value.checked_mul(power) }
 }
 
 fn scale(table: &str, part: &Path, column: &ReadAmount) -> Result<Scale, TallyError> {
@@ -50,35 +69,27 @@ fn scale(table: &str, part: &Path, column: &ReadAmount) -> Result<Scale, TallyEr
         found: found.to_owned(),
     };
     let field = schema.field_with_name(&column.legacy).map_err(|_| uncountable("missing"))?;
-    match (field.data_type(), column.unit) {
-        (DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8, WrittenIn::Fen) => {
-            Ok(Scale::Fen(1))
-        }
-        (DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8, WrittenIn::Yuan) => {
-            Ok(Scale::Fen(100))
-        }
-        (DataType::Decimal128(_, 0), WrittenIn::Fen) | (DataType::Decimal128(_, 2), WrittenIn::Yuan) => {
-            Ok(Scale::Fen(1))
-        }
-        (DataType::Decimal128(_, 0), WrittenIn::Yuan) => Ok(Scale::Fen(100)),
-        (DataType::Decimal128(_, 1), WrittenIn::Yuan) => Ok(Scale::Fen(10)),
-        (DataType::Decimal128(_, 4), WrittenIn::Yuan) | (DataType::Decimal128(_, 2), WrittenIn::Fen) => {
-            Ok(Scale::E4(1))
-        }
-        (DataType::Decimal128(_, 3), WrittenIn::Yuan) | (DataType::Decimal128(_, 1), WrittenIn::Fen) => {
-            Ok(Scale::E4(10))
-        }
-        (DataType::Float64, WrittenIn::Yuan) => Ok(Scale::Float(1.0)),
-        (DataType::Float64, WrittenIn::Fen) => Ok(Scale::Float(0.01)),
-        (other, WrittenIn::Yuan | WrittenIn::Fen) => Err(uncountable(&other.to_string())),
+    let fen = match column.unit {
+        WrittenIn::Yuan => 0,
+        WrittenIn::Fen => 2,
+    };
+    match field.data_type() {
+        DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 => Ok(Scale::Digits(fen)),
+        DataType::Decimal128(_, scale) => Ok(Scale::Digits(i32::from(*scale) + fen)),
+        DataType::Float64 => Ok(Scale::Float(if fen == 0 { 1.0 } else { 0.01 })),
+        other => Err(uncountable(&other.to_string())),
     }
 }
 
+/// The sums of one column on one side.
 struct Sum {
     name: String,
     scale: Scale,
-    value: i64,
-    values: i64,
+    value: i128,
+    values: i128,
+    /// Of what is a read error.
+    unread: i128,
+    unread_values: i128,
 }
 
 /// Both sides for each column: `rows`, then `fen:` or `e4:` and `values:` of each, for the legacy table as a whole.
@@ -99,7 +110,14 @@ pub fn layer1_measures(
         let mut sums: Vec<Sum> = columns
             .iter()
             .zip(&scales)
-            .map(|(c, scale)| Sum { name: c.legacy.clone(), scale: *scale, value: 0, values: 0 })
+            .map(|(c, scale)| Sum {
+                name: c.legacy.clone(),
+                scale: *scale,
+                value: 0,
+                values: 0,
+                unread: 0,
+                unread_values: 0,
+            })
             .collect();
         for part in parts {
             for batch in read_part(part)? {
@@ -111,58 +129,108 @@ pub fn layer1_measures(
                 }
             }
         }
-        let measure = |measure: String, value: i64| Measure {
-            border: border::RAW_MAPPED.to_owned(),
-            side: side.to_owned(),
-            table: table.to_owned(),
-            measure,
-            insurance: ALL.to_owned(),
-            period: ALL.to_owned(),
-            bucket: String::new(),
-            value,
+        let measure = |measure: String, bucket: &str, value: i128| {
+            let mut fits = 0;
+            add(&mut fits, value, table)?;
+            Ok::<_, TallyError>(Measure {
+                border: border::RAW_MAPPED.to_owned(),
+                side: side.to_owned(),
+                table: table.to_owned(),
+                measure,
+                insurance: ALL.to_owned(),
+                period: ALL.to_owned(),
+                bucket: bucket.to_owned(),
+                value: fits,
+            })
         };
-        out.push(measure("rows".to_owned(), rows));
+        out.push(measure("rows".to_owned(), "", rows.into())?);
         for sum in sums {
-            let unit = if matches!(sum.scale, Scale::Fen(_)) { "fen" } else { "e4" };
-            out.push(measure(format!("{unit}:{}", sum.name), sum.value));
-            out.push(measure(format!("values:{}", sum.name), sum.values));
+            let (money, values) =
+                (format!("{}:{}", sum.scale.unit(), sum.name), format!("values:{}", sum.name));
+            if sum.unread_values > 0 {
+                out.push(measure(money.clone(), READ_ERROR, sum.in_unit(sum.unread))?);
+                out.push(measure(values.clone(), READ_ERROR, sum.unread_values)?);
+            }
+            out.push(measure(money, "", sum.in_unit(sum.value))?);
+            out.push(measure(values, "", sum.values)?);
         }
     }
     Ok(out)
 }
 
 impl Sum {
+    /// From what was added up to the measure's unit: only a column finer than 1/10000 is added up in its own digits.
+    fn in_unit(&self, value: i128) -> i128 {
+        match self.scale {
+            Scale::Digits(digits) if digits > 4 => shifted(value, 4 - digits).unwrap_or(value),
+            Scale::Digits(_) | Scale::Float(_) => value,
+        }
+    }
+
     fn add(&mut self, table: &str, batch: &RecordBatch, name: &str, side: &str) -> Result<(), TallyError> {
         let uncountable = |found: &str| TallyError::Uncountable {
             what: table.to_owned(),
             column: name.to_owned(),
             found: found.to_owned(),
         };
+        let overflow = || TallyError::Overflow { what: format!("{table}.{name}") };
         let array = batch.column_by_name(name).ok_or_else(|| uncountable("missing"))?;
-        self.values += (array.len() - array.null_count()) as i64;
-        let total: i128 = match (array.data_type(), self.scale) {
+        match (array.data_type(), self.scale) {
             // What layer 1 read: fen.
-            (DataType::Decimal128(_, 2), Scale::Fen(_)) if side == side::MAPPED => decimals(array),
-            (DataType::Decimal128(_, 2), Scale::E4(_) | Scale::Float(_)) if side == side::MAPPED => {
-                decimals(array) * 100
+            (DataType::Decimal128(_, 2), scale) if side == side::MAPPED => {
+                let to = match scale {
+                    Scale::Digits(digits) if digits <= 2 => 2,
+                    Scale::Digits(digits) => digits.max(4),
+                    Scale::Float(_) => 4,
+                };
+                for fen in decimals(array) {
+                    let value = shifted(fen, to - 2).ok_or_else(overflow)?;
+                    self.count(Some(value), fen).ok_or_else(overflow)?;
+                }
             }
-            (DataType::Decimal128(_, _), Scale::Fen(by) | Scale::E4(by)) => decimals(array) * by,
-            (DataType::Float64, Scale::Float(unit)) => {
-                array.as_primitive::<Float64Type>().iter().flatten().map(|x| e4(x * unit)).sum()
+            (DataType::Decimal128(_, _), Scale::Digits(digits)) => {
+                for raw in decimals(array) {
+                    self.exact(raw, digits).ok_or_else(overflow)?;
+                }
             }
-            (other, Scale::Fen(by) | Scale::E4(by)) if other.is_integer() => {
+            (other, Scale::Digits(digits)) if other.is_integer() => {
                 let wide = cast(array, &DataType::Int64);
                 let wide = wide.map_err(|e| TallyError::impossible("widening a number", e))?;
-                wide.as_primitive::<Int64Type>().iter().flatten().map(i128::from).sum::<i128>() * by
+                for raw in wide.as_primitive::<Int64Type>().iter().flatten() {
+                    self.exact(raw.into(), digits).ok_or_else(overflow)?;
+                }
             }
-            (other, Scale::Fen(_) | Scale::E4(_) | Scale::Float(_)) => {
-                return Err(uncountable(&other.to_string()));
+            (DataType::Float64, Scale::Float(unit)) => {
+                for x in array.as_primitive::<Float64Type>().iter().flatten() {
+                    let value = e4(x * unit);
+                    self.count(value, value.map_or(i128::MAX, |e4| e4 / 100)).ok_or_else(overflow)?;
+                }
             }
-        };
-        add(&mut self.value, total, table)
+            (other, Scale::Digits(_) | Scale::Float(_)) => return Err(uncountable(&other.to_string())),
+        }
+        Ok(())
+    }
+
+    /// A raw number of so many digits of a yuan.
+    fn exact(&mut self, raw: i128, digits: i32) -> Option<()> {
+        let to = if digits <= 2 { 2 } else { digits.max(4) };
+        self.count(shifted(raw, to - digits), shifted(raw, 2 - digits).unwrap_or(i128::MAX))
+    }
+
+    /// Adds a value; `fen` is about how much it is.
+    fn count(&mut self, value: Option<i128>, fen: i128) -> Option<()> {
+        if fen.unsigned_abs() > LARGEST {
+            // No sum holds what does not even fit 128 bits: it is counted, as every read error is.
+            self.unread = self.unread.checked_add(value.unwrap_or(0))?;
+            self.unread_values += 1;
+        } else {
+            self.value = self.value.checked_add(value?)?;
+            self.values += 1;
+        }
+        Some(())
     }
 }
 
-fn decimals(array: &dyn Array) -> i128 {
-    array.as_primitive::<Decimal128Type>().iter().flatten().sum()
+fn decimals(array: &dyn Array) -> impl Iterator<Item = i128> {
+    array.as_primitive::<Decimal128Type>().iter().flatten()
 }

@@ -29,5 +29,5 @@ pub use measure::{
     ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits,
     write_measures,
 };
-pub use own::{RawSide, raw_side};
+pub use own::{LEFT_OUT, RawSide, SPELLED_DIGITS, raw_side};
 pub use plausible::{PlausibleOf, Range, bucket as plausible_bucket, plausible};

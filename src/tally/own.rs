@@ -1,7 +1,8 @@
 //! The raw side of the border source-raw: one legacy table, counted in the source's own spelling (FORMS 7).
 //!
 //! Always: the same numbers that the source gives about itself when raw is an exact copy: text as it is, other bytes `x'hex'`, NULL
-//! `∅`; exact columns in units of their last declared digit, floats as Σ trunc(x·10⁴), money written as text by its rows and bytes.
+//! `∅`; exact columns in units of their last declared digit, floats as Σ trunc(x·10⁴), numbers that the database wrote as text as
+//! Σ trunc(x·10⁶), money written as text by its rows and bytes. Values that are in no sum (NaN, infinity, out of range) are counted.
 
 use std::path::PathBuf;
 
@@ -14,6 +15,11 @@ use super::measure::{border, last_digit, side};
 use super::{Measure, TallyError};
 use crate::dataset::read_part;
 use crate::encoding::{TextEncoding, encoding_of};
+
+/// Digits after the point to which a number that the database itself wrote as text (`numeric` without a precision) is summed.
+pub const SPELLED_DIGITS: u32 = 6;
+/// `left_out:<column>`: values that are in no sum.
+pub const LEFT_OUT: &str = "left_out";
 
 /// One legacy table as it lies in raw.
 pub struct RawSide<'a> {
@@ -54,7 +60,11 @@ pub fn raw_side(of: &RawSide<'_>) -> Result<Vec<Measure>, TallyError> {
         Some(cells) => cells,
         None => Cells::new(of.table, names_of_empty(of)?),
     };
-    Ok(cells.measures(border::SOURCE_RAW, side::RAW))
+    let mut measures = cells.measures(border::SOURCE_RAW, side::RAW);
+    // That nothing was left out needs no line.
+    let nothing = |m: &Measure| m.value == 0 && m.measure.split(':').next() == Some(LEFT_OUT);
+    measures.retain(|m| !nothing(m));
+    Ok(measures)
 }
 
 fn names(of: &RawSide<'_>, amounts: &[Amount<'_>]) -> Vec<String> {
@@ -113,12 +123,14 @@ impl Key {
 enum Spelled<'a> {
     Text { text: &'a ArrayRef, bytes: &'a ArrayRef },
     Bytes(&'a ArrayRef),
-    Number(ArrayRef),
+    /// `misfits`: what does not fit the column's type, as the database writes it.
+    Number { number: ArrayRef, misfits: Option<&'a ArrayRef> },
 }
 
 impl<'a> Spelled<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
+        let misfits = batch.column_by_name(&format!("{name}__b"));
         match array.data_type() {
             DataType::Utf8 => {
                 Ok(Self::Text { text: array, bytes: column(of, batch, &format!("{name}__b"))? })
@@ -126,11 +138,17 @@ impl<'a> Spelled<'a> {
             DataType::Binary => Ok(Self::Bytes(array)),
             DataType::Boolean => {
                 let number = cast(array, &DataType::Int32).and_then(|a| cast(&a, &DataType::Utf8));
-                Ok(Self::Number(number.map_err(|e| TallyError::impossible("spelling a bit", e))?))
+                let number = number.map_err(|e| TallyError::impossible("spelling a bit", e))?;
+                Ok(Self::Number { number, misfits })
             }
-            DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 => {
+            DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::Decimal128(_, _) => {
                 let number = cast(array, &DataType::Utf8);
-                Ok(Self::Number(number.map_err(|e| TallyError::impossible("spelling a number", e))?))
+                let number = number.map_err(|e| TallyError::impossible("spelling a number", e))?;
+                Ok(Self::Number { number, misfits })
             }
             other => Err(uncountable(of, name, &other.to_string())),
         }
@@ -146,65 +164,83 @@ impl<'a> Spelled<'a> {
                 out.push_str(&crate::durable::hex(bytes.as_binary::<i32>().value(row)));
                 out.push('\'');
             }
-            Self::Number(number) if number.is_valid(row) => {
+            Self::Number { number, .. } if number.is_valid(row) => {
                 out.push_str(number.as_string::<i32>().value(row));
             }
-            Self::Text { .. } | Self::Bytes(_) | Self::Number(_) => out.push('∅'),
+            Self::Number { misfits: Some(misfits), .. } if misfits.is_valid(row) => {
+                out.push_str(&String::from_utf8_lossy(misfits.as_binary::<i32>().value(row)));
+            }
+            Self::Text { .. } | Self::Bytes(_) | Self::Number { .. } => out.push('∅'),
         }
     }
 }
 
 /// A column that is summed.
-enum Amount<'a> {
+struct Amount<'a> {
+    values: Values<'a>,
+    /// Values that do not fit the column's type, as the database writes them.
+    misfits: Option<&'a ArrayRef>,
+}
+
+enum Values<'a> {
     Exact(&'a ArrayRef),
     Int(ArrayRef),
     Float(&'a ArrayRef),
+    /// A number that the database wrote as text.
+    Spelled(&'a ArrayRef),
     Text { text: &'a ArrayRef, bytes: &'a ArrayRef, encoding: TextEncoding },
 }
 
 impl<'a> Amount<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
-        match array.data_type() {
-            DataType::Decimal128(_, _) => Ok(Self::Exact(array)),
-            DataType::Float64 => Ok(Self::Float(array)),
-            DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::Boolean => {
+        let bytes = format!("{name}__b");
+        let companion = batch.column_by_name(&bytes);
+        let (values, misfits) = match (array.data_type(), companion) {
+            (DataType::Decimal128(_, _), _) => (Values::Exact(array), companion),
+            (DataType::Float64, _) => (Values::Float(array), companion),
+            (
+                DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::Boolean,
+                _,
+            ) => {
                 let wide = cast(array, &DataType::Int64);
-                Ok(Self::Int(wide.map_err(|e| TallyError::impossible("widening a number", e))?))
+                let wide = wide.map_err(|e| TallyError::impossible("widening a number", e))?;
+                (Values::Int(wide), companion)
             }
-            DataType::Utf8 => {
-                let bytes = format!("{name}__b");
+            (DataType::Utf8, None) => (Values::Spelled(array), None),
+            (DataType::Utf8, Some(companion)) => {
                 let encoding = encoding_of(&batch.schema(), &bytes);
                 let encoding = encoding.ok_or_else(|| uncountable(of, &bytes, "without its encoding"))?;
-                Ok(Self::Text { text: array, bytes: column(of, batch, &bytes)?, encoding })
+                (Values::Text { text: array, bytes: companion, encoding }, None)
             }
-            other => Err(uncountable(of, name, &other.to_string())),
-        }
+            (other, _) => return Err(uncountable(of, name, &other.to_string())),
+        };
+        Ok(Self { values, misfits })
     }
 
     fn names(&self, column: &str) -> Vec<String> {
-        match self {
-            Self::Exact(array) => {
-                let digits = match array.data_type() {
-                    DataType::Decimal128(_, scale) => u32::from(scale.unsigned_abs()),
-                    _ => 0,
-                };
-                vec![format!("{}:{column}", last_digit(digits))]
-            }
-            Self::Int(_) => vec![format!("int:{column}")],
-            Self::Float(_) => vec![format!("e4:{column}")],
-            Self::Text { .. } => vec![format!("values:{column}"), format!("bytes:{column}")],
-        }
+        let unit = match &self.values {
+            Values::Exact(array) => match array.data_type() {
+                DataType::Decimal128(_, scale) => last_digit(u32::try_from(*scale).unwrap_or(0)),
+                _ => last_digit(0),
+            },
+            Values::Int(_) => last_digit(0),
+            Values::Float(_) => last_digit(4),
+            Values::Spelled(_) => last_digit(SPELLED_DIGITS),
+            Values::Text { .. } => return vec![format!("values:{column}"), format!("bytes:{column}")],
+        };
+        vec![format!("{unit}:{column}"), format!("{LEFT_OUT}:{column}")]
     }
 
-    /// Adds the row's value to the first of `sums` (text: the first two) and says to how many.
+    /// Adds the row's value to the first of `sums`, or counts it in the second as left out (text: rows and bytes); how many of
+    /// them are this column's.
     fn add(&self, row: usize, sums: &mut [i64], of: &RawSide<'_>) -> Result<usize, TallyError> {
-        let value: i128 = match self {
-            Self::Exact(a) if a.is_valid(row) => a.as_primitive::<Decimal128Type>().value(row),
-            Self::Int(a) if a.is_valid(row) => a.as_primitive::<Int64Type>().value(row).into(),
-            Self::Float(a) if a.is_valid(row) => e4(a.as_primitive::<Float64Type>().value(row)),
-            Self::Exact(_) | Self::Int(_) | Self::Float(_) => 0,
-            Self::Text { text, bytes, encoding } => {
+        let value: Option<i128> = match &self.values {
+            Values::Exact(a) => a.is_valid(row).then(|| whole(a, row)).flatten(),
+            Values::Int(a) => a.is_valid(row).then(|| a.as_primitive::<Int64Type>().value(row).into()),
+            Values::Float(a) => a.is_valid(row).then(|| e4(a.as_primitive::<Float64Type>().value(row))).flatten(),
+            Values::Spelled(a) => a.is_valid(row).then(|| spelled(a.as_string::<i32>().value(row))).flatten(),
+            Values::Text { text, bytes, encoding } => {
                 let length = if text.is_valid(row) {
                     encoding.length(text.as_string::<i32>().value(row))
                 } else if bytes.is_valid(row) {
@@ -217,13 +253,78 @@ impl<'a> Amount<'a> {
                 return Ok(2);
             }
         };
-        add(&mut sums[0], value, of.table)?;
-        Ok(1)
+        let there = self.values.is_valid(row) || self.misfits.is_some_and(|m| m.is_valid(row));
+        match value {
+            Some(value) => add(&mut sums[0], value, of.table)?,
+            None if there => add(&mut sums[1], 1, of.table)?,
+            None => {}
+        }
+        Ok(2)
     }
 }
 
-/// trunc(x·10⁴), as the source computes it.
-#[allow(clippy::cast_possible_truncation)]
-pub(super) fn e4(x: f64) -> i128 {
-    i128::from((x * 10_000.0) as i64)
+impl Values<'_> {
+    fn is_valid(&self, row: usize) -> bool {
+        match self {
+            Self::Exact(a) | Self::Float(a) | Self::Spelled(a) => a.is_valid(row),
+            Self::Int(a) => a.is_valid(row),
+            Self::Text { text, .. } => text.is_valid(row),
+        }
+    }
+}
+
+/// A decimal in units of its last digit; with a negative scale in whole numbers.
+fn whole(decimals: &ArrayRef, row: usize) -> Option<i128> {
+    let value = decimals.as_primitive::<Decimal128Type>().value(row);
+    match decimals.data_type() {
+        DataType::Decimal128(_, scale) if *scale < 0 => {
+            10_i128.checked_pow(u32::from(scale.unsigned_abs())).and_then(|by| value.checked_mul(by))
+        }
+        _ => Some(value),
+    }
+}
+
+/// trunc(x·10⁶) of a number in digits (`-12.5`); none for what is no number (`NaN`).
+fn spelled(text: &str) -> Option<i128> {
+    const DIGITS: usize = SPELLED_DIGITS as usize;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let plain = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    if integer.is_empty() || !plain(integer) || !plain(fraction) {
+        return None;
+    }
+    let fraction = &fraction[..fraction.len().min(DIGITS)];
+    let value: i128 = format!("{integer}{fraction:0<DIGITS$}").parse().ok()?;
+    Some(sign * value)
+}
+
+/// trunc(x·10⁴), as the source computes it; none for what has none: NaN, infinity, and what is beyond 64 bits.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+pub(super) fn e4(x: f64) -> Option<i128> {
+    let cut = (x * 10_000.0).trunc();
+    (cut.abs() < i64::MAX as f64).then_some(cut as i128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{e4, spelled};
+
+    #[test]
+    fn a_number_written_as_text_is_cut_after_six_digits_and_what_is_no_number_has_no_sum() {
+        assert_eq!(spelled("1234.5"), Some(1_234_500_000));
+        assert_eq!(spelled("-0.0000019"), Some(-1));
+        assert_eq!(spelled("100"), Some(100_000_000));
+        for wrong in ["NaN", "Infinity", "-Infinity", "", "-", ".5", "1e5"] {
+            assert_eq!(spelled(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_cut_after_four_digits_and_what_is_no_number_has_no_sum() {
+        assert_eq!(e4(338.39999), Some(3_383_999));
+        assert_eq!(e4(-0.00019), Some(-1));
+        for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            assert_eq!(e4(wrong), None, "{wrong}");
+        }
+    }
 }
