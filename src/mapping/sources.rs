@@ -311,6 +311,14 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, planner: &Planner) 
     for name in by.iter().filter(|b| !columns.iter().any(|c| c.from == b.value)) {
         unknown_column(doc, name, columns);
     }
+    let skipped = |b: &str| {
+        let mut readings = columns.iter().filter(|c| c.from == b).map(|c| &c.reading).peekable();
+        readings.peek().is_some() && readings.all(|r| matches!(r, Reading::Skip(_)))
+    };
+    for name in by.iter().filter(|b| skipped(&b.value)) {
+        let message = format!("`{}` is skipped: raw has no such column to sum by", name.value);
+        doc.fault(Mistake::LegacyColumn, name.span.clone(), message);
+    }
     let money = |name: &str| {
         let found = columns.iter().find(|c| c.name == name);
         found.is_some_and(|c| matches!(&c.reading, Reading::Viewed(v) if matches!(v.read, Read::Money(_))))

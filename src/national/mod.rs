@@ -200,6 +200,8 @@ pub struct UnitCheck {
     pub amounts: Vec<String>,
     /// Money columns that they are divided by; none: yuan.
     pub per: Vec<String>,
+    /// How many months a row is for, where `per` is of one month; NULL and 0 are one.
+    pub months: Option<String>,
     /// By year; they do not overlap.
     pub ranges: Vec<UnitRange>,
 }

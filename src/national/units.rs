@@ -16,13 +16,14 @@ const FACTOR: i64 = 100;
 
 /// Reads the file; lines of the same table and columns are one check.
 pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<UnitCheck> {
-    let head = ["table", "amounts", "per", "from", "to", "min", "max", "basis"];
+    let head = ["table", "amounts", "per", "months", "from", "to", "min", "max", "basis"];
     let (text, rows) = reader.csv(&dir.join("tables").join("units.csv"), head);
     let mut checks: Vec<UnitCheck> = Vec::new();
-    for ([table, amounts, per, from, to, min, max, _], span) in rows {
+    for ([table, amounts, per, months, from, to, min, max, _], span) in rows {
         let list = |t: &str| t.split('+').filter(|c| !c.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         let (amounts, per) = (list(&amounts), list(&per));
-        columns(reader, &text, &span, tables, &table, amounts.iter().chain(&per));
+        let months = (!months.is_empty()).then_some(months);
+        columns(reader, &text, &span, tables, &table, amounts.iter().chain(&per), months.as_deref());
         if amounts.is_empty() {
             reader.fault(&text, span.clone(), "`amounts` names no column");
         }
@@ -38,12 +39,15 @@ pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<Uni
             continue;
         }
         let range = UnitRange { from, to, min, max };
-        match checks.iter_mut().find(|c| c.table == table && c.amounts == amounts && c.per == per) {
+        match checks.iter_mut().find(|c| (&c.table, &c.amounts, &c.per) == (&table, &amounts, &per)) {
             Some(check) if check.ranges.iter().any(|r| r.from <= to && from <= r.to) => {
                 reader.fault(&text, span, "another line of the same check covers these years");
             }
+            Some(check) if check.months != months => {
+                reader.fault(&text, span, "the lines of one check have the same `months`");
+            }
             Some(check) => check.ranges.push(range),
-            None => checks.push(UnitCheck { table, amounts, per, ranges: vec![range] }),
+            None => checks.push(UnitCheck { table, amounts, per, months, ranges: vec![range] }),
         }
     }
     checks
@@ -55,7 +59,8 @@ fn columns<'a>(
     span: &Range<usize>,
     tables: &[Table],
     table: &str,
-    named: impl Iterator<Item = &'a String>,
+    money: impl Iterator<Item = &'a String>,
+    months: Option<&str>,
 ) {
     let Some(of) = tables.iter().find(|t| t.name == table) else {
         if !reader.unread.contains(table) {
@@ -64,15 +69,17 @@ fn columns<'a>(
         }
         return;
     };
-    for name in named {
-        match of.column(name) {
-            Some(column) if column.kind == Kind::Money => {}
-            Some(_) => reader.fault(text, span.clone(), format!("{table}.{name} is not money")),
-            None => {
-                let message = unknown("column", name, of.columns.iter().map(|c| &c.code));
-                reader.fault(text, span.clone(), message);
-            }
+    let mut check = |name: &str, what: &str, fits: fn(Kind) -> bool| match of.column(name) {
+        Some(column) if fits(column.kind) => {}
+        Some(_) => reader.fault(text, span.clone(), format!("{table}.{name} is not {what}")),
+        None => {
+            let message = unknown("column", name, of.columns.iter().map(|c| &c.code));
+            reader.fault(text, span.clone(), message);
         }
+    };
+    money.for_each(|name| check(name, "money", |k| k == Kind::Money));
+    if let Some(name) = months {
+        check(name, "a number of months", |k| matches!(k, Kind::Int(_)));
     }
 }
 

@@ -38,6 +38,8 @@ pub struct PlausibleOf<'a> {
     pub amounts: &'a [String],
     /// What they are divided by; empty: yuan.
     pub per: &'a [String],
+    /// How often `per` counts; NULL and 0 are once.
+    pub months: Option<&'a str>,
     pub ranges: &'a [Range],
     pub insurance: Option<&'a str>,
     pub period: Option<&'a str>,
@@ -66,6 +68,12 @@ fn sql(of: &PlausibleOf<'_>) -> String {
         }
     };
     let per = if of.per.is_empty() { "CAST(1 AS DECIMAL(18,2))".to_owned() } else { total(of.per) };
+    let per = match of.months.map(quote) {
+        Some(months) => format!(
+            "CAST(({per}) * CAST(CASE WHEN {months} BETWEEN 1 AND 999 THEN {months} ELSE 1 END AS DECIMAL(3,0)) AS DECIMAL(18,2))"
+        ),
+        None => per,
+    };
     // Beside the range of yuan, the same range 100 times higher and 100 times lower; they do not overlap.
     let inside = |amount: &str| format!("{amount} >= p * lo AND {amount} <= p * hi");
     format!(
