@@ -70,7 +70,8 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
             words.say("fault", unit.fault.as_deref().unwrap_or_default()),
         ));
     }
-    for line in adds_up.plausible.iter().filter(|p| matches!(p.verdict, Judged::Times100 | Judged::Hundredth)) {
+    for line in adds_up.plausible.iter().filter(|p| matches!(p.verdict, Judged::Times100 | Judged::Hundredth))
+    {
         text.push_str(&format!(
             "{}: {} {} {} {} {}\n",
             words.say("page", "unit_of_money"),

@@ -18,8 +18,19 @@ use crate::encoding::TextEncoding;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
-pub(super) const KEYS: &[&str] =
-    &["mappings", "city", "as_of", "memory", "partitions", "sources", "schedule", "notify", "metrics", "limits", "acknowledged"];
+pub(super) const KEYS: &[&str] = &[
+    "mappings",
+    "city",
+    "as_of",
+    "memory",
+    "partitions",
+    "sources",
+    "schedule",
+    "notify",
+    "metrics",
+    "limits",
+    "acknowledged",
+];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] = &[
     "id",

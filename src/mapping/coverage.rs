@@ -95,11 +95,7 @@ impl City {
     }
 
     /// The branches that take the rows of a view on: those that start from it and fill something from it besides ids.
-    pub fn carriers<'c>(
-        &'c self,
-        national: &National,
-        view: &str,
-    ) -> Vec<(&'c TableMapping, &'c Branch)> {
+    pub fn carriers<'c>(&'c self, national: &National, view: &str) -> Vec<(&'c TableMapping, &'c Branch)> {
         let from = |table: &'c TableMapping| {
             let of = national.table(&table.table);
             let id = move |m: &super::Mapped| {
@@ -183,7 +179,12 @@ pub fn coverage(
     Ok(covered)
 }
 
-fn legacy_columns(city: &City, national: &National, table: &LegacyTable, raw: &Schema) -> LegacyTableCoverage {
+fn legacy_columns(
+    city: &City,
+    national: &National,
+    table: &LegacyTable,
+    raw: &Schema,
+) -> LegacyTableCoverage {
     let view = city.view_of(&table.source_id, &table.name);
     let reach = view.map(|v| city.reach(v)).unwrap_or_default();
     let held: Vec<&str> = held_columns(raw).collect();

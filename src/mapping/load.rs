@@ -102,9 +102,9 @@ fn overlaps(views: &[SourceView], faults: &mut Vec<MappingFault>) {
 fn fed_all_the_same(views: &[SourceView], tables: &[TableMapping], faults: &mut Vec<MappingFault>) {
     for view in views {
         for amount in view.measures.iter().flat_map(|m| m.not_mapped.keys()) {
-            let mut from = tables.iter().filter(|t| {
-                t.branches.iter().any(|b| b.from.view == view.name && b.carries(view, amount))
-            });
+            let mut from = tables
+                .iter()
+                .filter(|t| t.branches.iter().any(|b| b.from.view == view.name && b.carries(view, amount)));
             if let Some(table) = from.next() {
                 let message = format!("`{amount}` stands under `not_mapped`, and {} maps it", table.table);
                 faults.push(at_start(&view.path, Mistake::Twice, message));

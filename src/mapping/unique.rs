@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::dataset::{DatasetError, PartInfo, read_columns};
 
 /// Keys of one pass. Few in unit tests, so that they see several passes.
-const PASS_KEYS: u64 = if cfg!(test) { 5 } else { 8 << 20 };
+const PASS_KEYS: u64 = if cfg!(test) { 5 } else { 4 << 20 };
 
 /// Two rows of one key.
 #[derive(Debug, PartialEq, Eq)]

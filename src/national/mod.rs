@@ -200,8 +200,8 @@ pub struct UnitCheck {
     pub amounts: Vec<String>,
     /// Money columns that they are divided by; none: yuan.
     pub per: Vec<String>,
-    /// How many months a row is for, where `per` is of one month; NULL and 0 are one.
-    pub months: Option<String>,
+    /// How often `per` (or one yuan) counts: months where it is of one month, heads where it is of one; NULL and 0 are one.
+    pub times: Option<String>,
     /// By year; they do not overlap.
     pub ranges: Vec<UnitRange>,
 }

@@ -16,14 +16,14 @@ const FACTOR: i64 = 100;
 
 /// Reads the file; lines of the same table and columns are one check.
 pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<UnitCheck> {
-    let head = ["table", "amounts", "per", "months", "from", "to", "min", "max", "basis"];
+    let head = ["table", "amounts", "per", "times", "from", "to", "min", "max", "basis"];
     let (text, rows) = reader.csv(&dir.join("tables").join("units.csv"), head);
     let mut checks: Vec<UnitCheck> = Vec::new();
-    for ([table, amounts, per, months, from, to, min, max, _], span) in rows {
+    for ([table, amounts, per, times, from, to, min, max, _], span) in rows {
         let list = |t: &str| t.split('+').filter(|c| !c.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         let (amounts, per) = (list(&amounts), list(&per));
-        let months = (!months.is_empty()).then_some(months);
-        columns(reader, &text, &span, tables, &table, amounts.iter().chain(&per), months.as_deref());
+        let times = (!times.is_empty()).then_some(times);
+        columns(reader, &text, &span, tables, &table, amounts.iter().chain(&per), times.as_deref());
         if amounts.is_empty() {
             reader.fault(&text, span.clone(), "`amounts` names no column");
         }
@@ -35,7 +35,11 @@ pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<Uni
             continue;
         };
         if from > to || min <= 0 || max < min || max >= min.saturating_mul(FACTOR) {
-            reader.fault(&text, span, "from ≤ to, and 0 < min ≤ max < 100 × min: else a factor of 100 could not be told");
+            reader.fault(
+                &text,
+                span,
+                "from ≤ to, and 0 < min ≤ max < 100 × min: else a factor of 100 could not be told",
+            );
             continue;
         }
         let range = UnitRange { from, to, min, max };
@@ -43,11 +47,11 @@ pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<Uni
             Some(check) if check.ranges.iter().any(|r| r.from <= to && from <= r.to) => {
                 reader.fault(&text, span, "another line of the same check covers these years");
             }
-            Some(check) if check.months != months => {
-                reader.fault(&text, span, "the lines of one check have the same `months`");
+            Some(check) if check.times != times => {
+                reader.fault(&text, span, "the lines of one check have the same `times`");
             }
             Some(check) => check.ranges.push(range),
-            None => checks.push(UnitCheck { table, amounts, per, months, ranges: vec![range] }),
+            None => checks.push(UnitCheck { table, amounts, per, times, ranges: vec![range] }),
         }
     }
     checks
@@ -60,7 +64,7 @@ fn columns<'a>(
     tables: &[Table],
     table: &str,
     money: impl Iterator<Item = &'a String>,
-    months: Option<&str>,
+    times: Option<&str>,
 ) {
     let Some(of) = tables.iter().find(|t| t.name == table) else {
         if !reader.unread.contains(table) {
@@ -78,8 +82,8 @@ fn columns<'a>(
         }
     };
     money.for_each(|name| check(name, "money", |k| k == Kind::Money));
-    if let Some(name) = months {
-        check(name, "a number of months", |k| matches!(k, Kind::Int(_)));
+    if let Some(name) = times {
+        check(name, "a whole number", |k| matches!(k, Kind::Int(_)));
     }
 }
 

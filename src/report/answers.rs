@@ -70,8 +70,7 @@ pub(super) fn acknowledged<'a>(of: &'a [Acknowledged], words: &Words) -> Vec<Ans
 }
 
 pub(super) fn not_checked<'a>(of: &'a [NotChecked], words: &Words) -> Vec<Open<'a>> {
-    let kinds =
-        [Unchecked::NotDeclared, Unchecked::UnitOfMoney, Unchecked::TextSum, Unchecked::FloatDigits];
+    let kinds = [Unchecked::NotDeclared, Unchecked::UnitOfMoney, Unchecked::TextSum, Unchecked::FloatDigits];
     let open = |what: Unchecked| {
         let mut names: Vec<&str> = of.iter().filter(|n| n.what == what).map(|n| n.name.as_str()).collect();
         names.sort_unstable();

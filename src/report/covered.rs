@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::number::{count, share, yuan};
 use super::words::Words;
 use crate::trail::{
-    CodeCoverage, Coverage, LegacyFate, LegacyTableCoverage, NationalCoverage, NotMapped, Origin, Reach, Share,
-    Unfed,
+    CodeCoverage, Coverage, LegacyFate, LegacyTableCoverage, NationalCoverage, NotMapped, Origin, Reach,
+    Share, Unfed,
 };
 
 /// The part of the page that is about coverage.

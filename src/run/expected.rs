@@ -67,7 +67,8 @@ fn empty_branches(found: &Found<'_>) -> Vec<Suspect> {
             edge.reports.iter().map(|(label, r)| (label, legacy(label), r.rows)).collect();
         let (rows, mapped) = tables.iter().fold((0, 0), |sum, t| (sum.0 + t.1, sum.1 + t.2));
         let branch = format!("{}/{}", edge.table.table, edge.branch.name);
-        let suspect = |name: String, whole: u64| Suspect { what: Suspicion::EmptyBranch, name, part: 0, whole };
+        let suspect =
+            |name: String, whole: u64| Suspect { what: Suspicion::EmptyBranch, name, part: 0, whole };
         if rows > 0 && mapped == 0 {
             suspects.push(suspect(branch, rows));
         } else {
@@ -89,20 +90,16 @@ fn empty_tables(found: &Found<'_>, branches: &[Suspect]) -> Vec<Suspect> {
     let said = |table: &str| branches.iter().any(|s| s.name.split('/').next() == Some(table));
     let empty = rows.into_iter().filter(|(table, rows)| *rows == 0 && !said(table));
     empty
-        .map(|(table, _)| Suspect {
-            what: Suspicion::EmptyTable,
-            name: table.to_owned(),
-            part: 0,
-            whole: 0,
-        })
+        .map(|(table, _)| Suspect { what: Suspicion::EmptyTable, name: table.to_owned(), part: 0, whole: 0 })
         .collect()
 }
 
 /// National tables of which too little is accepted.
 fn acceptance(found: &Found<'_>, least: u8) -> Vec<Suspect> {
-    let few = found.gated.iter().filter(|(_, of)| {
-        u128::from(of.gate.accepted) * 100 < u128::from(of.gate.rows) * u128::from(least)
-    });
+    let few = found
+        .gated
+        .iter()
+        .filter(|(_, of)| u128::from(of.gate.accepted) * 100 < u128::from(of.gate.rows) * u128::from(least));
     few.map(|(table, of)| Suspect {
         what: Suspicion::Acceptance,
         name: table.clone(),
@@ -132,7 +129,6 @@ fn implausible(found: &Found<'_>) -> Vec<Suspect> {
         sum.0 += line.inside;
         sum.1 += line.rows;
     }
-    let suspect =
-        |(name, (part, whole))| Suspect { what: Suspicion::Implausible, name, part, whole };
+    let suspect = |(name, (part, whole))| Suspect { what: Suspicion::Implausible, name, part, whole };
     tables.into_iter().map(suspect).collect()
 }

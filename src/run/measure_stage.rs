@@ -291,7 +291,7 @@ fn plausible(walk: &mut Walk<'_>, edges: &[Edges<'_>]) -> Result<Vec<Measure>, R
             parts,
             amounts: &check.amounts,
             per: &check.per,
-            months: check.months.as_deref(),
+            times: check.times.as_deref(),
             ranges: &ranges,
             insurance: table.insurance.as_deref(),
             period: table.period.as_deref(),

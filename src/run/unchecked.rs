@@ -62,19 +62,36 @@ pub(super) fn unchecked(
     Ok(all)
 }
 
-/// The national columns whose unit of money something stands against, by the legacy table that feeds them.
+/// The national columns whose unit of money something stands against, by the legacy table that feeds them: a range in yuan, or a share
+/// of (or a ledger beside) an amount that has one. Two amounts that are only compared with each other may both be wrong.
 fn units_told(coverage: &Coverage, measures: &[Measure], reconciliation: &Reconciliation) -> BTreeSet<Fed> {
-    let mut told = BTreeSet::new();
+    let (mut told, mut linked) = (BTreeSet::new(), Vec::new());
     for line in &reconciliation.plausible {
         let judged = match line.verdict {
             Judged::Inside | Judged::Times100 | Judged::Hundredth | Judged::Implausible => true,
             Judged::TooFew => false,
         };
-        if let Some((table, columns)) = line.check.split_once('.').filter(|_| judged) {
-            let columns = columns.split(['+', '/']);
-            told.extend(columns.map(|c| (line.table.clone(), format!("{table}.{c}"))));
+        let Some((table, columns)) = line.check.split_once('.').filter(|_| judged) else { continue };
+        let fed = columns.split(['+', '/']).map(|c| (line.table.clone(), format!("{table}.{c}")));
+        if columns.contains('/') { linked.push(fed.collect()) } else { told.extend(fed) }
+    }
+    linked.extend(ledger_links(coverage, measures));
+    loop {
+        let before = told.len();
+        for link in &linked {
+            let link: &BTreeSet<Fed> = link;
+            if !link.is_disjoint(&told) {
+                told.extend(link.iter().cloned());
+            }
+        }
+        if told.len() == before {
+            return told;
         }
     }
+}
+
+/// Details and ledgers that were compared: each detail table with every ledger.
+fn ledger_links(coverage: &Coverage, measures: &[Measure]) -> Vec<BTreeSet<Fed>> {
     let of = |wanted: &str| {
         let lines = measures.iter().filter(|m| m.border == border::DETAILS_LEDGERS && m.measure == "fen");
         let lines = lines.filter(|m| m.side == wanted && m.value != 0);
@@ -84,14 +101,12 @@ fn units_told(coverage: &Coverage, measures: &[Measure], reconciliation: &Reconc
     let years: BTreeSet<(&str, &str)> = ledgers.iter().map(|(i, y, _)| (*i, *y)).collect();
     let compared: BTreeSet<&str> =
         details.iter().filter(|(i, y, _)| years.contains(&(*i, *y))).map(|(_, _, table)| *table).collect();
-    for column in ["AAE020", "AAE022"] {
-        told.extend(compared.iter().map(|t| ((*t).to_owned(), format!("{DETAILS}.{column}"))));
-    }
-    if !compared.is_empty() {
-        for column in ["AAB150", "AAB152"] {
-            let tables = coverage.legacy.iter().map(|t| format!("{}.{}", t.source, t.table));
-            told.extend(tables.map(|t| (t, format!("{LEDGERS}.{column}"))));
-        }
-    }
-    told
+    let link = |detail: &&str| {
+        let details = ["AAE020", "AAE022"].map(|c| ((*detail).to_owned(), format!("{DETAILS}.{c}")));
+        let ledgers = coverage.legacy.iter().flat_map(|t| {
+            ["AAB150", "AAB152"].map(|c| (format!("{}.{}", t.source, t.table), format!("{LEDGERS}.{c}")))
+        });
+        details.into_iter().chain(ledgers).collect()
+    };
+    compared.iter().map(link).collect()
 }

@@ -38,8 +38,8 @@ pub struct PlausibleOf<'a> {
     pub amounts: &'a [String],
     /// What they are divided by; empty: yuan.
     pub per: &'a [String],
-    /// How often `per` counts; NULL and 0 are once.
-    pub months: Option<&'a str>,
+    /// How often `per` (or one yuan) counts; NULL and 0 are once.
+    pub times: Option<&'a str>,
     pub ranges: &'a [Range],
     pub insurance: Option<&'a str>,
     pub period: Option<&'a str>,
@@ -63,14 +63,15 @@ fn sql(of: &PlausibleOf<'_>) -> String {
     let limit = |pick: fn(&Range) -> i64| match &year {
         None => of.ranges.first().map_or_else(|| "NULL".to_owned(), |r| decimal(pick(r))),
         Some(year) => {
-            let when = |r: &Range| format!("WHEN {year} BETWEEN {} AND {} THEN {}", r.from, r.to, decimal(pick(r)));
+            let when =
+                |r: &Range| format!("WHEN {year} BETWEEN {} AND {} THEN {}", r.from, r.to, decimal(pick(r)));
             format!("CASE {} END", of.ranges.iter().map(when).collect::<Vec<_>>().join(" "))
         }
     };
     let per = if of.per.is_empty() { "CAST(1 AS DECIMAL(18,2))".to_owned() } else { total(of.per) };
-    let per = match of.months.map(quote) {
-        Some(months) => format!(
-            "CAST(({per}) * CAST(CASE WHEN {months} BETWEEN 1 AND 999 THEN {months} ELSE 1 END AS DECIMAL(3,0)) AS DECIMAL(18,2))"
+    let per = match of.times.map(quote) {
+        Some(times) => format!(
+            "CAST(({per}) * CAST(CASE WHEN {times} BETWEEN 1 AND 999999 THEN {times} ELSE 1 END AS DECIMAL(6,0)) AS DECIMAL(18,2))"
         ),
         None => per,
     };

@@ -18,8 +18,8 @@ pub use coverage::{
 };
 pub use reconciliation::{Border, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney};
 pub use summary::{
-    Acknowledged, Blocker, ExtractRow, FateRow, FindingRow, LeftAlone, NotChecked, NotedRow, StageRow, Status,
-    Summary, Suspicion, TableRow, Unchecked,
+    Acknowledged, Blocker, ExtractRow, FateRow, FindingRow, LeftAlone, NotChecked, NotedRow, StageRow,
+    Status, Summary, Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

@@ -115,7 +115,10 @@ fn an_amount_that_is_not_mapped_needs_a_reason_and_then_is_explained_by_it() {
     assert!(text.contains("# BFJE = \"paid"), "{text}");
     let (summary, ended) = broken.run();
     let (rows, fen) = unexplained(&summary);
-    assert_eq!((rows, u128::from(fen)), (0, line(&ended, "ylbx.YLJFF→(none)", "fen:BFJE").unwrap().unexplained));
+    assert_eq!(
+        (rows, u128::from(fen)),
+        (0, line(&ended, "ylbx.YLJFF→(none)", "fen:BFJE").unwrap().unexplained)
+    );
     let told = line(&ended, "ylbx.YLJFF→(none)", "fen:KFJE").unwrap();
     assert_eq!((told.unexplained, told.explained.get("not_mapped")), (0, Some(&told.left)));
 }
@@ -138,7 +141,11 @@ fn rows_that_are_left_to_another_branch_which_is_not_there_are_unexplained() {
 #[test]
 fn a_table_that_is_only_joined_says_so_and_its_amounts_would_not_be_explained_by_that() {
     let broken = Broken::new(60);
-    broken.replace("sources/SYDJ.toml", "SYSJ  = { parse = \"date\", century = \"other\" }", "SYSJ  = { parse = \"text\" }");
+    broken.replace(
+        "sources/SYDJ.toml",
+        "SYSJ  = { parse = \"date\", century = \"other\" }",
+        "SYSJ  = { parse = \"text\" }",
+    );
     broken.remove("JC20.toml");
     broken.remove("AC60.toml");
     let (_, ended) = broken.run();
@@ -245,7 +252,8 @@ fn a_key_that_is_not_unique_is_refused_wherever_its_twins_lie() {
     let mut broken = Broken::new(300);
     broken.replace("sources/GRJBXX.toml", "unique = false", "unique = true");
     broken.of.sources[0].chunk_rows = 50;
-    let progress: std::sync::Arc<dyn qianyi::progress::Progress> = std::sync::Arc::new(qianyi::progress::Silent);
+    let progress: std::sync::Arc<dyn qianyi::progress::Progress> =
+        std::sync::Arc::new(qianyi::progress::Silent);
     let error = run(&broken.of, &progress).unwrap_err();
     let shown = format!("{error}");
     assert!(shown.contains("ylbx.GRJBXX") && shown.contains("unique"), "{shown}");
@@ -256,8 +264,16 @@ fn a_key_that_is_not_unique_is_refused_wherever_its_twins_lie() {
 #[test]
 fn an_amount_cannot_be_mapped_and_said_not_to_be() {
     let broken = Broken::new(10);
-    broken.replace("sources/LTXRY.toml", "[measures.not_mapped]\n", "[measures.not_mapped]\nBT1 = \"small\"\n");
-    broken.replace("sources/GRZH.toml", "amounts = [\"BJLJ\", \"LXLJ\", \"ZCLJ\", \"YE\"]", "amounts = [\"BJLJ\", \"LXLJ\", \"ZCLJ\", \"YE\"]\n[measures.not_mapped]\nYY = \"no such amount\"");
+    broken.replace(
+        "sources/LTXRY.toml",
+        "[measures.not_mapped]\n",
+        "[measures.not_mapped]\nBT1 = \"small\"\n",
+    );
+    broken.replace(
+        "sources/GRZH.toml",
+        "amounts = [\"BJLJ\", \"LXLJ\", \"ZCLJ\", \"YE\"]",
+        "amounts = [\"BJLJ\", \"LXLJ\", \"ZCLJ\", \"YE\"]\n[measures.not_mapped]\nYY = \"no such amount\"",
+    );
     let national = qianyi::national::load(&folder("national")).unwrap();
     let error = qianyi::mapping::load(&broken.of.city, &national).unwrap_err().to_string();
     assert!(error.contains("`YY` is not under `amounts`"), "{error}");

@@ -8,8 +8,8 @@ use qianyi::report::{Lang, ReportError, number, render};
 use qianyi::trail::{
     Acknowledged, Blocker, Border, Cell, CodeCoverage, Coverage, ExtractRow, FateRow, FindingRow, Judged,
     LeftAlone, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, Line, NationalCoverage, NotChecked,
-    NotMapped, NotedRow, Origin, Plausible, Reach, Reconciliation, Share, StageRow, Status, Summary, Suspicion,
-    TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney,
+    NotMapped, NotedRow, Origin, Plausible, Reach, Reconciliation, Share, StageRow, Status, Summary,
+    Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney,
 };
 
 const FEN: Unit = Unit::Money { digits: 2 };
@@ -328,12 +328,7 @@ fn blocked() -> (Summary, Reconciliation) {
             why: "AC01 is not mapped".to_owned(),
         },
         Blocker::Undecided { table: "ylbx.XJB".to_owned() },
-        Blocker::Suspect {
-            what: Suspicion::Acceptance,
-            name: "AC01".to_owned(),
-            part: 0,
-            whole: 19_872,
-        },
+        Blocker::Suspect { what: Suspicion::Acceptance, name: "AC01".to_owned(), part: 0, whole: 19_872 },
     ];
     (summary, adds_up)
 }
