@@ -32,7 +32,8 @@ impl Votes {
             return;
         }
         let utf8 = TextEncoding::Utf8.decode(bytes).is_some();
-        let gbk = TextEncoding::CodePage(encoding_rs::GBK).decode(bytes).is_some_and(|t| t.chars().all(common));
+        let gbk =
+            TextEncoding::CodePage(encoding_rs::GBK).decode(bytes).is_some_and(|t| t.chars().all(common));
         match (utf8, gbk) {
             // Three bytes each: what is UTF-8 of Chinese is GBK of rare characters as well, and hardly ever the other way round.
             (true, _) if TextEncoding::CodePage(encoding_rs::GBK).ambiguous(bytes) || !gbk => self.utf8 += 1,
@@ -58,7 +59,8 @@ impl Votes {
 
 /// Characters that names, addresses and remarks are written in.
 fn common(c: char) -> bool {
-    c.is_ascii() || matches!(c, '\u{4E00}'..='\u{9FA5}' | '\u{3000}'..='\u{303F}' | '\u{FF00}'..='\u{FFEF}' | '·' | '—' | '’' | '“' | '”' | '…')
+    c.is_ascii()
+        || matches!(c, '\u{4E00}'..='\u{9FA5}' | '\u{3000}'..='\u{303F}' | '\u{FF00}'..='\u{FFEF}' | '·' | '—' | '’' | '“' | '”' | '…')
 }
 
 /// The bytes of a row's text as the database holds them.
@@ -106,7 +108,8 @@ pub async fn sampled_encodings(source: &dyn Source, tables: &[Table]) -> Vec<Exa
         }
     }
     let Votes { ascii, utf8, gbk, other } = all;
-    let counts = format!("sampled text: {ascii} values of ASCII, {gbk} of GBK, {utf8} of UTF-8, {other} of neither");
+    let counts =
+        format!("sampled text: {ascii} values of ASCII, {gbk} of GBK, {utf8} of UTF-8, {other} of neither");
     found.insert(0, Examined::new("encodings", Grade::Fact, counts, ""));
     found
 }
@@ -169,7 +172,8 @@ mod tests {
 
     #[test]
     fn bytes_speak_for_the_encoding_that_they_were_written_in() {
-        let names = ["张建国", "李小明", "王芳", "赵铁柱（曾用名）", "白城市洮北区", "欧阳文", "Smith", "22990119"];
+        let names =
+            ["张建国", "李小明", "王芳", "赵铁柱（曾用名）", "白城市洮北区", "欧阳文", "Smith", "22990119"];
         let of = |encoding: &'static encoding_rs::Encoding| {
             let mut votes = Votes::default();
             names.iter().for_each(|n| votes.add(&encoding.encode(n).0));

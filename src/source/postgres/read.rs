@@ -50,6 +50,8 @@ fn orders(column: &Column) -> bool {
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
+        | LegacyType::Instant(_)
+        | LegacyType::Offset(_)
         | LegacyType::Binary => false,
     })
 }

@@ -43,8 +43,10 @@ fn groups<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<&'t Column
         | LegacyType::SmallMoney
         | LegacyType::Float
         | LegacyType::DateTime
+        | LegacyType::Instant(_)
         | LegacyType::Date
         | LegacyType::Spelled
+        | LegacyType::Offset(_)
         | LegacyType::Binary => Err(SourceError::Unknown {
             id: source.id.clone(),
             what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),

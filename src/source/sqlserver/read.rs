@@ -16,9 +16,9 @@ use super::super::decode::{ColumnBuilder, Misfit, key_text};
 use super::super::{ChunkStream, Column, SourceError, Table};
 use super::connect::{SAID, Session};
 use super::decode::{append, expression};
-use super::literal::{collated, key as key_literal, orders, quote};
+use super::literal::{key as key_literal, orders, quote};
 use super::session::Reader;
-use super::{Inner, answer, catalogue, errors};
+use super::{Inner, answer, errors};
 use crate::dataset::BATCH_ROWS;
 
 /// Bytes of text and images after which a batch is handed on, however few its rows.
