@@ -132,12 +132,13 @@ fn reasoned(of: &NotMapped) -> Reasoned<'_> {
 fn unfed(of: &[Unfed]) -> Vec<UnfedView<'_>> {
     let mut all: Vec<&Unfed> = of.iter().collect();
     all.sort_by_key(|u| (&u.table, &u.column, &u.branch));
-    let view = |u| {
-        let Unfed { table, branch, column, title, sql, constant, basis, rows } = u;
-        let (constant, rows) = (*constant, count(*rows));
-        UnfedView { table, branch, column, title, sql, constant, basis, rows }
-    };
-    all.into_iter().map(view).collect()
+    all.into_iter().map(unfed_view).collect()
+}
+
+fn unfed_view(of: &Unfed) -> UnfedView<'_> {
+    let Unfed { table, branch, column, title, sql, constant, basis, rows } = of;
+    let (constant, rows) = (*constant, count(*rows));
+    UnfedView { table, branch, column, title, sql, constant, basis, rows }
 }
 
 fn label(source: &str, table: &str) -> String {
