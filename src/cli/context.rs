@@ -92,6 +92,7 @@ impl Context {
             anew: std::collections::BTreeSet::new(),
             held: Vec::new(),
             command: command.to_owned(),
+            expected: settings.expected.clone(),
             stop: Stop::new(),
         }
     }

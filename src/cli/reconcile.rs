@@ -3,7 +3,7 @@
 use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
 use qianyi::run::{finished, reconcile_again};
-use qianyi::trail::{Border, Reconciliation};
+use qianyi::trail::{Border, Judged, Reconciliation};
 
 use super::args::RunArgs;
 use super::context::Context;
@@ -18,14 +18,15 @@ pub fn reconcile(context: &Context, args: &RunArgs) -> Result<Ended, Failure> {
     if context.json {
         out::json(&adds_up);
     } else {
-        out::text(&text(&context.words()?, &adds_up));
+        out::text(&text(&context.words()?, &adds_up, of.summary.not_checked.len() as u64));
     }
     let totals = adds_up.totals;
-    Ok(if totals.unexplained_rows + totals.unexplained_fen == 0 { Ended::Done } else { Ended::Blocked })
+    let explained = totals.unexplained_rows == 0 && totals.unexplained_fen == 0;
+    Ok(if explained { Ended::Done } else { Ended::Blocked })
 }
 
 /// Borders, then every line that does not add up.
-fn text(words: &Words, adds_up: &Reconciliation) -> String {
+fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "border"), Align::Left),
         (words.say("page", "lines_n"), Align::Right),
@@ -37,8 +38,14 @@ fn text(words: &Words, adds_up: &Reconciliation) -> String {
         vec![words.say("border", &b.border), lines, rows, yuan(b.totals.unexplained_fen)]
     };
     let rows: Vec<Vec<String>> = adds_up.borders.iter().map(row).collect();
-    let mut text =
-        format!("{} {}\n{}\n", words.say("page", "reconciliation"), adds_up.run, out::table(&head, &rows));
+    let mut text = format!(
+        "{} {} · {}: {}\n{}\n",
+        words.say("page", "reconciliation"),
+        adds_up.run,
+        words.say("page", "not_checked"),
+        count(not_checked),
+        out::table(&head, &rows)
+    );
     for border in &adds_up.borders {
         for line in border.lines.iter().filter(|l| l.unexplained > 0) {
             text.push_str(&format!(
@@ -49,7 +56,7 @@ fn text(words: &Words, adds_up: &Reconciliation) -> String {
                 count(line.left),
                 count(line.right),
                 words.say("page", "unexplained"),
-                out::grouped(line.unexplained),
+                count(i128::try_from(line.unexplained).unwrap_or(i128::MAX)),
             ));
         }
     }
@@ -61,6 +68,18 @@ fn text(words: &Words, adds_up: &Reconciliation) -> String {
             unit.insurance,
             unit.year,
             words.say("fault", unit.fault.as_deref().unwrap_or_default()),
+        ));
+    }
+    for line in adds_up.plausible.iter().filter(|p| matches!(p.verdict, Judged::Times100 | Judged::Hundredth))
+    {
+        text.push_str(&format!(
+            "{}: {} {} {} {} {}\n",
+            words.say("page", "unit_of_money"),
+            line.table,
+            line.check,
+            line.insurance,
+            line.year,
+            words.say("fault", line.verdict.name()),
         ));
     }
     text

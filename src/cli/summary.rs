@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use qianyi::clock;
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
-use qianyi::trail::{Blocker, Status, Summary};
+use qianyi::trail::{Acknowledged, Blocker, Status, Summary, Suspicion};
 
 use super::out::{self, Align};
 
@@ -23,7 +23,7 @@ pub fn text(words: &Words, of: &Summary) -> String {
         Status::Blocked => "blocked",
     };
     text.push_str(&format!(
-        "{} {} {} · {}: {} {}, {} {}\n",
+        "{} {} {} · {}: {} {}, {} {} · {}: {}\n",
         words.say("summary", "run"),
         of.run,
         words.say("page", state),
@@ -32,6 +32,8 @@ pub fn text(words: &Words, of: &Summary) -> String {
         words.say("page", "rows"),
         yuan(of.unexplained_fen),
         words.say("page", "yuan"),
+        words.say("page", "not_checked"),
+        out::grouped(of.not_checked.len() as u64),
     ));
     for extract in of.extracts.iter().filter(|e| e.held) {
         text.push_str(&format!(
@@ -45,7 +47,28 @@ pub fn text(words: &Words, of: &Summary) -> String {
     for blocker in &of.blocked_by {
         text.push_str(&format!("  {}\n", blocked(words, blocker)));
     }
+    for acknowledged in &of.acknowledged {
+        text.push_str(&format!("  {}\n", answered_for(words, acknowledged)));
+    }
     text
+}
+
+/// `an empty branch (empty_branch) AC43/kx: 0 of 1,234 rows`.
+fn suspect(words: &Words, what: Suspicion, name: &str, part: u64, whole: u64) -> String {
+    let rows = words.say("page", "rows");
+    let much = format!("{} / {} {rows}", out::grouped(part), out::grouped(whole));
+    format!("{} ({}) {name}: {much}", words.say("suspect", what.name()), what.name())
+}
+
+fn answered_for(words: &Words, of: &Acknowledged) -> String {
+    let about = suspect(words, of.what, &of.name, of.part, of.whole);
+    let who = format!("{} {}: {}", words.say("page", "acknowledged_by"), of.by, of.reason);
+    if of.used {
+        format!("{about} · {who}")
+    } else {
+        let name = format!("{} ({}) {}", words.say("suspect", of.what.name()), of.what.name(), of.name);
+        format!("{name} · {who} · {}", words.say("page", "acknowledged_unused"))
+    }
 }
 
 fn blocked(words: &Words, by: &Blocker) -> String {
@@ -62,6 +85,7 @@ fn blocked(words: &Words, by: &Blocker) -> String {
             format!("{} {rule} {table}.{column}: {why}", words.say("summary", "not_checked"))
         }
         Blocker::Undecided { table } => format!("{table}: {}", words.say("page", "undecided")),
+        Blocker::Suspect { what, name, part, whole } => suspect(words, *what, name, *part, *whole),
         Blocker::Fuzzy { source } => format!("{source}: {}", words.say("blocker", "fuzzy")),
     }
 }

@@ -13,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
-use super::jobs;
+use super::{expected, jobs};
 use crate::encoding::TextEncoding;
 use crate::source::{SourceKind, Window};
 
@@ -29,6 +29,8 @@ pub(super) const KEYS: &[&str] = &[
     "schedule",
     "notify",
     "metrics",
+    "limits",
+    "acknowledged",
 ];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] = &[
@@ -304,6 +306,7 @@ impl Reader<'_> {
                     self.mistake(value.span(), "`sources` is written [[sources]]".to_owned(), None);
                 }
                 (key @ ("schedule" | "notify" | "metrics"), _) => jobs::check(self, key, value),
+                (key @ ("limits" | "acknowledged"), _) => expected::check(self, key, value),
                 (key, _) => self.form(key, value),
             }
         }

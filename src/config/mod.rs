@@ -6,6 +6,7 @@
 //! Must not know: what a run does with the settings.
 
 mod error;
+mod expected;
 mod file;
 mod jobs;
 
@@ -22,6 +23,7 @@ pub use error::{ConfigError, Mistake};
 
 use crate::durable::hex;
 use crate::folder;
+use crate::run::{Acknowledgement, Expected};
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
 
@@ -85,8 +87,10 @@ pub struct Settings {
     pub notify: Option<NotifySettings>,
     /// Where the schedule's metrics go.
     pub metrics: Option<PathBuf>,
-    /// SHA-256 of what can change a result: city, `as_of` where it is set, and per source its id, kind, code page, time zone and chunk
-    /// size. Folders, memory and partitions are left out; mappings have a digest of their own.
+    /// What would block a run, and what of it is acknowledged.
+    pub expected: Expected,
+    /// SHA-256 of what can change a result: city, `as_of` where it is set, what is expected and acknowledged, and per source its id, kind,
+    /// code page, time zone and chunk size. Folders, memory and partitions are left out; mappings have a digest of their own.
     pub digest: String,
 }
 
@@ -117,6 +121,16 @@ struct Merged {
     schedule: Vec<JobSettings>,
     notify: Option<NotifySettings>,
     metrics: Option<PathBuf>,
+    limits: LimitSettings,
+    #[serde(default)]
+    acknowledged: Vec<Acknowledgement>,
+}
+
+/// `[limits]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitSettings {
+    accepted_min: u8,
 }
 
 /// Reads, merges and checks the layers.
@@ -163,8 +177,9 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     }
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
-    let digest = digest(&city, as_of, &merged.sources);
-    let Merged { mappings, time_zone, sources, schedule, notify, metrics, .. } = merged;
+    let Merged { mappings, time_zone, sources, schedule, notify, metrics, limits, acknowledged, .. } = merged;
+    let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
+    let digest = digest(&city, as_of, &sources, &expected);
     Ok(Settings {
         mappings,
         city,
@@ -176,6 +191,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         schedule,
         notify,
         metrics,
+        expected,
         digest,
     })
 }
@@ -311,12 +327,16 @@ fn cities(mappings: &Path) -> Result<Vec<String>, ConfigError> {
     Ok(cities.filter_map(|path| path.file_name()).map(|n| n.to_string_lossy().into_owned()).collect())
 }
 
-fn digest(city: &str, as_of: Option<NaiveDate>, sources: &[SourceSettings]) -> String {
+fn digest(city: &str, as_of: Option<NaiveDate>, sources: &[SourceSettings], expected: &Expected) -> String {
     let mut sha = Sha256::new();
     let as_of = as_of.map_or("of the extract point".to_owned(), |day| day.to_string());
     sha.update(format!("qianyi config 2\ncity {city}\nas_of {as_of}\n"));
     for s in sources {
         sha.update(format!("source {} {:?} {} {}\n", s.id, s.kind, s.spellings(), s.chunk_rows));
+    }
+    sha.update(format!("accepted_min {}\n", expected.accepted_min));
+    for a in &expected.acknowledged {
+        sha.update(format!("acknowledged {} {:?} {:?} {:?}\n", a.what.name(), a.name, a.by, a.reason));
     }
     hex(&sha.finalize())
 }

@@ -21,10 +21,10 @@ use super::{Branch, City, Content, LegacyTable, MappingError, Reading, SourceVie
 use crate::dataset;
 use crate::engine::{Engine, Joins};
 use crate::functions::{CodeList, NullTokens, Read};
-use crate::national::{Mandatory, National};
+use crate::national::{Kind, Mandatory, National};
 use crate::trail::{
-    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin,
-    Share,
+    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage,
+    NotMapped, Origin, Reach, Share, Unfed,
 };
 
 /// Leading zeros that a code may have lost or have too many of.
@@ -43,6 +43,7 @@ pub struct CodeColumn<'a> {
     nulls: &'a NullTokens,
 }
 
+impl CodeColumn<'_> {
     /// Whether a value has a line in the list (be it a declared NULL) or is a null token.
     pub fn translates(&self, value: &str) -> bool {
         self.codes.translate(value).is_some() || self.nulls.holds(value)
@@ -105,6 +106,37 @@ impl City {
         reach
     }
 
+    /// The branches that take the rows of a view on: those that start from it and fill something from it besides ids.
+    pub fn carriers<'c>(&'c self, national: &National, view: &str) -> Vec<(&'c TableMapping, &'c Branch)> {
+        let from = |table: &'c TableMapping| {
+            let of = national.table(&table.table);
+            let id = move |m: &super::Mapped| {
+                of.is_some_and(|t| t.upload && t.column(&m.column).is_some_and(|c| c.kind == Kind::Id))
+            };
+            let says = move |b: &Branch| {
+                let own = |m: &super::Mapped| {
+                    m.refers.iter().any(|r| r.alias == b.from.alias && !r.column.starts_with('_'))
+                };
+                b.all_columns().any(|m| own(m) && !id(m))
+            };
+            let takes = table.branches.iter().filter(move |b| b.from.view == view && says(b));
+            takes.map(move |b| (table, b)).collect::<Vec<_>>()
+        };
+        self.tables.iter().flat_map(from).collect()
+    }
+
+    /// How far the rows of a view come.
+    pub fn reach_of_rows(&self, national: &National, view: &SourceView) -> Reach {
+        let branches = || self.tables.iter().flat_map(|t| &t.branches);
+        if !self.carriers(national, &view.name).is_empty() {
+            Reach::Mapped
+        } else if branches().any(|b| b.joins.iter().any(|j| j.legacy.view == view.name)) {
+            Reach::JoinedOnly
+        } else {
+            Reach::Nowhere
+        }
+    }
+
     /// The national tables with a branch from a view, in load order.
     pub fn fed_by(&self, view: &str) -> Vec<String> {
         let fed = |t: &&TableMapping| t.branches.iter().any(|b| b.from.view == view);
@@ -134,13 +166,24 @@ pub fn coverage(
     held: &[LegacyTable],
     rows: &BTreeMap<(String, String), u64>,
 ) -> Result<Coverage, MappingError> {
-    let mut covered =
-        Coverage { version: 1, national: national_columns(city, national, rows), ..Coverage::default() };
+    let mut covered = Coverage {
+        version: 2,
+        national: national_columns(city, national, rows),
+        unfed: unfed(city, national, rows),
+        ..Coverage::default()
+    };
     for table in held {
         let first = table.parts.first().ok_or_else(|| MappingError::NotRead { view: table.name.clone() })?;
         let raw = dataset::schema_of(first)?;
-        covered.legacy.push(legacy_columns(city, table, &raw));
+        covered.legacy.push(legacy_columns(city, national, table, &raw));
         if let Some(view) = city.view_of(&table.source_id, &table.name) {
+            let reasons = view.measures.iter().flat_map(|m| &m.not_mapped);
+            covered.not_mapped.extend(reasons.map(|(column, reason)| NotMapped {
+                source: table.source_id.clone(),
+                table: table.name.clone(),
+                column: column.clone(),
+                reason: reason.clone(),
+            }));
             let counted = engine.block_on(code_shares(engine, city, view, table, &raw))?;
             covered.codes.extend(counted);
         }
@@ -148,7 +191,12 @@ pub fn coverage(
     Ok(covered)
 }
 
-fn legacy_columns(city: &City, table: &LegacyTable, raw: &Schema) -> LegacyTableCoverage {
+fn legacy_columns(
+    city: &City,
+    national: &National,
+    table: &LegacyTable,
+    raw: &Schema,
+) -> LegacyTableCoverage {
     let view = city.view_of(&table.source_id, &table.name);
     let reach = view.map(|v| city.reach(v)).unwrap_or_default();
     let held: Vec<&str> = held_columns(raw).collect();
@@ -172,6 +220,7 @@ fn legacy_columns(city: &City, table: &LegacyTable, raw: &Schema) -> LegacyTable
         table: table.name.clone(),
         read_by: view.map(|v| v.name.clone()),
         ignored: city.ignored(&table.name).map(str::to_owned),
+        reach: view.map_or(Reach::Nowhere, |v| city.reach_of_rows(national, v)),
         columns,
     }
 }
@@ -217,6 +266,33 @@ fn national_columns(
         }
     }
     covered
+}
+
+/// Measures that are filled, and not from a declared amount.
+fn unfed(city: &City, national: &National, rows: &BTreeMap<(String, String), u64>) -> Vec<Unfed> {
+    let mut found = Vec::new();
+    for mapping in &city.tables {
+        let Some(table) = national.table(&mapping.table) else { continue };
+        for branch in &mapping.branches {
+            let Some(view) = city.view(&branch.from.view) else { continue };
+            let fed: BTreeSet<String> =
+                branch.amount_components(view).into_iter().flat_map(|c| c.measures).collect();
+            for mapped in branch.all_columns().filter(|m| m.measure && !fed.contains(&m.column)) {
+                let Content::Sql { sql, basis } = &mapped.content else { continue };
+                found.push(Unfed {
+                    table: mapping.table.clone(),
+                    branch: branch.name.clone(),
+                    column: mapped.column.clone(),
+                    title: table.column(&mapped.column).map(|c| c.title.clone()).unwrap_or_default(),
+                    sql: sql.clone(),
+                    constant: mapped.refers.is_empty(),
+                    basis: basis.clone().unwrap_or_default(),
+                    rows: rows.get(&(mapping.table.clone(), branch.name.clone())).copied().unwrap_or(0),
+                });
+            }
+        }
+    }
+    found
 }
 
 fn origin(branch: &Branch, column: &str) -> Origin {

@@ -25,9 +25,9 @@ pub enum MappingError {
         help("read each of them, or write {{ skip = \"reason\" }}; then `qianyi plan`")
     )]
     Unlisted { view: String, table: String, columns: String },
-    #[error("two rows of {table} have one key ({key}), which sources/{view}.toml says is unique: {place}")]
+    #[error("two rows of {table} have one key ({key}: {places}), which sources/{view}.toml says is unique")]
     #[diagnostic(code("MAP-103"), help("write `unique = false`: each row then gets an occurrence number"))]
-    KeyTwice { view: String, table: String, key: String, place: String },
+    KeyTwice { view: String, table: String, key: String, places: String },
     #[error("{table} joins {joined} by {columns}, but {rows} rows of {joined} have one such key ({key})")]
     #[diagnostic(
         code("MAP-104"),

@@ -42,6 +42,8 @@ impl<'de> serde::Deserialize<'de> for Reason {
 impl Reason {
     /// Rows of a split branch without any part.
     pub const NO_PART: Self = Self("no_part");
+    /// Rows that another branch is to take.
+    pub const NOT_THIS_TABLE: Self = Self("not_this_table");
 
     /// The reason of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -209,6 +211,8 @@ pub struct MeasureSpec {
     pub period: Option<String>,
     /// Layer-1 columns that are money.
     pub amounts: Vec<String>,
+    /// Those of them that feed no national measure, and why.
+    pub not_mapped: BTreeMap<String, String>,
 }
 
 /// Layer 2 of one national table.
@@ -342,6 +346,17 @@ impl Branch {
 
     fn takes(&self, mapped: &Mapped, layer_one: &str) -> bool {
         mapped.refers.iter().any(|r| r.alias == self.from.alias && r.column == layer_one)
+    }
+
+    /// Whether money of a declared amount arrives in a national measure of this branch.
+    pub fn carries(&self, view: &SourceView, amount: &str) -> bool {
+        self.amount_components(view).iter().any(|c| c.amounts.iter().any(|a| a == amount))
+    }
+
+    /// Whether a row that it does not take is its own decision: every row is taken, or left out for another reason than that another
+    /// branch maps it.
+    pub fn decides_all_rows(&self) -> bool {
+        self.filter.as_ref().is_none_or(|f| f.reason != Reason::NOT_THIS_TABLE)
     }
 
     /// The national columns on which a note about a layer-1 column becomes a finding: those that refer to it through the first

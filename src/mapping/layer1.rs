@@ -25,6 +25,7 @@ use super::failure::Failure;
 use super::file::{City, SourceView};
 use super::parts::{Naming, Parts, fresh};
 use super::raw_columns::{bytes_name, check_columns, reading, zone};
+use super::unique;
 use crate::dataset::{self, PartInfo};
 use crate::engine::{Engine, Joins};
 use crate::functions::spelled_key;
@@ -110,7 +111,6 @@ struct Plan {
     readers: Vec<(String, Expr)>,
     typed: SchemaRef,
     view: String,
-    unique: bool,
 }
 
 /// Reads one legacy table. Columns out: `_source`, `_skey`, then the view's; notes as `trail::note_schema`.
@@ -155,7 +155,6 @@ fn plan(city: &City, view: &SourceView, raw: &Schema, legacy: &LegacyTable) -> R
         readers,
         typed: view.typed_schema(),
         view: view.name.clone(),
-        unique: view.unique,
     })
 }
 
@@ -182,28 +181,21 @@ fn row_wise(
         });
         let mut running = futures::stream::iter(jobs).buffered(engine.partitions());
         let mut report = Layer1Report::default();
-        let mut last: Option<String> = None;
         while let Some(done) = running.next().await {
-            let (part, ends) = done??;
-            if let Some((first, end)) = ends {
-                if last.as_ref() == Some(&first) {
-                    let name = part.typed.first().map(|p| file_name(&p.path)).unwrap_or_default();
-                    return Err(plan.key_twice(&first, &name, 1).into());
-                }
-                last = Some(end);
-            }
-            report.add(part);
+            report.add(done??);
         }
         Ok::<_, Failure>(report)
     };
-    engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))
+    let report = engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))?;
+    match unique::twins(&report.typed)? {
+        Some(twins) => Err(plan.key_twice(&twins)),
+        None => Ok(report),
+    }
 }
 
 fn what(legacy: &LegacyTable) -> String {
     format!("layer 1 of {}", legacy.label())
 }
-
-type Ends = Option<(String, String)>;
 
 async fn one_part(
     session: &SessionContext,
@@ -211,7 +203,7 @@ async fn one_part(
     part: &Path,
     no: usize,
     out: &Layer1Out,
-) -> Result<(Layer1Report, Ends), Failure> {
+) -> Result<Layer1Report, Failure> {
     let name = format!("raw {}", part.display());
     dataset::register(session, &name, &[part.to_owned()])?;
     let raw = session.table(datafusion::common::TableReference::bare(name.as_str())).await?;
@@ -257,7 +249,7 @@ fn ordered(
         while let Some(batch) = stream.next().await {
             sink.take(plan, &read_batch(&readers, &batch?)?)?;
         }
-        Ok::<_, Failure>(sink.finish()?.0)
+        sink.finish()
     };
     engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))
 }
@@ -292,19 +284,12 @@ struct Sink {
     typed: Parts,
     notes: Parts,
     report: Layer1Report,
-    ends: Ends,
-    /// The part that it reads.
-    part: String,
 }
 
 impl Plan {
-    fn key_twice(&self, key: &str, part: &str, row: u64) -> MappingError {
-        let place = match row {
-            1 => format!("row 1 of part {part}, and the last row before that part"),
-            _ => format!("rows {} and {row} of part {part}", row - 1),
-        };
-        let (view, table) = (self.view.clone(), self.label.clone());
-        MappingError::KeyTwice { view, table, key: mask::key(&self.masks, key), place }
+    fn key_twice(&self, twins: &unique::Twins) -> MappingError {
+        let (view, table, key) = (self.view.clone(), self.label.clone(), mask::key(&self.masks, &twins.key));
+        MappingError::KeyTwice { view, table, key, places: twins.places.join(", ") }
     }
 }
 
@@ -314,19 +299,11 @@ impl Sink {
             typed: Parts::new(&out.typed, plan.typed.clone(), naming.clone()),
             notes: Parts::new(&out.notes, note_schema(), naming.clone()),
             report: Layer1Report::default(),
-            ends: None,
-            part: match naming {
-                Naming::One(name) => name.clone(),
-                Naming::Numbered { .. } => String::new(),
-            },
         }
     }
 
     fn take(&mut self, plan: &Plan, batch: &RecordBatch) -> Result<(), Failure> {
         let keys = batch.column(0).as_string::<i32>();
-        if plan.unique {
-            self.check_order(plan, keys)?;
-        }
         let readings: Vec<&StructArray> = batch.columns()[1..].iter().map(|c| c.as_struct()).collect();
         let source: ArrayRef =
             Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&plan.label, batch.num_rows())));
@@ -338,18 +315,6 @@ impl Sink {
         let read: Vec<(&str, &StructArray)> = names.zip(readings).collect();
         self.count_rounding(&read);
         self.take_notes(plan, keys, &read)
-    }
-
-    /// Neighbours in key order must differ.
-    fn check_order(&mut self, plan: &Plan, keys: &StringArray) -> Result<(), Failure> {
-        for (row, key) in (self.report.rows + 1..).zip(keys.iter().flatten()) {
-            match &mut self.ends {
-                Some((_, last)) if last == key => return Err(plan.key_twice(key, &self.part, row).into()),
-                Some((_, last)) => key.clone_into(last),
-                None => self.ends = Some((key.to_owned(), key.to_owned())),
-            }
-        }
-        Ok(())
     }
 
     fn count_rounding(&mut self, read: &[(&str, &StructArray)]) {
@@ -404,10 +369,10 @@ impl Sink {
         Ok(self.notes.write(&batch)?)
     }
 
-    fn finish(self) -> Result<(Layer1Report, Ends), Failure> {
-        let Self { typed, notes, mut report, ends } = self;
+    fn finish(self) -> Result<Layer1Report, Failure> {
+        let Self { typed, notes, mut report } = self;
         report.typed = typed.finish()?;
         report.notes = notes.finish()?;
-        Ok((report, ends))
+        Ok(report)
     }
 }

@@ -63,6 +63,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         broken: &broken,
     };
     let tables = tables(dir, &around, &mut faults);
+    fed_all_the_same(&views, &tables, &mut faults);
     let digest = digest(dir, &mut faults);
     if !faults.is_empty() {
         return Err(MappingErrors { faults });
@@ -104,6 +105,21 @@ fn overlaps(views: &[SourceView], faults: &mut Vec<MappingFault>) {
         if let Some((_, rival)) = rival {
             let message = format!("the table {name} is read by {} too", rival.path.display());
             faults.push(at_start(&view.path, Mistake::Twice, message));
+        }
+    }
+}
+
+/// An amount that is said to feed no measure feeds none.
+fn fed_all_the_same(views: &[SourceView], tables: &[TableMapping], faults: &mut Vec<MappingFault>) {
+    for view in views {
+        for amount in view.measures.iter().flat_map(|m| m.not_mapped.keys()) {
+            let mut from = tables
+                .iter()
+                .filter(|t| t.branches.iter().any(|b| b.from.view == view.name && b.carries(view, amount)));
+            if let Some(table) = from.next() {
+                let message = format!("`{amount}` stands under `not_mapped`, and {} maps it", table.table);
+                faults.push(at_start(&view.path, Mistake::Twice, message));
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ mod refs;
 mod sources;
 mod sql;
 mod text;
+mod unique;
 
 pub use coverage::{CodeColumn, coverage};
 pub use error::MappingError;

@@ -269,7 +269,7 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
         columns.extend(read);
     }
     let key = key(doc, table, &columns, &|column| given.broken.borrow().column(&view, column));
-    let spec = table.table("measures", &["by", "insurance", "period", "amounts"]);
+    let spec = table.table("measures", &["by", "insurance", "period", "amounts", "not_mapped"]);
     let mut view = SourceView {
         name: view,
         source: source?.value,
@@ -366,6 +366,7 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) 
             unknown_column(doc, name, columns);
         }
     }
+    let not_mapped = not_mapped(doc, table, &amounts);
     let (insurance, period) = (table.text("insurance"), table.text("period"));
     if let Some(sql) = insurance.as_ref().filter(|_| whole) {
         expression(doc, view, given.planner, sql, "text", |t| *t == DataType::Utf8);
@@ -379,7 +380,26 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) 
         insurance: insurance.map(|t| guard::tried(&t.value)),
         period: period.map(|t| guard::tried(&t.value)),
         amounts: texts(amounts),
+        not_mapped,
     }
+}
+
+/// Amounts that feed no national measure, each with its reason.
+fn not_mapped(doc: &Doc, table: &Table<'_>, amounts: &[At<String>]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (name, value) in table.entries("not_mapped") {
+        let reason = value.get_ref().as_str().unwrap_or_default().trim();
+        if !amounts.iter().any(|a| a.value == name.value) {
+            let near = nearest(&name.value, amounts.iter().map(|a| a.value.as_str()));
+            let message = format!("`{}` is not under `amounts`", name.value);
+            doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("the nearest is `{near}`"));
+        } else if reason.is_empty() {
+            doc.fault(Mistake::Form, value.span(), "say why this amount feeds no national measure");
+        } else {
+            found.insert(name.value, reason.to_owned());
+        }
+    }
+    found
 }
 
 fn column(name: &At<String>, table: &Table<'_>, nulls: &[String], given: &Given<'_>) -> Option<LayerOne> {

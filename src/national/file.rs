@@ -96,7 +96,7 @@ pub(super) struct Reader {
 }
 
 /// One line of a CSV and where it stands.
-type Record<const N: usize> = ([String; N], Range<usize>);
+pub(super) type Record<const N: usize> = ([String; N], Range<usize>);
 
 impl Reader {
     /// The files of a folder with an ending, by name.
@@ -147,7 +147,7 @@ impl Reader {
     }
 
     /// The records of a CSV with that head, each with its span.
-    fn csv<const N: usize>(&mut self, path: &Path, head: [&str; N]) -> (Text, Vec<Record<N>>) {
+    pub(super) fn csv<const N: usize>(&mut self, path: &Path, head: [&str; N]) -> (Text, Vec<Record<N>>) {
         let text = self.text(path);
         let body = text.text.strip_prefix('\u{feff}').unwrap_or(&text.text);
         let skipped = text.text.len() - body.len();
@@ -219,11 +219,12 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
         length_in = schema.length_in;
         sort(&mut reader, &schema_text, schema, &mut tables);
     }
+    let units = super::units::read(&mut reader, dir, &tables);
     if !reader.faults.is_empty() {
         return Err(NationalError { faults: reader.faults });
     }
     let digest = hex(&reader.digest.finalize());
-    Ok(National { tables, codes, gate, rules, traps, crosswalks, length_in, digest })
+    Ok(National { tables, codes, gate, rules, traps, crosswalks, length_in, units, digest })
 }
 
 /// Brings the tables into load order.

@@ -7,6 +7,7 @@
 mod check;
 mod fault;
 mod file;
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct National {
     /// Common lists by name (`G2/AAC008`).
     pub crosswalks: BTreeMap<String, Crosswalk>,
     pub length_in: LengthIn,
+    /// Plausible amounts, by which yuan and fen are told apart.
+    pub units: Vec<UnitCheck>,
     /// SHA-256 over every file of the folder.
     pub digest: String,
 }
@@ -187,6 +190,39 @@ pub struct Trap {
     pub g2: String,
     pub g3: String,
     pub remedy: String,
+}
+
+/// A plausible range of amounts, row by row: of their sum in yuan, or of its share in other amounts of the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitCheck {
+    pub table: String,
+    /// Money columns that are added up.
+    pub amounts: Vec<String>,
+    /// Money columns that they are divided by; none: yuan.
+    pub per: Vec<String>,
+    /// How often `per` (or one yuan) counts: months where it is of one month, heads where it is of one; NULL and 0 are one.
+    pub times: Option<String>,
+    /// By year; they do not overlap.
+    pub ranges: Vec<UnitRange>,
+}
+
+/// The range of some years, both ends inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitRange {
+    pub from: i32,
+    pub to: i32,
+    /// In 1/10000.
+    pub min: i64,
+    /// In 1/10000; less than 100 × `min`.
+    pub max: i64,
+}
+
+impl UnitCheck {
+    /// `AC43.AAE022/AAE180`.
+    pub fn name(&self) -> String {
+        let per = if self.per.is_empty() { String::new() } else { format!("/{}", self.per.join("+")) };
+        format!("{}.{}{per}", self.table, self.amounts.join("+"))
+    }
 }
 
 /// How firm the column of a finding is.

@@ -6,12 +6,13 @@
 
 mod error;
 mod money;
+mod plausible;
 
 use std::collections::BTreeMap;
 
 pub use error::ReconcileError;
 
-use crate::tally::{Measure, border, side};
+use crate::tally::{LEFT_OUT, Measure, border, side, unit_digits};
 use crate::trail::{Border, Cell, Line, Reconciliation, Totals, Unit};
 
 /// Cells listed of one line.
@@ -72,7 +73,12 @@ pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
     }
     let (unit_of_money, unexplained_fen) = money::compare(of.measures)?;
     add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen }, border::DETAILS_LEDGERS)?;
-    Ok(Reconciliation { version: 1, run: of.run.to_owned(), borders, unit_of_money, totals })
+    let faults = unit_of_money.iter().filter(|u| u.fault.is_some());
+    let told = faults.map(|u| (u.insurance.clone(), u.year.clone())).collect();
+    let (plausible, unexplained_fen) = plausible::compare(of.measures, &told)?;
+    add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen }, border::PLAUSIBLE)?;
+    let run = of.run.to_owned();
+    Ok(Reconciliation { version: 2, run, borders, unit_of_money, plausible, totals })
 }
 
 fn add(sum: &mut Totals, more: Totals, what: &str) -> Result<(), ReconcileError> {
@@ -121,14 +127,12 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError
             let of = values.get(&(table, column)).copied().unwrap_or(0);
             cells.values_mut().for_each(|cell| round(cell, of));
         }
-        let line = line(table, measure, &cells)?;
-        let counted = match line.unit {
-            Unit::Rows | Unit::Bytes => Totals { unexplained_rows: line.unexplained, unexplained_fen: 0 },
-            Unit::Fen => Totals { unexplained_rows: 0, unexplained_fen: line.unexplained },
-            Unit::E4 => Totals { unexplained_rows: 0, unexplained_fen: line.unexplained.div_ceil(100) },
-        };
-        add(&mut totals, counted, table)?;
-        done.push(line);
+        let line = line(table, measure, &cells);
+        add(&mut totals, counted(&line)?, table)?;
+        // That neither side left a value out needs no line.
+        if line.left != 0 || line.right != 0 || !measure.starts_with(LEFT_OUT) {
+            done.push(line);
+        }
     }
     Ok(Border {
         border: meeting.border.to_owned(),
@@ -139,9 +143,29 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError
     })
 }
 
+/// What a line adds to the totals; fractions of a fen are rounded up.
+fn counted(of: &Line) -> Result<Totals, ReconcileError> {
+    let fits = |n: u128| {
+        let what = format!("{} {}", of.table, of.measure);
+        u64::try_from(n).map_err(|_| ReconcileError::Overflow { what })
+    };
+    let power = |places: u32| 10_u128.saturating_pow(places);
+    Ok(match of.unit {
+        Unit::Rows | Unit::Bytes => Totals { unexplained_rows: fits(of.unexplained)?, unexplained_fen: 0 },
+        Unit::Money { digits } => {
+            let fen = if digits < 2 {
+                of.unexplained.saturating_mul(power(2 - digits))
+            } else {
+                of.unexplained.div_ceil(power(digits - 2))
+            };
+            Totals { unexplained_rows: 0, unexplained_fen: fits(fen)? }
+        }
+    })
+}
+
 /// Explains a difference that rounding of so many values to fen can make, and no larger one.
 fn round(cell: &mut Sum, values: i128) {
-    let difference = cell.left - cell.right;
+    let difference = cell.left - cell.right - cell.explained.values().sum::<i128>();
     if difference != 0 && difference.abs() <= HALF_A_FEN * values {
         cell.explained.insert(ROUNDING.to_owned(), difference);
     }
@@ -149,20 +173,17 @@ fn round(cell: &mut Sum, values: i128) {
 
 fn unit(measure: &str) -> Unit {
     match measure.split_once(':') {
-        Some(("fen", _)) => Unit::Fen,
-        Some(("e4", _)) => Unit::E4,
         Some(("bytes", _)) => Unit::Bytes,
-        // rows, parts, groups, values, whole numbers.
-        Some(_) | None => Unit::Rows,
+        // What a whole number means is not known.
+        Some(("int", _)) => Unit::Rows,
+        // Without digits: values, values left out.
+        Some((unit, _)) => unit_digits(unit).map_or(Unit::Rows, |digits| Unit::Money { digits }),
+        // Rows, parts, groups.
+        None => Unit::Rows,
     }
 }
 
-fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Result<Line, ReconcileError> {
-    let what = || format!("{table} {measure}");
-    let fits = |value: i128| i64::try_from(value).map_err(|_| ReconcileError::Overflow { what: what() });
-    let all = |explained: &BTreeMap<String, i128>| {
-        explained.iter().map(|(r, v)| Ok((r.clone(), fits(*v)?))).collect::<Result<BTreeMap<_, _>, _>>()
-    };
+fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Line {
     let mut whole = Sum::default();
     let (mut unexplained, mut listed) = (0_u128, Vec::new());
     for ((insurance, period), cell) in cells {
@@ -177,22 +198,22 @@ fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Resul
             listed.push(Cell {
                 insurance: (*insurance).to_owned(),
                 period: (*period).to_owned(),
-                left: fits(cell.left)?,
-                right: fits(cell.right)?,
-                explained: all(&cell.explained)?,
-                unexplained: fits(rest)?,
+                left: cell.left,
+                right: cell.right,
+                explained: cell.explained.clone(),
+                unexplained: rest,
             });
         }
     }
     whole.explained.retain(|_, value| *value != 0);
-    Ok(Line {
+    Line {
         table: table.to_owned(),
         measure: measure.to_owned(),
         unit: unit(measure),
-        left: fits(whole.left)?,
-        right: fits(whole.right)?,
-        explained: all(&whole.explained)?,
-        unexplained: u64::try_from(unexplained).map_err(|_| ReconcileError::Overflow { what: what() })?,
+        left: whole.left,
+        right: whole.right,
+        explained: whole.explained,
+        unexplained,
         cells: listed,
-    })
+    }
 }

@@ -92,7 +92,7 @@ struct UnitView<'a> {
 }
 
 /// Σ of the lines that count rows at one border; none where the border was not compared.
-pub(super) fn rows(of: &Reconciliation, border: &str, side: fn(&Line) -> i64) -> Option<i64> {
+pub(super) fn rows(of: &Reconciliation, border: &str, side: fn(&Line) -> i128) -> Option<i128> {
     let border = of.borders.iter().find(|b| b.border == border)?;
     Some(border.lines.iter().filter(|l| l.measure == "rows").map(side).sum())
 }
@@ -137,7 +137,7 @@ fn line<'a>(of: &'a Line, words: &Words) -> LineView<'a> {
         left: amount(of.unit, of.left),
         right: amount(of.unit, of.right),
         explained: explained(of.unit, &of.explained, words),
-        unexplained: amount(of.unit, of.unexplained),
+        unexplained: amount(of.unit, i128::try_from(of.unexplained).unwrap_or(i128::MAX)),
         bad: of.unexplained > 0,
         cells_more: cells.len().saturating_sub(CELLS_SHOWN),
         cells: cells.into_iter().take(CELLS_SHOWN).map(|c| cell(of.unit, c, words)).collect(),
@@ -155,10 +155,10 @@ fn cell<'a>(unit: Unit, of: &'a Cell, words: &Words) -> CellView<'a> {
     }
 }
 
-fn explained<'a>(unit: Unit, of: &'a BTreeMap<String, i64>, words: &Words) -> Vec<Explained<'a>> {
-    let mut reasons: Vec<(&String, &i64)> = of.iter().collect();
+fn explained<'a>(unit: Unit, of: &'a BTreeMap<String, i128>, words: &Words) -> Vec<Explained<'a>> {
+    let mut reasons: Vec<(&String, &i128)> = of.iter().collect();
     reasons.sort_by_key(|(reason, n)| (Reverse(n.unsigned_abs()), *reason));
-    let one = |(reason, n): (&'a String, &i64)| Explained {
+    let one = |(reason, n): (&'a String, &i128)| Explained {
         reason,
         words: words.say("reason", reason),
         amount: amount(unit, *n),
@@ -166,7 +166,7 @@ fn explained<'a>(unit: Unit, of: &'a BTreeMap<String, i64>, words: &Words) -> Ve
     reasons.into_iter().map(one).collect()
 }
 
-fn bucket(of: &str, words: &Words) -> String {
+pub(super) fn bucket(of: &str, words: &Words) -> String {
     match of {
         ALL => words.say("cell", "all"),
         NONE => words.say("cell", "none"),
@@ -177,7 +177,9 @@ fn bucket(of: &str, words: &Words) -> String {
 /// `rows`, `fen:AAE020`, `JFJE.bytes`: the kind in words, the column as it is.
 fn measure(of: &str, words: &Words) -> String {
     if let Some((kind, column)) = of.split_once(':') {
-        return format!("{} {}", words.say("measure", kind), column.replace('+', " + "));
+        let said = words.say("measure", kind);
+        let said = if said == kind { words.say("measure", "exact") } else { said };
+        return format!("{said} {}", column.replace('+', " + "));
     }
     match of.rsplit_once('.') {
         Some((column, kind)) => format!("{} {column}", words.say("measure", kind)),
@@ -189,15 +191,14 @@ fn measure(of: &str, words: &Words) -> String {
 fn unit(of: Unit, words: &Words) -> String {
     match of {
         Unit::Rows | Unit::Bytes => String::new(),
-        Unit::Fen | Unit::E4 => words.say("page", "yuan"),
+        Unit::Money { .. } => words.say("page", "yuan"),
     }
 }
 
-fn amount(unit: Unit, n: impl Into<i128>) -> String {
+fn amount(unit: Unit, n: i128) -> String {
     match unit {
         Unit::Rows | Unit::Bytes => count(n),
-        Unit::Fen => number::yuan(n),
-        Unit::E4 => number::yuan4(n),
+        Unit::Money { digits } => number::decimal(n, digits),
     }
 }
 

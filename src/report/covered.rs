@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::number::{count, share, yuan};
 use super::words::Words;
 use crate::trail::{
-    CodeCoverage, Coverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin, Share,
+    CodeCoverage, Coverage, LegacyFate, LegacyTableCoverage, NationalCoverage, NotMapped, Origin, Reach,
+    Share, Unfed,
 };
 
 /// The part of the page that is about coverage.
@@ -22,6 +23,31 @@ pub(super) struct Covered<'a> {
     undecided: Vec<Undecided<'a>>,
     tables: Vec<Legacy<'a>>,
     national: Vec<National<'a>>,
+    unfed: Vec<UnfedView<'a>>,
+    not_mapped: Vec<Reasoned<'a>>,
+    /// Legacy tables that are only joined.
+    joined_only: Vec<String>,
+}
+
+/// A national measure that no declared amount feeds.
+#[derive(Serialize)]
+struct UnfedView<'a> {
+    table: &'a str,
+    branch: &'a str,
+    column: &'a str,
+    title: &'a str,
+    sql: &'a str,
+    constant: bool,
+    basis: &'a str,
+    rows: String,
+}
+
+/// A legacy column and the reason that the mapping gives.
+#[derive(Serialize)]
+struct Reasoned<'a> {
+    table: String,
+    column: &'a str,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -88,7 +114,31 @@ pub(super) fn covered<'a>(of: &'a Coverage, words: &Words) -> Covered<'a> {
         undecided,
         tables: tables.into_iter().map(|(t, file)| legacy(t, file)).collect(),
         national: national(&of.national, words),
+        unfed: unfed(&of.unfed),
+        not_mapped: of.not_mapped.iter().map(reasoned).collect(),
+        joined_only: of
+            .legacy
+            .iter()
+            .filter(|t| t.reach == Reach::JoinedOnly)
+            .map(|t| label(&t.source, &t.table))
+            .collect(),
     }
+}
+
+fn reasoned(of: &NotMapped) -> Reasoned<'_> {
+    Reasoned { table: label(&of.source, &of.table), column: &of.column, reason: &of.reason }
+}
+
+fn unfed(of: &[Unfed]) -> Vec<UnfedView<'_>> {
+    let mut all: Vec<&Unfed> = of.iter().collect();
+    all.sort_by_key(|u| (&u.table, &u.column, &u.branch));
+    all.into_iter().map(unfed_view).collect()
+}
+
+fn unfed_view(of: &Unfed) -> UnfedView<'_> {
+    let Unfed { table, branch, column, title, sql, constant, basis, rows } = of;
+    let (constant, rows) = (*constant, count(*rows));
+    UnfedView { table, branch, column, title, sql, constant, basis, rows }
 }
 
 fn label(source: &str, table: &str) -> String {

@@ -5,6 +5,7 @@
 //! Must not know: rows, files, the mapping, the rules.
 
 mod adds_up;
+mod answers;
 mod covered;
 mod error;
 pub mod number;

@@ -25,12 +25,13 @@ pub fn yuan(fen: impl Into<i128>) -> String {
     format!("{}{}.{rest:02}", minus(fen), grouped(yuan))
 }
 
-/// Yuan of 1/10000 yuan: `-1,234.0500`.
-#[must_use]
-pub fn yuan4(e4: impl Into<i128>) -> String {
-    let e4 = e4.into();
-    let (yuan, rest) = (e4.unsigned_abs() / 10_000, e4.unsigned_abs() % 10_000);
-    format!("{}{}.{rest:04}", minus(e4), grouped(yuan))
+/// Yuan in units of so many digits after the point: 12340500 of four digits is `1,234.0500`.
+pub(super) fn decimal(n: i128, digits: u32) -> String {
+    let Some(unit) = 10_u128.checked_pow(digits) else { return count(n) };
+    let (whole, rest) = (n.unsigned_abs() / unit, n.unsigned_abs() % unit);
+    let width = usize::try_from(digits).unwrap_or(0);
+    let point = if digits == 0 { String::new() } else { format!(".{rest:0width$}") };
+    format!("{}{}{point}", minus(n), grouped(whole))
 }
 
 fn minus(n: i128) -> &'static str {

@@ -10,13 +10,14 @@ use serde::Serialize;
 
 use super::Lang;
 use super::adds_up::{self, Balance};
+use super::answers::{self, Answer, Open, PlausibleView};
 use super::covered::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::words::Words;
 use crate::clock;
 use crate::trail::{
     Blocker, Coverage, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, Reconciliation, StageRow,
-    Status, Summary, TableRow,
+    Status, Summary, Suspicion, TableRow,
 };
 
 /// Fates in the order of the page; `accepted` is none of them.
@@ -26,7 +27,12 @@ const FATES: [&str; 4] = ["rejected", "held", "excluded", "merged"];
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
     blocked: bool,
+    /// The first line: what is unexplained, and what was not checked.
+    sums: Sums,
     blockers: Vec<Blocking>,
+    acknowledged: Vec<Answer<'a>>,
+    not_checked: Vec<Open<'a>>,
+    plausible: Vec<PlausibleView<'a>>,
     head: Head<'a>,
     extracts: Vec<Extract<'a>>,
     way: Way,
@@ -38,6 +44,13 @@ pub(super) struct Page<'a> {
     balance: Balance<'a>,
     left_alone: Vec<Left<'a>>,
     stages: Vec<Stage>,
+}
+
+#[derive(Serialize)]
+struct Sums {
+    rows: String,
+    yuan: String,
+    not_checked: String,
 }
 
 #[derive(Serialize)]
@@ -189,7 +202,15 @@ pub(super) fn page<'a>(
     let blockers = blockers(summary, reconciliation, words);
     Page {
         blocked: summary.status == Status::Blocked || !blockers.is_empty(),
+        sums: Sums {
+            rows: count(reconciliation.totals.unexplained_rows),
+            yuan: number::yuan(reconciliation.totals.unexplained_fen),
+            not_checked: count(summary.not_checked.len() as u64),
+        },
         blockers,
+        acknowledged: answers::acknowledged(&summary.acknowledged, words),
+        not_checked: answers::not_checked(&summary.not_checked, words),
+        plausible: answers::plausible(&reconciliation.plausible, words),
         head: head(summary, words),
         extracts: summary.extracts.iter().map(|e| extract(e, words)).collect(),
         way: way(summary, reconciliation, words),
@@ -246,6 +267,12 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
                 why: String::new(),
                 section: "left-alone",
             }),
+            Blocker::Suspect { what, name, part, whole } => all.push(Blocking {
+                what: answers::suspicion(*what, words),
+                at: name.clone(),
+                why: answers::much(*part, *whole, words),
+                section: section(*what),
+            }),
             Blocker::Fuzzy { source } => all.push(Blocking {
                 what: words.say("blocker", "fuzzy"),
                 at: source.clone(),
@@ -255,6 +282,15 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
         }
     }
     all
+}
+
+/// Where the page tells more of it.
+fn section(what: Suspicion) -> &'static str {
+    match what {
+        Suspicion::EmptyBranch | Suspicion::CodeList => "coverage",
+        Suspicion::EmptyTable | Suspicion::Acceptance => "tables",
+        Suspicion::Implausible => "unit-of-money",
+    }
 }
 
 fn unexplained(rows: u64, fen: u64, words: &Words) -> Blocking {
@@ -283,7 +319,7 @@ fn extract<'a>(of: &'a ExtractRow, words: &Words) -> Extract<'a> {
 fn way(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Way {
     let sum = |of: fn(&TableRow) -> u64| summary.tables.iter().map(of).sum::<u64>();
     let mapped = sum(|t| t.mapped);
-    let counted = |n: Option<i64>| n.map_or(NOTHING.to_owned(), count);
+    let counted = |n: Option<i128>| n.map_or(NOTHING.to_owned(), count);
     let fates: [(&'static str, u64); 5] = [
         ("accepted", sum(|t| t.accepted)),
         ("rejected", sum(|t| t.rejected)),

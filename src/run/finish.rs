@@ -5,11 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::expected::{Found, judge};
 use super::extract::FUZZY;
 use super::gate_stage::Gated;
 use super::manifest::manifest;
-use super::map_stage::Typed;
+use super::map_stage::{Edges, Typed};
 use super::stages::Walk;
+use super::unchecked::unchecked;
 use super::{RunError, RunSettings};
 use crate::clock;
 use crate::durable;
@@ -45,7 +47,7 @@ pub(super) fn finish(walk: Walk<'_>, settings: &RunSettings, came: Came<'_>) -> 
     store(&walk.dir.file("reconciliation.json"), &reconciliation)?;
     store(&walk.dir.file("manifest.json"), &manifest(&walk, settings, came.raw)?)?;
     let coverage = came.coverage;
-    let summary = summary(&walk, settings, came, &reconciliation);
+    let summary = summary(&walk, settings, came, &reconciliation)?;
     store(&walk.dir.file("summary.json"), &summary)?;
     durable::create_dir_all(&walk.dir.path().join("report"))?;
     let page = report::render(&summary, &reconciliation, coverage, settings.lang)?;
@@ -70,13 +72,30 @@ pub(super) fn store(path: &Path, document: &impl Serialize) -> Result<(), RunErr
     Ok(())
 }
 
-fn summary(walk: &Walk<'_>, settings: &RunSettings, came: Came<'_>, adds_up: &Reconciliation) -> Summary {
-    let blocked_by = blockers(&came, adds_up);
-    Summary {
-        version: 1,
+fn summary(
+    walk: &Walk<'_>,
+    settings: &RunSettings,
+    came: Came<'_>,
+    adds_up: &Reconciliation,
+) -> Result<Summary, RunError> {
+    let mut blocked_by = blockers(&came, adds_up);
+    let found = Found {
+        typed: came.typed,
+        edges: came.edges,
+        gated: came.gated,
+        coverage: came.coverage,
+        reconciliation: adds_up,
+    };
+    let (suspects, acknowledged) = judge(&found, &settings.expected);
+    blocked_by.extend(suspects);
+    let not_checked = unchecked(walk, came.raw, came.typed, came.coverage, came.measures, adds_up)?;
+    Ok(Summary {
+        version: 2,
         run: walk.run.to_string(),
         status: if blocked_by.is_empty() { Status::Done } else { Status::Blocked },
         blocked_by,
+        acknowledged,
+        not_checked,
         qianyi: env!("CARGO_PKG_VERSION").to_owned(),
         city: walk.city.id.clone(),
         city_name: walk.city.name.clone(),
@@ -96,7 +115,7 @@ fn summary(walk: &Walk<'_>, settings: &RunSettings, came: Came<'_>, adds_up: &Re
         unexplained_rows: adds_up.totals.unexplained_rows,
         unexplained_fen: adds_up.totals.unexplained_fen,
         peak_rss_bytes: peak_rss(),
-    }
+    })
 }
 
 /// A stage's account as people read it: milliseconds, whole rows a second.

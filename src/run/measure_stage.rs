@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
+use super::arrival::unarrived;
 use super::check_stage::mapped_parts;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
@@ -21,8 +22,8 @@ use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables};
 use crate::national::Table;
 use crate::raw::RawView;
 use crate::tally::{
-    self, BranchEdges, CellOf, Component, Counted, DETAILS, EdgeShape, LEDGERS, Measure, RawSide, ReadAmount,
-    WrittenIn, border, side,
+    self, BranchEdges, CellOf, Component, Counted, DETAILS, EdgeShape, LEDGERS, Measure, PlausibleOf, Range,
+    RawSide, ReadAmount, WrittenIn, border, side,
 };
 
 /// One piece of the measures.
@@ -33,7 +34,7 @@ struct Piece {
 }
 
 /// Counts `name` and stores it.
-fn piece(
+pub(super) fn piece(
     walk: &mut Walk<'_>,
     name: &str,
     rows: u64,
@@ -65,8 +66,10 @@ pub(super) fn count_all(
     let mut all = source_and_raw(walk, raw)?;
     all.extend(layer_one(walk, raw, typed)?);
     all.extend(all_edges(walk, typed, edges)?);
+    all.extend(unarrived(walk, typed, edges)?);
     all.extend(fates(walk, edges, gated)?);
     all.extend(unit_of_money(walk, edges)?);
+    all.extend(plausible(walk, edges)?);
     Ok(all)
 }
 
@@ -272,4 +275,31 @@ fn unit_of_money(walk: &mut Walk<'_>, edges: &[Edges<'_>]) -> Result<Vec<Measure
         return Ok(Vec::new());
     };
     piece(walk, "ledgers", 0, |engine| Ok(tally::ledger_measures(engine, details, ledgers)?))
+}
+
+/// Amounts against what is plausible, which shows a wrongly declared unit of money where there is no ledger.
+fn plausible(walk: &mut Walk<'_>, edges: &[Edges<'_>]) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    let (mapped, national) = (mapped_parts(edges), walk.national);
+    for check in &national.units {
+        let (Some(parts), Some(table)) = (mapped.get(&check.table), national.table(&check.table)) else {
+            continue;
+        };
+        let range = |r: &crate::national::UnitRange| Range { from: r.from, to: r.to, min: r.min, max: r.max };
+        let (name, ranges) = (check.name(), check.ranges.iter().map(range).collect::<Vec<_>>());
+        let of = PlausibleOf {
+            table: &check.table,
+            name: &name,
+            parts,
+            amounts: &check.amounts,
+            per: &check.per,
+            times: check.times.as_deref(),
+            ranges: &ranges,
+            insurance: table.insurance.as_deref(),
+            period: table.period.as_deref(),
+        };
+        let what = format!("plausible.{}", name.replace('/', "~"));
+        all.extend(piece(walk, &what, 0, |engine| Ok(tally::plausible(engine, &of)?))?);
+    }
+    Ok(all)
 }

@@ -4,8 +4,10 @@
 //! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
 //! Must not know: how a stage does its work, or how anything is printed.
 
+mod arrival;
 mod check_stage;
 mod error;
+mod expected;
 pub mod extract;
 mod finish;
 mod finished;
@@ -22,6 +24,7 @@ mod raw_stage;
 mod seal;
 mod settings;
 mod stages;
+mod unchecked;
 mod whole;
 
 pub use error::RunError;
@@ -32,5 +35,5 @@ pub use paths::RunDir;
 pub use preflight::{Ends, Problem};
 pub use raw_stage::{Inventory, extract_all, sources_of};
 pub use seal::build_package;
-pub use settings::RunSettings;
+pub use settings::{Acknowledgement, Expected, RunSettings};
 pub use whole::{as_of, extract_only, run};

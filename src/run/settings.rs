@@ -10,6 +10,27 @@ use super::Held;
 use crate::report::Lang;
 use crate::source::SourceSettings;
 use crate::stop::Stop;
+use crate::trail::Suspicion;
+
+/// What a run is expected to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Percent of a national table's mapped rows that must be accepted.
+    pub accepted_min: u8,
+    pub acknowledged: Vec<Acknowledgement>,
+}
+
+/// Something that would block a run, and that somebody answers for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    pub what: Suspicion,
+    /// As the run names it: `AC43/kx`.
+    pub name: String,
+    /// Who answers for it.
+    pub by: String,
+    pub reason: String,
+}
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -38,6 +59,8 @@ pub struct RunSettings {
     pub held: Vec<Held>,
     /// What another process is told is running here.
     pub command: String,
+    /// What would block the run, and what of it is acknowledged.
+    pub expected: Expected,
     /// Asked by whoever wants the walk to end at its next boundary.
     pub stop: Stop,
 }

@@ -213,6 +213,9 @@ fn raw_side(
     let mut whole = Cells::new(&what, of.whole());
     for group in groups(&answer, 3) {
         let (bucket, at) = (group.text(2), [group.text(0), group.text(1), group.text(2)]);
+        // "No part has anything to say" explains a row, never money.
+        let no_part = matches!(of.shape, EdgeShape::Split { no_part, .. } if no_part == bucket);
+        let at = if no_part { [at[0], at[1], ""] } else { at };
         add_group(&mut cells, &group, at, &take, &what)?;
         let taken: &[Vec<usize>] = if bucket.is_empty() { &[vec![0], vec![1]] } else { &[vec![0], vec![]] };
         add_group(&mut whole, &group, [ALL, ALL, bucket], taken, &what)?;

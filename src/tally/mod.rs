@@ -4,6 +4,7 @@
 //! whatever their order, parts or partitions.
 //! Must not know: which side is right, or why two sides differ.
 
+mod arrival;
 mod cells;
 mod count;
 mod digest;
@@ -13,8 +14,10 @@ mod layer1;
 mod ledger;
 mod measure;
 mod own;
+mod plausible;
 mod query;
 
+pub use arrival::{Asked, Unarrived, unarrived};
 pub use cells::MAX_CELLS;
 pub use count::{Counted, count};
 pub use digest::{BUCKETS, ContentDigest, bucket, content_digest, digest_schema};
@@ -23,7 +26,7 @@ pub use error::TallyError;
 pub use layer1::{ReadAmount, WrittenIn, layer1_measures};
 pub use ledger::{DETAILS, LEDGERS, ledger_measures};
 pub use measure::{
-    ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits,
-    write_measures,
+    ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits, write_measures,
 };
 pub use own::{LEFT_OUT, RawSide, SPELLED_DIGITS, countable, raw_side};
+pub use plausible::{PlausibleOf, Range, bucket as plausible_bucket, plausible};

@@ -11,6 +11,46 @@ pub struct Coverage {
     pub legacy: Vec<LegacyTableCoverage>,
     pub national: Vec<NationalCoverage>,
     pub codes: Vec<CodeCoverage>,
+    /// National measures that no declared amount feeds.
+    pub unfed: Vec<Unfed>,
+    /// Declared amounts that feed no national measure, with the reason that the mapping gives.
+    pub not_mapped: Vec<NotMapped>,
+}
+
+/// A national measure of one branch whose SQL refers to no declared amount: a constant, or something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfed {
+    pub table: String,
+    pub branch: String,
+    pub column: String,
+    pub title: String,
+    pub sql: String,
+    /// The SQL refers to no column at all.
+    pub constant: bool,
+    pub basis: String,
+    /// Rows of the branch.
+    pub rows: u64,
+}
+
+/// A declared amount that feeds no national measure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotMapped {
+    pub source: String,
+    pub table: String,
+    pub column: String,
+    pub reason: String,
+}
+
+/// How far the rows of a legacy table come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// A branch starts from it.
+    Mapped,
+    /// No branch starts from it, but one looks things up in it by `join`.
+    JoinedOnly,
+    /// Nothing takes it.
+    Nowhere,
 }
 
 /// One legacy table. `read_by` names its source file, `ignored` the reason why there is none.
@@ -20,6 +60,7 @@ pub struct LegacyTableCoverage {
     pub table: String,
     pub read_by: Option<String>,
     pub ignored: Option<String>,
+    pub reach: Reach,
     pub columns: Vec<LegacyColumnCoverage>,
 }
 

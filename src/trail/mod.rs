@@ -13,12 +13,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub use coverage::{
-    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage, Origin,
-    Share,
+    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage,
+    NotMapped, Origin, Reach, Share, Unfed,
 };
-pub use reconciliation::{Border, Cell, Line, Reconciliation, Totals, Unit, UnitOfMoney};
+pub use reconciliation::{Border, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney};
 pub use summary::{
-    Blocker, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, StageRow, Status, Summary, TableRow,
+    Acknowledged, Blocker, ExtractRow, FateRow, FindingRow, LeftAlone, NotChecked, NotedRow, StageRow,
+    Status, Summary, Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

@@ -22,6 +22,10 @@ pub struct Summary {
     pub status: Status,
     /// Why it is blocked; empty when done.
     pub blocked_by: Vec<Blocker>,
+    /// What would block but for the configuration, and what the configuration acknowledges without need.
+    pub acknowledged: Vec<Acknowledged>,
+    /// What no second number stands against: counted beside what is unexplained.
+    pub not_checked: Vec<NotChecked>,
     /// Version of qianyi.
     pub qianyi: String,
     pub city: String,
@@ -62,6 +66,87 @@ pub enum Blocker {
     Undecided { table: String },
     /// A source that was read without a common point in time: never fit for cutover.
     Fuzzy { source: String },
+    /// What is hardly meant, and nobody has acknowledged: `part` of `whole` (rows).
+    Suspect { what: Suspicion, name: String, part: u64, whole: u64 },
+}
+
+/// What adds up and is hardly meant all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspicion {
+    /// A branch (`AC43/kx`, or `AC43/kx/GRJFMX_2003` for one table of a family) that makes no row of a legacy table that has rows.
+    EmptyBranch,
+    /// A national table (`AC50`) that is mapped from legacy tables without a row.
+    EmptyTable,
+    /// A national table (`AC01`) of which fewer rows are accepted than `[limits] accepted_min` says.
+    Acceptance,
+    /// A code column (`sex/ylbx.GRJBXX.XB`) of which less than half of the rows are translated.
+    CodeList,
+    /// Amounts (`AC43.AAE180/ylbx.GRJFMX_2003`) that mostly lie outside what is plausible, and not by a factor of 100.
+    Implausible,
+}
+
+impl Suspicion {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::EmptyBranch, Self::EmptyTable, Self::Acceptance, Self::CodeList, Self::Implausible];
+
+    /// As it is written in the configuration and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EmptyBranch => "empty_branch",
+            Self::EmptyTable => "empty_table",
+            Self::Acceptance => "acceptance",
+            Self::CodeList => "code_list",
+            Self::Implausible => "implausible",
+        }
+    }
+}
+
+/// One line of `[[acknowledged]]`, and what it is about; `used` is false where nothing of that name would block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    pub what: Suspicion,
+    pub name: String,
+    pub by: String,
+    pub reason: String,
+    pub used: bool,
+    pub part: u64,
+    pub whole: u64,
+}
+
+/// Something that could not be compared with anything.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NotChecked {
+    pub what: Unchecked,
+    /// A legacy column: `ylbx.GRJFMX.JFGZ`.
+    pub name: String,
+}
+
+/// What of a money column was not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unchecked {
+    /// Money that `[measures] amounts` does not name: the source is not asked for its sum, and no measure takes it on.
+    NotDeclared,
+    /// Money written as text: rows and bytes were compared, not the sum.
+    TextSum,
+    /// A float: compared to four digits after the point.
+    FloatDigits,
+    /// Yuan or fen: neither ledgers nor a plausible range stand against it.
+    UnitOfMoney,
+}
+
+impl Unchecked {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotDeclared => "not_declared",
+            Self::TextSum => "text_sum",
+            Self::FloatDigits => "float_digits",
+            Self::UnitOfMoney => "unit_of_money",
+        }
+    }
 }
 
 /// The raw snapshot of one source that the run stands on.

@@ -166,3 +166,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_acknowledgement_says_what_which_who_and_why_and_counts_for_the_digest() {
+    let files = Files::new();
+    let line = |reason: &str| {
+        format!(
+            "[limits]\naccepted_min = 75\n[[acknowledged]]\nwhat = \"empty_branch\"\nname = \"AC43/kx\"\nby = \"张三\"\nreason = \"{reason}\"\n"
+        )
+    };
+    let with = |text: &str| settings(&Layers { files: vec![files.city(text)], ..Layers::default() });
+    let (plain, one, other) = (with(""), with(&line("old years")), with(&line("new years")));
+    assert_eq!((plain.expected.accepted_min, one.expected.accepted_min), (90, 75));
+    let told = &one.expected.acknowledged[0];
+    assert_eq!(
+        (told.name.as_str(), told.by.as_str(), told.reason.as_str()),
+        ("AC43/kx", "张三", "old years")
+    );
+    assert!(plain.digest != one.digest && one.digest != other.digest);
+    let cases = [
+        ("[limits]\naccepted_min = 101\n", "from 0 to 100"),
+        ("[limits]\naccepted_min = \"90\"\n", "from 0 to 100"),
+        ("[limits]\naccept_min = 9\n", "the nearest is `accepted_min`"),
+        ("acknowledged = 1\n", "written [[acknowledged]]"),
+        (
+            "[[acknowledged]]\nwhat = \"empty_brunch\"\nname = \"a\"\nby = \"b\"\nreason = \"c\"\n",
+            "nearest is `empty_branch`",
+        ),
+        (
+            "[[acknowledged]]\nwhat = \"code_list\"\nname = \"a\"\nby = \" \"\nreason = \"c\"\n",
+            "`by` is not a text",
+        ),
+        ("[[acknowledged]]\nwhat = \"code_list\"\nname = \"a\"\nby = \"b\"\n", "no `reason`"),
+    ];
+    for (text, expected) in cases {
+        let error = load(&Layers { files: vec![files.city(text)], ..Layers::default() }).unwrap_err();
+        let shown = format!("{:?}", miette::Report::new(error));
+        assert!(shown.contains(expected), "{text}: {shown}");
+    }
+    let twice = line("a") + &line("b").replace("[limits]\naccepted_min = 75\n", "");
+    let error = load(&Layers { files: vec![files.city(&twice)], ..Layers::default() }).unwrap_err();
+    assert!(format!("{:?}", miette::Report::new(error)).contains("acknowledged twice"));
+}

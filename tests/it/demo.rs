@@ -51,7 +51,7 @@ fn of_20_000_persons_every_planted_structural_defect_is_found_nothing_else_and_a
     assert_eq!((summary.status, summary.blocked_by.as_slice()), (Status::Done, &[][..]));
     // Over a million payment rows, in bounded memory.
     let ended = finished(&workdir, None).unwrap();
-    let payments: i64 = ended.reconciliation.borders[0]
+    let payments: i128 = ended.reconciliation.borders[0]
         .lines
         .iter()
         .filter(|l| l.measure == "rows" && (l.table.contains("GRJFMX") || l.table.contains("SYJFMX")))

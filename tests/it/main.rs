@@ -1,6 +1,7 @@
 //! The one integration-test binary: a file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
+mod arrival;
 mod changes;
 mod city;
 mod cli;

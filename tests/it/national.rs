@@ -89,6 +89,16 @@ fn every_inconsistency_is_refused_with_file_and_line() {
         ("an unknown degree in gate.csv", &[("gate.csv", "STR-01,hard,block", "STR-01,harsh,block")]),
         ("an unknown gate in gate.csv", &[("gate.csv", "STR-01,hard,block", "STR-01,hard,stop")]),
         ("a severity that is none", &[("rules.csv", "STR-01,E,", "STR-01,X,")]),
+        (
+            "a plausible range of a column that is no money",
+            &[("tables/units.csv", "AC43,AAE180,,,,", "AC43,AAE140,,,,")],
+        ),
+        ("a plausible range as wide as a factor of 100", &[("tables/units.csv", ",30,2900,", ",30,3000,")]),
+        ("years that overlap", &[("tables/units.csv", "AC43,AAE180,,,2000,2009", "AC43,AAE180,,,1999,2009")]),
+        (
+            "times that are no number",
+            &[("tables/units.csv", "AAE180,AAE201,,,0.004", "AAE180,AAE002,,,0.004")],
+        ),
         ("a crosswalk to a code that is not there", &[("crosswalks/G2/AAC008.csv", "1,1,在职", "1,7,在职")]),
     ];
     let mut all = String::new();

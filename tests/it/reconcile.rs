@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use qianyi::reconcile::{ReconcileError, Sides, reconcile};
 use qianyi::tally::{Measure, border, side};
-use qianyi::trail::{Line, Reconciliation};
+use qianyi::trail::{Judged, Line, Reconciliation};
 
 fn m(
     border: &str,
@@ -155,11 +155,84 @@ fn a_unit_of_money_that_is_100_times_wrong_is_named_and_back_payments_are_no_fau
     }
 }
 
+/// numeric(38,10): sums of ten digits after the point pass 64 bits, and a fraction of a fen counts as a fen.
+#[test]
+fn a_line_of_many_digits_has_no_limit_and_counts_as_fen() {
+    let fine = [
+        m(SR, side::SOURCE, "s.T", "e10:JE", ("a", ""), "", i64::MAX),
+        m(SR, side::SOURCE, "s.T", "e10:JE", ("b", ""), "", i64::MAX),
+        m(SR, side::RAW, "s.T", "e10:JE", ("a", ""), "", i64::MAX),
+        m(SR, side::RAW, "s.T", "e10:JE", ("b", ""), "", i64::MAX - 1),
+    ];
+    let line = only(&fine);
+    assert_eq!((line.left, line.unexplained), (i128::from(i64::MAX) * 2, 1));
+    assert_eq!(serde_json::to_value(line.unit).unwrap(), "e10");
+    assert_eq!(compared(&fine).totals.unexplained_fen, 1);
+}
+
+#[test]
+fn values_that_no_sum_holds_are_compared_and_their_absence_is_no_line() {
+    let left_out = |value: i64| {
+        [
+            m(SR, side::SOURCE, "s.T", "left_out:JE", ("", ""), "", 2),
+            m(SR, side::RAW, "s.T", "left_out:JE", ("", ""), "", value),
+        ]
+    };
+    assert_eq!(only(&left_out(2)).unexplained, 0);
+    assert_eq!(compared(&left_out(1)).totals.unexplained_rows, 1);
+    let none = [
+        m(SR, side::SOURCE, "s.T", "left_out:JE", ("", ""), "", 0),
+        m(SR, side::SOURCE, "s.T", "rows", ("", ""), "", 1),
+        m(SR, side::RAW, "s.T", "rows", ("", ""), "", 1),
+    ];
+    assert_eq!(only(&none).measure, "rows");
+}
+
+/// `votes`: rows inside, 100 times above, a hundredth, neither.
+fn voted(insurance: &str, votes: [i64; 4], fen: i64) -> Vec<Measure> {
+    let of = ["", "times_100", "hundredth", "neither"].into_iter().zip(votes);
+    let cell = (insurance, "2005");
+    let line = |measure: &str, bucket: &str, value: i64| {
+        m(border::PLAUSIBLE, side::AMOUNTS, "s.A", measure, cell, bucket, value)
+    };
+    let mut all: Vec<Measure> =
+        of.map(|(bucket, rows)| line("rows:AC43.AAE022/AAE180", bucket, rows)).collect();
+    all.push(line("fen:AC43.AAE022/AAE180", "", fen));
+    all
+}
+
+#[test]
+fn most_rows_decide_whether_amounts_are_plausible_and_a_factor_of_100_is_unexplained() {
+    let cases = [
+        ([90, 10, 0, 0], Judged::Inside, 0),
+        ([50, 50, 0, 0], Judged::Inside, 0),
+        ([10, 85, 0, 5], Judged::Times100, 700),
+        ([10, 0, 85, 5], Judged::Hundredth, 700),
+        ([30, 30, 0, 40], Judged::Implausible, 0),
+        ([0, 9, 0, 0], Judged::TooFew, 0),
+    ];
+    for (votes, verdict, unexplained) in cases {
+        let all = compared(&voted("110", votes, -700));
+        assert_eq!((all.plausible.len(), all.plausible[0].verdict), (1, verdict), "{votes:?}");
+        assert_eq!(all.totals.unexplained_fen, unexplained, "{votes:?}");
+    }
+}
+
+#[test]
+fn a_factor_that_the_ledgers_found_is_not_counted_twice() {
+    let mut wrong = voted("110", [0, 100, 0, 0], 700);
+    wrong.push(year(side::DETAILS, "s.A", "2005", 700));
+    wrong.push(year(side::LEDGERS, "AB07", "2005", 7));
+    let all = compared(&wrong);
+    assert_eq!((all.plausible[0].verdict, all.totals.unexplained_fen), (Judged::Times100, 693));
+}
+
 #[test]
 fn a_sum_that_does_not_fit_is_an_error() {
     let huge = [
         m(SR, side::SOURCE, "s.T", "fen:JE", ("a", ""), "", i64::MAX),
         m(SR, side::SOURCE, "s.T", "fen:JE", ("b", ""), "", i64::MAX),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("c", ""), "", i64::MAX),
     ];
     let error = reconcile(&Sides { run: "r0001", measures: &huge }).unwrap_err();
     assert!(matches!(error, ReconcileError::Overflow { .. }), "{error}");
@@ -191,9 +264,9 @@ proptest! {
             m(RM, side, "s.T→AC43", "rows", ("110", ["1", "2", "3", "4"][usize::from(*cell)]), bucket, *value)
         }).collect();
         let line = only(&measures);
-        let explained: i64 = line.explained.values().sum();
-        let signed: i64 = line.cells.iter().map(|c| c.unexplained).sum();
+        let explained: i128 = line.explained.values().sum();
+        let signed: i128 = line.cells.iter().map(|c| c.unexplained).sum();
         prop_assert_eq!(line.left, line.right + explained + signed);
-        prop_assert_eq!(line.unexplained, line.cells.iter().map(|c| c.unexplained.unsigned_abs()).sum::<u64>());
+        prop_assert_eq!(line.unexplained, line.cells.iter().map(|c| c.unexplained.unsigned_abs()).sum::<u128>());
     }
 }

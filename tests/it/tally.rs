@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping;
 use qianyi::national;
+use qianyi::reconcile::{Sides, reconcile};
 use qianyi::tally::{
-    ContentDigest, Counted, MAX_CELLS, Measure, RawSide, TallyError, border, count, raw_side, read_measures,
-    side, write_measures,
+    ContentDigest, Counted, MAX_CELLS, Measure, RawSide, ReadAmount, TallyError, WrittenIn, border, count,
+    layer1_measures, raw_side, read_measures, side, write_measures,
 };
 
 use crate::support::demo::{as_of, folder};
@@ -189,4 +190,112 @@ fn a_sum_that_does_not_fit_and_too_many_cells_are_refused() {
         write("many.parquet", Field::new("N", DataType::Int64, true), Arc::new(Int64Array::from(many)));
     let error = side(&[many], &["N".to_owned()], &[]).unwrap_err();
     assert!(matches!(error, TallyError::TooManyCells { .. }), "{error}");
+}
+
+/// A raw part of one or more columns.
+fn raw(path: &std::path::Path, columns: Vec<(Field, ArrayRef)>) -> std::path::PathBuf {
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let schema = Arc::new(Schema::new(fields));
+    let mut writer = qianyi::dataset::PartWriter::create(path, schema.clone()).unwrap();
+    writer.write(&RecordBatch::try_new(schema, arrays).unwrap()).unwrap();
+    writer.finish().unwrap();
+    path.to_owned()
+}
+
+fn decimals(name: &str, precision: u8, scale: i8, values: &[Option<i128>]) -> (Field, ArrayRef) {
+    let array: Decimal128Array = values.iter().copied().collect();
+    let array = array.with_precision_and_scale(precision, scale).unwrap();
+    (Field::new(name, DataType::Decimal128(precision, scale), true), Arc::new(array))
+}
+
+fn shown(measures: &[Measure]) -> Vec<String> {
+    let mut shown: Vec<String> = measures
+        .iter()
+        .map(|m| format!("{} {} {}{}{}", m.side, m.measure, m.period, m.bucket, m.value))
+        .collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn exact_columns_of_any_scale_are_summed_in_their_last_digit_and_months_may_be_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let part = raw(
+        &dir.path().join("p.parquet"),
+        vec![
+            decimals("NY", 6, 0, &[Some(202_101), Some(202_101), None]),
+            decimals("J10", 38, 10, &[Some(12_345_678_901), Some(-1), None]),
+            decimals("J6", 18, 6, &[Some(1_500_000), Some(1), Some(2)]),
+            decimals("J3", 9, 3, &[Some(1), None, None]),
+        ],
+    );
+    let names = |of: &[&str]| of.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    let (by, amounts) = (names(&["NY"]), names(&["J10", "J6", "J3"]));
+    let measures = raw_side(&RawSide { table: "s.T", parts: &[part], by: &by, amounts: &amounts }).unwrap();
+    let expected = [
+        "raw e10:J10 20210112345678900",
+        "raw e10:J10 ∅0",
+        "raw e3:J3 2021011",
+        "raw e3:J3 ∅0",
+        "raw e6:J6 2021011500001",
+        "raw e6:J6 ∅2",
+        "raw rows 2021012",
+        "raw rows ∅1",
+    ];
+    assert_eq!(shown(&measures), expected);
+}
+
+#[test]
+fn values_that_no_sum_holds_are_counted_and_plain_numbers_written_as_text_are_summed() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |name: &str, values: &[Option<&str>]| -> (Field, ArrayRef) {
+        (Field::new(name, DataType::Utf8, true), Arc::new(values.iter().copied().collect::<StringArray>()))
+    };
+    let bytes = |name: &str, values: &[Option<&[u8]>]| -> (Field, ArrayRef) {
+        let encoding = [("encoding".to_owned(), "utf-8".to_owned())].into();
+        let array: arrow::array::BinaryArray = values.iter().copied().collect();
+        (Field::new(name, DataType::Binary, true).with_metadata(encoding), Arc::new(array))
+    };
+    let floats: arrow::array::Float64Array = [Some(1.25), None, Some(f64::INFINITY)].into_iter().collect();
+    let part = raw(
+        &dir.path().join("p.parquet"),
+        vec![
+            text("N", &[Some("12.5"), Some("NaN"), Some("-0.0000019")]),
+            decimals("D", 10, 2, &[Some(150), None, None]),
+            bytes("D__b", &[None, Some(b"NaN"), None]),
+            (Field::new("F", DataType::Float64, true), Arc::new(floats)),
+        ],
+    );
+    let amounts = ["N", "D", "F"].map(str::to_owned);
+    let measures = raw_side(&RawSide { table: "s.T", parts: &[part], by: &[], amounts: &amounts }).unwrap();
+    let expected = [
+        "raw e4:F 12500",
+        "raw e6:N 12499999",
+        "raw fen:D 150",
+        "raw left_out:D 1",
+        "raw left_out:F 1",
+        "raw left_out:N 1",
+        "raw rows 3",
+    ];
+    assert_eq!(shown(&measures), expected);
+}
+
+#[test]
+fn what_is_too_large_for_any_amount_is_a_read_error_and_not_a_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let huge = 10_i128.pow(37);
+    let before = raw(
+        &dir.path().join("raw.parquet"),
+        vec![decimals("JE", 38, 10, &[Some(12_345_678_901), Some(huge), None])],
+    );
+    let after = raw(&dir.path().join("typed.parquet"), vec![decimals("JE", 16, 2, &[Some(123), None, None])]);
+    let column = ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: WrittenIn::Yuan };
+    let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
+    let all = reconcile(&Sides { run: "r0001", measures: &measures }).unwrap();
+    assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
+    let line = |measure: &str| all.borders[0].lines.iter().find(|l| l.measure == measure).unwrap();
+    assert_eq!(line("values:JE").explained["read_error"], 1);
+    // 1.2345678901 yuan were read as 1.23: 45 of 1/10000 yuan went.
+    assert_eq!(line("e4:JE").explained["rounding"], 45);
+    assert_eq!(line("e4:JE").explained["read_error"], 10_i128.pow(31));
 }

@@ -416,6 +416,7 @@ pub fn national(text: &str) -> National {
             .map(|(n, codes)| (format!("G2/{n}"), Crosswalk { codes }))
             .collect(),
         length_in: LengthIn::Characters,
+        units: Vec::new(),
         digest: String::new(),
     }
 }

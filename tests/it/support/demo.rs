@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::progress::{Progress, Silent};
 use qianyi::report::Lang;
-use qianyi::run::{RunSettings, run};
+use qianyi::run::{Expected, RunSettings, run};
 use qianyi::stop::Stop;
 use qianyi::trail::Summary;
 
@@ -40,6 +40,7 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         anew: BTreeSet::new(),
         held: Vec::new(),
         command: "run".to_owned(),
+        expected: Expected { accepted_min: 90, acknowledged: Vec::new() },
         stop: Stop::new(),
     }
 }

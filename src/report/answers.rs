@@ -1,0 +1,100 @@
+//! What the page says of what somebody answers for, of what was compared with nothing, and of what is plausible.
+//!
+//! Always: what nothing answers to comes first; what is not plausible before what is.
+//! Must not know: HTML.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use super::number::{self, count};
+use super::words::Words;
+use crate::trail::{Acknowledged, Judged, NotChecked, Plausible, Suspicion, Unchecked};
+
+/// A line of `[[acknowledged]]`.
+#[derive(Serialize)]
+pub(super) struct Answer<'a> {
+    what: String,
+    name: &'a str,
+    much: String,
+    by: &'a str,
+    reason: &'a str,
+    used: bool,
+}
+
+/// Names of one kind that were not checked.
+#[derive(Serialize)]
+pub(super) struct Open<'a> {
+    what: String,
+    names: Vec<&'a str>,
+}
+
+/// One check of one legacy table, insurance and year.
+#[derive(Serialize)]
+pub(super) struct PlausibleView<'a> {
+    check: &'a str,
+    table: &'a str,
+    insurance: String,
+    year: String,
+    rows: String,
+    inside: String,
+    times_100: String,
+    hundredth: String,
+    yuan: String,
+    verdict: String,
+    bad: bool,
+}
+
+/// `1,234 / 5,678 rows`.
+pub(super) fn much(part: u64, whole: u64, words: &Words) -> String {
+    format!("{} / {} {}", count(part), count(whole), words.say("page", "rows"))
+}
+
+/// `an empty branch (empty_branch)`: the word in brackets is what the configuration writes.
+pub(super) fn suspicion(what: Suspicion, words: &Words) -> String {
+    format!("{} ({})", words.say("suspect", what.name()), what.name())
+}
+
+pub(super) fn acknowledged<'a>(of: &'a [Acknowledged], words: &Words) -> Vec<Answer<'a>> {
+    let mut sorted: Vec<&Acknowledged> = of.iter().collect();
+    sorted.sort_by_key(|a| (a.used, a.what, &a.name));
+    let view = |a: &'a Acknowledged| Answer {
+        what: suspicion(a.what, words),
+        name: &a.name,
+        much: much(a.part, a.whole, words),
+        by: &a.by,
+        reason: &a.reason,
+        used: a.used,
+    };
+    sorted.into_iter().map(view).collect()
+}
+
+pub(super) fn not_checked<'a>(of: &'a [NotChecked], words: &Words) -> Vec<Open<'a>> {
+    let kinds = [Unchecked::NotDeclared, Unchecked::UnitOfMoney, Unchecked::TextSum, Unchecked::FloatDigits];
+    let open = |what: Unchecked| {
+        let mut names: Vec<&str> = of.iter().filter(|n| n.what == what).map(|n| n.name.as_str()).collect();
+        names.sort_unstable();
+        Open { what: words.say("unchecked", what.name()), names }
+    };
+    kinds.into_iter().map(open).filter(|o| !o.names.is_empty()).collect()
+}
+
+pub(super) fn plausible<'a>(of: &'a [Plausible], words: &Words) -> Vec<PlausibleView<'a>> {
+    let bad = |p: &Plausible| matches!(p.verdict, Judged::Times100 | Judged::Hundredth | Judged::Implausible);
+    let mut sorted: Vec<&Plausible> = of.iter().collect();
+    sorted.sort_by_key(|p| (Reverse(bad(p)), &p.check, &p.table, &p.year, &p.insurance));
+    let view = |p: &'a Plausible| PlausibleView {
+        check: &p.check,
+        table: &p.table,
+        insurance: super::adds_up::bucket(&p.insurance, words),
+        year: super::adds_up::bucket(&p.year, words),
+        rows: count(p.rows),
+        inside: count(p.inside),
+        times_100: count(p.times_100),
+        hundredth: count(p.hundredth),
+        yuan: number::yuan(p.fen),
+        verdict: words.say("fault", p.verdict.name()),
+        bad: bad(p),
+    };
+    sorted.into_iter().map(view).collect()
+}
