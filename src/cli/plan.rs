@@ -103,8 +103,7 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
         Ends::Refused => words.say("plan", "refused"),
         Ends::Blocked => words.say("plan", "blocked"),
     };
-    let problem =
-        |p: &Problem| format!("{} · {}: {}\n    {}", word(p.ends), p.code, p.problem, p.advice);
+    let problem = |p: &Problem| format!("{} · {}: {}\n    {}", word(p.ends), p.code, p.problem, p.advice);
     list("problems", plan.problems.iter().map(problem).collect());
     let (rows, chunks) = (out::grouped(plan.rows), out::grouped(plan.chunks));
     text.push_str(&format!(
