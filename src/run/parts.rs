@@ -18,7 +18,7 @@ impl Parts {
     }
 
     /// Everything below a table, however deep.
-    fn below(&self, table: &str) -> BTreeSet<&str> {
+    fn below<'p>(&'p self, table: &'p str) -> BTreeSet<&'p str> {
         let mut found = BTreeSet::new();
         let mut open = vec![table];
         while let Some(next) = open.pop() {

@@ -237,8 +237,8 @@ fn a_table_that_is_altered_while_others_are_read_is_refused_and_read_at_a_new_po
         let (other, sql) = (cluster.clone(), deed.to_owned());
         let act =
             move || std::thread::spawn(move || runtime().block_on(other.run("grow", &sql))).join().unwrap();
-        let attempt =
-            Attempt { progress: When::rows(1, act), ..Attempt::of(work.path(), &plain, &["a", table]) };
+        let names = ["a", table];
+        let attempt = Attempt { progress: When::rows(1, act), ..Attempt::of(work.path(), &plain, &names) };
         let refused = attempt.make().unwrap_err();
         assert!(matches!(refused, ExtractError::Source(SourceError::Altered { .. })), "{deed}: {refused:?}");
         assert!(refused.to_string().contains(&format!(": {table} was")), "{refused}");

@@ -142,11 +142,11 @@ impl Reader {
     }
 
     pub(super) fn client(&self) -> Result<&Client, SourceError> {
-        let session = match self {
-            Self::Pooled(Some(object)) => Some(&***object),
-            Self::Held { guard, .. } => guard.session.as_ref().map(|s| &***s),
-            Self::Pooled(None) => None,
+        let session: Option<&Object> = match self {
+            Self::Pooled(object) => object.as_deref(),
+            Self::Held { guard, .. } => guard.session.as_ref(),
         };
+        let session: Option<&Client> = session.map(|object| &***object);
         session.ok_or_else(|| SourceError::Protocol {
             id: String::new(),
             what: "a session was used after its end".to_owned(),
