@@ -18,6 +18,14 @@ use super::{Misfit, Value, time};
 use crate::durable::hex;
 use crate::encoding::TextEncoding;
 
+/// What bytes turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Decoded<'a> {
+    Text(Cow<'a, str>),
+    /// They do not decode strictly, do not encode back to themselves, hold private-use code points, or could as well be UTF-8.
+    Bytes,
+}
+
 pub(super) fn private_use(text: &str) -> bool {
     // What may be one begins with this byte or a greater one; most text has none.
     const FIRST: u8 = 0xEE;
@@ -25,28 +33,25 @@ pub(super) fn private_use(text: &str) -> bool {
         && text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}'))
 }
 
-/// The text of the bytes, which may lie in `scratch`; `None`: they do not decode strictly, do not encode back to themselves, hold
-/// private-use code points, or could as well be UTF-8.
-fn strict<'a>(bytes: &'a [u8], encoding: TextEncoding, scratch: &'a mut String) -> Option<&'a str> {
-    if let TextEncoding::CodePage(code_page) = encoding {
-        if bytes.is_ascii() {
-            return std::str::from_utf8(bytes).ok();
-        }
-        if Table::of(code_page).is_some_and(|table| table.decode(bytes, scratch)) {
-            return (!encoding.ambiguous(bytes)).then_some(scratch.as_str());
-        }
+/// Decodes strictly.
+fn strict(bytes: &[u8], encoding: TextEncoding) -> Decoded<'_> {
+    if let TextEncoding::CodePage(_) = encoding
+        && bytes.is_ascii()
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Decoded::Text(Cow::Borrowed(text));
     }
-    let text = encoding.decode(bytes)?;
-    if private_use(&text) || !same(&text, bytes, encoding) || encoding.ambiguous(bytes) {
-        return None;
+    if let TextEncoding::CodePage(code_page) = encoding
+        && let Some(text) = Table::of(code_page).and_then(|table| table.decode(bytes))
+    {
+        return if encoding.ambiguous(bytes) { Decoded::Bytes } else { Decoded::Text(Cow::Owned(text)) };
     }
-    Some(match text {
-        Cow::Borrowed(text) => text,
-        Cow::Owned(text) => {
-            *scratch = text;
-            scratch.as_str()
+    match encoding.decode(bytes) {
+        Some(text) if !private_use(&text) && same(&text, bytes, encoding) && !encoding.ambiguous(bytes) => {
+            Decoded::Text(text)
         }
-    })
+        Some(_) | None => Decoded::Bytes,
+    }
 }
 
 /// Whether a decoded text encodes back to its bytes: some code pages have several for one character.
@@ -73,9 +78,10 @@ pub(in crate::source) fn spelling(value: Value<'_>, encoding: TextEncoding) -> S
             Ok(text) => text.into_owned(),
             Err(bytes) => hexed(&bytes),
         },
-        Value::Bytes(bytes) => {
-            strict(bytes, encoding, &mut String::new()).map_or_else(|| hexed(bytes), str::to_owned)
-        }
+        Value::Bytes(bytes) => match strict(bytes, encoding) {
+            Decoded::Text(text) => text.into_owned(),
+            Decoded::Bytes => hexed(bytes),
+        },
     }
 }
 
@@ -102,8 +108,10 @@ pub(in crate::source) fn length(value: Value<'_>, encoding: TextEncoding) -> usi
 /// An encoding without a place for private-use code points leaves them in the text: rather there than in bytes that say another.
 fn stored(raw: &[u8], encoding: TextEncoding) -> Result<Cow<'_, str>, Cow<'_, [u8]>> {
     let Ok(text) = std::str::from_utf8(raw) else {
-        let text = strict(raw, encoding, &mut String::new()).map(|text| Cow::Owned(text.to_owned()));
-        return text.ok_or(Cow::Borrowed(raw));
+        return match strict(raw, encoding) {
+            Decoded::Text(text) => Ok(text),
+            Decoded::Bytes => Err(Cow::Borrowed(raw)),
+        };
     };
     if !private_use(text) {
         return Ok(Cow::Borrowed(text));
@@ -161,22 +169,20 @@ pub(in crate::source) struct TextBuilder {
     text: StringBuilder,
     /// From the first value on that is no text; the rows before it are NULL here.
     bytes: Option<BinaryBuilder>,
-    /// A decoded text on its way.
-    scratch: String,
 }
 
 impl TextBuilder {
     pub(in crate::source) fn with_capacity(rows: usize) -> Self {
-        Self { text: StringBuilder::with_capacity(rows, 0), ..Self::default() }
+        Self { text: StringBuilder::with_capacity(rows, 0), bytes: None }
     }
 
     /// Appends the bytes of one text.
     pub(in crate::source) fn append(&mut self, raw: Option<&[u8]>, encoding: TextEncoding) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let text = raw.and_then(|raw| strict(raw, encoding, &mut scratch));
-        let bytes = if text.is_some() { None } else { raw };
-        self.push(text, bytes);
-        self.scratch = scratch;
+        match raw.map(|raw| (strict(raw, encoding), raw)) {
+            None => self.push(None, None),
+            Some((Decoded::Text(text), _)) => self.push(Some(&text), None),
+            Some((Decoded::Bytes, raw)) => self.push(None, Some(raw)),
+        }
     }
 
     /// Appends a value of any storage class: text, bytes in the encoding of the column, or a number in its digits.

@@ -263,7 +263,8 @@ impl Server {
             let message = format!("The database snapshot '{snapshot}' is not one of '{name}'.");
             return Err(fail(3137, message));
         }
-        let (read_only, fork) = (now.state().read_only, now.state().fork + 1);
+        let read_only = now.state().read_only;
+        let fork = now.state().fork + 1;
         let state = DatabaseState { read_only, fork, ..then.state().clone() };
         let path = self.folder.path().join(format!("{}-{fork}.sqlite", now.id));
         let copied = then.connect(0)?.execute("VACUUM INTO ?1", [path.to_string_lossy()]);

@@ -213,7 +213,8 @@ fn rows(
         "dm_db_partition_stats" => session.need_in_database("VIEW DATABASE STATE")?,
         _ => {}
     }
-    let (aliases, masks) = (database.state().aliases.clone(), database.state().masks.clone());
+    let aliases = database.state().aliases.clone();
+    let masks = database.state().masks.clone();
     let mut all = Vec::new();
     for key in catalog::keys(connection)? {
         let rights = ["SELECT", "INSERT", "UPDATE", "DELETE", "VIEW DEFINITION"];
