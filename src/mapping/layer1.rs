@@ -403,7 +403,7 @@ impl Sink {
     }
 
     fn finish(self) -> Result<(Layer1Report, Ends), Failure> {
-        let Self { typed, notes, mut report, ends } = self;
+        let Self { typed, notes, mut report, ends, part: _ } = self;
         report.typed = typed.finish()?;
         report.notes = notes.finish()?;
         Ok((report, ends))

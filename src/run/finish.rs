@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::extract::FUZZY;
 use super::gate_stage::Gated;
 use super::manifest::manifest;
-use super::map_stage::Typed;
+use super::map_stage::{Edges, Typed};
 use super::stages::Walk;
 use super::{RunError, RunSettings};
 use crate::clock;
