@@ -2,14 +2,14 @@
 //!
 //! Always: exact: a number is given as it is written, never as a float. What is absent, or null, is NULL.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::StringArray;
 use arrow::datatypes::DataType;
 use datafusion::common::exec_err;
 use datafusion::logical_expr::ScalarUDF;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
+use serde_json::{Deserializer, Error};
 
 use super::scalar::{Scalar, Takes};
 
@@ -48,27 +48,58 @@ impl JsonPath {
     }
 
     /// The value at this place as text; `None` where there is none, or null.
-    fn find(&self, json: &str) -> Result<Option<String>, serde_json::Error> {
-        let mut at: &RawValue = serde_json::from_str(json)?;
+    fn find(&self, json: &str) -> Result<Option<String>, Error> {
+        serde_json::from_str::<IgnoredAny>(json)?;
+        let mut at = json.trim();
         for step in &self.0 {
-            let inner = match (step, at.get().as_bytes().first()) {
-                (Step::Key(name), Some(b'{')) => {
-                    serde_json::from_str::<HashMap<String, &RawValue>>(at.get())?.get(name).copied()
-                }
-                (Step::Index(no), Some(b'[')) => {
-                    serde_json::from_str::<Vec<&RawValue>>(at.get())?.get(*no).copied()
-                }
-                (Step::Key(_) | Step::Index(_), _) => None,
+            let inner = match step {
+                Step::Key(name) => member(at, name)?,
+                Step::Index(no) => element(at, *no)?,
             };
             let Some(inner) = inner else { return Ok(None) };
             at = inner;
         }
-        match at.get() {
+        match at {
             "null" => Ok(None),
             text if text.starts_with('"') => serde_json::from_str(text).map(Some),
             other => Ok(Some(other.to_owned())),
         }
     }
+}
+
+/// The first value of a text as it is written, and what follows it.
+fn first(text: &str) -> Result<(&str, &str), Error> {
+    let text = text.trim_start();
+    let mut values = Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    values.next().transpose()?;
+    Ok(text.split_at(values.byte_offset()))
+}
+
+/// The value under a name of an object; of twins the last, as databases keep it.
+fn member<'j>(object: &'j str, name: &str) -> Result<Option<&'j str>, Error> {
+    let Some(mut rest) = object.strip_prefix('{') else { return Ok(None) };
+    let mut found = None;
+    while rest.trim_start().starts_with('"') {
+        let (key, after) = first(rest)?;
+        let (value, after) = first(after.trim_start().trim_start_matches(':'))?;
+        if serde_json::from_str::<String>(key)? == name {
+            found = Some(value);
+        }
+        rest = after.trim_start().trim_start_matches(',');
+    }
+    Ok(found)
+}
+
+/// An element of a list.
+fn element(list: &str, no: usize) -> Result<Option<&str>, Error> {
+    let Some(mut rest) = list.strip_prefix('[') else { return Ok(None) };
+    for _ in 0..no {
+        if rest.trim_start().starts_with(']') {
+            return Ok(None);
+        }
+        rest = first(rest)?.1.trim_start().trim_start_matches(',');
+    }
+    if rest.trim_start().starts_with(']') { Ok(None) } else { first(rest).map(|(value, _)| Some(value)) }
 }
 
 /// `json_text(text, path)`: the value at a place of a JSON text; NULL where there is none and for what is no JSON.
