@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use arrow::array::{Array, AsArray};
 use qianyi::encoding::TextEncoding;
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::Consequence;
 use qianyi::failpoint;
 use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::progress::Silent;
@@ -249,20 +250,17 @@ async fn nothing_is_current_before_the_first_extract_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_does_not_fit_fails_the_extract_and_leaves_no_part_of_that_chunk() {
+async fn a_value_that_does_not_fit_is_kept_as_written_and_ends_no_extract() {
     let (legacy, work) = (city(), tempfile::tempdir().unwrap());
     legacy.change("INSERT INTO YLJFF VALUES (x'31', 'one yuan')");
-    let error = run(work.path(), &legacy.settings(CHUNK_ROWS), &[]).await.unwrap_err();
-    assert_eq!(error.follow(), Follow::Usage);
-    assert_eq!(
-        error.to_string(),
-        "source ylbx: YLJFF.JE is declared `money`, but the row with row id 41 holds text"
-    );
-    assert_eq!(
-        parquet_under(&work.path().join("raw/ylbx/YLJFF")).len(),
-        1,
-        "the sound chunk before it stays"
-    );
+    let done = run(work.path(), &legacy.settings(CHUNK_ROWS), &[]).await.unwrap();
+    let table = done.tables.iter().find(|t| t.table == "YLJFF").unwrap();
+    assert_eq!(table.rows, 41);
+    let last =
+        qianyi::dataset::read_part(&table.parts.last().unwrap().path).unwrap().last().unwrap().unwrap();
+    let (row, of) = (last.num_rows() - 1, |name: &str| last.column_by_name(name).unwrap());
+    assert!(of("JE").is_null(row));
+    assert_eq!(of("JE__b").as_binary::<i32>().value(row), b"one yuan");
 }
 
 /// Runs [`extract_in_a_child`] in a process of its own.
