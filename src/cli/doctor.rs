@@ -91,7 +91,12 @@ fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
     };
     let needed = plans.iter().map(read).sum::<u64>().max(LEAST_ROOM);
     let mib = |bytes: u64| out::grouped(bytes >> 20);
-    let found = format!("{} MiB free for {}; about {} MiB are needed", mib(free), context.workdir.display(), mib(needed));
+    let found = format!(
+        "{} MiB free for {}; about {} MiB are needed",
+        mib(free),
+        context.workdir.display(),
+        mib(needed)
+    );
     Some(if free < needed {
         examined("disk", Grade::Warning, found, "make room, or choose another --workdir")
     } else {
@@ -119,7 +124,11 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     let mut machine = vec![examined(
         "time zone",
         Grade::Fact,
-        format!("{}; it is {}", settings.time_zone, clock::wall(&clock::zoned(clock::instant(), settings.time_zone))),
+        format!(
+            "{}; it is {}",
+            settings.time_zone,
+            clock::wall(&clock::zoned(clock::instant(), settings.time_zone))
+        ),
         "",
     )];
     machine.extend(room(context, &plans));

@@ -36,8 +36,7 @@ pub fn open(workdir: &Path, command: &str, zone: Tz) -> Result<(), Failure> {
     let path = folder.join(format!("{when}-{}-{}.json", command.replace(' ', "-"), std::process::id()));
     let file = durable::open_log(&path)?;
     let ours = filter::Targets::new().with_target("qianyi", LevelFilter::INFO);
-    let lines =
-        fmt::layer().json().with_timer(When(zone)).with_current_span(false).with_span_list(false);
+    let lines = fmt::layer().json().with_timer(When(zone)).with_current_span(false).with_span_list(false);
     let lines = lines.with_writer(Mutex::new(file));
     // A second log in one process (there is none) would change nothing.
     let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();

@@ -1,5 +1,6 @@
 //! `qianyi plan`: what a run would do, and what it would refuse, asked of the source (or of an extract); nothing is written.
 
+use qianyi::report::Words;
 use qianyi::run::plan::{Plan, Planned, plan as planned, plan_held};
 use qianyi::run::{Ends, Problem, held, sources_of};
 use qianyi::source;
@@ -48,8 +49,8 @@ pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     }
 }
 
-fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
-    let words = context.words()?;
+/// The tables, and what becomes of each.
+fn tables(words: &Words, plan: &Plan) -> String {
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "legacy_table"), Align::Left),
         (words.say("plan", "fate"), Align::Left),
@@ -77,7 +78,13 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
             ]
         })
         .collect();
-    let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, out::table(&head, &rows));
+    out::table(&head, &rows)
+}
+
+fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
+    let words = context.words()?;
+    let tables = tables(&words, plan);
+    let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, tables);
     let mut list = |title: &str, lines: Vec<String>| {
         text.push_str(&format!("\n{}: {}\n", words.say("plan", title), lines.len()));
         lines.iter().for_each(|l| text.push_str(&format!("  {l}\n")));
@@ -102,8 +109,7 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
         Ends::Refused => words.say("plan", "refused"),
         Ends::Blocked => words.say("plan", "blocked"),
     };
-    let problem =
-        |p: &Problem| format!("{} · {}: {}\n    {}", word(p.ends), p.code, p.problem, p.advice);
+    let problem = |p: &Problem| format!("{} · {}: {}\n    {}", word(p.ends), p.code, p.problem, p.advice);
     list("problems", plan.problems.iter().map(problem).collect());
     let (rows, chunks) = (out::grouped(plan.rows), out::grouped(plan.chunks));
     text.push_str(&format!(

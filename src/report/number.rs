@@ -108,7 +108,9 @@ pub(super) fn short(digest: &str) -> String {
 
 /// `1:02:03` between two times of the clock.
 pub(super) fn took(started: &str, finished: &str) -> String {
-    let (Some(from), Some(to)) = (clock::moment(started), clock::moment(finished)) else { return NOTHING.to_owned() };
+    let (Some(from), Some(to)) = (clock::moment(started), clock::moment(finished)) else {
+        return NOTHING.to_owned();
+    };
     let s = (to - from).num_seconds().max(0);
     format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }

@@ -51,7 +51,10 @@ pub enum RunError {
     #[diagnostic(code("RUN-005"), help("another version wrote it, or somebody changed it: run again"))]
     Form { path: String, source: serde_json::Error },
     #[error("{} things stand in the way; nothing was read", problems.len())]
-    #[diagnostic(code("RUN-006"), help("`qianyi plan` shows the same list: mend each of them, then run again"))]
+    #[diagnostic(
+        code("RUN-006"),
+        help("`qianyi plan` shows the same list: mend each of them, then run again")
+    )]
     Refused {
         #[related]
         problems: Vec<Problem>,
@@ -87,7 +90,9 @@ pub enum RunError {
         )
     )]
     NotHeld { extract: String, what: String, view: String },
-    #[error("in extract {extract}, source {source_id} was asked for other sums of {table} than `[measures]` of sources/{view}.toml now names")]
+    #[error(
+        "in extract {extract}, source {source_id} was asked for other sums of {table} than `[measures]` of sources/{view}.toml now names"
+    )]
     #[diagnostic(
         code("RUN-012"),
         help("the source has to be asked: run once without --extract, or put `[measures]` back as it was")
@@ -96,7 +101,9 @@ pub enum RunError {
     #[error("{path}, a part of extract {extract}, is not what was recorded")]
     #[diagnostic(
         code("RUN-013"),
-        help("somebody changed or removed it: take it from a backup, or run without --extract, which reads it again")
+        help(
+            "somebody changed or removed it: take it from a backup, or run without --extract, which reads it again"
+        )
     )]
     Damaged { extract: String, path: String },
     #[error("extract {extract} does not say what else source {source_id} has")]

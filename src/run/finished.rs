@@ -33,7 +33,8 @@ impl Finished {
     /// # Errors
     /// `RUN-005`.
     pub fn as_of(&self) -> Result<NaiveDate, RunError> {
-        let form = |source| RunError::Form { path: self.dir.file("summary.json").display().to_string(), source };
+        let form =
+            |source| RunError::Form { path: self.dir.file("summary.json").display().to_string(), source };
         serde_json::from_value(self.summary.as_of.clone().into()).map_err(form)
     }
 }

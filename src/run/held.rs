@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use super::RunError;
 use super::preflight::{mapped, refuse};
 use super::raw_stage::{asked, left_alone};
-use super::RunError;
 use crate::mapping::{City, SourceView};
 use crate::raw::{self, RawView};
 use crate::source::TableMeasures;
@@ -149,10 +149,9 @@ fn verify(state: &State, extract: &Extract) -> Result<(), RunError> {
         parts.extend(raw::parts(state, extract.id, table)?);
     }
     match parts.into_iter().find(|part| !raw::intact(part)) {
-        Some(part) => Err(RunError::Damaged {
-            extract: extract.id.to_string(),
-            path: part.path.display().to_string(),
-        }),
+        Some(part) => {
+            Err(RunError::Damaged { extract: extract.id.to_string(), path: part.path.display().to_string() })
+        }
         None => Ok(()),
     }
 }

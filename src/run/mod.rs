@@ -24,8 +24,8 @@ mod stages;
 mod whole;
 
 pub use error::RunError;
-pub use held::{Held, HeldExtract, held};
 pub use finished::{Finished, finished, reconcile_again, render_report};
+pub use held::{Held, HeldExtract, held};
 pub use manifest::{Input, Made, Manifest, ManifestPart};
 pub use paths::RunDir;
 pub use preflight::{Ends, Problem};

@@ -104,13 +104,17 @@ pub enum PlanFinding {
     #[error("source {source_id}: nothing reads the table {table}")]
     #[diagnostic(
         code("PLN-001"),
-        help("write a file under sources/, or name it under [[ignore]] in city.toml; until then runs end as blocked")
+        help(
+            "write a file under sources/, or name it under [[ignore]] in city.toml; until then runs end as blocked"
+        )
     )]
     Undecided { source_id: String, table: String },
     #[error("{table}.{column} holds {values}, which codes/{list}.csv has with other leading zeros")]
     #[diagnostic(
         code("PLN-002"),
-        help("a spreadsheet takes the zeros of 01: write the codes in codes/{list}.csv as the source has them, as text")
+        help(
+            "a spreadsheet takes the zeros of 01: write the codes in codes/{list}.csv as the source has them, as text"
+        )
     )]
     Zeros { table: String, column: String, list: String, values: String },
 }

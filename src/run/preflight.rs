@@ -43,7 +43,8 @@ pub struct Problem {
 impl Problem {
     /// An error without its causes: those are somebody else's text.
     pub fn of(error: &impl Diagnostic, ends: Ends) -> Self {
-        let text = |of: Option<Box<dyn std::fmt::Display + '_>>| of.map(|t| t.to_string()).unwrap_or_default();
+        let text =
+            |of: Option<Box<dyn std::fmt::Display + '_>>| of.map(|t| t.to_string()).unwrap_or_default();
         Self { code: text(error.code()), ends, problem: error.to_string(), advice: text(error.help()) }
     }
 }
@@ -127,7 +128,9 @@ fn without_table(city: &City, source: &str, inventory: &Inventory) -> Vec<RunErr
         let otherwise = names.iter().find(|n| n.to_lowercase() == wanted.to_lowercase());
         RunError::NoTable {
             source_id: source.to_owned(),
-            hint: otherwise.map(|n| format!("the source writes it {n}: case matters. Or ")).unwrap_or_default(),
+            hint: otherwise
+                .map(|n| format!("the source writes it {n}: case matters. Or "))
+                .unwrap_or_default(),
             table: wanted,
             view: view.name.clone(),
         }

@@ -182,8 +182,7 @@ pub fn extract_all(
     for of in sources {
         allowed(&of.id, &of.limits, of.time_zone, &settings.stop)?;
         let source = connect(&threads, of, settings)?;
-        let (inventory, problems) =
-            threads.block_on(preflight(source.as_ref(), city, of, Some(state)))?;
+        let (inventory, problems) = threads.block_on(preflight(source.as_ref(), city, of, Some(state)))?;
         refuse(problems)?;
         let measures: Vec<TableMeasures> = inventory
             .read

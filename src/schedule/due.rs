@@ -28,12 +28,7 @@ pub fn next(job: &JobSettings, seen: DateTime<Utc>, zone: Tz) -> Option<DateTime
 
 /// The last moment after `seen` for which a job should have begun by `now`; those before it are not caught up.
 #[must_use]
-pub fn ready(
-    job: &JobSettings,
-    seen: DateTime<Utc>,
-    now: DateTime<Utc>,
-    zone: Tz,
-) -> Option<DateTime<Utc>> {
+pub fn ready(job: &JobSettings, seen: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
     let (mut at, mut inclusive) = (now, true);
     loop {
         let found = job.cron.cron.find_previous_occurrence(&at.with_timezone(&zone), inclusive);

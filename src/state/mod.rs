@@ -90,7 +90,9 @@ pub enum StateError {
     #[error("state.db has form {found}; this version reads form {newest}")]
     #[diagnostic(
         code("STA-008"),
-        help("an older qianyi wrote it: `qianyi extract` or `qianyi run` brings it to the newest form first")
+        help(
+            "an older qianyi wrote it: `qianyi extract` or `qianyi run` brings it to the newest form first"
+        )
     )]
     TooOld { found: usize, newest: usize },
     #[error("state.db holds an entry that cannot be: {what}")]
@@ -105,7 +107,9 @@ impl Consequence for StateError {
     fn follow(&self) -> Follow {
         match self {
             Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => Follow::Resume,
-            Self::Missing { .. } | Self::TooNew { .. } | Self::TooOld { .. } | Self::Damaged { .. } => Follow::Usage,
+            Self::Missing { .. } | Self::TooNew { .. } | Self::TooOld { .. } | Self::Damaged { .. } => {
+                Follow::Usage
+            }
             Self::Impossible { .. } => Follow::Bug,
             Self::Durable(e) => e.follow(),
         }
@@ -160,9 +164,7 @@ impl State {
         db.busy_timeout(BUSY).map_err(sql("be opened"))?;
         match version(&db)? {
             0 => Err(StateError::Missing { workdir: workdir.display().to_string() }),
-            found if found < MIGRATIONS.len() => {
-                Err(StateError::TooOld { found, newest: MIGRATIONS.len() })
-            }
+            found if found < MIGRATIONS.len() => Err(StateError::TooOld { found, newest: MIGRATIONS.len() }),
             _ => Ok(Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: None }),
         }
     }

@@ -61,12 +61,7 @@ pub fn raw_side(of: &RawSide<'_>) -> Result<Vec<Measure>, TallyError> {
 ///
 /// # Errors
 /// `TAL-001`.
-pub fn countable(
-    table: &str,
-    raw: &SchemaRef,
-    by: &[String],
-    amounts: &[String],
-) -> Result<(), TallyError> {
+pub fn countable(table: &str, raw: &SchemaRef, by: &[String], amounts: &[String]) -> Result<(), TallyError> {
     let (of, empty) = (RawSide { table, parts: &[], by, amounts }, RecordBatch::new_empty(raw.clone()));
     by.iter().try_for_each(|c| Spelled::new(&of, &empty, c).map(drop))?;
     amounts.iter().try_for_each(|c| Amount::new(&of, &empty, c).map(drop))

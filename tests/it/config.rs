@@ -102,7 +102,9 @@ fn the_digest_covers_what_can_change_a_result_and_nothing_else() {
 #[test]
 fn a_source_without_a_time_zone_has_that_of_the_configuration_whichever_layer_says_it() {
     let files = Files::new();
-    let source = |more: &str, id: &str| format!("[[sources]]\nid = \"{id}\"\nkind = \"sqlite\"\npath = \"a.db\"\n{more}");
+    let source = |more: &str, id: &str| {
+        format!("[[sources]]\nid = \"{id}\"\nkind = \"sqlite\"\npath = \"a.db\"\n{more}")
+    };
     let own = source("time_zone = \"Asia/Urumqi\"\n", "sybx");
     let city = files.city(&format!("{}{own}", source("", "ylbx")));
     let mut layers = Layers { files: vec![city], ..Layers::default() };
@@ -117,8 +119,14 @@ fn a_source_without_a_time_zone_has_that_of_the_configuration_whichever_layer_sa
     layers.environment = environment(&[("QIANYI_TIME_ZONE", "UTC"), ("TZ", "America/New_York")]);
     assert_eq!(zones(&layers), ["UTC", "UTC", "Asia/Urumqi"]);
     layers.environment = environment(&[("QIANYI_TIME_ZONE", "Beijing")]);
-    assert!(load(&layers).unwrap_err().to_string().starts_with("QIANYI_TIME_ZONE sets `time_zone` to `Beijing`"));
-    for (given, shown) in [("\"Asia/Shanghia\"", "did you mean `Asia/Shanghai`"), ("\"+08:00\"", "no time zone `+08:00`"), ("8", "not a text in quotes")] {
+    assert!(
+        load(&layers).unwrap_err().to_string().starts_with("QIANYI_TIME_ZONE sets `time_zone` to `Beijing`")
+    );
+    for (given, shown) in [
+        ("\"Asia/Shanghia\"", "did you mean `Asia/Shanghai`"),
+        ("\"+08:00\"", "no time zone `+08:00`"),
+        ("8", "not a text in quotes"),
+    ] {
         let file = files.write("bad.toml", &format!("time_zone = {given}\n"));
         let error = load(&Layers { files: vec![file], ..Layers::default() }).unwrap_err();
         let text = format!("{:?}", miette::Report::new(error));

@@ -75,7 +75,8 @@ fn the_same_mapping_gives_the_same_without_the_source_and_another_one_what_it_sa
     let other = ran(&bench.of);
     assert!(sex(&other) > sex(&bench.first), "{} {}", sex(&other), sex(&bench.first));
     let persons = |of: &Summary| of.tables.iter().find(|t| t.table == "AC01").cloned();
-    let changed = |a: Option<TableRow>, b: Option<TableRow>| a.unwrap().content_digest != b.unwrap().content_digest;
+    let changed =
+        |a: Option<TableRow>, b: Option<TableRow>| a.unwrap().content_digest != b.unwrap().content_digest;
     assert!(changed(persons(&other), persons(&bench.first)));
 }
 
@@ -86,7 +87,11 @@ fn tables_that_nobody_decided_about_block_a_run_without_the_source_as_well() {
     });
     let undecided = |of: &Summary| {
         let tables: Vec<Blocker> = of.blocked_by.clone();
-        assert!(tables.iter().any(|b| matches!(b, Blocker::Undecided { table } if table.starts_with("ylbx.TEST_"))));
+        assert!(
+            tables
+                .iter()
+                .any(|b| matches!(b, Blocker::Undecided { table } if table.starts_with("ylbx.TEST_")))
+        );
         tables
     };
     assert_eq!(bench.first.status, Status::Blocked);
@@ -106,14 +111,20 @@ fn what_an_extract_does_not_hold_is_refused_by_name() {
             let text = std::fs::read_to_string(&file).unwrap();
             if text.contains(".YB\"") {
                 let absent = |line: &str| match line.split_once('=') {
-                    Some((column, sql)) if sql.contains(".YB\"") => format!("{column}= {{ absent = \"not read\" }}"),
+                    Some((column, sql)) if sql.contains(".YB\"") => {
+                        format!("{column}= {{ absent = \"not read\" }}")
+                    }
                     _ => line.to_owned(),
                 };
                 std::fs::write(&file, text.lines().map(|l| absent(l) + "\n").collect::<String>()).unwrap();
             }
         }
     });
-    bench.edit("sources/GRJBXX.toml", "YB       = { skip = \"no use for it\" }", "YB       = { parse = \"text\" }");
+    bench.edit(
+        "sources/GRJBXX.toml",
+        "YB       = { skip = \"no use for it\" }",
+        "YB       = { parse = \"text\" }",
+    );
     let refused = bench.refused(&["latest"]).to_string();
     assert_eq!(refused, "extract e0001 does not hold column GRJBXX.YB, which sources/GRJBXX.toml reads");
     // A table of another name, and other sums: everything at once.
@@ -124,7 +135,10 @@ fn what_an_extract_does_not_hold_is_refused_by_name() {
     let codes: Vec<&str> = problems.iter().map(|p| p.code.as_str()).collect();
     assert_eq!(codes, ["RUN-011", "RUN-011", "RUN-012"], "{problems:?}");
     let shown = format!("{problems:?}");
-    assert!(shown.contains("table DWJBXX9") && shown.contains("GRJBXX.YB") && shown.contains("sums of QFXX"), "{shown}");
+    assert!(
+        shown.contains("table DWJBXX9") && shown.contains("GRJBXX.YB") && shown.contains("sums of QFXX"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -133,7 +147,9 @@ fn an_extract_that_is_not_there_not_complete_or_not_whole_is_refused() {
     let work = bench.dir.path().join("work");
     assert!("e7x".parse::<Held>().is_err() && "newest".parse::<Held>().is_err());
     assert!(matches!(bench.refused(&["e0007"]), RunError::OneExtract { .. }));
-    assert!(matches!(bench.refused(&["latest", "e0007"]), RunError::NoExtract { extract, .. } if extract == "e0007"));
+    assert!(
+        matches!(bench.refused(&["latest", "e0007"]), RunError::NoExtract { extract, .. } if extract == "e0007")
+    );
     let state = State::open(&work, "test").unwrap();
     let running = NewExtract {
         source: "ylbx".to_owned(),

@@ -74,7 +74,8 @@ impl Bench {
     /// The codes of the problems that `plan` lists; it ends with status 3 where there are any, and `doctor` finds the same.
     fn problems(&self) -> Vec<String> {
         let plan = self.say(&["plan"]);
-        let problems = plan.json[0]["problems"].as_array().unwrap_or_else(|| panic!("{}", plan.errors)).clone();
+        let problems =
+            plan.json[0]["problems"].as_array().unwrap_or_else(|| panic!("{}", plan.errors)).clone();
         let mut codes: Vec<String> =
             problems.iter().map(|p| p["code"].as_str().unwrap().to_owned()).collect();
         assert!(problems.iter().all(|p| p["advice"].as_str().is_some_and(|a| !a.is_empty())), "{problems:?}");
@@ -119,7 +120,11 @@ fn everything_that_a_run_refuses_is_found_by_plan_and_doctor_and_refused_at_once
             assert!(refused.errors.contains(code), "{command} does not say {code}: {}", refused.errors);
         }
         assert!(!refused.errors.contains("PLN-001"), "{}", refused.errors);
-        assert!(refused.errors.contains("case matters") && refused.errors.contains("rights"), "{}", refused.errors);
+        assert!(
+            refused.errors.contains("case matters") && refused.errors.contains("rights"),
+            "{}",
+            refused.errors
+        );
         assert!(nothing_read(&bench.work()));
     }
 }
@@ -143,7 +148,11 @@ fn codes_whose_zeros_a_spreadsheet_took_are_named_with_their_list() {
     let bench = Bench::new();
     let path = bench.dir.path().join("mappings/baicheng/codes/DWLX.csv");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.lines().map(|l| format!("{}\n", l.trim_start_matches('0'))).collect::<String>()).unwrap();
+    std::fs::write(
+        &path,
+        text.lines().map(|l| format!("{}\n", l.trim_start_matches('0'))).collect::<String>(),
+    )
+    .unwrap();
     assert_eq!(bench.problems(), ["PLN-002"]);
     let plan = bench.say(&["plan"]);
     let problem = &plan.json[0]["problems"][0];

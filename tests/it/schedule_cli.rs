@@ -228,7 +228,10 @@ fn status_and_install_know_the_jobs_of_the_configuration() {
     assert!(json["jobs"][1]["next"].as_str().unwrap().ends_with("T17:00:00Z"), "one at night in China");
     let units = said(&["schedule", "install", "--user", "qianyi"]);
     assert!(units.contains(&format!("--config {}", file.display())), "{units}");
-    assert!(units.contains("User=qianyi\n") && units.contains("OnCalendar=*-*-* 01:00:00 Asia/Shanghai\n"), "{units}");
+    assert!(
+        units.contains("User=qianyi\n") && units.contains("OnCalendar=*-*-* 01:00:00 Asia/Shanghai\n"),
+        "{units}"
+    );
     let none = config(dir.path(), "");
     for arguments in [&["schedule"][..], &["schedule", "install"]] {
         let answer = qianyi(&work, &none, arguments).output().unwrap();

@@ -18,7 +18,12 @@ fn qianyi(zone: &str, now: &str, arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
         command.env_remove(name);
     }
-    command.args(arguments).current_dir(root()).env("TZ", zone).env("QIANYI_CLOCK", now).env("LANG", "C.UTF-8");
+    command
+        .args(arguments)
+        .current_dir(root())
+        .env("TZ", zone)
+        .env("QIANYI_CLOCK", now)
+        .env("LANG", "C.UTF-8");
     command
 }
 
@@ -32,8 +37,10 @@ fn bare(dir: &Path, more: &str) -> (PathBuf, PathBuf) {
     let database = city(dir, 40, 5);
     let config = dir.join("c.toml");
     let mappings = root().join("mappings").display().to_string();
-    let source = format!("[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"{}\"\n", database.display());
-    std::fs::write(&config, format!("mappings = \"{mappings}\"\ncity = \"baicheng\"\n{source}{more}")).unwrap();
+    let source =
+        format!("[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"{}\"\n", database.display());
+    std::fs::write(&config, format!("mappings = \"{mappings}\"\ncity = \"baicheng\"\n{source}{more}"))
+        .unwrap();
     (dir.join("work"), config)
 }
 
@@ -81,7 +88,17 @@ fn no_result_depends_on_the_zone_or_the_clock_of_the_machine() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         let work = dir.path().join("work");
-        let arguments = ["--workdir", work.to_str().unwrap(), "demo", "--persons", "60", "--seed", "3", "--quiet", "--json"];
+        let arguments = [
+            "--workdir",
+            work.to_str().unwrap(),
+            "demo",
+            "--persons",
+            "60",
+            "--seed",
+            "3",
+            "--quiet",
+            "--json",
+        ];
         let done = qianyi(zone, now, &arguments).output().unwrap();
         let mut summary = json(&done)["summary"].clone();
         assert!(summary["tables"].as_array().unwrap().len() > 20, "{summary}");
@@ -117,16 +134,23 @@ fn the_day_of_a_run_is_that_of_its_extract_point_and_stays_when_it_is_taken_up_a
         let (work, config) = bare(dir.path(), "");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{more}{text}")).unwrap();
-        let common = ["--workdir", work.to_str().unwrap(), "--config", config.to_str().unwrap(), "--quiet", "--json"];
+        let common =
+            ["--workdir", work.to_str().unwrap(), "--config", config.to_str().unwrap(), "--quiet", "--json"];
         let run = |now: &str, failpoint: Option<&str>| {
             let mut command = qianyi("America/New_York", now, &[&common[..], &["run"]].concat());
-            failpoint.iter().for_each(|f| drop(command.env("QIANYI_FAILPOINT", f)));
+            if let Some(failpoint) = failpoint {
+                command.env("QIANYI_FAILPOINT", failpoint);
+            }
             command.output().unwrap()
         };
         let killed = run(begun, Some("run.recorded:5"));
         assert!(!killed.status.success() && killed.status.code().is_none(), "{killed:?}");
         let done = json(&run(taken_up, None));
-        assert_eq!((done["run"].as_str(), done["as_of"].as_str()), (Some("r0001"), Some(expected)), "{begun}");
+        assert_eq!(
+            (done["run"].as_str(), done["as_of"].as_str()),
+            (Some("r0001"), Some(expected)),
+            "{begun}"
+        );
         let status = json(&qianyi("UTC", taken_up, &[&common[..], &["status"]].concat()).output().unwrap());
         let runs = status["runs"].as_array().unwrap();
         assert_eq!((runs.len(), runs[0]["as_of"].as_str()), (1, Some(expected)), "{status}");
@@ -142,19 +166,25 @@ fn windows_are_those_of_the_sources_zone_and_what_is_shown_stands_in_the_configu
     let dir = tempfile::tempdir().unwrap();
     let (work, config) = bare(dir.path(), "[sources.limits]\nwindows = [\"01:00-02:00\"]\n");
     let common = ["--workdir", work.to_str().unwrap(), "--config", config.to_str().unwrap(), "--quiet"];
-    let extract = |zone: &str, now: &str| qianyi(zone, now, &[&common[..], &["extract"]].concat()).output().unwrap();
+    let extract =
+        |zone: &str, now: &str| qianyi(zone, now, &[&common[..], &["extract"]].concat()).output().unwrap();
     // Half past one in Greenwich, and on this machine: half past nine in Shanghai.
     let closed = extract("UTC", "2026-05-31T01:30:00Z");
     let error = String::from_utf8(closed.stderr).unwrap();
     assert!(error.contains("EXT-011") && error.contains("01:00-02:00"), "{error}");
     let open = extract("America/New_York", "2026-05-31T17:30:00Z");
     assert_eq!(open.status.code(), Some(0), "{}", String::from_utf8_lossy(&open.stderr));
-    let status = qianyi("UTC", "2026-06-01T00:00:00Z", &[&common[..], &["status"]].concat()).output().unwrap();
+    let status =
+        qianyi("UTC", "2026-06-01T00:00:00Z", &[&common[..], &["status"]].concat()).output().unwrap();
     let text = String::from_utf8(status.stdout).unwrap();
     assert!(text.contains("2026-06-01 01:30:"), "{text}");
-    let status = qianyi("UTC", "2026-06-01T00:00:00Z", &[&common[..], &["status", "--json"]].concat());
-    let started = json(&{ status }.output().unwrap())["extracts"][0]["started"].clone();
-    assert!(started.as_str().unwrap().starts_with("2026-06-01T01:30:") && started.as_str().unwrap().ends_with("+08:00"));
+    let status = [&common[..], &["status", "--json"]].concat();
+    let status = json(&qianyi("UTC", "2026-06-01T00:00:00Z", &status).output().unwrap());
+    let started = status["extracts"][0]["started"].clone();
+    assert!(
+        started.as_str().unwrap().starts_with("2026-06-01T01:30:")
+            && started.as_str().unwrap().ends_with("+08:00")
+    );
     let logs: Vec<String> = std::fs::read_dir(work.join("logs"))
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())

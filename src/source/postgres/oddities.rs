@@ -44,13 +44,16 @@ fn no_number(of: &str) -> String {
 pub(super) async fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examined>, SourceError> {
     let columns = table.columns.iter().filter_map(|c| Some((c, c.kind?)));
     let all: Vec<(String, &str, String)> = columns
-        .flat_map(|(c, kind)| asked(&c.declared, kind, &c.name).into_iter().map(move |(what, sql)| (c, what, sql)))
+        .flat_map(|(c, kind)| {
+            asked(&c.declared, kind, &c.name).into_iter().map(move |(what, sql)| (c, what, sql))
+        })
         .map(|(c, what, sql)| (format!("{}.{}", table.name, c.name), what, sql))
         .collect();
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let counts: Vec<String> = all.iter().map(|(_, _, sql)| format!("count(*) FILTER (WHERE {sql})")).collect();
+    let counts: Vec<String> =
+        all.iter().map(|(_, _, sql)| format!("count(*) FILTER (WHERE {sql})")).collect();
     let from = format!("{}.{}", quote(&source.schema), quote(&table.name));
     let sql = format!("SELECT {} FROM {from}", counts.join(", "));
     let reader = source.reader().await?;
