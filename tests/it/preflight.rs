@@ -140,7 +140,7 @@ fn columns_and_tables_that_changed_since_the_last_extract_are_found_before_the_n
     // DMB is a table of the last extract that is gone, and one that a file of the mapping does not find.
     assert_eq!(found, ["EXT-005", "EXT-005", "EXT-005", "MAP-101", "RUN-002"], "{found:?}");
     let refused = bench.say(&["extract"]);
-    assert!(refused.status == 2 && refused.errors.contains("+ NEU int"), "{}", refused.errors);
+    assert!(refused.status == 2 && refused.errors.contains("+ NEU INT"), "{}", refused.errors);
 }
 
 #[test]
