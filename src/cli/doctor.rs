@@ -20,6 +20,9 @@ const BYTES_A_ROW: u64 = 400;
 /// A work directory with less room than this is worth a word, however small the city.
 const LEAST_ROOM: u64 = 2 << 30;
 
+/// In place of a source: what is looked at here.
+const MACHINE: &str = "machine";
+
 #[derive(Serialize)]
 struct Shown {
     /// `machine` for what is looked at here.
@@ -132,16 +135,14 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
         "",
     )];
     machine.extend(room(context, &plans));
-    if let Some(Err(e)) = city.map(|c| sources_of(c, &settings.sources)) {
-        machine.push(refused("configuration", &e));
-    }
-    all.push(Shown { source: "machine".to_owned(), checks: machine });
+    all.push(Shown { source: MACHINE.to_owned(), checks: machine });
     if context.json {
         out::json(&all);
     } else {
         out::line(&table(context, &all)?);
     }
-    mapped?;
+    let (_, city) = mapped?;
+    sources_of(&city, &settings.sources)?;
     let wrong = all.iter().any(|s| s.checks.iter().any(|c| c.grade == Grade::Wrong));
     Ok(if wrong { Ended::Blocked } else { Ended::Done })
 }
@@ -160,7 +161,7 @@ fn table(context: &Context, all: &[Shown]) -> Result<String, Failure> {
             Grade::Wrong => "wrong",
         };
         vec![
-            words.say("doctor", source),
+            if source == MACHINE { words.say("doctor", MACHINE) } else { source.to_owned() },
             c.what.clone(),
             words.say("doctor", grade),
             c.found.clone(),

@@ -1,6 +1,7 @@
 //! `qianyi plan`: what a run would do, and what it would refuse, asked of the source (or of an extract); nothing is written.
 
 use qianyi::mask;
+use qianyi::report::Words;
 use qianyi::run::plan::{Plan, Planned, plan as planned, plan_held};
 use qianyi::run::{Ends, Problem, held, sources_of};
 use qianyi::source;
@@ -49,8 +50,8 @@ pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     }
 }
 
-fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
-    let words = context.words()?;
+/// The tables, and what becomes of each.
+fn tables(words: &Words, plan: &Plan) -> String {
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "legacy_table"), Align::Left),
         (words.say("plan", "fate"), Align::Left),
@@ -78,7 +79,13 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
             ]
         })
         .collect();
-    let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, out::table(&head, &rows));
+    out::table(&head, &rows)
+}
+
+fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
+    let words = context.words()?;
+    let tables = tables(&words, plan);
+    let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, tables);
     let mut list = |title: &str, lines: Vec<String>| {
         text.push_str(&format!("\n{}: {}\n", words.say("plan", title), lines.len()));
         lines.iter().for_each(|l| text.push_str(&format!("  {}\n", mask::visible(l))));

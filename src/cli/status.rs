@@ -137,7 +137,7 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
 
 fn job(state: &State, settings: &JobSettings, zone: Tz) -> Result<JobShown, Failure> {
     let last = state.last_job(&settings.name)?;
-    let next = schedule::begins(settings, last.as_ref(), clock::instant(), &zone);
+    let next = schedule::begins(settings, last.as_ref(), clock::instant(), zone);
     let shown = |at: String| clock::stored_zoned(&at, zone);
     Ok(JobShown {
         job: settings.name.clone(),

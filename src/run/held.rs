@@ -5,7 +5,7 @@
 //! the extract, so that tables that nobody decided about block as they do in a run that reads.
 //! Must not know: how a source is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use super::RunError;
@@ -52,17 +52,20 @@ pub struct HeldExtract {
 /// # Errors
 /// `RUN-008` to `RUN-010`, `RUN-013`, `RUN-014`; those of state.db and of the parts.
 pub fn held(state: &State, city: &City, wanted: &[Held]) -> Result<BTreeMap<String, HeldExtract>, RunError> {
-    let mut chosen = BTreeMap::new();
+    let mut known = BTreeSet::new();
     for source in &city.source_ids {
-        chosen.insert(source.clone(), choose(state, source, wanted)?);
+        known.extend(state.extracts(source)?.into_iter().map(|e| e.id));
     }
-    let known = |id: &ExtractId| chosen.values().any(|e: &Extract| e.id == *id);
     for wanted in wanted {
         if let Held::One(id) = wanted
-            && !known(id)
+            && !known.contains(id)
         {
             return Err(RunError::NoExtract { extract: id.to_string(), city: city.id.clone() });
         }
+    }
+    let mut chosen = BTreeMap::new();
+    for source in &city.source_ids {
+        chosen.insert(source.clone(), choose(state, source, wanted)?);
     }
     chosen.into_iter().map(|(source, extract)| Ok((source, seen(state, city, extract)?))).collect()
 }

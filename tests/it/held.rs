@@ -146,7 +146,7 @@ fn an_extract_that_is_not_there_not_complete_or_not_whole_is_refused() {
     let bench = Bench::new(|_| {});
     let work = bench.dir.path().join("work");
     assert!("e7x".parse::<Held>().is_err() && "newest".parse::<Held>().is_err());
-    assert!(matches!(bench.refused(&["e0007"]), RunError::OneExtract { .. }));
+    assert!(matches!(bench.refused(&["e0007"]), RunError::NoExtract { .. }));
     assert!(
         matches!(bench.refused(&["latest", "e0007"]), RunError::NoExtract { extract, .. } if extract == "e0007")
     );

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use qianyi::source::connect;
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::copy_folder;
 use crate::support::demo::{city, folder};
+use crate::support::extracts::thousand;
+use crate::support::legacy::table;
 
 /// A generated city with a mapping that may be edited, and a configuration.
 struct Bench {
@@ -140,7 +143,7 @@ fn columns_and_tables_that_changed_since_the_last_extract_are_found_before_the_n
     // DMB is a table of the last extract that is gone, and one that a file of the mapping does not find.
     assert_eq!(found, ["EXT-005", "EXT-005", "EXT-005", "MAP-101", "RUN-002"], "{found:?}");
     let refused = bench.say(&["extract"]);
-    assert!(refused.status == 2 && refused.errors.contains("+ NEU int"), "{}", refused.errors);
+    assert!(refused.status == 2 && refused.errors.contains("+ NEU INT"), "{}", refused.errors);
 }
 
 #[test]
@@ -189,4 +192,29 @@ fn a_database_without_a_table_and_a_mapping_with_mistakes_end_as_what_they_are()
         assert_eq!(mistaken.status, 2, "{}", mistaken.errors);
         assert!(mistaken.errors.contains("AC01.toml:"), "{}", mistaken.errors);
     }
+}
+
+#[test]
+fn values_that_become_read_errors_are_counted_where_the_server_can_tell() {
+    let (cluster, threads, settings) = thousand();
+    threads.block_on(cluster.run(
+        "grow",
+        "CREATE TABLE odd (id int PRIMARY KEY, d date, n numeric, f float8, t timestamptz, x text);
+         INSERT INTO odd VALUES (1, 'infinity', 'NaN', 'Infinity', '-infinity', 'NaN'),
+           (2, '0044-03-15 BC', 1, 1, '2020-01-01', NULL), (3, '2020-01-01', NULL, 'NaN', NULL, NULL)",
+    ));
+    let found = threads.block_on(async {
+        let source = connect(&settings).await.unwrap();
+        let odd = table(source.as_ref(), "odd").await;
+        source.oddities(&odd).await.unwrap()
+    });
+    let said: Vec<&str> = found.iter().map(|e| e.found.as_str()).collect();
+    let expected = [
+        "odd.d: 1 values are infinite",
+        "odd.d: 1 values are before the year 1 or after 9999",
+        "odd.n: 1 values are NaN or infinite",
+        "odd.f: 2 values are NaN or infinite",
+        "odd.t: 1 values are infinite",
+    ];
+    assert_eq!(said, expected);
 }

@@ -310,12 +310,6 @@ pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -
     asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
 }
 
-/// Whether these columns can be grouped by and summed.
-pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
-    asked.by.iter().try_for_each(|c| groupable(source, table, c).map(drop))?;
-    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
-}
-
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
 pub(super) fn measure(
     source: &Inner,
