@@ -174,7 +174,9 @@ pub enum SourceError {
     )]
     #[diagnostic(
         code("SRC-026"),
-        help("let that work come to its end, then run the same command again: it brings every table to one new point")
+        help(
+            "let that work come to its end, then run the same command again: it brings every table to one new point"
+        )
     )]
     Altered { id: String, table: String },
     #[error("source {id}: the rows of {part} are rows of {table}, too; reading both would count them twice")]

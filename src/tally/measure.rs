@@ -67,9 +67,9 @@ pub struct Measure {
 /// source.
 pub fn last_digit(digits: u32) -> &'static str {
     const UNITS: [&str; 39] = [
-        "int", "e1", "fen", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10", "e11", "e12", "e13", "e14", "e15", "e16",
-        "e17", "e18", "e19", "e20", "e21", "e22", "e23", "e24", "e25", "e26", "e27", "e28", "e29", "e30", "e31", "e32",
-        "e33", "e34", "e35", "e36", "e37", "e38",
+        "int", "e1", "fen", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10", "e11", "e12", "e13", "e14",
+        "e15", "e16", "e17", "e18", "e19", "e20", "e21", "e22", "e23", "e24", "e25", "e26", "e27", "e28",
+        "e29", "e30", "e31", "e32", "e33", "e34", "e35", "e36", "e37", "e38",
     ];
     // No decimal has more digits than its precision, which is at most 38.
     usize::try_from(digits).ok().and_then(|d| UNITS.get(d)).copied().unwrap_or("int")

@@ -23,7 +23,6 @@ pub use error::TallyError;
 pub use layer1::{ReadAmount, WrittenIn, layer1_measures};
 pub use ledger::{DETAILS, LEDGERS, ledger_measures};
 pub use measure::{
-    ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits,
-    write_measures,
+    ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits, write_measures,
 };
 pub use own::{LEFT_OUT, RawSide, SPELLED_DIGITS, raw_side};

@@ -121,10 +121,16 @@ impl Key {
 
 /// A column that groups, in the source's spelling.
 enum Spelled<'a> {
-    Text { text: &'a ArrayRef, bytes: &'a ArrayRef },
+    Text {
+        text: &'a ArrayRef,
+        bytes: &'a ArrayRef,
+    },
     Bytes(&'a ArrayRef),
     /// `misfits`: what does not fit the column's type, as the database writes it.
-    Number { number: ArrayRef, misfits: Option<&'a ArrayRef> },
+    Number {
+        number: ArrayRef,
+        misfits: Option<&'a ArrayRef>,
+    },
 }
 
 impl<'a> Spelled<'a> {
@@ -188,7 +194,11 @@ enum Values<'a> {
     Float(&'a ArrayRef),
     /// A number that the database wrote as text.
     Spelled(&'a ArrayRef),
-    Text { text: &'a ArrayRef, bytes: &'a ArrayRef, encoding: TextEncoding },
+    Text {
+        text: &'a ArrayRef,
+        bytes: &'a ArrayRef,
+        encoding: TextEncoding,
+    },
 }
 
 impl<'a> Amount<'a> {
@@ -238,7 +248,9 @@ impl<'a> Amount<'a> {
         let value: Option<i128> = match &self.values {
             Values::Exact(a) => a.is_valid(row).then(|| whole(a, row)).flatten(),
             Values::Int(a) => a.is_valid(row).then(|| a.as_primitive::<Int64Type>().value(row).into()),
-            Values::Float(a) => a.is_valid(row).then(|| e4(a.as_primitive::<Float64Type>().value(row))).flatten(),
+            Values::Float(a) => {
+                a.is_valid(row).then(|| e4(a.as_primitive::<Float64Type>().value(row))).flatten()
+            }
             Values::Spelled(a) => a.is_valid(row).then(|| spelled(a.as_string::<i32>().value(row))).flatten(),
             Values::Text { text, bytes, encoding } => {
                 let length = if text.is_valid(row) {

@@ -30,7 +30,8 @@ fn the_same_city_gives_the_same_staged_content_from_postgres() {
     runtime().block_on(cluster.database("city", "SQL_ASCII"));
     copy_to_postgres(&database, &cluster.url("city"), &mut |_| {}).unwrap();
     // A year that others inherit from: the mapping reads each by its name, so every row is read once.
-    let inherit = r#"ALTER TABLE "GRJFMX_1999" INHERIT "GRJFMX_1998"; ALTER TABLE "GRJFMX_2000" INHERIT "GRJFMX_1998""#;
+    let inherit =
+        r#"ALTER TABLE "GRJFMX_1999" INHERIT "GRJFMX_1998"; ALTER TABLE "GRJFMX_2000" INHERIT "GRJFMX_1998""#;
     runtime().block_on(cluster.run("city", inherit));
     let mut settings = run_settings(&database, &dir.path().join("postgres"), 2);
     settings.sources = vec![cluster.settings("city", 5_000)];
