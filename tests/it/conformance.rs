@@ -169,7 +169,7 @@ fn times() -> Vec<Family> {
                 .map(|v| same(&format!("'{v}'"), v))
                 .into(),
         ),
-        family(["", "timestamptz", ""], vec![same("'2000-01-01 08:00:00+08'", "2000-01-01T00:00:00")]),
+        family(["", "timestamptz", ""], vec![same("'2000-01-01 08:00:00+08'", "2000-01-01T08:00:00+08:00")]),
     ]
 }
 

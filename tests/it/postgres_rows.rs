@@ -230,7 +230,8 @@ fn a_table_that_is_altered_while_others_are_read_is_refused_and_read_at_a_new_po
         ("t", "ALTER TABLE t RENAME x TO y; ALTER TABLE t RENAME at TO x; ALTER TABLE t RENAME y TO at"),
         ("t", "ALTER TABLE t DROP other"),
         ("t", "ALTER TABLE t RENAME TO gone; ALTER TABLE u RENAME TO t; ALTER TABLE gone RENAME TO u"),
-        ("u", "TRUNCATE f"),
+        // Its parent took the name.
+        ("t", "TRUNCATE f"),
     ];
     for (table, deed) in deeds {
         let work = tempfile::tempdir().unwrap();
