@@ -19,6 +19,7 @@ const NAMES: [&str; 6] = ["D5C5C8FD", "C0EECBC4", "CDF5CEE5", "D5D4C1F9", "B0D7B
 /// Persons whose names are bytes of GBK in a column of a Latin1 collation; keys are such names, too.
 fn latin(server: &Mssql) {
     server.master(&format!("CREATE DATABASE [{}_l] COLLATE Latin1_General_CI_AS", server.database));
+    server.master(&format!("ALTER DATABASE [{}_l] SET ALLOW_SNAPSHOT_ISOLATION ON", server.database));
     let rows: Vec<String> =
         NAMES.iter().enumerate().map(|(n, name)| format!("({n}, 0x{name}, N'{n}号')")).collect();
     server.in_database(

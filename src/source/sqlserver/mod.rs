@@ -135,7 +135,7 @@ impl SqlServer {
         let mut object = connect::session(&pool).await?;
         let known = ask::database(&mut object, settings).await?;
         let of = session::facts(&mut object, &settings.id).await?;
-        let (way, point, still) = point_of(&mut object, settings, &of).await?;
+        let (way, point, still) = Box::pin(point_of(&mut object, settings, &of)).await?;
         let secondary =
             !of.read_only && !of.is_snapshot && ask::updates_elsewhere(&mut object, &settings.id).await?;
         let mut facts = ask::server_facts(&mut object, settings, &server).await?;
@@ -149,8 +149,8 @@ impl SqlServer {
         facts.extend(refused.iter().map(|name| {
             (format!("without {name}"), "the server does not know this session setting".to_owned())
         }));
-        let (history, stamps) = session::histories(&mut object, &settings.id, &of, way).await?;
-        let (holder, point) = session::take(object, settings, way, point, &of.created).await?;
+        let (history, stamps) = Box::pin(session::histories(&mut object, &settings.id, &of, way)).await?;
+        let (holder, point) = Box::pin(session::take(object, settings, way, point, &of.created)).await?;
         facts.extend(holder.writers.fact());
         let mut inner = Inner {
             id: settings.id.clone(),
@@ -174,9 +174,9 @@ impl SqlServer {
             unknown: std::sync::Mutex::default(),
             holder: Arc::new(Mutex::new(holder)),
         };
-        inner.shapes = steady::shapes(&inner, None).await?;
+        inner.shapes = Box::pin(steady::shapes(&inner, None)).await?;
         inner.collations = catalogue::collations(&inner).await?;
-        ask::text_forms(&inner).await?;
+        Box::pin(ask::text_forms(&inner)).await?;
         Ok(Self { inner: Arc::new(inner) })
     }
 }
