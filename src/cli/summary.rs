@@ -62,7 +62,7 @@ fn suspect(words: &Words, what: Suspicion, name: &str, part: u64, whole: u64) ->
 
 fn answered_for(words: &Words, of: &Acknowledged) -> String {
     let about = suspect(words, of.what, &of.name, of.part, of.whole);
-    let who = format!("{} {}: {}", words.say("page", "acknowledged_by"), of.by, of.reason);
+    let who = format!("{} {}: {}", words.say("summary", "acknowledged_by"), of.by, of.reason);
     if of.used {
         format!("{about} · {who}")
     } else {

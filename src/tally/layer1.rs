@@ -3,7 +3,7 @@
 //! Always: one streaming pass a side, integers. A column with at most two digits after the point compares in fen (`fen:<column>`) and
 //! must be equal; a finer one (float, money, numeric(38,10)) compares in 1/10000 yuan (`e4:<column>`), and its rounding is bounded by
 //! half a fen for each value. `values:<column>` counts the values that went into it; raw values too large for any amount of ours are read
-//! errors, and a bucket of their own.
+//! errors: in no sum, and counted.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub struct ReadAmount {
     pub unit: WrittenIn,
 }
 
-/// The bucket of raw amounts that are read errors, since no amount of ours is so large (Decimal128(16, 2)).
+/// The bucket of raw values that are read errors, since no amount of ours is so large (Decimal128(16, 2)).
 const READ_ERROR: &str = "read_error";
 /// The largest amount, in fen.
 const LARGEST: u128 = 10_u128.pow(16) - 1;
@@ -87,9 +87,8 @@ struct Sum {
     scale: Scale,
     value: i128,
     values: i128,
-    /// Of what is a read error.
+    /// Values that are read errors: in no sum.
     unread: i128,
-    unread_values: i128,
 }
 
 /// Both sides for each column: `rows`, then `fen:` or `e4:` and `values:` of each, for the legacy table as a whole.
@@ -110,14 +109,7 @@ pub fn layer1_measures(
         let mut sums: Vec<Sum> = columns
             .iter()
             .zip(&scales)
-            .map(|(c, scale)| Sum {
-                name: c.legacy.clone(),
-                scale: *scale,
-                value: 0,
-                values: 0,
-                unread: 0,
-                unread_values: 0,
-            })
+            .map(|(c, scale)| Sum { name: c.legacy.clone(), scale: *scale, value: 0, values: 0, unread: 0 })
             .collect();
         for part in parts {
             for batch in read_part(part)? {
@@ -147,9 +139,8 @@ pub fn layer1_measures(
         for sum in sums {
             let (money, values) =
                 (format!("{}:{}", sum.scale.unit(), sum.name), format!("values:{}", sum.name));
-            if sum.unread_values > 0 {
-                out.push(measure(money.clone(), READ_ERROR, sum.in_unit(sum.unread))?);
-                out.push(measure(values.clone(), READ_ERROR, sum.unread_values)?);
+            if sum.unread > 0 {
+                out.push(measure(values.clone(), READ_ERROR, sum.unread)?);
             }
             out.push(measure(money, "", sum.in_unit(sum.value))?);
             out.push(measure(values, "", sum.values)?);
@@ -217,12 +208,10 @@ impl Sum {
         self.count(shifted(raw, to - digits), shifted(raw, 2 - digits).unwrap_or(i128::MAX))
     }
 
-    /// Adds a value; `fen` is about how much it is.
+    /// Adds a value, or counts it as a read error; `fen` is about how much it is.
     fn count(&mut self, value: Option<i128>, fen: i128) -> Option<()> {
         if fen.unsigned_abs() > LARGEST {
-            // No sum holds what does not even fit 128 bits: it is counted, as every read error is.
-            self.unread = self.unread.checked_add(value.unwrap_or(0))?;
-            self.unread_values += 1;
+            self.unread += 1;
         } else {
             self.value = self.value.checked_add(value?)?;
             self.values += 1;

@@ -297,5 +297,5 @@ fn what_is_too_large_for_any_amount_is_a_read_error_and_not_a_difference() {
     assert_eq!(line("values:JE").explained["read_error"], 1);
     // 1.2345678901 yuan were read as 1.23: 45 of 1/10000 yuan went.
     assert_eq!(line("e4:JE").explained["rounding"], 45);
-    assert_eq!(line("e4:JE").explained["read_error"], 10_i128.pow(31));
+    assert_eq!(line("e4:JE").left, 12_345);
 }
