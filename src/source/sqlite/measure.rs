@@ -307,7 +307,7 @@ impl Question<'_> {
 /// Whether these columns can be grouped by and summed.
 pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
     asked.by.iter().try_for_each(|c| groupable(source, table, c).map(drop))?;
-    asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
+    asked.amounts.iter().try_for_each(|c| Amount::new(source, table, c).map(drop))
 }
 
 /// Rows, and the sums of every amount, by group; a NULL amount counts as nothing.
