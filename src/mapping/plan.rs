@@ -2,8 +2,9 @@
 //!
 //! Always: a `row` or `split` branch without joins turns typed part n into mapped part n, parts side by side (of a split: the rows of its
 //! first part, then those of its second, …); everything else is ordered by `_key`, `_skey` and cut into parts of fixed size, a split
-//! each of its parts by itself. No query has more than one scan of the driving table, so memory does not grow with the parts of a split. A join never changes the number of rows: a key that several joined rows have is an error
-//! before anything is computed. Rows used + rows left out = rows of the legacy table.
+//! each of its parts by itself. No query has more than one scan of the driving table, so memory does not grow with the parts of a split.
+//! A join never changes the number of rows: a key that several joined rows have is an error before anything is computed. Rows used +
+//! rows left out = rows of the legacy table.
 //! Must not know: findings, fates.
 
 use std::collections::BTreeMap;
