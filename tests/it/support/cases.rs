@@ -264,7 +264,9 @@ fn raw(case: &Case, dir: &Path) -> Vec<LegacyTable> {
         let mut parts = Vec::new();
         for (no, rows) in rows.split("---\n").enumerate() {
             let batch = batch(&format!("{header}\n{rows}"));
-            let path = folder.join(format!("{no:06}.parquet"));
+            // As an increment leaves them: parts of several extracts have the same names.
+            let path = folder.join(format!("e{no:04}")).join("000001.parquet");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             let mut writer = PartWriter::create(&path, batch.schema()).unwrap();
             writer.write(&batch).unwrap();
             writer.finish().unwrap();
