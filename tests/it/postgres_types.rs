@@ -263,7 +263,8 @@ fn sums(settings: &SourceSettings, by: &[&str], amounts: &[&str]) -> Vec<(String
     let mut raw = raw_side(&side_of_raw).unwrap();
     let mut said = read_measures(&done.measures.path).unwrap();
     said.iter_mut().for_each(|m| m.side = side::RAW.to_owned());
-    (raw.sort(), said.sort());
+    raw.sort();
+    said.sort();
     assert_eq!(said, raw, "{by:?} {amounts:?}");
     said.into_iter().map(|m| (m.period, m.measure, m.value)).collect()
 }

@@ -7,8 +7,8 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Array,
-    PrimitiveArray, PrimitiveBuilder, StringBuilder, new_null_array,
+    ArrayBuilder, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
+    Decimal128Array, PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder, new_null_array,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -201,47 +201,50 @@ pub(super) fn column<'f>(
             Arc::new(times.with_timezone(zone.name()))
         }
         LegacyType::Date => Arc::new(numbers::<Date32Type>(fields, days, special::date, kept)?),
-        LegacyType::Bit => {
-            let mut values = BooleanBuilder::with_capacity(rows);
-            each(fields, |field| {
-                values.append_option(field.map(fixed::<1>).transpose()?.map(|b| b != [0]));
-                Ok(())
-            })?;
-            Arc::new(values.finish())
-        }
-        LegacyType::Spelled | LegacyType::Offset(_) => {
-            let mut values = StringBuilder::with_capacity(rows, 0);
-            each(fields, |field| {
-                let text = field.map(std::str::from_utf8).transpose();
-                values.append_option(text.map_err(|_| "text that is not ASCII")?);
-                Ok(())
-            })?;
-            Arc::new(values.finish())
-        }
-        LegacyType::Binary => {
-            let mut values = BinaryBuilder::with_capacity(rows, 0);
-            each(fields, |field| {
-                values.append_option(field);
-                Ok(())
-            })?;
-            Arc::new(values.finish())
-        }
+        LegacyType::Bit => Arc::new(bits(fields)?),
+        LegacyType::Spelled | LegacyType::Offset(_) => Arc::new(ascii(fields)?),
+        LegacyType::Binary => Arc::new(fields.collect::<BinaryArray>()),
         LegacyType::CodePageText | LegacyType::Unicode => {
-            if let Some(columns) = all_text(fields.clone(), encoding) {
-                into.extend(columns);
-                return Ok(());
-            }
-            let mut values = TextBuilder::with_capacity(rows);
-            each(fields, |field| {
-                values.append(field, encoding);
-                Ok(())
-            })?;
-            values.finish(into);
+            text(encoding, fields, into);
             return Ok(());
         }
     });
     into.extend(kept.take().map(|kept| beside(kept, rows)));
     Ok(())
+}
+
+fn bits<'f>(fields: impl ExactSizeIterator<Item = Option<&'f [u8]>>) -> Result<BooleanArray, At> {
+    let mut values = BooleanBuilder::with_capacity(fields.len());
+    each(fields, |field| {
+        values.append_option(field.map(fixed::<1>).transpose()?.map(|b| b != [0]));
+        Ok(())
+    })?;
+    Ok(values.finish())
+}
+
+/// What the server spells itself.
+fn ascii<'f>(fields: impl ExactSizeIterator<Item = Option<&'f [u8]>>) -> Result<StringArray, At> {
+    let mut values = StringBuilder::with_capacity(fields.len(), 0);
+    each(fields, |field| {
+        let text = field.map(std::str::from_utf8).transpose();
+        values.append_option(text.map_err(|_| "text that is not ASCII")?);
+        Ok(())
+    })?;
+    Ok(values.finish())
+}
+
+fn text<'f>(
+    encoding: TextEncoding,
+    fields: impl ExactSizeIterator<Item = Option<&'f [u8]>> + Clone,
+    into: &mut Vec<ArrayRef>,
+) {
+    if let Some(columns) = all_text(fields.clone(), encoding) {
+        into.extend(columns);
+        return;
+    }
+    let mut values = TextBuilder::with_capacity(fields.len());
+    fields.for_each(|field| values.append(field, encoding));
+    values.finish(into);
 }
 
 /// Of a type whose every value fits.
