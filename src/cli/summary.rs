@@ -47,7 +47,8 @@ pub fn text(words: &Words, of: &Summary) -> String {
     for blocker in &of.blocked_by {
         text.push_str(&format!("  {}\n", blocked(words, blocker)));
     }
-    for acknowledged in &of.acknowledged {
+    // Those that nothing answers to stand on the page.
+    for acknowledged in of.acknowledged.iter().filter(|a| a.used) {
         text.push_str(&format!("  {}\n", answered_for(words, acknowledged)));
     }
     text
@@ -62,13 +63,7 @@ fn suspect(words: &Words, what: Suspicion, name: &str, part: u64, whole: u64) ->
 
 fn answered_for(words: &Words, of: &Acknowledged) -> String {
     let about = suspect(words, of.what, &of.name, of.part, of.whole);
-    let who = format!("{} {}: {}", words.say("summary", "acknowledged_by"), of.by, of.reason);
-    if of.used {
-        format!("{about} · {who}")
-    } else {
-        let name = format!("{} ({}) {}", words.say("suspect", of.what.name()), of.what.name(), of.name);
-        format!("{name} · {who} · {}", words.say("page", "acknowledged_unused"))
-    }
+    format!("{about} · {} {}: {}", words.say("summary", "acknowledged_by"), of.by, of.reason)
 }
 
 fn blocked(words: &Words, by: &Blocker) -> String {
