@@ -256,6 +256,8 @@ fn sums(settings: &SourceSettings, by: &[&str], amounts: &[&str]) -> Vec<(String
         measures: std::slice::from_ref(&wanted),
         stop: &qianyi::stop::Stop::new(),
         progress: std::sync::Arc::new(qianyi::progress::Silent),
+        zone: settings.time_zone,
+        purpose: qianyi::run::extract::Purpose::Extract,
     })
     .unwrap();
     let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();

@@ -134,7 +134,7 @@ fn a_damaged_state_says_so_and_is_left_as_it_is() {
 fn what_is_recorded_about_a_thing_that_is_not_there_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), "test").unwrap();
-    let run = state.begin_run("aa", &[]).unwrap();
+    let run = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
     let of = NewExtract {
         source: "ylbx".to_owned(),
         consistency: String::new(),
