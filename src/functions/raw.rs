@@ -75,7 +75,7 @@ impl RawKind {
             Self::Day => "a date",
             Self::Moment => "a time",
             Self::Instant => "a time with zone",
-            Self::Bytes => "bytes that are no text",
+            Self::Bytes => "a column of bytes",
         }
     }
 

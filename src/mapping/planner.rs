@@ -108,6 +108,7 @@ impl Planner {
         let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
         names.extend(state.aggregate_functions().keys().cloned());
         names.retain(|name| !name.starts_with('_'));
+        names.sort();
         names
     }
 }

@@ -269,5 +269,6 @@ fn what_an_expression_refuses_is_a_finding_of_its_row_and_the_run_goes_on() {
     let found = |f: &&qianyi::trail::FindingRow| f.rule == "STR-01" && f.column == "AAC007";
     let rows: u64 = summary.findings.iter().filter(found).map(|f| f.rows).sum();
     assert!(noted.rows > 30, "{noted:?}");
-    assert_eq!(rows, noted.rows);
+    // The county counter's persons have findings of their own there.
+    assert!(rows >= noted.rows, "{rows} of {noted:?}");
 }
