@@ -106,10 +106,13 @@ impl City {
         reach
     }
 
-    /// The branches that take the rows of a view on: those that start from it and fill something from it besides ids.
+    /// The branches that take the rows of a view on: those that start from it and fill something from it besides ids. Rows with money
+    /// must come into a table that is uploaded.
     pub fn carriers<'c>(&'c self, national: &National, view: &str) -> Vec<(&'c TableMapping, &'c Branch)> {
+        let spec = self.view(view).and_then(|v| v.measures.as_ref());
+        let money = spec.is_some_and(|m| !m.amounts.is_empty());
         let from = |table: &'c TableMapping| {
-            let of = national.table(&table.table);
+            let of = national.table(&table.table).filter(|t| t.upload || !money);
             let id = move |m: &super::Mapped| {
                 of.is_some_and(|t| t.upload && t.column(&m.column).is_some_and(|c| c.kind == Kind::Id))
             };
@@ -119,7 +122,7 @@ impl City {
                 };
                 b.all_columns().any(|m| own(m) && !id(m))
             };
-            let takes = table.branches.iter().filter(move |b| b.from.view == view && says(b));
+            let takes = table.branches.iter().filter(move |b| of.is_some() && b.from.view == view && says(b));
             takes.map(move |b| (table, b)).collect::<Vec<_>>()
         };
         self.tables.iter().flat_map(from).collect()

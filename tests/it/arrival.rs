@@ -224,7 +224,7 @@ fn fen_declared_as_yuan_is_found_without_any_ledger() {
 
 #[test]
 fn what_was_compared_with_nothing_is_counted_in_the_first_line() {
-    let broken = Broken::new(60);
+    let broken = Broken::new(200);
     let (summary, ended) = broken.run();
     let of = |what| summary.not_checked.iter().filter(move |n| n.what == what).map(|n| n.name.as_str());
     assert!(of(Unchecked::TextSum).any(|n| n == "ylbx.ZYJX.ZHJE"), "{:?}", summary.not_checked);
