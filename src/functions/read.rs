@@ -193,9 +193,11 @@ fn raw(call: &Call, zone: Option<Zone>) -> Result<Raw> {
 }
 
 impl Reader {
-    /// Bytes as text, with the city's characters in place of private ones.
+    /// Bytes as text, with the city's characters in place of private ones. Of bytes that are whole text in two encodings nobody can say
+    /// which was meant: they stay bytes.
     fn decoded<'a>(&self, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
-        self.encoding.decode(bytes).map(|text| Cow::Owned(self.font.apply(&text)))
+        let text = self.encoding.decode(bytes).filter(|_| !self.encoding.ambiguous(bytes));
+        text.map(|text| Cow::Owned(self.font.apply(&text)))
     }
 
     /// Walks the rows: `parse` says what a value is, if it is one; `done` hears of every row.
@@ -434,4 +436,30 @@ pub fn spelled_key(zones: Vec<Option<Zone>>) -> ScalarUDF {
         }
         Ok(Arc::new(out.finish()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::{Font, NullTokens, Read, Reader};
+    use crate::encoding::TextEncoding;
+
+    #[test]
+    fn bytes_are_read_in_their_encoding_unless_they_could_be_in_another_as_well() {
+        let reader = |encoding| Reader {
+            column: "XM".to_owned(),
+            read: Read::Text { pad: None },
+            nulls: NullTokens::default(),
+            font: Arc::new(Font(HashMap::from([('\u{E863}', '䶮')]))),
+            encoding,
+            zone: None,
+        };
+        let gbk = reader(TextEncoding::CodePage(encoding_rs::GBK));
+        assert_eq!(gbk.decoded(b"\xD5\xC5\xC8\xFD").as_deref(), Some("张三"));
+        assert_eq!(gbk.decoded("张三".as_bytes()), None, "UTF-8 in a column of GBK");
+        let utf8 = reader(TextEncoding::Utf8);
+        assert_eq!(utf8.decoded("张\u{E863}".as_bytes()).as_deref(), Some("张䶮"));
+    }
 }

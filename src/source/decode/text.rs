@@ -289,5 +289,8 @@ mod tests {
         }
         let bytes = &one_by_one(&[None, Some(b"a"), Some(b"\xFF"), None], TextEncoding::Utf8)[1];
         assert_eq!((bytes.len(), bytes.null_count(), bytes.is_valid(2)), (4, 3, true));
+        // UTF-8 in a column of GBK, which decodes in both.
+        let both = one_by_one(&[Some("张三".as_bytes())], TextEncoding::CodePage(encoding_rs::GBK));
+        assert!(both[0].is_null(0) && both[1].is_valid(0));
     }
 }
