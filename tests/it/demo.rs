@@ -179,7 +179,7 @@ fn a_wrongly_declared_unit_of_money_is_named_and_blocks() {
     let summary = ran(&of);
     assert_eq!(summary.status, Status::Blocked);
     assert!(
-        matches!(summary.blocked_by[..], [Blocker::Unexplained { rows: 0, fen: 1.. }]),
+        matches!(summary.blocked_by[..], [Blocker::Unexplained { rows: 0, fen: 1.. }, ..]),
         "{:?}",
         summary.blocked_by
     );
