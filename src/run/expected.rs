@@ -11,9 +11,6 @@ use super::map_stage::{Edges, Typed};
 use super::settings::Expected;
 use crate::trail::{Acknowledged, Blocker, Coverage, Judged, Reconciliation, Suspicion};
 
-/// Fewer rows than these that are not accepted say nothing of a table, unless none is accepted: of 16 units two may be bad.
-const A_FEW_ROWS: u64 = 5;
-
 /// What the run came to, as far as it is looked at here.
 pub(super) struct Found<'a> {
     pub(super) typed: &'a Typed,
@@ -101,8 +98,7 @@ fn empty_tables(found: &Found<'_>, branches: &[Suspect]) -> Vec<Suspect> {
 fn acceptance(found: &Found<'_>, least: u8) -> Vec<Suspect> {
     let few = found.gated.iter().filter(|(_, of)| {
         let (accepted, rows) = (of.gate.accepted, of.gate.rows);
-        let many = accepted == 0 || rows.saturating_sub(accepted) >= A_FEW_ROWS;
-        many && u128::from(accepted) * 100 < u128::from(rows) * u128::from(least)
+        u128::from(accepted) * 100 < u128::from(rows) * u128::from(least)
     });
     few.map(|(table, of)| Suspect {
         what: Suspicion::Acceptance,

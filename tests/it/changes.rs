@@ -204,40 +204,6 @@ fn a_stamp_of_the_future_or_none_hides_no_change() {
 }
 
 #[test]
-fn rows_that_a_method_misses_are_refused_and_both_ways_out_work_at_the_same_point() {
-    let (cluster, threads, plain) = thousand();
-    let settings = follow(&plain, "t", ChangeMethod::Timestamp, Some("at"));
-    let ways: [(&[&str], SourceSettings); 2] =
-        [(&["t"], settings.clone()), (&[], follow(&plain, "t", ChangeMethod::Compare, None))];
-    for (n, (anew, after)) in ways.into_iter().enumerate() {
-        let work = tempfile::tempdir().unwrap();
-        extracted(work.path(), &settings, &["t"]).unwrap();
-        let old = format!("INSERT INTO t VALUES ({}, 'restored by hand', '1999-01-01')", 5000 + n);
-        threads.block_on(cluster.run("grow", &old));
-        for _ in 0..2 {
-            let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
-            assert!(matches!(refused, ExtractError::Increment { .. }), "{refused}");
-            assert_eq!(refused.follow(), Follow::Usage);
-            assert_eq!(rows(work.path(), "t").len(), 1000 + n, "the last sound view stays");
-        }
-        let done = Attempt { anew, ..Attempt::of(work.path(), &after, &["t"]) }.make().unwrap();
-        assert_eq!((done.rows_read, done.origin), (1001 + n as u64, Origin::Resumed));
-        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
-        nothing_stray(work.path());
-        let twice = Attempt { anew: &["t"], ..Attempt::of(work.path(), &after, &["t"]) }.make().unwrap();
-        assert_eq!(
-            (twice.rows_read, twice.origin),
-            (1001 + n as u64, Origin::New),
-            "asked for twice, read twice"
-        );
-        threads.block_on(cluster.run("grow", "UPDATE t SET x = 'then', at = clock_timestamp() WHERE id = 9"));
-        extracted(work.path(), &after, &["t"]).unwrap();
-        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"), "and changes are followed from there");
-        nothing_stray(work.path());
-    }
-}
-
-#[test]
 fn a_watermark_of_another_column_or_method_is_not_gone_on_with() {
     let (cluster, threads, plain) = thousand();
     let work = tempfile::tempdir().unwrap();

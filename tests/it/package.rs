@@ -72,7 +72,7 @@ fn edit(path: &Path, change: impl FnOnce(String) -> String) {
 
 #[test]
 fn a_package_is_sound_and_every_damage_is_found_and_named() {
-    let sealed = Sealed::new(60);
+    let sealed = Sealed::new(200);
     let sound = verify(&sealed.package, &Silent).unwrap();
     assert_eq!(sound.problems, []);
     let accepted: u64 = sealed.run.summary.tables.iter().map(|t| t.accepted).sum();
@@ -130,7 +130,7 @@ fn a_package_is_sound_and_every_damage_is_found_and_named() {
 
 #[test]
 fn the_same_run_is_sealed_to_the_same_bytes_and_a_changed_staged_file_is_refused() {
-    let sealed = Sealed::new(40);
+    let sealed = Sealed::new(200);
     let second = sealed.build();
     assert!(second.ends_with("p0002-r0001"));
     let text = |bag: &Path, name: &str| std::fs::read_to_string(bag.join(name)).unwrap();
@@ -175,7 +175,7 @@ fn another_bagit_validator_accepts_a_package() {
         there.is_ok_and(|o| o.status.success()),
         "{python} has no module bagit: run scripts/test, which installs it, or set QIANYI_TEST_PYTHON"
     );
-    let sealed = Sealed::new(40);
+    let sealed = Sealed::new(200);
     let check = "import bagit, sys; bag = bagit.Bag(sys.argv[1]); bag.validate(); print(bag.version, bag.info['Source-Organization'])";
     let output = Command::new(&python).args(["-c", check]).arg(&sealed.package).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -13,7 +13,7 @@ use qianyi::source::{Bounds, ChangeMethod, Consistency, Drift, Grade, SourceErro
 
 use crate::changes::{Deed, run_cases};
 use crate::support::demo::city;
-use crate::support::extracts::{extracted, follow, nothing_stray, rows, runtime, truth};
+use crate::support::extracts::{Attempt, extracted, follow, nothing_stray, rows, runtime, truth};
 use crate::support::legacy::{as_text, batches, table};
 use crate::support::mssql::{Mssql, Own};
 use crate::support::tds::engine::Quirks;
@@ -111,6 +111,37 @@ fn a_row_that_was_written_before_the_watermark_and_committed_after_it_is_not_los
     extracted(work.path(), &settings, &["t"]).unwrap();
     assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
     assert!(rows(work.path(), "t").iter().any(|r| r.contains("slow")));
+}
+
+#[test]
+fn rows_that_a_method_misses_are_refused_and_both_ways_out_work() {
+    let server = Mssql::start();
+    grown(&server, 30);
+    let plain = server.settings(10);
+    let settings = follow(&plain, "t", ChangeMethod::Timestamp, Some("at"));
+    let ways: [(&[&str], SourceSettings); 2] =
+        [(&["t"], settings.clone()), (&[], follow(&plain, "t", ChangeMethod::Compare, None))];
+    for (n, (anew, after)) in ways.into_iter().enumerate() {
+        let work = tempfile::tempdir().unwrap();
+        extracted(work.path(), &settings, &["t"]).unwrap();
+        server.run(&[&format!(
+            "INSERT INTO t (a, b, x, at) VALUES ({}, 'p0', N'restored by hand', '1999-01-01')",
+            500 + n
+        )]);
+        for _ in 0..2 {
+            let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
+            assert!(matches!(refused, ExtractError::Increment { .. }), "{refused}");
+            assert_eq!(refused.follow(), Follow::Usage);
+            assert_eq!(rows(work.path(), "t").len(), 20 + n, "the last sound view stays");
+        }
+        Attempt { anew, ..Attempt::of(work.path(), &after, &["t"]) }.make().unwrap();
+        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
+        nothing_stray(work.path());
+        server.run(&["UPDATE t SET x = N'then', at = SYSUTCDATETIME() WHERE a = 1"]);
+        extracted(work.path(), &after, &["t"]).unwrap();
+        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"), "and changes are followed from there");
+        nothing_stray(work.path());
+    }
 }
 
 #[test]

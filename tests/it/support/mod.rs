@@ -6,6 +6,7 @@ pub mod extracts;
 pub mod legacy;
 pub mod mapped;
 pub mod mssql;
+pub mod page;
 pub mod pg;
 pub mod places;
 pub mod rows;

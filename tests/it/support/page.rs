@@ -1,0 +1,333 @@
+//! The documents of a small run, made by hand: done, and blocked by everything that can block.
+
+use std::collections::BTreeMap;
+
+use qianyi::trail::{
+    Acknowledged, Blocker, Border, Cell, CodeCoverage, Coverage, ExtractRow, FateRow, FindingRow, Judged,
+    LeftAlone, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, Line, NationalCoverage, NotChecked,
+    NotMapped, NotedRow, Origin, Plausible, Reach, Reconciliation, Share, StageRow, Status, Summary,
+    Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney,
+};
+
+pub const FEN: Unit = Unit::Money { digits: 2 };
+
+pub fn table(table: &str, title: &str, rows: [u64; 4]) -> TableRow {
+    let [accepted, rejected, held, excluded] = rows;
+    TableRow {
+        table: table.to_owned(),
+        title: title.to_owned(),
+        mapped: rows.iter().sum(),
+        accepted,
+        rejected,
+        held,
+        excluded,
+        merged: 0,
+        file_digest: "f".repeat(64),
+        content_digest: "0123456789abcdef".repeat(4),
+    }
+}
+
+pub fn fate(table: &str, fate: &str, reason: &str, rows: u64) -> FateRow {
+    FateRow { table: table.to_owned(), fate: fate.to_owned(), reason: reason.to_owned(), rows }
+}
+
+pub fn finding(rule: &str, zh: &str, en: &str, how: [&str; 4], rows: u64) -> FindingRow {
+    let [level, gate, table, column] = how.map(str::to_owned);
+    let (rule, title_zh, title_en) = (rule.to_owned(), zh.to_owned(), en.to_owned());
+    FindingRow { rule, title_zh, title_en, level, gate, table, column, rows }
+}
+
+pub fn left_alone(table: &str, reason: &str, mapped: bool) -> LeftAlone {
+    LeftAlone { source: "ylbx".to_owned(), table: table.to_owned(), reason: reason.to_owned(), mapped }
+}
+
+/// A small run that is done: two national tables.
+pub fn done() -> Summary {
+    Summary {
+        version: 1,
+        run: "r0001".to_owned(),
+        status: Status::Done,
+        blocked_by: Vec::new(),
+        acknowledged: vec![
+            Acknowledged {
+                what: Suspicion::EmptyBranch,
+                name: "AC26/grjbxx".to_owned(),
+                by: "王科长".to_owned(),
+                reason: "nobody died".to_owned(),
+                used: true,
+                part: 0,
+                whole: 2021,
+            },
+            Acknowledged {
+                what: Suspicion::CodeList,
+                name: "sex/ylbx.GRJBXX.XB".to_owned(),
+                by: "王科长".to_owned(),
+                reason: "was so in the first round".to_owned(),
+                used: false,
+                part: 0,
+                whole: 0,
+            },
+        ],
+        not_checked: vec![
+            NotChecked { what: Unchecked::UnitOfMoney, name: "ylbx.GRJFMX.LX".to_owned() },
+            NotChecked { what: Unchecked::UnitOfMoney, name: "ylbx.GRJFMX.ZNJ".to_owned() },
+            NotChecked { what: Unchecked::TextSum, name: "ylbx.GRJFMX.ZNJ".to_owned() },
+        ],
+        qianyi: "0.1.0".to_owned(),
+        city: "baicheng".to_owned(),
+        city_name: "白城市".to_owned(),
+        as_of: "2021-05-31".to_owned(),
+        started: "2026-11-24T03:06:22+08:00".to_owned(),
+        finished: "2026-11-24T04:07:25+08:00".to_owned(),
+        config_digest: "c".repeat(64),
+        national_digest: "d".repeat(64),
+        mapping_digest: "e".repeat(64),
+        extracts: vec![ExtractRow {
+            source: "ylbx".to_owned(),
+            extract: "e0001".to_owned(),
+            consistency: "read transaction".to_owned(),
+            point: "change counter 7, 4096 bytes".to_owned(),
+            started: "2026-11-24T03:06:22+08:00".to_owned(),
+            held: false,
+            tables: 2,
+            rows: 1_234_567,
+        }],
+        stages: vec![
+            StageRow {
+                stage: "extract".to_owned(),
+                rows: 1_234_567,
+                seconds: 12.34,
+                rows_per_second: 100_046.0,
+            },
+            StageRow { stage: "map".to_owned(), rows: 0, seconds: 0.0, rows_per_second: 0.0 },
+        ],
+        tables: vec![
+            table("AC43", "缴费明细", [1_000_000, 20, 300, 4]),
+            table("AC01", "个人基本信息", [2000, 20, 0, 1]),
+        ],
+        fates: vec![
+            fate("AC43", "held", "AC01", 300),
+            fate("AC01", "excluded", "out_of_scope", 1),
+            fate("AC43", "excluded", "out_of_scope", 4),
+            fate("AC43", "rejected", "STR-05", 20),
+            fate("AC01", "rejected", "FIL-01,FIL-02", 20),
+        ],
+        findings: vec![
+            finding("FIL-08", "联系地址为空", "address is empty", ["E", "mark", "AC01", "AAE006"], 1500),
+            finding("FIL-02", "证件号码为空", "citizen ID is empty", ["B", "block", "AC01", "AAC147"], 20),
+            finding("STR-05", "主键重复", "key is not unique", ["B", "block", "AC43", "AAZ223"], 20),
+            finding("FIL-01", "姓名为空", "name is empty", ["B", "block", "AC01", "AAC003"], 3),
+        ],
+        notes: vec![
+            NotedRow { table: "ylbx.GRJBXX".into(), column: "CSRQ".into(), code: "date".into(), rows: 17 },
+            NotedRow { table: "ylbx.GRJBXX".into(), column: "XM".into(), code: "bytes".into(), rows: 1200 },
+        ],
+        left_alone: vec![left_alone("TMP1", "temporary table", true)],
+        unexplained_rows: 0,
+        unexplained_fen: 0,
+        peak_rss_bytes: 734_003_200,
+    }
+}
+
+pub fn line(table: &str, measure: &str, unit: Unit, sides: [i128; 2], explained: &[(&str, i128)]) -> Line {
+    let explained: BTreeMap<String, i128> = explained.iter().map(|(r, n)| ((*r).to_owned(), *n)).collect();
+    let [left, right] = sides;
+    let unexplained = (left - right - explained.values().sum::<i128>()).unsigned_abs();
+    Line {
+        table: table.to_owned(),
+        measure: measure.to_owned(),
+        unit,
+        left,
+        right,
+        explained,
+        unexplained,
+        cells: Vec::new(),
+    }
+}
+
+pub fn border(border: &str, lines: Vec<Line>) -> Border {
+    let (left, right) = border.split_once('-').unwrap();
+    let sum = |unit: Unit| {
+        let of = lines.iter().filter(|l| l.unit == unit).map(|l| l.unexplained);
+        u64::try_from(of.sum::<u128>()).unwrap()
+    };
+    let totals = Totals { unexplained_rows: sum(Unit::Rows), unexplained_fen: sum(FEN) };
+    let (border, left_side, right_side) = (border.to_owned(), left.to_owned(), right.to_owned());
+    Border { border, left_side, right_side, lines, totals }
+}
+
+pub fn reconciled(borders: Vec<Border>, unit_of_money: Vec<UnitOfMoney>) -> Reconciliation {
+    let totals = Totals {
+        unexplained_rows: borders.iter().map(|b| b.totals.unexplained_rows).sum(),
+        unexplained_fen: borders.iter().map(|b| b.totals.unexplained_fen).sum(),
+    };
+    let plausible = vec![plausible("ylbx.GRJFMX", [2000, 1990, 10], Judged::Inside)];
+    Reconciliation { version: 2, run: "r0001".to_owned(), borders, unit_of_money, plausible, totals }
+}
+
+pub fn plausible(table: &str, [rows, inside, times_100]: [u64; 3], verdict: Judged) -> Plausible {
+    Plausible {
+        check: "AC43.AAE022/AAE180".to_owned(),
+        table: table.to_owned(),
+        insurance: "110".to_owned(),
+        year: "1999".to_owned(),
+        rows,
+        inside,
+        times_100,
+        hundredth: 0,
+        fen: 123_456_789,
+        verdict,
+    }
+}
+
+pub fn years(year: &str, details_fen: i64, fault: Option<&str>) -> UnitOfMoney {
+    UnitOfMoney {
+        table: "ylbx.GRJFMX".to_owned(),
+        insurance: "110".to_owned(),
+        year: year.to_owned(),
+        details_fen,
+        ledgers_fen: 100_000_005,
+        fault: fault.map(str::to_owned),
+    }
+}
+
+/// One code without a national code, one legacy column nobody decided about, one national column that the city does not have.
+pub fn covered() -> Coverage {
+    let column = |column: &str, fate: LegacyFate| LegacyColumnCoverage {
+        column: column.to_owned(),
+        fate,
+        feeds: Vec::new(),
+    };
+    let code = |list: &str, unmapped: Share| CodeCoverage {
+        list: list.to_owned(),
+        source: "ylbx".to_owned(),
+        table: "GRJBXX".to_owned(),
+        column: list.to_uppercase(),
+        mapped: Share { distinct: 2, rows: 2000, fen: 123_456 },
+        unmapped,
+    };
+    let national = |column: &str, title: &str, origin: Origin| NationalCoverage {
+        table: "AC01".to_owned(),
+        branch: "person".to_owned(),
+        column: column.to_owned(),
+        title: title.to_owned(),
+        mandatory: "hard".to_owned(),
+        origin,
+        rows: 2021,
+    };
+    Coverage {
+        version: 1,
+        legacy: vec![LegacyTableCoverage {
+            source: "ylbx".to_owned(),
+            table: "GRJBXX".to_owned(),
+            read_by: Some("GRJBXX.toml".to_owned()),
+            ignored: None,
+            reach: Reach::JoinedOnly,
+            columns: vec![
+                column("XM", LegacyFate::Mapped),
+                column("BZ", LegacyFate::Unused),
+                column("CZY", LegacyFate::Skipped { reason: "operator".to_owned() }),
+                column("BY1", LegacyFate::Unmapped),
+            ],
+        }],
+        national: vec![
+            national("AAC003", "姓名", Origin::Mapped),
+            national("AAC058", "证件类型", Origin::Derived { basis: "all are citizen IDs".to_owned() }),
+            national("AAC064", "退役类别", Origin::Absent { reason: "never recorded".to_owned() }),
+        ],
+        codes: vec![code("sex", Share::default()), code("mz", Share { distinct: 1, rows: 21, fen: 100_005 })],
+        unfed: vec![Unfed {
+            table: "AC43".to_owned(),
+            branch: "fen".to_owned(),
+            column: "AAE021".to_owned(),
+            title: "单位缴费划入账户".to_owned(),
+            sql: "0".to_owned(),
+            constant: true,
+            basis: "not credited".to_owned(),
+            rows: 1_000_324,
+        }],
+        not_mapped: vec![NotMapped {
+            source: "ylbx".to_owned(),
+            table: "GRJFMX".to_owned(),
+            column: "HJ".to_owned(),
+            reason: "the total of the others".to_owned(),
+        }],
+    }
+}
+
+/// Everything adds up.
+pub fn balanced() -> Reconciliation {
+    let legacy = ["ylbx.GRJBXX", "ylbx.GRJFMX"];
+    let source = vec![
+        line(legacy[1], "rows", Unit::Rows, [1_232_546, 1_232_546], &[]),
+        line(legacy[1], "JFJE", Unit::Money { digits: 4 }, [987_654_321_098, 987_654_321_098], &[]),
+        line(legacy[0], "rows", Unit::Rows, [2021, 2021], &[]),
+    ];
+    let mapped = vec![
+        line("ylbx.GRJFMX→AC43", "rows", Unit::Rows, [1_232_546, 1_000_324], &[("summary_row", 232_222)]),
+        line("ylbx.GRJFMX→AC43", "fen:AAE020+AAE022", FEN, [98_765_432_105, 98_765_432_105], &[]),
+    ];
+    let fates = vec![
+        line("AC01", "rows", Unit::Rows, [2021, 2000], &[("rejected", 20), ("excluded", 1)]),
+        line(
+            "AC43",
+            "rows",
+            Unit::Rows,
+            [1_000_324, 1_000_000],
+            &[("rejected", 20), ("held", 300), ("excluded", 4)],
+        ),
+    ];
+    reconciled(
+        vec![border("source-raw", source), border("raw-mapped", mapped), border("mapped-fates", fates)],
+        vec![years("1998", 100_000_005, None), years("1999", 99_999_905, None)],
+    )
+}
+
+/// The same run, blocked by everything that can block.
+pub fn blocked() -> (Summary, Reconciliation) {
+    let mut adds_up = balanced();
+    let mut wrong = line("ylbx.GRJFMX→AC43", "fen:AAE022", FEN, [500_005, 400_000], &[]);
+    wrong.cells = vec![
+        Cell {
+            insurance: "110".to_owned(),
+            period: "199801".to_owned(),
+            left: 5,
+            right: 10_000,
+            explained: BTreeMap::new(),
+            unexplained: -9995,
+        },
+        Cell {
+            insurance: "(none)".to_owned(),
+            period: String::new(),
+            left: 500_000,
+            right: 390_000,
+            explained: BTreeMap::from([("rounding".to_owned(), 1)]),
+            unexplained: 109_999,
+        },
+    ];
+    let mut borders = adds_up.borders;
+    borders[1].lines.push(wrong);
+    let lines = std::mem::take(&mut borders[1].lines);
+    borders[1] = border("raw-mapped", lines);
+    let mut units = adds_up.unit_of_money;
+    units.push(years("2000", 10_000_000_500, Some("times_100")));
+    adds_up = reconciled(borders, units);
+    adds_up.plausible.push(plausible("ylbx.GRJFMX_2007", [300, 1, 299], Judged::Times100));
+    adds_up.plausible.push(plausible("ylbx.SYJFMX", [300, 1, 2], Judged::Implausible));
+    let mut summary = done();
+    summary.status = Status::Blocked;
+    summary.left_alone.insert(0, left_alone("XJB", "nothing reads it", false));
+    summary.unexplained_fen = adds_up.totals.unexplained_fen;
+    summary.blocked_by = vec![
+        Blocker::Unexplained { rows: 0, fen: adds_up.totals.unexplained_fen },
+        Blocker::NotChecked {
+            table: "AC43".to_owned(),
+            column: "AAC001".to_owned(),
+            rule: "STR-06".to_owned(),
+            why: "AC01 is not mapped".to_owned(),
+        },
+        Blocker::Undecided { table: "ylbx.XJB".to_owned() },
+        Blocker::Suspect { what: Suspicion::Acceptance, name: "AC01".to_owned(), part: 0, whole: 19_872 },
+    ];
+    (summary, adds_up)
+}
