@@ -63,13 +63,13 @@ impl TextEncoding {
         }
     }
 
-    /// Whether bytes of a code page are also, from the first to the last, UTF-8 of ASCII and Chinese characters: then nobody can say
-    /// which of the two was meant. Text that is meant in GBK hardly ever is (three rare characters in a row, of a certain form).
+    /// Whether bytes of a code page are also, from the first to the last, UTF-8 with a Chinese character in it: then nobody can say
+    /// which of the two was meant. Text that is meant in GBK hardly ever is (rare characters in a row, of a certain form).
     pub fn ambiguous(self, bytes: &[u8]) -> bool {
-        let chinese = |c: char| matches!(c, '\u{3000}'..='\u{303F}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
+        let chinese = |c: char| matches!(c, '\u{3400}'..='\u{9FFF}' | '\u{E000}'..='\u{F8FF}' | '\u{20000}'..='\u{3FFFF}');
         matches!(self, Self::CodePage(_))
             && !bytes.is_ascii()
-            && std::str::from_utf8(bytes).is_ok_and(|t| t.chars().all(|c| c.is_ascii() || chinese(c)))
+            && std::str::from_utf8(bytes).is_ok_and(|t| t.chars().any(chinese))
     }
 
     /// Bytes that the text takes in this encoding, with replacements where it has no place for a character.
@@ -117,7 +117,11 @@ mod tests {
             assert!(text.is_none_or(|t| encoding.length(t) == bytes.len()), "{label}");
         }
         let gbk = TextEncoding::CodePage(encoding_rs::GBK);
-        assert!(gbk.ambiguous("张三".as_bytes()) && gbk.ambiguous("张三 (1)".as_bytes()));
+        for text in ["张三", "张三 (1)", "李·明", "白城市“东风”路", "王\u{20087}一", "李\u{E863}", "李明°"]
+        {
+            assert!(gbk.ambiguous(text.as_bytes()), "{text}");
+        }
+        assert!(!gbk.ambiguous("·".as_bytes()), "two bytes, and a common character of GBK");
         assert!(!gbk.ambiguous(b"\xD5\xC5\xC8\xFD") && !gbk.ambiguous(b"110") && !gbk.ambiguous(b"\xC4\xAA"));
         assert!(!TextEncoding::Utf8.ambiguous("张三".as_bytes()));
         assert_eq!(TextEncoding::named("utf-16be"), None);

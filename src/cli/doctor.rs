@@ -58,7 +58,11 @@ async fn source(
     let catalogue = source.catalogue().await.unwrap_or_default();
     checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
     for table in plan.iter().flat_map(|p| &p.read).filter(|_| open(of)) {
-        checks.extend(source.oddities(table).await?);
+        match source.oddities(table).await {
+            Ok(found) => checks.extend(found),
+            // Another check says why the table cannot be asked.
+            Err(e) => checks.push(examined("values", Grade::Warning, format!("{}: {e}", table.name), "")),
+        }
     }
     let problem = |p: &qianyi::run::Problem| {
         examined("run", Grade::Wrong, format!("{}: {}", p.code, p.problem), &p.advice)

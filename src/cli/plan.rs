@@ -88,7 +88,7 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
     let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, tables);
     let mut list = |title: &str, lines: Vec<String>| {
         text.push_str(&format!("\n{}: {}\n", words.say("plan", title), lines.len()));
-        lines.iter().for_each(|l| text.push_str(&format!("  {}\n", mask::visible(l))));
+        lines.iter().for_each(|l| text.push_str(&format!("  {}\n", mask::visible_lines(l))));
     };
     let of = |columns: &dyn Fn(&qianyi::run::plan::PlannedTable) -> Vec<String>| -> Vec<String> {
         plan.tables.iter().flat_map(columns).collect()

@@ -400,13 +400,15 @@ impl Cell<'_> {
         }
     }
 
-    /// The digits of a whole number, however it is stored (19850301.00 too); text as it stands.
+    /// The digits of a whole number, however it is stored (19850301.00 too); text as it stands, also where it lies beside a column of
+    /// dates or times: SQLite lets anything stand there.
     pub(super) fn digits(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Number(exact) => exact.whole().map(|w| Cow::Owned(w.to_string())),
             Self::Float(value) => Some(Cow::Owned(money::exact_float(*value)?.whole()?.to_string())),
-            Self::Null | Self::Day(_) | Self::Moment(_, _) | Self::Loose(_) | Self::Undecodable(_) => None,
+            Self::Loose(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Self::Null | Self::Day(_) | Self::Moment(_, _) | Self::Undecodable(_) => None,
         }
     }
 
@@ -423,7 +425,20 @@ impl Cell<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exact, Zone, instant, moment_text, number_text};
+    use std::borrow::Cow;
+
+    use super::{Cell, Exact, Zone, instant, moment_text, number_text};
+
+    #[test]
+    fn what_lies_beside_a_column_of_dates_is_read_by_the_forms_of_the_mapping() {
+        let beside = |bytes: &'static [u8]| Cell::Loose(Cow::Borrowed(bytes));
+        assert_eq!(beside(b"19850301").digits().as_deref(), Some("19850301"));
+        assert_eq!(beside(b"\xFF").digits(), None);
+        assert!(
+            beside(b"1.5").number().is_none(),
+            "a number beside a column of numbers is in no sum of the source"
+        );
+    }
 
     #[test]
     fn shanghai_has_its_summers() {

@@ -185,7 +185,22 @@ impl Table {
 }
 
 /// Names of columns that our own datasets add to those of a legacy table.
-const OWN_NAMES: &[&str] = &["_source", "_skey", "_key", "_occ", "__skey", "__digest", "__occurrence"];
+const OWN_NAMES: &[&str] = &[
+    "_source",
+    "_skey",
+    "_key",
+    "_occ",
+    "__skey",
+    "__digest",
+    "__occurrence",
+    "__i",
+    "__p",
+    "__b",
+    "__n",
+    "__ci",
+    "__cp",
+];
+
 /// The name that differs from the wanted one only in case, as a hint; empty where there is none.
 pub fn differs_in_case<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let found =

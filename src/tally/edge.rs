@@ -187,9 +187,9 @@ fn raw_side(
     let sums: Vec<String> =
         amounts.iter().map(|a| format!(", sum({}.{})", quote(of.alias), quote(a))).collect();
     let sql = format!(
-        "SELECT i, p, b, count(*), sum(n){sums} FROM (SELECT {alias}._ci AS i, {alias}._cp AS p, {bucket} AS b, \
-         {parts} AS n, {alias}.* FROM (SELECT *, {i} AS _ci, {p} AS _cp FROM {view}) AS {alias}{joins}) AS {alias} \
-         GROUP BY i, p, b",
+        "SELECT __i, __p, __b, count(*), sum(__n){sums} FROM (SELECT {alias}.__ci AS __i, {alias}.__cp AS __p, {bucket} AS __b, \
+         {parts} AS __n, {alias}.* FROM (SELECT *, {i} AS __ci, {p} AS __cp FROM {view}) AS {alias}{joins}) AS {alias} \
+         GROUP BY __i, __p, __b",
         sums = sums.concat(),
         alias = quote(of.alias),
         bucket = of.bucket(),
