@@ -81,10 +81,11 @@ fn empty_branches(found: &Found<'_>) -> Vec<Suspect> {
     suspects
 }
 
-/// National tables that are mapped and have no row, where no branch says it already: their legacy tables are empty.
+/// National tables that are uploaded, are mapped and have no row, where no branch says it already: their legacy tables are empty.
 fn empty_tables(found: &Found<'_>, branches: &[Suspect]) -> Vec<Suspect> {
     let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
-    for edge in found.edges {
+    // A working table is for rules alone; only what is uploaded is gated.
+    for edge in found.edges.iter().filter(|e| found.gated.contains_key(&e.table.table)) {
         *rows.entry(&edge.table.table).or_default() += edge.rows();
     }
     let said = |table: &str| branches.iter().any(|s| s.name.split('/').next() == Some(table));
