@@ -176,12 +176,13 @@ fn caught_up(work: &Path, file: &Path) -> String {
 fn a_process_runs_an_overdue_job_and_tells_of_one_that_failed() {
     let dir = tempfile::tempdir().unwrap();
     let work = dir.path().join("work");
-    let database = crate::support::demo::city(dir.path(), 40, 3);
+    let database = crate::support::demo::city(dir.path(), 60, 3);
+    let acknowledged = crate::support::demo::acknowledged();
     let of = |source: &str| {
         format!(
             "metrics = \"q.prom\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\nencoding = \"gbk\"\npath = \"{source}\"\n\
              [notify]\ncommand = [\"/bin/sh\", \"-c\", 'cat >\"$0\"', \"{}\"]\n\
-             [[schedule]]\nname = \"leap\"\ncron = \"0 0 29 2 *\"\njob = \"run\"\nmissed = \"once\"\n",
+             [[schedule]]\nname = \"leap\"\ncron = \"0 0 29 2 *\"\njob = \"run\"\nmissed = \"once\"\n{acknowledged}",
             dir.path().join("told").display()
         )
     };

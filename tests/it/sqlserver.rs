@@ -482,14 +482,15 @@ fn the_commands_work_on_a_sql_server() {
     let to = settings.server.unwrap();
     let config = dir.path().join("city.toml");
     let text = format!(
-        "mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlserver\"\nchunk_rows = 500\n[sources.server]\nhost = \"{}\"\nport = {}\ndatabase = \"{}\"\nuser = \"{}\"\npassword_file = \"{}\"\ntls = \"{}\"\n[sources.tables.DWJBXX]\nchanges = \"change-tracking\"\n",
+        "mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"sqlserver\"\nchunk_rows = 500\n[sources.server]\nhost = \"{}\"\nport = {}\ndatabase = \"{}\"\nuser = \"{}\"\npassword_file = \"{}\"\ntls = \"{}\"\n[sources.tables.DWJBXX]\nchanges = \"change-tracking\"\n{}",
         crate::support::demo::folder("baicheng").parent().unwrap().display(),
         to.host,
         to.port.unwrap(),
         to.database,
         to.user,
         to.password_file.unwrap().display(),
-        to.tls.text()
+        to.tls.text(),
+        crate::support::demo::acknowledged()
     );
     std::fs::write(&config, text).unwrap();
     let workdir = dir.path().join("work");

@@ -31,6 +31,13 @@ fn expected() -> Expected {
     load(&Layers { demo, ..Layers::default() }).unwrap().expected
 }
 
+/// The same as text of a configuration, for cities of so few units that half of them may be bad.
+pub fn acknowledged() -> String {
+    let demo = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo.toml")).unwrap();
+    let (_, text) = demo.split_once("[limits]\naccepted_min = 75\n").unwrap();
+    format!("[limits]\naccepted_min = 50\n{text}")
+}
+
 /// Settings of a run over a generated city.
 pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSettings {
     RunSettings {
