@@ -36,6 +36,7 @@ pub use file::{
     AmountComponent, Branch, City, ColumnRef, Content, Generation, Group, Ignore, Join, LayerOne, LeftOut,
     Legacy, Mapped, MeasureSpec, Part, REASONS, Reading, Reason, Shape, SourceView, TableMapping, Viewed,
 };
+pub use guard::tried;
 pub use layer1::{Layer1Out, Layer1Report, LegacyTable, Rounding, read_layer1};
 pub use load::load;
 pub use pattern::Pattern;

@@ -18,7 +18,7 @@ use crate::dataset::{PartInfo, schema_of};
 use crate::durable;
 use crate::engine::Engine;
 use crate::functions::{Read, Unit};
-use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables};
+use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables, tried};
 use crate::national::Table;
 use crate::raw::RawView;
 use crate::tally::{
@@ -154,13 +154,15 @@ fn all_edges(walk: &mut Walk<'_>, typed: &Typed, edges: &[Edges<'_>]) -> Result<
         let joins: Vec<String> = branch
             .joins
             .iter()
-            .map(|j| format!("{} AS {} ON {}", j.legacy.view, j.legacy.alias, j.on))
+            // What a condition refuses is noted by the branch; here such a row is one for which it is not true.
+            .map(|j| format!("{} AS {} ON {}", j.legacy.view, j.legacy.alias, tried(&j.on)))
             .collect();
         let (mapped, lineage) = (paths(&edge.parts()), paths(&edge.lineage()));
         let whens: Vec<String> = match &branch.shape {
-            Shape::Split(parts) => parts.iter().map(|p| p.when.clone()).collect(),
+            Shape::Split(parts) => parts.iter().map(|p| tried(&p.when)).collect(),
             Shape::Row | Shape::Group(_) => Vec::new(),
         };
+        let filter = branch.filter.as_ref().map(|f| (tried(&f.sql), f.reason.name()));
         let components = components(edge, view, table);
         let (insurance, period) = cells(table, view.measures.as_ref());
         let of = BranchEdges {
@@ -170,7 +172,7 @@ fn all_edges(walk: &mut Walk<'_>, typed: &Typed, edges: &[Edges<'_>]) -> Result<
             alias: &branch.from.alias,
             joins: &joins,
             joined: &joined,
-            filter: branch.filter.as_ref().map(|f| (f.sql.as_str(), f.reason.name())),
+            filter: filter.as_ref().map(|(sql, reason)| (sql.as_str(), *reason)),
             legacy: &legacy,
             mapped: &mapped,
             insurance,

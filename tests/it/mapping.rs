@@ -260,9 +260,15 @@ fn what_an_expression_refuses_is_a_finding_of_its_row_and_the_run_goes_on() {
     let text = std::fs::read_to_string(&path).unwrap();
     let line = text.lines().find(|l| l.starts_with("AAC007")).unwrap();
     std::fs::write(&path, text.replacen(line, "AAC007 = \"CAST(d.XM AS DATE)\"", 1)).unwrap();
+    // Conditions, too: the row is none of that part.
+    let path = mapped.join("AC61.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let condition = "when = \"CAST(d.GRBH AS SMALLINT) > 0 OR d.JCYLJ <> 0\"";
+    std::fs::write(&path, text.replacen("when = \"d.JCYLJ <> 0\"", condition, 1)).unwrap();
     let mut of = run_settings(&database, &dir.path().join("work"), 2);
     of.city = mapped;
     let summary = ran(&of);
+    assert_eq!(summary.unexplained_rows, 0, "{:?}", summary.blocked_by);
     let noted: Vec<_> = summary.notes.iter().filter(|n| n.column == "AC01.AAC007").collect();
     let [noted] = noted.as_slice() else { panic!("{noted:?}") };
     assert_eq!((noted.code.as_str(), noted.table.as_str()), ("CAST(d.XM AS DATE)", "ylbx.GRJBXX"));
