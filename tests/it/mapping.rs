@@ -203,7 +203,8 @@ fn files_are_read_as_excel_and_notepad_save_them() {
             std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(unit).collect::<Vec<u8>>()
         }
     };
-    let ways: [(&str, Box<dyn Fn(&str) -> Vec<u8>>); 5] = [
+    type Way = Box<dyn Fn(&str) -> Vec<u8>>;
+    let ways: [(&str, Way); 5] = [
         ("UTF-8", Box::new(|t| t.as_bytes().to_vec())),
         ("UTF-8 with BOM", Box::new(|t| format!("\u{feff}{t}").replace('\n', "\r\n").into_bytes())),
         ("GB 18030", Box::new(|t| encoding_rs::GB18030.encode(t).0.into_owned())),

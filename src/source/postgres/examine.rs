@@ -188,14 +188,21 @@ fn point(source: &Inner, all: &mut Vec<Examined>) {
 }
 
 async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
-    if source.tells_waiting {
-        all.push(Examined::new("watching", Grade::Fine, "sees who waits for a lock of ours", ""));
-    }
     let asking = source.asking().await?;
     let sees = rows(asking.client()?, WATCHES, &[]).await.map_err(source.failed("asking for rights"))?;
     let open = ask::open_transaction(asking.client()?, &source.id).await?;
     asking.release().await;
-    let (grade, found, advice) = match (open, sees.first().is_some_and(|row| row.get(0))) {
+    let sees = sees.first().is_some_and(|row| row.get(0));
+    let grant = "GRANT pg_read_all_stats: sql/source/postgres/01-readonly-login.sql";
+    if source.tells_waiting {
+        let blind = "cannot see who waits for a lock of ours; reading pauses only for a slow server";
+        all.push(if sees {
+            Examined::new("watching", Grade::Fine, "sees who waits for a lock of ours", "")
+        } else {
+            Examined::new("watching", Grade::Warning, blind, grant)
+        });
+    }
+    let (grade, found, advice) = match (open, sees) {
         (Some(open), _) => (
             Grade::Warning,
             format!("open since {}: {}", open.since, open.whose),
@@ -205,7 +212,7 @@ async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
         (None, false) => (
             Grade::Warning,
             "transactions of others cannot be seen: the method `timestamp` is right, but cannot say who holds it back".to_owned(),
-            "GRANT pg_read_all_stats: sql/source/postgres/01-readonly-login.sql",
+            grant,
         ),
     };
     all.push(Examined::new(OPEN_TRANSACTION, grade, found, advice));
