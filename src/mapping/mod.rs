@@ -41,4 +41,4 @@ pub use layer1::{Layer1Out, Layer1Report, LegacyTable, Rounding, read_layer1};
 pub use load::load;
 pub use pattern::Pattern;
 pub use plan::{BranchReport, MappedOut, TypedTables, translate};
-pub use raw_columns::{Unreadable, check_columns, held_columns, unreadable};
+pub use raw_columns::{check_columns, held_columns};

@@ -32,15 +32,15 @@ pub fn held_columns(raw: &Schema) -> impl Iterator<Item = &str> {
 
 /// A column that cannot be read as its file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
+struct Unreadable {
     /// The legacy column.
-    pub column: String,
+    column: String,
     /// As in `a date is not read as money`.
-    pub why: String,
+    why: String,
 }
 
 /// The columns of a view that cannot be read from columns of those Arrow types; what is not among them is not looked at.
-pub fn unreadable<'t>(view: &SourceView, of: impl Fn(&str) -> Option<&'t DataType>) -> Vec<Unreadable> {
+fn unreadable<'t>(view: &SourceView, of: impl Fn(&str) -> Option<&'t DataType>) -> Vec<Unreadable> {
     let fault = |(column, viewed): (&LayerOne, &Viewed)| {
         let why = refusal(&viewed.read, of(&column.from)?)?;
         Some(Unreadable { column: column.from.clone(), why })
