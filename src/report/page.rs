@@ -287,7 +287,7 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
 /// Where the page tells more of it.
 fn section(what: Suspicion) -> &'static str {
     match what {
-        Suspicion::EmptyBranch | Suspicion::CodeList => "coverage",
+        Suspicion::EmptyBranch | Suspicion::CodeList | Suspicion::Encoding => "coverage",
         Suspicion::EmptyTable | Suspicion::Acceptance => "tables",
         Suspicion::Implausible => "unit-of-money",
     }

@@ -1,11 +1,12 @@
-//! What adds up and is hardly meant all the same: empty branches and tables, few accepted rows, code lists that translate little, amounts
-//! that are not plausible.
+//! What adds up and is hardly meant all the same: empty branches and tables, few accepted rows, code lists that translate little, text in
+//! another encoding than it was read in, amounts that are not plausible.
 //!
 //! Always: each blocks until the configuration acknowledges it by name, with who and why; whole numbers are compared, no shares. An
 //! acknowledgement that nothing answers to is shown.
 
 use std::collections::BTreeMap;
 
+use super::encodings::Misread;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
 use super::settings::Expected;
@@ -16,6 +17,7 @@ pub(super) struct Found<'a> {
     pub(super) typed: &'a Typed,
     pub(super) edges: &'a [Edges<'a>],
     pub(super) gated: &'a BTreeMap<String, Gated>,
+    pub(super) misread: &'a [Misread],
     pub(super) coverage: &'a Coverage,
     pub(super) reconciliation: &'a Reconciliation,
 }
@@ -35,6 +37,7 @@ pub(super) fn judge(found: &Found<'_>, expected: &Expected) -> (Vec<Blocker>, Ve
     suspects.extend(empty_tables(found, &suspects));
     suspects.extend(acceptance(found, expected.accepted_min));
     suspects.extend(code_lists(found));
+    suspects.extend(misread(found));
     suspects.extend(implausible(found));
     suspects.sort_unstable();
     let answers = |s: &Suspect| expected.acknowledged.iter().any(|a| a.what == s.what && a.name == s.name);
@@ -120,6 +123,15 @@ fn code_lists(found: &Found<'_>) -> Vec<Suspect> {
         whole: c.mapped.rows + c.unmapped.rows,
     })
     .collect()
+}
+
+/// Text columns whose bytes speak for another encoding.
+fn misread(found: &Found<'_>) -> Vec<Suspect> {
+    let suspect = |m: &Misread| {
+        let Misread { name, part, whole } = m;
+        Suspect { what: Suspicion::Encoding, name: name.clone(), part: *part, whole: *whole }
+    };
+    found.misread.iter().map(suspect).collect()
 }
 
 /// Amounts of a legacy table that are neither plausible nor wrong by 100, over all its years.

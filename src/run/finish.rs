@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::encodings::misread;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
 use super::gate_stage::Gated;
@@ -83,6 +84,7 @@ fn summary(
         typed: came.typed,
         edges: came.edges,
         gated: came.gated,
+        misread: &misread(came.raw)?,
         coverage: came.coverage,
         reconciliation: adds_up,
     };

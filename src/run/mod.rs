@@ -6,6 +6,7 @@
 
 mod arrival;
 mod check_stage;
+mod encodings;
 mod error;
 mod expected;
 pub mod extract;

@@ -14,6 +14,7 @@ mod sample;
 mod settings;
 mod sqlite;
 mod sqlserver;
+mod votes;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
@@ -29,6 +30,7 @@ pub use settings::{
 };
 pub use sqlite::Sqlite;
 pub use sqlserver::SqlServer;
+pub use votes::Votes;
 
 /// The fact about a source that names the transaction which was open for the longest time when its point was taken.
 pub const OPEN_TRANSACTION: &str = "open transaction";

@@ -82,14 +82,22 @@ pub enum Suspicion {
     Acceptance,
     /// A code column (`sex/ylbx.GRJBXX.XB`) of which less than half of the rows are translated.
     CodeList,
+    /// A text column (`gbk/ylbx.GRJBXX.XM`) that was read in another encoding than nearly all of a sample of its values speak for.
+    Encoding,
     /// Amounts (`AC43.AAE180/ylbx.GRJFMX_2003`) that mostly lie outside what is plausible, and not by a factor of 100.
     Implausible,
 }
 
 impl Suspicion {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::EmptyBranch, Self::EmptyTable, Self::Acceptance, Self::CodeList, Self::Implausible];
+    pub const ALL: [Self; 6] = [
+        Self::EmptyBranch,
+        Self::EmptyTable,
+        Self::Acceptance,
+        Self::CodeList,
+        Self::Encoding,
+        Self::Implausible,
+    ];
 
     /// As it is written in the configuration and in JSON.
     pub fn name(self) -> &'static str {
@@ -98,6 +106,7 @@ impl Suspicion {
             Self::EmptyTable => "empty_table",
             Self::Acceptance => "acceptance",
             Self::CodeList => "code_list",
+            Self::Encoding => "encoding",
             Self::Implausible => "implausible",
         }
     }

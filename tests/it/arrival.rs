@@ -1,7 +1,9 @@
 //! "0 unexplained" must not hold when something is broken: each test breaks one thing in the demo city's mapping, and the run sees it.
 
+use qianyi::encoding::TextEncoding;
 use qianyi::error::Consequence;
 use qianyi::run::{Acknowledgement, Finished, RunSettings, finished, run};
+use qianyi::source::TableSettings;
 use qianyi::trail::{
     Blocker, Judged, LegacyTableCoverage, Line, Reach, Status, Summary, Suspicion, Unchecked,
 };
@@ -194,6 +196,21 @@ fn few_accepted_rows_and_a_code_list_that_translates_less_than_half_block() {
     broken.of.expected.accepted_min = 0;
     let (summary, _) = broken.run();
     assert!(!suspects(&summary).iter().any(|s| s.0 == Suspicion::Acceptance), "{:?}", summary.blocked_by);
+}
+
+#[test]
+fn gbk_that_is_read_as_latin1_without_a_mistake_blocks() {
+    let mut broken = Broken::new(60);
+    let (summary, _) = broken.run();
+    assert!(!suspects(&summary).iter().any(|s| s.0 == Suspicion::Encoding), "{:?}", summary.blocked_by);
+    let latin1 = TableSettings { encoding: TextEncoding::named("windows-1252"), ..TableSettings::default() };
+    broken.of.sources[0].tables.insert("GRJBXX".to_owned(), latin1);
+    let (summary, _) = broken.run();
+    let found = suspects(&summary);
+    let name = found.iter().find(|s| s.1 == "gbk/ylbx.GRJBXX.XM").unwrap_or_else(|| panic!("{found:?}"));
+    // Nearly: names with a character that GBK has no place for, and those whose bytes are broken.
+    assert!(name.0 == Suspicion::Encoding && name.3 > 50 && name.2 * 20 >= name.3 * 19, "{name:?}");
+    assert!(found.iter().filter(|s| s.0 == Suspicion::Encoding).all(|s| s.1.starts_with("gbk/ylbx.GRJBXX.")));
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! For which encoding the bytes of a text column speak: counts over some of its values.
+//!
+//! Always: counts, never a value.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+
+use super::bytes_column;
+use crate::encoding::TextEncoding;
+
+/// Values that must be more than ASCII before they speak for anything.
+const LEAST: u64 = 5;
+
+/// What the values of one column could be; values of ASCII alone speak for nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Votes {
+    pub ascii: u64,
+    /// Whole UTF-8.
+    pub utf8: u64,
+    /// Common Chinese in GBK.
+    pub gbk: u64,
+    /// Neither.
+    pub other: u64,
+}
+
+impl Votes {
+    /// Counts the text of a row in the bytes that the database holds: those of `name` as they are read, or those kept aside.
+    pub fn add_cell(&mut self, batch: &RecordBatch, name: &str, read_as: Option<TextEncoding>, row: usize) {
+        let of = |name: &str| batch.column_by_name(name).filter(|a| a.is_valid(row));
+        if let Some(text) = of(name).and_then(|a| a.as_string_opt::<i32>()) {
+            match read_as {
+                Some(TextEncoding::CodePage(page)) => self.add(&page.encode(text.value(row)).0),
+                Some(TextEncoding::Utf8 | TextEncoding::Utf16) | None => self.add(text.value(row).as_bytes()),
+            }
+        } else if let Some(bytes) = of(&bytes_column(name)).and_then(|a| a.as_binary_opt::<i32>()) {
+            self.add(bytes.value(row));
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if bytes.is_ascii() {
+            self.ascii += 1;
+            return;
+        }
+        let utf8 = TextEncoding::Utf8.decode(bytes).is_some();
+        let gbk =
+            TextEncoding::CodePage(encoding_rs::GBK).decode(bytes).is_some_and(|t| t.chars().all(common));
+        match (utf8, gbk) {
+            // Three bytes each: what is UTF-8 of Chinese is GBK of rare characters as well, and hardly ever the other way round.
+            (true, _) if TextEncoding::CodePage(encoding_rs::GBK).ambiguous(bytes) || !gbk => self.utf8 += 1,
+            (_, true) => self.gbk += 1,
+            (true, false) => self.utf8 += 1,
+            (false, false) => self.other += 1,
+        }
+    }
+
+    /// The encoding of nearly all values that are more than ASCII; `None`: too few of them, or of several kinds.
+    pub fn speaks_for(self) -> Option<TextEncoding> {
+        let all = self.utf8 + self.gbk + self.other;
+        let nearly = |n: u64| all >= LEAST && n * 20 >= all * 19;
+        if nearly(self.utf8) {
+            Some(TextEncoding::Utf8)
+        } else if nearly(self.gbk) {
+            Some(TextEncoding::CodePage(encoding_rs::GBK))
+        } else {
+            None
+        }
+    }
+
+    /// The encoding that the values speak for, where it is another one than they are read in.
+    pub fn speaks_against(self, read_as: TextEncoding) -> Option<TextEncoding> {
+        let same = |a: &TextEncoding| match (*a, read_as) {
+            (TextEncoding::CodePage(_), TextEncoding::CodePage(page)) => {
+                page == encoding_rs::GBK || page == encoding_rs::GB18030
+            }
+            (a, b) => a == b,
+        };
+        self.speaks_for().filter(|a| !same(a))
+    }
+}
+
+/// Characters that names, addresses and remarks are written in.
+fn common(c: char) -> bool {
+    c.is_ascii()
+        || matches!(c, '\u{4E00}'..='\u{9FA5}' | '\u{3000}'..='\u{303F}' | '\u{FF00}'..='\u{FFEF}' | '·' | '—' | '’' | '“' | '”' | '…')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Votes;
+    use crate::encoding::TextEncoding;
+
+    #[test]
+    fn bytes_speak_for_the_encoding_that_they_were_written_in() {
+        let names =
+            ["张建国", "李小明", "王芳", "赵铁柱（曾用名）", "白城市洮北区", "欧阳文", "Smith", "22990119"];
+        let of = |encoding: &'static encoding_rs::Encoding| {
+            let mut votes = Votes::default();
+            names.iter().for_each(|n| votes.add(&encoding.encode(n).0));
+            votes
+        };
+        let utf8 = of(encoding_rs::UTF_8);
+        assert_eq!((utf8.ascii, utf8.utf8, utf8.speaks_for()), (2, 6, Some(TextEncoding::Utf8)));
+        let gbk = of(encoding_rs::GBK);
+        assert_eq!((gbk.gbk, gbk.speaks_for()), (6, Some(TextEncoding::CodePage(encoding_rs::GBK))));
+        let mut mixed = gbk;
+        names.iter().for_each(|n| mixed.add(n.as_bytes()));
+        assert_eq!(mixed.speaks_for(), None);
+        assert_eq!(Votes::default().speaks_for(), None);
+    }
+}
