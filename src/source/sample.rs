@@ -4,8 +4,8 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 
-use super::{Column, Examined, Grade, LegacyType, Source, SourceError, Table, bytes_column};
-use crate::encoding::TextEncoding;
+use super::{Column, Examined, Grade, LegacyType, Source, SourceError, Table};
+use crate::encoding::{TextEncoding, bytes_column};
 
 /// Ranges that are looked into, and rows of each.
 const RANGES: usize = 3;
