@@ -1,7 +1,7 @@
 //! Amounts of a national table against what is plausible: rows inside the range, 100 times above it, a hundredth of it, neither.
 //!
 //! Always: row by row, so that one absurd amount says nothing about the others; decimals, no float. Rows without the amounts, with 0, or
-//! of a year without a range are not counted; nor are those whose `per` is too large for any amount.
+//! of a year without a range are not counted.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ fn sql(of: &PlausibleOf<'_>) -> String {
     let per = if of.per.is_empty() { "CAST(1 AS DECIMAL(18,2))".to_owned() } else { total(of.per) };
     let per = match of.times.map(quote) {
         Some(times) => format!(
-            "TRY_CAST(({per}) * CAST(CASE WHEN {times} BETWEEN 1 AND 999999 THEN {times} ELSE 1 END AS DECIMAL(6,0)) AS DECIMAL(18,2))"
+            "CAST(({per}) * CAST(CASE WHEN {times} BETWEEN 1 AND 999999 THEN {times} ELSE 1 END AS DECIMAL(6,0)) AS DECIMAL(18,2))"
         ),
         None => per,
     };
