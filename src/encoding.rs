@@ -15,6 +15,14 @@ pub const ENCODING_KEY: &str = "encoding";
 /// The key of a raw field's metadata that names the time zone whose wall clock its times are shown in.
 pub const TIME_ZONE_KEY: &str = "time_zone";
 
+/// What raw adds to the name of a column, for bytes that are no value of its type (FORMS 1).
+pub const BYTES_SUFFIX: &str = "__b";
+
+/// The name of the Binary column beside a column of raw: bytes that are no value of its type.
+pub fn bytes_column(column: &str) -> String {
+    format!("{column}{BYTES_SUFFIX}")
+}
+
 /// The encoding that the metadata of a raw field names; `None` where there is no such field, or it names none.
 pub fn encoding_of(raw: &Schema, bytes: &str) -> Option<TextEncoding> {
     TextEncoding::named(raw.field_with_name(bytes).ok()?.metadata().get(ENCODING_KEY)?)

@@ -30,6 +30,7 @@ pub mod tally;
 pub mod trail;
 
 // floor 0: ground
+pub mod civil;
 pub mod clock;
 pub mod durable;
 pub mod encoding;

@@ -19,6 +19,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::dataset::{self, DatasetError};
+use crate::encoding::bytes_column;
 use crate::engine::{Engine, EngineError, Joins};
 use crate::error::{Consequence, Follow};
 use crate::mapping::{City, CodeColumn, held_columns};
@@ -26,8 +27,6 @@ use crate::raw::{RawTable, RawView};
 
 /// Values listed of one code column, the most frequent first; the rest is only counted.
 pub const VALUES_SHOWN: usize = 60;
-/// Raw keeps undecodable bytes of column `c` in `c__b` (FORMS 1).
-const BYTES_SUFFIX: &str = "__b";
 
 /// What one source's tables hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,7 +47,8 @@ pub struct TableProfile {
     pub columns: Vec<ColumnProfile>,
 }
 
-/// One legacy column. `empty` counts text that is empty or blank; lengths are in characters, of text that decodes; `distinct` is an
+/// One legacy column. `undecodable` counts text that does not decode, `kept_aside` values that do not fit the type of their column and
+/// are kept as they are written; neither are NULL. `empty` counts text that is empty or blank; lengths are in characters, of text that decodes; `distinct` is an
 /// estimate (HyperLogLog).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnProfile {
@@ -57,6 +57,7 @@ pub struct ColumnProfile {
     pub nulls: u64,
     pub empty: u64,
     pub undecodable: u64,
+    pub kept_aside: u64,
     pub shortest: Option<u64>,
     pub longest: Option<u64>,
     pub distinct: u64,
@@ -168,12 +169,17 @@ const RAW: &str = "raw";
 struct Measured {
     name: String,
     kind: DataType,
+    /// It has a companion.
+    companion: bool,
 }
 
 /// The legacy columns of a raw schema, in order.
 fn measured(schema: &Schema) -> Vec<Measured> {
-    let field = |name: &str| schema.field_with_name(name).map(|f| f.data_type().clone());
-    let column = |name: &str| field(name).ok().map(|kind| Measured { name: name.to_owned(), kind });
+    let column = |name: &str| {
+        let kind = schema.field_with_name(name).ok()?.data_type().clone();
+        let companion = schema.field_with_name(&bytes_column(name)).is_ok();
+        Some(Measured { name: name.to_owned(), kind, companion })
+    };
     held_columns(schema).filter_map(column).collect()
 }
 
@@ -195,37 +201,39 @@ impl Measured {
     /// The aggregates that [`Measured::profile`] takes out again, in this order.
     fn expressions(&self) -> Vec<Expr> {
         let value = ident(&self.name);
+        // Text counts with its padding; bytes are no text.
+        let as_it_is = self.is_text() || self.kind == DataType::Binary;
+        let distinct = if as_it_is { value.clone() } else { self.spelled() };
+        let mut asked = vec![count(value), approx_distinct(distinct)];
+        if self.companion {
+            asked.push(count(ident(bytes_column(&self.name))));
+        }
         if !self.is_text() {
-            return vec![count(value), approx_distinct(self.spelled())];
+            return asked;
         }
         let length = || cast(character_length(ident(&self.name)), DataType::Int64);
-        vec![
-            count(value.clone()),
-            approx_distinct(value),
-            count(ident(format!("{}{BYTES_SUFFIX}", self.name))),
-            count(nullif(self.spelled(), lit(""))),
-            min(length()),
-            max(length()),
-        ]
+        asked.extend([count(nullif(self.spelled(), lit(""))), min(length()), max(length())]);
+        asked
     }
 
     fn profile(&self, rows: u64, answers: &mut Answers<'_>) -> ColumnProfile {
         let filled = answers.take().unwrap_or(0);
         let distinct = answers.take().unwrap_or(0);
+        let beside = if self.companion { answers.take().unwrap_or(0) } else { 0 };
+        let (undecodable, kept_aside) = if self.is_text() { (beside, 0) } else { (0, beside) };
         let mut profile = ColumnProfile {
             column: self.name.clone(),
             kind: self.kind.to_string(),
-            nulls: rows.saturating_sub(filled),
+            nulls: rows.saturating_sub(filled + beside),
             empty: 0,
-            undecodable: 0,
+            undecodable,
+            kept_aside,
             shortest: None,
             longest: None,
             distinct,
             codes: None,
         };
         if self.is_text() {
-            profile.undecodable = answers.take().unwrap_or(0);
-            profile.nulls = profile.nulls.saturating_sub(profile.undecodable);
             profile.empty = filled.saturating_sub(answers.take().unwrap_or(0));
             profile.shortest = answers.take();
             profile.longest = answers.take();

@@ -29,7 +29,7 @@ pub use code::{CodeList, Codes};
 pub use date::{Century, DateForm};
 pub use json::JsonPath;
 pub use key::{Domain, Domains, digests, key_text};
-pub use money::Unit;
+pub use money::{Unit, kept_fen};
 pub use noted::{Notice, Refused, noting};
 pub use period::PeriodForm;
 pub use raw::{RawKind, Zone, refusal, zone_of};

@@ -134,6 +134,13 @@ fn decimal(text: &str, most: usize) -> Option<Exact> {
     Some(Exact { unscaled, scale: i32::try_from(decimals.len()).ok()? })
 }
 
+/// The fen of an amount that a source kept as text beside a column of numbers, since it does not fit there (`1,234.50`); `None` where it
+/// is none to the fen exactly, or too large: a read error.
+pub fn kept_fen(text: &[u8], unit: Unit) -> Option<i128> {
+    let exact = exact(std::str::from_utf8(text).ok()?)?;
+    Exact { scale: exact.scale - unit.places(), ..exact }.whole().filter(|fen| fen.abs() <= LIMIT)
+}
+
 /// A float as the shortest decimal that reads back as it; `None` for NaN, infinities and what no amount can be.
 pub(super) fn exact_float(value: f64) -> Option<Exact> {
     if !value.is_finite() || value.abs() >= 1e18 {

@@ -412,13 +412,14 @@ impl Cell<'_> {
         }
     }
 
-    /// The exact number that it is, or that its text says.
+    /// The exact number that it is, or that its text says; text also where it lies beside a column of numbers.
     pub(super) fn number(&self) -> Option<Exact> {
         match self {
             Self::Text(text) => money::exact(text),
             Self::Number(exact) => Some(*exact),
             Self::Float(value) => money::exact_float(*value),
-            Self::Null | Self::Day(_) | Self::Moment(_, _) | Self::Loose(_) | Self::Undecodable(_) => None,
+            Self::Loose(bytes) => money::exact(std::str::from_utf8(bytes).ok()?),
+            Self::Null | Self::Day(_) | Self::Moment(_, _) | Self::Undecodable(_) => None,
         }
     }
 }
@@ -430,14 +431,12 @@ mod tests {
     use super::{Cell, Exact, Zone, instant, moment_text, number_text};
 
     #[test]
-    fn what_lies_beside_a_column_of_dates_is_read_by_the_forms_of_the_mapping() {
+    fn what_lies_beside_its_column_is_read_by_the_forms_of_the_mapping() {
         let beside = |bytes: &'static [u8]| Cell::Loose(Cow::Borrowed(bytes));
         assert_eq!(beside(b"19850301").digits().as_deref(), Some("19850301"));
         assert_eq!(beside(b"\xFF").digits(), None);
-        assert!(
-            beside(b"1.5").number().is_none(),
-            "a number beside a column of numbers is in no sum of the source"
-        );
+        assert_eq!(beside(b"1,234.50").number(), Some(Exact { unscaled: 123_450, scale: 2 }));
+        assert_eq!(beside(b"1,23.4").number(), None);
     }
 
     #[test]

@@ -336,6 +336,9 @@ impl Reader {
         let mut out = Decimal128Builder::with_capacity(call.rows).with_data_type(MONEY);
         let mut shifts = Int64Builder::with_capacity(call.rows);
         let parse = |cell: &Cell<'_>| {
+            if let Cell::Loose(bytes) = cell {
+                return Some((money::kept_fen(bytes, unit)?, None));
+            }
             let amount = money::amount(cell.number()?, unit)?;
             let shift = match (cell, unit) {
                 (Cell::Float(value), Unit::Yuan) => money::float_shift(amount.fen, *value),
@@ -356,7 +359,12 @@ impl Reader {
         let parse = |cell: &Cell<'_>| {
             let exact = cell.number()?;
             let fraction = Exact { scale: exact.scale + i32::from(places), ..exact };
-            fraction.rounded(i32::from(scale)).filter(|r| r.abs() <= RATE_LIMIT)
+            let rate = match cell {
+                // What does not fit its column is read exactly, or not at all.
+                Cell::Loose(_) => Exact { scale: fraction.scale - i32::from(scale), ..fraction }.whole(),
+                _ => fraction.rounded(i32::from(scale)),
+            };
+            rate.filter(|r| r.abs() <= RATE_LIMIT)
         };
         let notes = self.walk(call, parse, |v| out.append_option(v))?;
         Ok((Arc::new(out.finish()), notes))

@@ -24,9 +24,10 @@ use super::error::{MappingError, mask_of};
 use super::failure::Failure;
 use super::file::{City, SourceView};
 use super::parts::{Naming, Parts, fresh};
-use super::raw_columns::{bytes_name, check_columns, reading, zone};
+use super::raw_columns::{check_columns, reading, zone};
 use super::unique;
 use crate::dataset::{self, PartInfo};
+use crate::encoding::bytes_column;
 use crate::engine::{Engine, Joins};
 use crate::functions::spelled_key;
 use crate::mask::{self, MaskKind};
@@ -137,7 +138,7 @@ pub fn read_layer1(
 fn plan(city: &City, view: &SourceView, raw: &Schema, legacy: &LegacyTable) -> Result<Plan, MappingError> {
     let (mut key, mut zones, mut masks) = (Vec::new(), Vec::new(), Vec::new());
     for column in view.key.iter().filter_map(|k| view.column(k)) {
-        let bytes = bytes_name(&column.from);
+        let bytes = bytes_column(&column.from);
         let held = raw.column_with_name(&bytes).is_some();
         key.push(ident(&column.from));
         key.push(if held { ident(bytes) } else { lit(ScalarValue::Binary(None)) });

@@ -10,16 +10,8 @@ use datafusion::logical_expr::{Expr, ident};
 
 use super::error::{MappingError, nearest};
 use super::file::{City, LayerOne, SourceView, Viewed};
-use crate::encoding::{TextEncoding, encoding_of};
+use crate::encoding::{BYTES_SUFFIX, TextEncoding, bytes_column, encoding_of};
 use crate::functions::{Reader, Zone, reader, refusal, zone_of};
-
-/// Raw keeps the bytes of column `c` that are no value of its type in `c__b` (FORMS 1).
-const BYTES_SUFFIX: &str = "__b";
-
-/// The companion of a column.
-pub(super) fn bytes_name(column: &str) -> String {
-    format!("{column}{BYTES_SUFFIX}")
-}
 
 fn is_companion(raw: &Schema, name: &str) -> bool {
     name.strip_suffix(BYTES_SUFFIX).is_some_and(|column| raw.field_with_name(column).is_ok())
@@ -79,7 +71,7 @@ pub fn check_columns(view: &SourceView, table: &str, raw: &Schema) -> Result<(),
 
 /// The companion of a column and the encoding of its bytes, where there is one.
 fn bytes_of(raw: &Schema, table: &str, column: &str) -> Result<Option<(String, TextEncoding)>, MappingError> {
-    let bytes = bytes_name(column);
+    let bytes = bytes_column(column);
     if raw.field_with_name(&bytes).is_err() {
         return Ok(None);
     }

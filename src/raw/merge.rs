@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::RawError;
 use crate::dataset::{DatasetError, PartInfo, PartWriter, read_columns, read_part, schema_of};
+use crate::encoding::BYTES_SUFFIX;
 use crate::functions::digests;
 use crate::state::Changed;
 
@@ -45,7 +46,7 @@ type Map<T> = HashMap<u128, T, BuildHasherDefault<Already>>;
 
 /// The columns of raw that hold a key: `c`, and `c__b` where there is one.
 fn key_columns(schema: &Schema, key: &[String]) -> Vec<String> {
-    let of_key = |name: &str| key.iter().any(|k| k == name || name.strip_suffix("__b") == Some(k));
+    let of_key = |name: &str| key.iter().any(|k| k == name || name.strip_suffix(BYTES_SUFFIX) == Some(k));
     schema.fields().iter().map(|f| f.name().clone()).filter(|n| of_key(n)).collect()
 }
 

@@ -8,10 +8,12 @@ use crate::error::{Consequence, Follow};
 /// What can go wrong while comparing.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ReconcileError {
-    #[error("a sum of {what} does not fit 64 bits")]
+    #[error("a sum of {what} does not fit 128 bits")]
     #[diagnostic(
         code("REC-001"),
-        help("an amount is absurdly large: `qianyi profile` shows what each column holds")
+        help(
+            "amounts of that column are absurdly large: correct them in the source, or leave the column out of `amounts`"
+        )
     )]
     Overflow { what: String },
 }

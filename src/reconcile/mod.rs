@@ -18,7 +18,7 @@ use crate::trail::{Border, Cell, Line, Reconciliation, Totals, Unit};
 /// Cells listed of one line.
 const CELLS: usize = 100;
 /// At most so much of a value may have been rounded away: half a fen, in 1/10000 yuan.
-const HALF_A_FEN: i128 = 50;
+const HALF_A_FEN: u128 = 50;
 /// The reason of a difference that rounding to fen makes.
 const ROUNDING: &str = "rounding";
 
@@ -58,56 +58,68 @@ type Lines<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<CellKey<'a>, Sum>>;
 /// Compares all sides. A border without any measure is left out.
 ///
 /// # Errors
-/// `REC-001` when a sum does not fit 64 bits.
+/// `REC-001` when a sum does not fit 128 bits.
 pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
     let mut borders = Vec::new();
     let mut totals = Totals::default();
     for meeting in &MEETINGS {
-        let lines = gather(meeting, of.measures);
+        let lines = gather(meeting, of.measures)?;
         if lines.is_empty() {
             continue;
         }
         let border = compare(meeting, lines)?;
-        add(&mut totals, border.totals, meeting.border)?;
+        add(&mut totals, border.totals);
         borders.push(border);
     }
     let (unit_of_money, unexplained_fen) = money::compare(of.measures)?;
-    add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen }, border::DETAILS_LEDGERS)?;
+    add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen });
     let faults = unit_of_money.iter().filter(|u| u.fault.is_some());
     let told = faults.map(|u| (u.insurance.clone(), u.year.clone())).collect();
     let (plausible, unexplained_fen) = plausible::compare(of.measures, &told)?;
-    add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen }, border::PLAUSIBLE)?;
+    add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen });
     let run = of.run.to_owned();
     Ok(Reconciliation { version: 2, run, borders, unit_of_money, plausible, totals })
 }
 
-fn add(sum: &mut Totals, more: Totals, what: &str) -> Result<(), ReconcileError> {
-    let overflow = || ReconcileError::Overflow { what: what.to_owned() };
-    sum.unexplained_rows = sum.unexplained_rows.checked_add(more.unexplained_rows).ok_or_else(overflow)?;
-    sum.unexplained_fen = sum.unexplained_fen.checked_add(more.unexplained_fen).ok_or_else(overflow)?;
+fn add(sum: &mut Totals, more: Totals) {
+    sum.unexplained_rows = sum.unexplained_rows.saturating_add(more.unexplained_rows);
+    sum.unexplained_fen = sum.unexplained_fen.saturating_add(more.unexplained_fen);
+}
+
+/// Adds to a sum of `what`.
+fn grow(sum: &mut i128, value: i128, what: impl FnOnce() -> String) -> Result<(), ReconcileError> {
+    *sum = sum.checked_add(value).ok_or_else(|| ReconcileError::Overflow { what: what() })?;
     Ok(())
+}
+
+impl Sum {
+    /// left − right − explained.
+    fn rest(&self) -> Option<i128> {
+        let difference = self.left.checked_sub(self.right)?;
+        self.explained.values().try_fold(difference, |rest, value| rest.checked_sub(*value))
+    }
 }
 
 /// Sorts the measures of a border into cells. A bucket on either side is a reason why rows do not go on: on the left it is part of the
 /// left sum; on the right it is what the right sum lacks.
-fn gather<'a>(meeting: &Meeting, measures: &'a [Measure]) -> Lines<'a> {
+fn gather<'a>(meeting: &Meeting, measures: &'a [Measure]) -> Result<Lines<'a>, ReconcileError> {
     let mut lines: Lines<'a> = BTreeMap::new();
     for m in measures.iter().filter(|m| m.border == meeting.border) {
         let cells = lines.entry((&m.table, &m.measure)).or_default();
         let sum = cells.entry((&m.insurance, &m.period)).or_default();
-        let value = i128::from(m.value);
+        let what = || format!("{} {}", m.table, m.measure);
         let (left, right) = (m.side == meeting.left, m.side == meeting.right);
         if left {
-            sum.left += value;
+            grow(&mut sum.left, m.value, what)?;
         }
         if right && m.bucket.is_empty() {
-            sum.right += value;
+            grow(&mut sum.right, m.value, what)?;
         }
         if (left || right) && !m.bucket.is_empty() {
-            *sum.explained.entry(m.bucket.clone()).or_default() += value;
+            grow(sum.explained.entry(m.bucket.clone()).or_default(), m.value, what)?;
         }
     }
-    lines
+    Ok(lines)
 }
 
 fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError> {
@@ -127,8 +139,9 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError
             let of = values.get(&(table, column)).copied().unwrap_or(0);
             cells.values_mut().for_each(|cell| round(cell, of));
         }
-        let line = line(table, measure, &cells);
-        add(&mut totals, counted(&line)?, table)?;
+        let what = || ReconcileError::Overflow { what: format!("{table} {measure}") };
+        let line = line(table, measure, &cells).ok_or_else(what)?;
+        add(&mut totals, counted(&line));
         // That neither side left a value out needs no line.
         if line.left != 0 || line.right != 0 || !measure.starts_with(LEFT_OUT) {
             done.push(line);
@@ -143,30 +156,30 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError
     })
 }
 
-/// What a line adds to the totals; fractions of a fen are rounded up.
-fn counted(of: &Line) -> Result<Totals, ReconcileError> {
-    let fits = |n: u128| {
-        let what = format!("{} {}", of.table, of.measure);
-        u64::try_from(n).map_err(|_| ReconcileError::Overflow { what })
-    };
+/// What a line adds to the totals; fractions of a fen are rounded up, and what is more than 64 bits hold is as much as they hold: the
+/// line has the number.
+fn counted(of: &Line) -> Totals {
+    let fits = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
     let power = |places: u32| 10_u128.saturating_pow(places);
-    Ok(match of.unit {
-        Unit::Rows | Unit::Bytes => Totals { unexplained_rows: fits(of.unexplained)?, unexplained_fen: 0 },
+    match of.unit {
+        Unit::Rows | Unit::Bytes => Totals { unexplained_rows: fits(of.unexplained), unexplained_fen: 0 },
         Unit::Money { digits } => {
             let fen = if digits < 2 {
                 of.unexplained.saturating_mul(power(2 - digits))
             } else {
                 of.unexplained.div_ceil(power(digits - 2))
             };
-            Totals { unexplained_rows: 0, unexplained_fen: fits(fen)? }
+            Totals { unexplained_rows: 0, unexplained_fen: fits(fen) }
         }
-    })
+    }
 }
 
 /// Explains a difference that rounding of so many values to fen can make, and no larger one.
 fn round(cell: &mut Sum, values: i128) {
-    let difference = cell.left - cell.right - cell.explained.values().sum::<i128>();
-    if difference != 0 && difference.abs() <= HALF_A_FEN * values {
+    if let Some(difference) = cell.rest()
+        && difference != 0
+        && difference.unsigned_abs() <= HALF_A_FEN * values.unsigned_abs()
+    {
         cell.explained.insert(ROUNDING.to_owned(), difference);
     }
 }
@@ -183,17 +196,19 @@ fn unit(measure: &str) -> Unit {
     }
 }
 
-fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Line {
+/// The cells of a line together; none where a sum does not fit.
+fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Option<Line> {
     let mut whole = Sum::default();
     let (mut unexplained, mut listed) = (0_u128, Vec::new());
     for ((insurance, period), cell) in cells {
-        whole.left += cell.left;
-        whole.right += cell.right;
+        whole.left = whole.left.checked_add(cell.left)?;
+        whole.right = whole.right.checked_add(cell.right)?;
         for (reason, value) in &cell.explained {
-            *whole.explained.entry(reason.clone()).or_default() += value;
+            let sum = whole.explained.entry(reason.clone()).or_default();
+            *sum = sum.checked_add(*value)?;
         }
-        let rest = cell.left - cell.right - cell.explained.values().sum::<i128>();
-        unexplained += rest.unsigned_abs();
+        let rest = cell.rest()?;
+        unexplained = unexplained.checked_add(rest.unsigned_abs())?;
         if rest != 0 && listed.len() < CELLS {
             listed.push(Cell {
                 insurance: (*insurance).to_owned(),
@@ -206,7 +221,7 @@ fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Line 
         }
     }
     whole.explained.retain(|_, value| *value != 0);
-    Line {
+    Some(Line {
         table: table.to_owned(),
         measure: measure.to_owned(),
         unit: unit(measure),
@@ -215,5 +230,5 @@ fn line(table: &str, measure: &str, cells: &BTreeMap<CellKey<'_>, Sum>) -> Line 
         explained: whole.explained,
         unexplained,
         cells: listed,
-    }
+    })
 }

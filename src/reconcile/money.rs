@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use super::ReconcileError;
+use super::{ReconcileError, grow};
 use crate::tally::{Measure, NONE, border, side};
 use crate::trail::UnitOfMoney;
 
 /// From so many times on, a sum is taken for 100 times (or a hundredth of) the other.
 const FAR_OFF: i128 = 30;
 /// A table with at least a third of the details of a year that is far off is to blame, and always the largest.
-const SHARE: i128 = 3;
+const SHARE: u128 = 3;
 
 /// One insurance and year.
 #[derive(Default)]
@@ -27,33 +27,36 @@ pub(super) fn compare(measures: &[Measure]) -> Result<(Vec<UnitOfMoney>, u64), R
     let told = |m: &&Measure| m.border == border::DETAILS_LEDGERS && m.measure == "fen" && m.period != NONE;
     for m in measures.iter().filter(told) {
         let year = years.entry((&m.insurance, &m.period)).or_default();
+        let what = || format!("payment details {} {}", m.insurance, m.period);
         if m.side == side::DETAILS {
-            *year.details.entry(&m.table).or_default() += i128::from(m.value);
+            grow(year.details.entry(&m.table).or_default(), m.value, what)?;
         } else {
-            year.ledgers += i128::from(m.value);
+            grow(&mut year.ledgers, m.value, what)?;
         }
     }
     let mut lines = Vec::new();
     let mut unexplained = 0_u64;
     for ((insurance, period), year) in years {
-        let what = format!("payment details {insurance} {period}");
-        let overflow = || ReconcileError::Overflow { what: what.clone() };
-        let details: i128 = year.details.values().sum();
+        let what = || format!("payment details {insurance} {period}");
+        let mut details = 0;
+        for of_table in year.details.values() {
+            grow(&mut details, *of_table, what)?;
+        }
         if details == 0 || year.ledgers == 0 {
             continue;
         }
         let fault = fault(details, year.ledgers);
         if fault.is_some() {
-            let off = u64::try_from((details - year.ledgers).unsigned_abs()).map_err(|_| overflow())?;
-            unexplained = unexplained.checked_add(off).ok_or_else(overflow)?;
+            let off = u64::try_from(details.abs_diff(year.ledgers)).unwrap_or(u64::MAX);
+            unexplained = unexplained.saturating_add(off);
         }
         for (table, _) in blamed(&year.details) {
             lines.push(UnitOfMoney {
                 table: table.to_owned(),
                 insurance: insurance.to_owned(),
                 year: period.to_owned(),
-                details_fen: i64::try_from(details).map_err(|_| overflow())?,
-                ledgers_fen: i64::try_from(year.ledgers).map_err(|_| overflow())?,
+                details_fen: details,
+                ledgers_fen: year.ledgers,
                 fault: fault.map(str::to_owned),
             });
         }
@@ -74,8 +77,8 @@ fn fault(details: i128, ledgers: i128) -> Option<&'static str> {
 
 /// The tables that hold most of the details.
 fn blamed<'a>(details: &BTreeMap<&'a str, i128>) -> Vec<(&'a str, i128)> {
-    let all: i128 = details.values().map(|v| v.abs()).sum();
-    let most = details.values().map(|v| v.abs()).max().unwrap_or(0);
-    let heavy = |v: i128| v.abs() == most || v.abs() * SHARE >= all;
+    let all = details.values().fold(0_u128, |all, v| all.saturating_add(v.unsigned_abs()));
+    let most = details.values().map(|v| v.unsigned_abs()).max().unwrap_or(0);
+    let heavy = |v: i128| v.unsigned_abs() == most || v.unsigned_abs().saturating_mul(SHARE) >= all;
     details.iter().map(|(t, v)| (*t, *v)).filter(|(_, v)| heavy(*v)).collect()
 }

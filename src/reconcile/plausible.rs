@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ReconcileError;
+use super::{ReconcileError, grow};
 use crate::tally::{Measure, border, plausible_bucket as bucket};
 use crate::trail::{Judged, Plausible};
 
@@ -32,12 +32,11 @@ pub(super) fn compare(
         if unit == "rows" {
             *one.rows.entry(m.bucket.clone()).or_default() += u64::try_from(m.value).unwrap_or(0);
         } else {
-            one.fen += i128::from(m.value);
+            grow(&mut one.fen, m.value, || format!("{check} of {}", m.table))?;
         }
     }
     let (mut all, mut unexplained) = (Vec::new(), 0_u64);
     for ([check, table, insurance, year], of) in votes {
-        let overflow = || ReconcileError::Overflow { what: format!("{check} of {table}") };
         let count = |bucket: &str| of.rows.get(bucket).copied().unwrap_or(0);
         let line = Plausible {
             check: check.to_owned(),
@@ -48,13 +47,14 @@ pub(super) fn compare(
             inside: count(""),
             times_100: count(bucket::TIMES_100),
             hundredth: count(bucket::HUNDREDTH),
-            fen: i64::try_from(of.fen).map_err(|_| overflow())?,
+            fen: of.fen,
             verdict: Judged::TooFew,
         };
         let verdict = verdict(&line);
         let fault = matches!(verdict, Judged::Times100 | Judged::Hundredth);
         if fault && !told.contains(&(insurance.to_owned(), year.to_owned())) {
-            unexplained = unexplained.checked_add(line.fen.unsigned_abs()).ok_or_else(overflow)?;
+            unexplained =
+                unexplained.saturating_add(u64::try_from(line.fen.unsigned_abs()).unwrap_or(u64::MAX));
         }
         all.push(Plausible { verdict, ..line });
     }

@@ -65,12 +65,12 @@ pub fn share(part: u64, whole: u64) -> String {
 }
 
 /// How many times the one is the other, with two decimals, rounded.
-pub(super) fn times(left: i64, right: i64) -> String {
+pub(super) fn times(left: i128, right: i128) -> String {
     if right == 0 {
         return NOTHING.to_owned();
     }
-    let divisor = u128::from(right.unsigned_abs());
-    let hundredths = (u128::from(left.unsigned_abs()) * 100 + divisor / 2) / divisor;
+    let divisor = right.unsigned_abs();
+    let hundredths = left.unsigned_abs().saturating_mul(100).saturating_add(divisor / 2) / divisor;
     let sign = if hundredths > 0 && (left < 0) != (right < 0) { "-" } else { "" };
     format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100)
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::RunError;
 use crate::dataset::read_columns;
-use crate::encoding::{TextEncoding, encoding_of};
+use crate::encoding::{TextEncoding, bytes_column, encoding_of};
 use crate::raw::{RawTable, RawView};
-use crate::source::{Votes, bytes_column};
+use crate::source::Votes;
 
 /// Rows that are looked at, of the first, the middle and the last part of a table.
 const ROWS: usize = 2000;

@@ -17,13 +17,13 @@ use super::stages::{Walk, paths};
 use crate::dataset::{PartInfo, schema_of};
 use crate::durable;
 use crate::engine::Engine;
-use crate::functions::{Read, Unit};
+use crate::functions::Read;
 use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables, tried};
 use crate::national::Table;
 use crate::raw::RawView;
 use crate::tally::{
     self, BranchEdges, CellOf, Component, Counted, DETAILS, EdgeShape, LEDGERS, Measure, PlausibleOf, Range,
-    RawSide, ReadAmount, WrittenIn, border, side,
+    RawSide, ReadAmount, border, side,
 };
 
 /// One piece of the measures.
@@ -127,10 +127,6 @@ fn amounts_of(view: &SourceView, raw: &[PathBuf]) -> Result<Vec<ReadAmount>, Run
     let number = |column: &str| schema.field_with_name(column).is_ok_and(|f| f.data_type().is_numeric());
     let amount = view.read_columns().filter_map(|(column, viewed)| {
         let Read::Money(unit) = viewed.read else { return None };
-        let unit = match unit {
-            Unit::Yuan => WrittenIn::Yuan,
-            Unit::Fen => WrittenIn::Fen,
-        };
         let amount = ReadAmount { legacy: column.from.clone(), typed: column.name.clone(), unit };
         number(&column.from).then_some(amount)
     });

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono_tz::Tz;
 
 use super::{ChangeMethod, SourceError};
-use crate::encoding::{ENCODING_KEY, TIME_ZONE_KEY, TextEncoding};
+use crate::encoding::{ENCODING_KEY, TIME_ZONE_KEY, TextEncoding, bytes_column};
 
 /// A legacy type, as far as it decides how a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,11 +206,6 @@ pub fn differs_in_case<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str
     let found =
         known.into_iter().find(|name| *name != wanted && name.to_lowercase() == wanted.to_lowercase());
     found.map(|name| format!("; there is `{name}`: names count letter by letter")).unwrap_or_default()
-}
-
-/// The name of the Binary column beside a text column.
-pub fn bytes_column(column: &str) -> String {
-    format!("{column}__b")
 }
 
 impl Table {

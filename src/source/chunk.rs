@@ -11,8 +11,9 @@ use arrow::datatypes::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::{SourceError, bytes_column};
+use super::SourceError;
 use crate::durable::hex;
+use crate::encoding::bytes_column;
 
 /// Batches that wait between two threads: bounds memory, keeps both busy.
 pub(super) const QUEUE: usize = 2;

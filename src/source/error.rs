@@ -254,6 +254,14 @@ pub enum SourceError {
         )
     )]
     Undecodable { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: the sum of {what} has more than 38 digits")]
+    #[diagnostic(
+        code("SRC-037"),
+        help(
+            "amounts of that column are absurdly large: correct them in the source, or leave the column out of `amounts`"
+        )
+    )]
+    TooLarge { id: String, what: String },
 }
 
 impl Passing for SourceError {
@@ -290,7 +298,8 @@ impl Consequence for SourceError {
             | Self::Masked { .. }
             | Self::Converted { .. }
             | Self::Certificate { .. }
-            | Self::Undecodable { .. } => Follow::Usage,
+            | Self::Undecodable { .. }
+            | Self::TooLarge { .. } => Follow::Usage,
             Self::Database { .. }
             | Self::Interrupted { .. }
             | Self::Unreachable { .. }

@@ -14,12 +14,13 @@ mod sample;
 mod settings;
 mod sqlite;
 mod sqlserver;
+mod summed;
 mod votes;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
-pub use catalogue::{Column, LegacyType, Table, bytes_column, differs_in_case};
+pub use catalogue::{Column, LegacyType, Table, differs_in_case};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
 pub use postgres::Postgres;
@@ -92,7 +93,7 @@ pub struct Measured {
     /// The group, as spelled in the source ([`Frequency::value`]), one part per `by` column.
     pub by: Vec<String>,
     pub measure: String,
-    pub value: i64,
+    pub value: i128,
 }
 
 /// One distinct value of a column. Spelling, here and in [`Measured`]: text that decodes strictly as it is, other bytes as

@@ -4,8 +4,7 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 
-use super::bytes_column;
-use crate::encoding::TextEncoding;
+use crate::encoding::{TextEncoding, bytes_column};
 
 /// Values that must be more than ASCII before they speak for anything.
 const LEAST: u64 = 5;

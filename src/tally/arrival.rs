@@ -62,7 +62,7 @@ pub fn unarrived(engine: &Engine, of: &Unarrived<'_>) -> Result<Vec<Measure>, Ta
             insurance: ALL.to_owned(),
             period: ALL.to_owned(),
             bucket: one.bucket.clone(),
-            value: i64::try_from(value).map_err(|_| TallyError::Overflow { what: what.clone() })?,
+            value,
         });
     }
     Ok(out)

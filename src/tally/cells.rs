@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::measure::LARGEST_SUM;
 use super::{Measure, TallyError};
 
 /// At most so many cells of one table: about 300 MB of sums, far above insurances × months × fates.
@@ -17,7 +18,7 @@ pub(super) struct Cells {
     what: String,
     measures: Vec<String>,
     index: HashMap<String, usize>,
-    cells: Vec<(Cell, Vec<i64>)>,
+    cells: Vec<(Cell, Vec<i128>)>,
     key: String,
 }
 
@@ -32,7 +33,7 @@ impl Cells {
         insurance: &str,
         period: &str,
         bucket: &str,
-    ) -> Result<&mut Vec<i64>, TallyError> {
+    ) -> Result<&mut Vec<i128>, TallyError> {
         self.key.clear();
         for part in [insurance, period, bucket] {
             self.key.push_str(part);
@@ -82,9 +83,10 @@ impl Cells {
     }
 }
 
-/// Adds, or says which sum does not fit.
-pub(super) fn add(sum: &mut i64, value: i128, what: &str) -> Result<(), TallyError> {
-    let total = i128::from(*sum).checked_add(value).and_then(|t| i64::try_from(t).ok());
-    *sum = total.ok_or_else(|| TallyError::Overflow { what: what.to_owned() })?;
+/// Adds, or says of which table and column the sum does not fit.
+pub(super) fn add(sum: &mut i128, value: i128, table: &str, column: &str) -> Result<(), TallyError> {
+    let fits = |t: &i128| t.unsigned_abs() <= LARGEST_SUM.unsigned_abs();
+    let total = sum.checked_add(value).filter(fits);
+    *sum = total.ok_or_else(|| TallyError::Overflow { what: format!("{table} {column}") })?;
     Ok(())
 }

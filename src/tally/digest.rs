@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::TallyError;
+use crate::civil;
 use crate::dataset::{PartInfo, PartWriter, read_part};
 use crate::durable::hex;
 
@@ -246,35 +247,8 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Days since 1970-01-01 → yyyymmdd in the proleptic Gregorian calendar (Hinnant's civil_from_days).
+/// Days since 1970-01-01 → yyyymmdd.
 fn yyyymmdd(days: i32) -> i64 {
-    let z = i64::from(days) + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = civil::date_of(days.into());
     year * 10_000 + month * 100 + day
-}
-
-#[cfg(test)]
-mod tests {
-    use super::yyyymmdd;
-
-    #[test]
-    fn days_become_the_date_that_people_write() {
-        for (days, expected) in [
-            (0, 19_700_101),
-            (-1, 19_691_231),
-            (11_016, 20_000_229),
-            (18_778, 20_210_531),
-            (2_932_896, 99_991_231),
-            (-719_162, 10_101),
-        ] {
-            assert_eq!(yyyymmdd(days), expected);
-        }
-    }
 }

@@ -18,8 +18,11 @@ pub enum TallyError {
         )
     )]
     Uncountable { what: String, column: String, found: String },
-    #[error("{path} does not hold measures")]
-    #[diagnostic(code("TAL-002"), help("delete it and run the command again: it will be computed anew"))]
+    #[error("{path} does not hold measures or digests as this version writes them")]
+    #[diagnostic(
+        code("TAL-002"),
+        help("another version of qianyi wrote it: extract and run again in a new work directory")
+    )]
     NotMeasures { path: String },
     #[error("{what} falls into more than {limit} cells of insurance and period (tally::MAX_CELLS)")]
     #[diagnostic(
@@ -29,10 +32,12 @@ pub enum TallyError {
         )
     )]
     TooManyCells { what: String, limit: usize },
-    #[error("a sum over {what} does not fit 64 bits")]
+    #[error("a sum over {what} has more than 38 digits")]
     #[diagnostic(
         code("TAL-004"),
-        help("an amount is absurdly large: `qianyi profile` shows the largest values of each column")
+        help(
+            "amounts of that column are absurdly large: correct them in the source, or leave the column out of `amounts`"
+        )
     )]
     Overflow { what: String },
     #[error("{what} cannot be")]

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, SchemaRef};
 
 use super::TallyError;
 use crate::dataset::{PartInfo, PartWriter, read_part};
@@ -13,6 +13,11 @@ use crate::dataset::{PartInfo, PartWriter, read_part};
 pub const NONE: &str = "(none)";
 /// The cell of what is not told apart by insurance or period.
 pub const ALL: &str = "";
+
+/// The largest sum that a measure holds, with either sign.
+pub const LARGEST_SUM: i128 = 10_i128.pow(38) - 1;
+/// Of a value: as many digits as [`LARGEST_SUM`] has.
+const VALUE: DataType = DataType::Decimal128(38, 0);
 
 /// Where two sides meet.
 pub mod border {
@@ -59,7 +64,7 @@ pub struct Measure {
     /// Empty for what goes on; else the reason why the rows do not (a left-out reason, a fate).
     pub bucket: String,
     /// Rows, fen, or what the measure's name says.
-    pub value: i64,
+    pub value: i128,
 }
 
 /// In which unit an exact column of so many digits after the point is summed: its last digit. Whole numbers are `int` (a negative scale
@@ -95,7 +100,7 @@ pub fn measures_schema() -> SchemaRef {
         text("insurance"),
         text("period"),
         text("bucket"),
-        Field::new("value", DataType::Int64, false),
+        Field::new("value", VALUE, false),
     ]))
 }
 
@@ -113,7 +118,9 @@ fn batch(measures: &[Measure]) -> Result<RecordBatch, arrow::error::ArrowError> 
             column(&|m| &m.insurance),
             column(&|m| &m.period),
             column(&|m| &m.bucket),
-            Arc::new(Int64Array::from_iter_values(measures.iter().map(|m| m.value))),
+            Arc::new(
+                Decimal128Array::from_iter_values(measures.iter().map(|m| m.value)).with_data_type(VALUE),
+            ),
         ],
     )
 }
@@ -121,8 +128,11 @@ fn batch(measures: &[Measure]) -> Result<RecordBatch, arrow::error::ArrowError> 
 /// Writes measures as one part, sorted; the folder must exist.
 ///
 /// # Errors
-/// `DAT-002`, `DAT-003`.
+/// `DAT-002`, `DAT-003`; `TAL-004` for a value beyond [`LARGEST_SUM`].
 pub fn write_measures(path: &Path, measures: &[Measure]) -> Result<PartInfo, TallyError> {
+    if let Some(m) = measures.iter().find(|m| m.value.unsigned_abs() > LARGEST_SUM.unsigned_abs()) {
+        return Err(TallyError::Overflow { what: format!("{} {}", m.table, m.measure) });
+    }
     let mut sorted = measures.to_vec();
     sorted.sort_unstable();
     let mut writer = PartWriter::create(path, measures_schema())?;
@@ -142,7 +152,7 @@ pub fn read_measures(path: &Path) -> Result<Vec<Measure>, TallyError> {
             return Err(TallyError::NotMeasures { path: path.display().to_string() });
         }
         let text = |at: usize, row: usize| batch.column(at).as_string::<i32>().value(row).to_owned();
-        let values = batch.column(7).as_primitive::<Int64Type>();
+        let values = batch.column(7).as_primitive::<Decimal128Type>();
         out.extend((0..batch.num_rows()).map(|row| Measure {
             border: text(0, row),
             side: text(1, row),

@@ -23,10 +23,11 @@ pub use count::{Counted, count};
 pub use digest::{BUCKETS, ContentDigest, bucket, content_digest, digest_schema};
 pub use edge::{BranchEdges, CellOf, Component, EdgeShape, components, edge_measures, edge_name};
 pub use error::TallyError;
-pub use layer1::{ReadAmount, WrittenIn, layer1_measures};
+pub use layer1::{ReadAmount, layer1_measures};
 pub use ledger::{DETAILS, LEDGERS, ledger_measures};
 pub use measure::{
-    ALL, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits, write_measures,
+    ALL, LARGEST_SUM, Measure, NONE, border, last_digit, measures_schema, read_measures, side, unit_digits,
+    write_measures,
 };
 pub use own::{LEFT_OUT, RawSide, SPELLED_DIGITS, countable, raw_side};
 pub use plausible::{PlausibleOf, Range, bucket as plausible_bucket, plausible};

@@ -11,10 +11,10 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, SchemaRef};
 
 use super::cells::{Cells, add};
-use super::measure::{border, last_digit, side};
+use super::measure::{LARGEST_SUM, border, last_digit, side};
 use super::{Measure, TallyError};
 use crate::dataset::read_part;
-use crate::encoding::{TextEncoding, encoding_of};
+use crate::encoding::{TextEncoding, bytes_column, encoding_of};
 
 /// Digits after the point to which a number that the database itself wrote as text (`numeric` without a precision) is summed.
 pub const SPELLED_DIGITS: u32 = 6;
@@ -44,14 +44,14 @@ pub fn raw_side(of: &RawSide<'_>) -> Result<Vec<Measure>, TallyError> {
             let by = of.by.iter().map(|c| Spelled::new(of, &batch, c)).collect::<Result<Vec<_>, _>>()?;
             let amounts =
                 of.amounts.iter().map(|c| Amount::new(of, &batch, c)).collect::<Result<Vec<_>, _>>()?;
-            let cells = cells.get_or_insert_with(|| Cells::new(of.table, names(of, &amounts)));
+            let cells = cells.get_or_insert_with(|| Cells::new(of.table, names(&amounts)));
             for row in 0..batch.num_rows() {
                 key.set(&by, row);
                 let sums = cells.cell(&key.insurance, &key.period, "")?;
-                sums[0] += 1;
+                add(&mut sums[0], 1, of.table, "rows")?;
                 let mut at = 1;
                 for amount in &amounts {
-                    at += amount.add(row, &mut sums[at..], of)?;
+                    at += amount.add(row, &mut sums[at..], of.table)?;
                 }
             }
         }
@@ -77,11 +77,9 @@ pub fn countable(table: &str, raw: &SchemaRef, by: &[String], amounts: &[String]
     amounts.iter().try_for_each(|c| Amount::new(&of, &empty, c).map(drop))
 }
 
-fn names(of: &RawSide<'_>, amounts: &[Amount<'_>]) -> Vec<String> {
+fn names(amounts: &[Amount<'_>]) -> Vec<String> {
     let mut names = vec!["rows".to_owned()];
-    for (column, amount) in of.amounts.iter().zip(amounts) {
-        names.extend(amount.names(column));
-    }
+    names.extend(amounts.iter().flat_map(Amount::names));
     names
 }
 
@@ -90,7 +88,7 @@ fn names_of_empty(of: &RawSide<'_>) -> Result<Vec<String>, TallyError> {
     let Some(part) = of.parts.first() else { return Ok(vec!["rows".to_owned()]) };
     let batch = RecordBatch::new_empty(crate::dataset::schema_of(part)?);
     let amounts = of.amounts.iter().map(|c| Amount::new(of, &batch, c)).collect::<Result<Vec<_>, _>>()?;
-    Ok(names(of, &amounts))
+    Ok(names(&amounts))
 }
 
 fn column<'a>(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, TallyError> {
@@ -146,11 +144,9 @@ enum Spelled<'a> {
 impl<'a> Spelled<'a> {
     fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
-        let misfits = batch.column_by_name(&format!("{name}__b"));
+        let misfits = batch.column_by_name(&bytes_column(name));
         match array.data_type() {
-            DataType::Utf8 => {
-                Ok(Self::Text { text: array, bytes: column(of, batch, &format!("{name}__b"))? })
-            }
+            DataType::Utf8 => Ok(Self::Text { text: array, bytes: column(of, batch, &bytes_column(name))? }),
             DataType::Binary => Ok(Self::Bytes(array)),
             DataType::Boolean => {
                 let number = cast(array, &DataType::Int32).and_then(|a| cast(&a, &DataType::Utf8));
@@ -193,6 +189,7 @@ impl<'a> Spelled<'a> {
 
 /// A column that is summed.
 struct Amount<'a> {
+    name: &'a str,
     values: Values<'a>,
     /// Values that do not fit the column's type, as the database writes them.
     misfits: Option<&'a ArrayRef>,
@@ -212,9 +209,9 @@ enum Values<'a> {
 }
 
 impl<'a> Amount<'a> {
-    fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &str) -> Result<Self, TallyError> {
+    fn new(of: &RawSide<'_>, batch: &'a RecordBatch, name: &'a str) -> Result<Self, TallyError> {
         let array = column(of, batch, name)?;
-        let bytes = format!("{name}__b");
+        let bytes = bytes_column(name);
         let companion = batch.column_by_name(&bytes);
         let (values, misfits) = match (array.data_type(), companion) {
             (DataType::Decimal128(_, _), _) => (Values::Exact(array), companion),
@@ -235,10 +232,11 @@ impl<'a> Amount<'a> {
             }
             (other, _) => return Err(uncountable(of, name, &other.to_string())),
         };
-        Ok(Self { values, misfits })
+        Ok(Self { name, values, misfits })
     }
 
-    fn names(&self, column: &str) -> Vec<String> {
+    fn names(&self) -> Vec<String> {
+        let column = self.name;
         let unit = match &self.values {
             Values::Exact(array) => match array.data_type() {
                 DataType::Decimal128(_, scale) => last_digit(u32::try_from(*scale).unwrap_or(0)),
@@ -254,7 +252,7 @@ impl<'a> Amount<'a> {
 
     /// Adds the row's value to the first of `sums`, or counts it in the second as left out (text: rows and bytes); how many of
     /// them are this column's.
-    fn add(&self, row: usize, sums: &mut [i64], of: &RawSide<'_>) -> Result<usize, TallyError> {
+    fn add(&self, row: usize, sums: &mut [i128], table: &str) -> Result<usize, TallyError> {
         let value: Option<i128> = match &self.values {
             Values::Exact(a) => a.is_valid(row).then(|| whole(a, row)).flatten(),
             Values::Int(a) => a.is_valid(row).then(|| a.as_primitive::<Int64Type>().value(row).into()),
@@ -270,15 +268,15 @@ impl<'a> Amount<'a> {
                 } else {
                     return Ok(2);
                 };
-                add(&mut sums[0], 1, of.table)?;
-                add(&mut sums[1], length as i128, of.table)?;
+                add(&mut sums[0], 1, table, self.name)?;
+                add(&mut sums[1], length as i128, table, self.name)?;
                 return Ok(2);
             }
         };
         let there = self.values.is_valid(row) || self.misfits.is_some_and(|m| m.is_valid(row));
         match value {
-            Some(value) => add(&mut sums[0], value, of.table)?,
-            None if there => add(&mut sums[1], 1, of.table)?,
+            Some(value) => add(&mut sums[0], value, table, self.name)?,
+            None if there => add(&mut sums[1], 1, table, self.name)?,
             None => {}
         }
         Ok(2)
@@ -306,7 +304,7 @@ fn whole(decimals: &ArrayRef, row: usize) -> Option<i128> {
     }
 }
 
-/// trunc(x·10⁶) of a number in digits (`-12.5`); none for what is no number (`NaN`).
+/// trunc(x·10⁶) of a number in digits (`-12.5`); none for what is no number (`NaN`), and for one with more than 38 digits.
 fn spelled(text: &str) -> Option<i128> {
     const DIGITS: usize = SPELLED_DIGITS as usize;
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
@@ -317,7 +315,7 @@ fn spelled(text: &str) -> Option<i128> {
     }
     let fraction = &fraction[..fraction.len().min(DIGITS)];
     let value: i128 = format!("{integer}{fraction:0<DIGITS$}").parse().ok()?;
-    Some(sign * value)
+    (value <= LARGEST_SUM).then_some(sign * value)
 }
 
 /// trunc(x·10⁴), as the source computes it; none for what has none: NaN, infinity, and what is beyond 64 bits.

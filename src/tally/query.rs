@@ -70,6 +70,11 @@ impl Group<'_> {
         if column.is_null(self.row) { "" } else { column.value(self.row) }
     }
 
+    /// The name of a number.
+    fn name(&self, at: usize) -> &str {
+        self.batch.schema_ref().field(self.texts + at).name()
+    }
+
     /// A number: rows, or fen; NULL is 0.
     pub(super) fn number(&self, at: usize, what: &str) -> Result<i128, TallyError> {
         let column = self.batch.column(self.texts + at);
@@ -81,7 +86,7 @@ impl Group<'_> {
             DataType::Decimal128(_, 2) => Ok(column.as_primitive::<Decimal128Type>().value(self.row)),
             other => Err(TallyError::Uncountable {
                 what: what.to_owned(),
-                column: self.batch.schema_ref().field(self.texts + at).name().clone(),
+                column: self.name(at).to_owned(),
                 found: other.to_string(),
             }),
         }
@@ -104,7 +109,7 @@ pub(super) fn add_group(
     let sums = cells.cell(cell[0], cell[1], cell[2])?;
     for (sum, columns) in sums.iter_mut().zip(take) {
         for column in columns {
-            add(sum, group.number(*column, what)?, what)?;
+            add(sum, group.number(*column, what)?, what, group.name(*column))?;
         }
     }
     Ok(())

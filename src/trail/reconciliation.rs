@@ -103,8 +103,8 @@ pub struct UnitOfMoney {
     pub table: String,
     pub insurance: String,
     pub year: String,
-    pub details_fen: i64,
-    pub ledgers_fen: i64,
+    pub details_fen: i128,
+    pub ledgers_fen: i128,
     /// `times_100`, `hundredth`: which way the declared unit is wrong; counted as unexplained.
     pub fault: Option<String>,
 }
@@ -125,7 +125,7 @@ pub struct Plausible {
     pub times_100: u64,
     pub hundredth: u64,
     /// Σ of the amounts.
-    pub fen: i64,
+    pub fen: i128,
     pub verdict: Judged,
 }
 
@@ -159,7 +159,7 @@ impl Judged {
     }
 }
 
-/// Unexplained rows (rows, parts, groups, values, and bytes of text money) and fen.
+/// Unexplained rows (rows, parts, groups, values, and bytes of text money) and fen; 2⁶⁴ − 1 stands for as many or more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub unexplained_rows: u64,

@@ -5,15 +5,13 @@
 
 use arrow::array::RecordBatch;
 use qianyi::fixture::{copy_to_postgres, copy_to_sqlserver};
-use qianyi::run::extract::Extraction;
 use qianyi::source::{SourceError, SourceSettings, TableMeasures, connect};
-use qianyi::state::State;
-use qianyi::tally::{RawSide, raw_side, read_measures, side};
+use qianyi::tally::Measure;
 use qianyi::trail::Summary;
 
 use crate::support::demo::{city, ran, run_settings};
-use crate::support::extracts::{extracted, rows, runtime};
-use crate::support::legacy::{as_text, batches, table};
+use crate::support::extracts::{Attempt, extracted, rows, runtime, summed};
+use crate::support::legacy::{as_text, batches};
 use crate::support::mssql::Mssql;
 use crate::support::pg::Cluster;
 use crate::support::places::{Holds, Maker, Place, literal};
@@ -470,43 +468,76 @@ fn what_a_source_sums_itself_is_what_raw_holds() {
 }
 
 fn sums_alike(place: &Place, by: &[&str]) {
-    let name =
-        |text: &str| if place.maker == Maker::Postgres { text.to_lowercase() } else { text.to_owned() };
-    let wanted = TableMeasures {
-        table: name("M"),
-        by: by.iter().map(|t| name(t)).collect(),
-        amounts: ["A", "F", "I", "S"].map(name).into(),
-    };
-    let (work, threads) = (tempfile::tempdir().unwrap(), runtime());
-    let settings = place.settings(100);
-    let state = State::open(work.path(), "test").unwrap();
-    let source = threads.block_on(connect(&settings)).unwrap();
-    let tables = vec![threads.block_on(table(&*source, &wanted.table))];
-    let done = qianyi::run::extract::extract(&Extraction {
-        state: &state,
-        source: &*source,
-        runtime: threads.handle(),
-        tables: &tables,
-        settings: &settings.tables,
-        limits: &settings.limits,
-        zone: settings.time_zone,
-        chunk_rows: 100,
-        anew: &std::collections::BTreeSet::new(),
-        measures: std::slice::from_ref(&wanted),
-        stop: &qianyi::stop::Stop::new(),
-        progress: std::sync::Arc::new(qianyi::progress::Silent),
-        purpose: qianyi::run::extract::Purpose::Extract,
-    })
-    .unwrap();
-    let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();
-    let full = format!("ylbx.{}", wanted.table);
-    let side_of_raw = RawSide { table: &full, parts: &parts, by: &wanted.by, amounts: &wanted.amounts };
-    let mut raw = raw_side(&side_of_raw).unwrap();
-    let mut said = read_measures(&done.measures.path).unwrap();
-    said.iter_mut().for_each(|m| m.side = side::RAW.to_owned());
-    raw.sort();
-    raw.retain(|m| m.value != 0 || said.contains(m));
-    assert_eq!(said, raw, "{:?} by {by:?}", place.maker);
+    let name = |text: &&str| place.name(text);
+    let (by, amounts) = (by.iter().map(name).collect(), ["A", "F", "I", "S"].iter().map(name).collect());
+    summed(&place.settings(100), &TableMeasures { table: place.name("M"), by, amounts });
+}
+
+#[test]
+fn sums_beyond_64_bits_are_exact_and_one_wild_value_ends_nothing() {
+    for place in Place::all(Holds::Gbk) {
+        // Beyond 15 digits SQLite's numbers are floats.
+        let (a, b) = match place.maker {
+            Maker::Sqlite => ("999999999.5", "400000000"),
+            Maker::Postgres | Maker::SqlServer => ("999999999.0123456789", "400000000.0000000001"),
+        };
+        place.fill(
+            "W",
+            "M numeric(6,0), L numeric(38,10), I bigint",
+            &[
+                format!("200101, {a}, 9223372036854775807"),
+                format!("200101, {b}, 9223372036854775807"),
+                "200102, 100000000000000000000, 1".to_owned(),
+                "200102, -7, -2".to_owned(),
+                "NULL, NULL, NULL".to_owned(),
+            ],
+        );
+        let wanted = |by: &[&str]| TableMeasures {
+            table: place.name("W"),
+            by: by.iter().map(|t| place.name(t)).collect(),
+            amounts: ["L", "I"].map(|t| place.name(t)).into(),
+        };
+        let of = |all: &[Measure], period: &str, name: &str| {
+            let name = place.name(name);
+            all.iter()
+                .find(|m| m.period == period && m.measure.to_lowercase() == name.to_lowercase())
+                .unwrap()
+                .value
+        };
+        let first = if place.maker == Maker::Sqlite {
+            13_999_999_995_000_000_000
+        } else {
+            13_999_999_990_123_456_790
+        };
+        let whole = summed(&place.settings(100), &wanted(&[]));
+        assert_eq!(of(&whole, "", "e10:L"), first + 10_i128.pow(30) - 70_000_000_000, "{:?}", place.maker);
+        assert_eq!(of(&whole, "", "int:I"), 2 * i128::from(i64::MAX) - 1);
+        let parts = summed(&place.settings(100), &wanted(&["M"]));
+        assert_eq!(of(&parts, "200101", "e10:L"), first, "{:?}", place.maker);
+        assert_eq!(of(&parts, "200102", "e10:L"), 10_i128.pow(30) - 70_000_000_000);
+    }
+}
+
+#[test]
+fn a_sum_of_more_than_38_digits_is_refused_by_table_and_column() {
+    for place in Place::all(Holds::Gbk) {
+        // Hardly less than numeric(38,10) holds.
+        let most = format!("9{}", "0".repeat(27));
+        let rows: Vec<String> = (0..20).map(|_| format!("1, {most}")).collect();
+        place.fill("W", "N int, L numeric(38,10)", &rows);
+        let amounts = vec![place.name("L")];
+        let wanted = [TableMeasures { table: place.name("W"), by: Vec::new(), amounts }];
+        let (work, settings, tables) =
+            (tempfile::tempdir().unwrap(), place.settings(100), [wanted[0].table.as_str()]);
+        let made = Attempt { measures: &wanted, ..Attempt::of(work.path(), &settings, &tables) }.make();
+        let said = made.unwrap_err().to_string();
+        let column = format!("{}.{}", wanted[0].table, place.name("L"));
+        assert!(
+            said.contains(&format!("the sum of {column} has more than 38 digits")),
+            "{:?}: {said}",
+            place.maker
+        );
+    }
 }
 
 /// What must be equal whatever the source.

@@ -43,3 +43,4 @@ mod tally;
 mod tds;
 mod time;
 mod trouble;
+mod wild;

@@ -12,7 +12,7 @@ fn m(
     measure: &str,
     cell: (&str, &str),
     bucket: &str,
-    value: i64,
+    value: i128,
 ) -> Measure {
     Measure {
         border: border.to_owned(),
@@ -98,7 +98,7 @@ fn fates_explain_what_is_not_accepted() {
 
 #[test]
 fn rounding_explains_half_a_fen_a_value_and_no_more() {
-    let sides = |raw: i64, mapped: i64| {
+    let sides = |raw: i128, mapped: i128| {
         vec![
             m(RM, side::RAW, "s.T", "e4:JE", ("", ""), "", raw),
             m(RM, side::MAPPED, "s.T", "e4:JE", ("", ""), "", mapped),
@@ -124,7 +124,7 @@ fn rounding_explains_half_a_fen_a_value_and_no_more() {
     assert_eq!(only(&fen).unexplained, 1);
 }
 
-fn year(side: &str, table: &str, year: &str, value: i64) -> Measure {
+fn year(side: &str, table: &str, year: &str, value: i128) -> Measure {
     m(border::DETAILS_LEDGERS, side, table, "fen", ("110", year), "", value)
 }
 
@@ -158,21 +158,32 @@ fn a_unit_of_money_that_is_100_times_wrong_is_named_and_back_payments_are_no_fau
 /// numeric(38,10): sums of ten digits after the point pass 64 bits, and a fraction of a fen counts as a fen.
 #[test]
 fn a_line_of_many_digits_has_no_limit_and_counts_as_fen() {
+    let huge = 10_i128.pow(37);
     let fine = [
-        m(SR, side::SOURCE, "s.T", "e10:JE", ("a", ""), "", i64::MAX),
-        m(SR, side::SOURCE, "s.T", "e10:JE", ("b", ""), "", i64::MAX),
-        m(SR, side::RAW, "s.T", "e10:JE", ("a", ""), "", i64::MAX),
-        m(SR, side::RAW, "s.T", "e10:JE", ("b", ""), "", i64::MAX - 1),
+        m(SR, side::SOURCE, "s.T", "e10:JE", ("a", ""), "", huge),
+        m(SR, side::SOURCE, "s.T", "e10:JE", ("b", ""), "", huge),
+        m(SR, side::RAW, "s.T", "e10:JE", ("a", ""), "", huge),
+        m(SR, side::RAW, "s.T", "e10:JE", ("b", ""), "", huge - 1),
     ];
     let line = only(&fine);
-    assert_eq!((line.left, line.unexplained), (i128::from(i64::MAX) * 2, 1));
+    assert_eq!((line.left, line.unexplained), (huge * 2, 1));
     assert_eq!(serde_json::to_value(line.unit).unwrap(), "e10");
-    assert_eq!(compared(&fine).totals.unexplained_fen, 1);
+    let all = compared(&fine);
+    assert_eq!(all.totals.unexplained_fen, 1);
+    let text = serde_json::to_string(&all).unwrap();
+    assert!(text.contains("20000000000000000000000000000000000000"), "{text}");
+    assert_eq!(serde_json::from_str::<Reconciliation>(&text).unwrap(), all);
+    // The totals say at least how much.
+    let one_side = [m(SR, side::SOURCE, "s.T", "fen:JE", ("", ""), "", huge)];
+    assert_eq!(
+        (only(&one_side).unexplained, compared(&one_side).totals.unexplained_fen),
+        (huge.unsigned_abs(), u64::MAX)
+    );
 }
 
 #[test]
 fn values_that_no_sum_holds_are_compared_and_their_absence_is_no_line() {
-    let left_out = |value: i64| {
+    let left_out = |value: i128| {
         [
             m(SR, side::SOURCE, "s.T", "left_out:JE", ("", ""), "", 2),
             m(SR, side::RAW, "s.T", "left_out:JE", ("", ""), "", value),
@@ -189,10 +200,10 @@ fn values_that_no_sum_holds_are_compared_and_their_absence_is_no_line() {
 }
 
 /// `votes`: rows inside, 100 times above, a hundredth, neither.
-fn voted(insurance: &str, votes: [i64; 4], fen: i64) -> Vec<Measure> {
+fn voted(insurance: &str, votes: [i128; 4], fen: i128) -> Vec<Measure> {
     let of = ["", "times_100", "hundredth", "neither"].into_iter().zip(votes);
     let cell = (insurance, "2005");
-    let line = |measure: &str, bucket: &str, value: i64| {
+    let line = |measure: &str, bucket: &str, value: i128| {
         m(border::PLAUSIBLE, side::AMOUNTS, "s.A", measure, cell, bucket, value)
     };
     let mut all: Vec<Measure> =
@@ -230,9 +241,9 @@ fn a_factor_that_the_ledgers_found_is_not_counted_twice() {
 #[test]
 fn a_sum_that_does_not_fit_is_an_error() {
     let huge = [
-        m(SR, side::SOURCE, "s.T", "fen:JE", ("a", ""), "", i64::MAX),
-        m(SR, side::SOURCE, "s.T", "fen:JE", ("b", ""), "", i64::MAX),
-        m(SR, side::SOURCE, "s.T", "fen:JE", ("c", ""), "", i64::MAX),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("a", ""), "", i128::MAX / 2),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("b", ""), "", i128::MAX / 2),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("c", ""), "", i128::MAX / 2),
     ];
     let error = reconcile(&Sides { run: "r0001", measures: &huge }).unwrap_err();
     assert!(matches!(error, ReconcileError::Overflow { .. }), "{error}");
@@ -258,7 +269,7 @@ fn the_document_has_this_form() {
 proptest! {
     /// Whatever the numbers: left = right + explained + unexplained in every cell, and no cell hides another.
     #[test]
-    fn every_line_adds_up(values in proptest::collection::vec((0..3_u8, 0..4_u8, -1_000..1_000_i64), 1..40)) {
+    fn every_line_adds_up(values in proptest::collection::vec((0..3_u8, 0..4_u8, -1_000..1_000_i128), 1..40)) {
         let measures: Vec<Measure> = values.iter().map(|(what, cell, value)| {
             let (side, bucket) = [(side::RAW, ""), (side::RAW, "decoy"), (side::MAPPED, "")][usize::from(*what)];
             m(RM, side, "s.T→AC43", "rows", ("110", ["1", "2", "3", "4"][usize::from(*cell)]), bucket, *value)

@@ -4,13 +4,18 @@ use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use qianyi::encoding::{TextEncoding, encoding_of};
+use qianyi::engine::{Engine, EngineSettings};
 use qianyi::error::{Consequence, Follow};
+use qianyi::profile::profile;
+use qianyi::raw;
 use qianyi::source::{Bounds, Grade, Source, SourceError, Table, TableMeasures, connect};
+use qianyi::state::State;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use crate::support::extracts::Attempt;
 use crate::support::legacy::{Legacy, batches, table};
+use crate::support::mapped::loaded;
 
 /// A file that somebody made for himself: no legacy types, nothing stored as bytes but bytes.
 const ORDINARY: &str = "CREATE TABLE ry (grbh TEXT PRIMARY KEY NOT NULL, xm TEXT, d DOUBLE, b BOOLEAN, p BLOB, u, n NUMERIC, i INTEGER,
@@ -326,4 +331,26 @@ async fn a_file_put_in_place_of_the_one_that_is_read_changes_the_point() {
     assert_eq!(cells(&read(&*source, "T").await.unwrap(), "K"), ["1"]);
     let again = connect(&crate::support::legacy::settings(&path, 10)).await.unwrap();
     assert_eq!(cells(&read(&*again, "T").await.unwrap(), "K"), ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_counts_what_is_kept_aside_as_values() {
+    let legacy = Legacy::new(ORDINARY);
+    let work = tempfile::tempdir().unwrap();
+    let (dir, settings) = (work.path().to_owned(), legacy.settings(10));
+    let of = tokio::task::spawn_blocking(move || {
+        Attempt::of(&dir, &settings, &["ry"]).make().unwrap();
+        let (_, city) = loaded();
+        let (spill, as_of) = (dir.join("spill"), crate::support::demo::as_of());
+        let engine = EngineSettings { memory: 1 << 28, spill, partitions: 2 };
+        let engine = Engine::start(engine, city.functions(as_of)).unwrap();
+        let held = raw::current(&State::open_readonly(&dir).unwrap(), "ylbx").unwrap();
+        let found = profile(&engine, &city, "ylbx", &held).unwrap();
+        let of = |name: &str| {
+            let column = found.tables[0].columns.iter().find(|c| c.column == name).unwrap();
+            (column.nulls, column.undecodable, column.kept_aside)
+        };
+        ["xm", "b", "i", "r", "je"].map(of)
+    });
+    assert_eq!(of.await.unwrap(), [(0, 1, 0), (1, 0, 1), (1, 0, 1), (1, 0, 2), (1, 0, 2)]);
 }

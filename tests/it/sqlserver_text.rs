@@ -153,9 +153,9 @@ fn money_written_as_unicode_text_is_counted_on_both_sides_alike() {
     let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();
     let raw =
         raw_side(&RawSide { table: "ylbx.m", parts: &parts, by: &[], amounts: &asked.amounts }).unwrap();
-    let mut found: Vec<(String, i64)> = raw.into_iter().map(|m| (m.measure, m.value)).collect();
+    let mut found: Vec<(String, i128)> = raw.into_iter().map(|m| (m.measure, m.value)).collect();
     found.sort();
-    let said: Vec<(String, i64)> = said.into_iter().map(|m| (m.measure, m.value)).collect();
+    let said: Vec<(String, i128)> = said.into_iter().map(|m| (m.measure, m.value)).collect();
     assert_eq!(said, found);
     assert_eq!(said, [("bytes:je".to_owned(), 18), ("rows".to_owned(), 4), ("values:je".to_owned(), 3)]);
 }

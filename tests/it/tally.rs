@@ -12,7 +12,7 @@ use qianyi::mapping;
 use qianyi::national;
 use qianyi::reconcile::{Sides, reconcile};
 use qianyi::tally::{
-    ContentDigest, Counted, MAX_CELLS, Measure, RawSide, ReadAmount, TallyError, WrittenIn, border, count,
+    ContentDigest, Counted, MAX_CELLS, Measure, RawSide, ReadAmount, TallyError, border, count,
     layer1_measures, raw_side, read_measures, side, write_measures,
 };
 
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn measures_read_back_as_written_and_sorted(values in proptest::collection::vec(("[a-z]{1,3}", any::<i64>()), 0..20)) {
+    fn measures_read_back_as_written_and_sorted(values in proptest::collection::vec(("[a-z]{1,3}", -(10_i128.pow(38) - 1)..10_i128.pow(38)), 0..20)) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.parquet");
         let mut measures: Vec<Measure> = values.into_iter().map(|(table, value)| Measure {
@@ -167,27 +167,25 @@ fn rows_and_fen_are_summed_by_cell_and_what_is_null_has_a_cell_of_its_own() {
 #[test]
 fn a_sum_that_does_not_fit_and_too_many_cells_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, field: Field, column: ArrayRef| {
-        let schema = Arc::new(Schema::new(vec![field]));
-        let path = dir.path().join(name);
-        let mut writer = qianyi::dataset::PartWriter::create(&path, schema.clone()).unwrap();
-        writer.write(&RecordBatch::try_new(schema, vec![column]).unwrap()).unwrap();
-        writer.finish().unwrap();
-        path
-    };
     let side = |parts: &[std::path::PathBuf], by: &[String], amounts: &[String]| {
         raw_side(&RawSide { table: "s.T", parts, by, amounts })
     };
-    let huge = write(
-        "huge.parquet",
-        Field::new("N", DataType::Int64, true),
-        Arc::new(Int64Array::from(vec![i64::MAX, 1])),
+    let beyond = raw(
+        &dir.path().join("beyond.parquet"),
+        vec![(Field::new("N", DataType::Int64, true), Arc::new(Int64Array::from(vec![i64::MAX, i64::MAX])))],
     );
+    let measures = side(&[beyond], &[], &["N".to_owned()]).unwrap();
+    assert_eq!(measures[1].value, 2 * i128::from(i64::MAX), "64 bits are no limit");
+    let most = 10_i128.pow(38) - 1;
+    let huge = raw(&dir.path().join("huge.parquet"), vec![decimals("N", 38, 0, &[Some(most), Some(1)])]);
     let error = side(&[huge], &[], &["N".to_owned()]).unwrap_err();
     assert!(matches!(error, TallyError::Overflow { .. }), "{error}");
+    assert_eq!(error.to_string(), "a sum over s.T N has more than 38 digits");
     let many: Vec<i64> = (0..=i64::try_from(MAX_CELLS).unwrap()).collect();
-    let many =
-        write("many.parquet", Field::new("N", DataType::Int64, true), Arc::new(Int64Array::from(many)));
+    let many = raw(
+        &dir.path().join("many.parquet"),
+        vec![(Field::new("N", DataType::Int64, true), Arc::new(Int64Array::from(many)))],
+    );
     let error = side(&[many], &["N".to_owned()], &[]).unwrap_err();
     assert!(matches!(error, TallyError::TooManyCells { .. }), "{error}");
 }
@@ -289,7 +287,8 @@ fn what_is_too_large_for_any_amount_is_a_read_error_and_not_a_difference() {
         vec![decimals("JE", 38, 10, &[Some(12_345_678_901), Some(huge), None])],
     );
     let after = raw(&dir.path().join("typed.parquet"), vec![decimals("JE", 16, 2, &[Some(123), None, None])]);
-    let column = ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: WrittenIn::Yuan };
+    let column =
+        ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
     let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
     let all = reconcile(&Sides { run: "r0001", measures: &measures }).unwrap();
     assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
@@ -298,4 +297,46 @@ fn what_is_too_large_for_any_amount_is_a_read_error_and_not_a_difference() {
     // 1.2345678901 yuan were read as 1.23: 45 of 1/10000 yuan went.
     assert_eq!(line("e4:JE").explained["rounding"], 45);
     assert_eq!(line("e4:JE").left, 12_345);
+}
+
+#[test]
+fn what_lies_beside_its_column_counts_where_it_is_read_to_the_fen() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoding = [("encoding".to_owned(), "utf-8".to_owned())].into();
+    let kept: Vec<Option<&[u8]>> =
+        vec![None, Some(b"1,234.50"), Some(b"338.39999"), Some(b"n/a"), Some(b"1e3")];
+    let kept: arrow::array::BinaryArray = kept.into_iter().collect();
+    let kept: (Field, ArrayRef) =
+        (Field::new("JE__b", DataType::Binary, true).with_metadata(encoding), Arc::new(kept));
+    let column = decimals("JE", 10, 2, &[Some(100), None, None, None, None]);
+    let before = raw(&dir.path().join("raw.parquet"), vec![column, kept]);
+    let read = decimals("JE", 16, 2, &[Some(100), Some(123_450), None, None, None]);
+    let after = raw(&dir.path().join("typed.parquet"), vec![read]);
+    let column =
+        ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
+    let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
+    let all = reconcile(&Sides { run: "r0001", measures: &measures }).unwrap();
+    assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
+    let line = |measure: &str| all.borders[0].lines.iter().find(|l| l.measure == measure).unwrap();
+    assert_eq!((line("fen:JE").left, line("values:JE").left), (123_550, 2));
+}
+
+/// A number of 30 digits after the point: what is finer than the measure is added up apart, and never overflows.
+#[test]
+fn fine_columns_are_summed_exactly_and_cut_off_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = 10_i128.pow(30);
+    // 5 times 0.00005 and a little: 0.00025…, and 12345678 yuan of normal amounts.
+    let small = one / 20_000 + 1;
+    let values: Vec<Option<i128>> =
+        std::iter::repeat_n(Some(small), 5).chain(std::iter::repeat_n(Some(12_345_678 * one), 3)).collect();
+    let before = raw(&dir.path().join("raw.parquet"), vec![decimals("JE", 38, 30, &values)]);
+    let fen: Vec<Option<i128>> =
+        std::iter::repeat_n(Some(0), 5).chain(std::iter::repeat_n(Some(1_234_567_800), 3)).collect();
+    let after = raw(&dir.path().join("typed.parquet"), vec![decimals("JE", 16, 2, &fen)]);
+    let column =
+        ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
+    let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
+    let of = |side: &str| measures.iter().find(|m| m.side == side && m.measure == "e4:JE").unwrap().value;
+    assert_eq!((of("raw"), of("mapped")), (3 * 123_456_780_000 + 2, 3 * 123_456_780_000));
 }

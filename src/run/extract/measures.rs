@@ -54,8 +54,7 @@ pub(super) fn ask(
         let answered = match counted {
             // It was asked already.
             Some(rows) => {
-                let value = i64::try_from(*rows).unwrap_or(i64::MAX);
-                vec![Measured { by: Vec::new(), measure: "rows".to_owned(), value }]
+                vec![Measured { by: Vec::new(), measure: "rows".to_owned(), value: i128::from(*rows) }]
             }
             None => job.ask(&table.name, || job.source.measure(table, wanted))?,
         };

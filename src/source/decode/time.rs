@@ -1,4 +1,5 @@
-//! datetime: `YYYY-MM-DD HH:MM:SS[.f…]` (a `T` for the space; the time may be missing), to the microsecond.
+//! datetime: `YYYY-MM-DD HH:MM[:SS[.f…]]` (a `T` for the space; the time may be missing), to the microsecond. A time that names a zone
+//! (`Z`) is no wall clock.
 
 use chrono::{DateTime, NaiveDate};
 
@@ -53,6 +54,7 @@ fn parse(text: &[u8]) -> Option<i64> {
         [b' ' | b'T', h1, h2, b':', m1, m2, b':', s1, s2, fraction @ ..] => {
             (number(&[*h1, *h2])?, number(&[*m1, *m2])?, number(&[*s1, *s2])?, micros(fraction)?)
         }
+        [b' ' | b'T', h1, h2, b':', m1, m2] => (number(&[*h1, *h2])?, number(&[*m1, *m2])?, 0, 0),
         _ => return None,
     };
     day.and_hms_micro_opt(hour, minute, second, micros).map(|t| t.and_utc().timestamp_micros())
@@ -85,6 +87,7 @@ mod tests {
         assert_eq!(micros("1970-01-01 00:00:00.000"), Some(0));
         assert_eq!(micros("1970-01-02"), Some(86_400_000_000));
         assert_eq!(micros("1970-01-01T00:00:01.5"), Some(1_500_000));
+        assert_eq!(micros("1970-01-01 00:01"), Some(60_000_000));
         assert_eq!(micros("1970-01-01 00:00:00.997"), Some(997_000));
         assert_eq!(micros("1970-01-01 00:00:00.1234560"), Some(123_456));
         assert_eq!(micros("1753-01-01 00:00:00.000"), Some(-6_847_804_800_000_000));
@@ -98,6 +101,10 @@ mod tests {
             "1970-01-01 00:00:00.",
             "1970-01-01 00:00:00.1234567",
             "1970-01-01 0:00:00",
+            "1970-01-01 24:00",
+            "1970-01-01 8:30",
+            "1970-01-01T00:00:00Z",
+            "1970-01-01 00:00Z",
         ] {
             assert_eq!(micros(bad), None, "{bad}");
         }

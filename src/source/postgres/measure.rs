@@ -3,28 +3,16 @@
 //! Always: integers; the measures' names and spellings are those of every other source. Text is grouped by its bytes, whatever its
 //! collation.
 
-use tokio_postgres::error::SqlState;
-
 use super::super::decode::{Value, spelling};
+use super::super::summed::{self, Adds};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use super::decode::{expression, padded};
 use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
-use crate::tally::{LEFT_OUT, SPELLED_DIGITS, last_digit};
+use crate::tally::{LARGEST_SUM, LEFT_OUT, SPELLED_DIGITS, last_digit};
 
-fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
-    let column = table.column(name).ok_or_else(|| SourceError::Unknown {
-        id: source.id.clone(),
-        what: format!("column {}.{name}", table.name),
-    })?;
-    let kind = column.kind.ok_or_else(|| SourceError::UnknownType {
-        id: source.id.clone(),
-        table: table.name.clone(),
-        column: name.to_owned(),
-        declared: column.declared.clone(),
-    })?;
-    Ok((column, kind))
-}
+/// Digits of a sum of as many values as a table can have, each of 38.
+const DIGITS: u32 = 60;
 
 /// The bytes of a value's spelling; NULL stays NULL.
 fn spelled(column: &Column, kind: LegacyType) -> String {
@@ -57,51 +45,33 @@ fn spelled(column: &Column, kind: LegacyType) -> String {
 
 /// What a column is grouped by: text or a whole number.
 fn group(source: &Inner, table: &Table, name: &str) -> Result<String, SourceError> {
-    let (column, kind) = column(source, table, name)?;
-    match kind {
-        LegacyType::CodePageText
-        | LegacyType::Unicode
-        | LegacyType::BigInt
-        | LegacyType::Int
-        | LegacyType::SmallInt
-        | LegacyType::TinyInt
-        | LegacyType::Bit
-        | LegacyType::Numeric { scale: 0, .. } => Ok(spelled(column, kind)),
-        LegacyType::Numeric { .. }
-        | LegacyType::Money
-        | LegacyType::SmallMoney
-        | LegacyType::Float
-        | LegacyType::DateTime
-        | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
-        | LegacyType::Offset(_)
-        | LegacyType::Binary => Err(SourceError::Unknown {
-            id: source.id.clone(),
-            what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
-        }),
-    }
+    summed::group(&source.id, table, name).map(|(column, kind)| spelled(column, kind))
 }
 
-/// The sums of one column: measure name and SQL. What is no number, or too large for a sum, is in none and is counted.
-fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let (column, kind) = column(source, table, name)?;
+/// A sum of one column.
+struct Sum {
+    name: String,
+    column: String,
+    sql: String,
+}
+
+/// The sums of one column. What is no number, or too large for a sum, is in none and is counted.
+fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<Sum>, SourceError> {
+    let (column, kind) = summed::column(&source.id, table, name)?;
     let of = expression(column);
+    let one = |unit: &str, sql: String| Sum { name: format!("{unit}:{name}"), column: name.to_owned(), sql };
     let counted = |unit: &str, fits: String, value: String| {
-        let sum = format!("sum(CASE WHEN {fits} THEN {value} END)");
         let left_out = format!("count(CASE WHEN NOT ({fits}) THEN 1 END)");
-        vec![(format!("{unit}:{name}"), sum), (format!("{LEFT_OUT}:{name}"), left_out)]
+        vec![one(unit, format!("sum(CASE WHEN {fits} THEN {value} END)")), one(LEFT_OUT, left_out)]
     };
-    Ok(match kind {
-        LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-            vec![(format!("int:{name}"), format!("sum({of})"))]
-        }
-        LegacyType::Bit => vec![(format!("int:{name}"), format!("sum({of}::int)"))],
-        LegacyType::Numeric { scale, .. } => {
-            let digits = u32::from(scale.unsigned_abs());
+    Ok(match Adds::of(kind) {
+        Some(Adds::Whole) if kind == LegacyType::Bit => vec![one("int", format!("sum({of}::int)"))],
+        Some(Adds::Whole) => vec![one("int", format!("sum({of})"))],
+        Some(Adds::Exact { scale, .. }) => {
+            let digits = u32::from(scale);
             counted(last_digit(digits), format!("{of} <> 'NaN'"), format!("{of} * {}", 10_i128.pow(digits)))
         }
-        LegacyType::Float => {
+        Some(Adds::Float) => {
             let cut = format!("trunc({of} * 10000)");
             // A product that is too large would be an error.
             let fits = format!(
@@ -109,33 +79,18 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             );
             counted("e4", fits, format!("{cut}::bigint"))
         }
-        // Digits as text: those of a numeric without a precision.
-        LegacyType::Spelled if column.declared.starts_with("numeric") => {
-            let of = quote(name);
-            let cut = format!("trunc({of} * {})", 10_i128.pow(SPELLED_DIGITS));
-            counted(
-                last_digit(SPELLED_DIGITS),
-                format!("{of}::text NOT IN ('NaN', 'Infinity', '-Infinity')"),
-                cut,
-            )
-        }
-        LegacyType::CodePageText | LegacyType::Unicode => vec![
-            (format!("values:{name}"), format!("count({})", quote(name))),
-            (format!("bytes:{name}"), format!("sum(octet_length({}))", spelled(column, kind))),
+        Some(Adds::Text) => vec![
+            one("values", format!("count({})", quote(name))),
+            one("bytes", format!("sum(octet_length({}))", spelled(column, kind))),
         ],
-        LegacyType::Money
-        | LegacyType::SmallMoney
-        | LegacyType::DateTime
-        | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
-        | LegacyType::Offset(_)
-        | LegacyType::Binary => {
-            return Err(SourceError::Unknown {
-                id: source.id.clone(),
-                what: format!("way to sum {}.{name}: it is no amount", table.name),
-            });
+        // Digits as text: those of a numeric without a precision. NaN is larger than any number.
+        None if kind == LegacyType::Spelled && column.declared.starts_with("numeric") => {
+            let of = quote(name);
+            let unit = 10_i128.pow(SPELLED_DIGITS);
+            let fits = format!("abs({of}) < {}", (LARGEST_SUM + 1) / unit);
+            counted(last_digit(SPELLED_DIGITS), fits, format!("trunc({of} * {unit})"))
         }
+        None => return Err(summed::no_amount(&source.id, table, name)),
     })
 }
 
@@ -162,12 +117,14 @@ pub(super) async fn measure(
     asked: &TableMeasures,
 ) -> Result<Vec<Measured>, SourceError> {
     let by = asked.by.iter().map(|n| group(source, table, n)).collect::<Result<Vec<_>, _>>()?;
-    let mut measures = vec![("rows".to_owned(), "count(*)".to_owned())];
+    let rows = Sum { name: "rows".to_owned(), column: String::new(), sql: "count(*)".to_owned() };
+    let mut measures = vec![rows];
     for name in &asked.amounts {
         measures.extend(sums(source, table, name)?);
     }
     let mut columns = by.clone();
-    columns.extend(measures.iter().map(|(_, sql)| format!("({sql})::bigint")));
+    // As text: no integer of the server holds every sum, and its numeric has more digits than ours.
+    columns.extend(measures.iter().map(|m| format!("({})::numeric({DIGITS}, 0)::text", m.sql)));
     let mut sql = format!("SELECT {} FROM {}", columns.join(", "), source.from(table));
     if !by.is_empty() {
         sql.push_str(&format!(" GROUP BY {}", by.join(", ")));
@@ -175,26 +132,21 @@ pub(super) async fn measure(
     let reader = source.reader_of(table).await?;
     let rows = session::rows(reader.client()?, &sql, &[]).await;
     reader.release().await;
-    let rows = rows.map_err(|e| match e.code() {
-        Some(c) if *c == SqlState::NUMERIC_VALUE_OUT_OF_RANGE => SourceError::Unknown {
-            id: source.id.clone(),
-            what: format!("way to hold the sums of {}: one has more than 18 digits", table.name),
-        },
-        _ => source.failed(format!("summing {}", table.name))(e),
-    })?;
+    let rows = rows.map_err(source.failed(format!("summing {}", table.name)))?;
     let mut answers = Vec::new();
     for row in rows {
         let mut spelled_by = Vec::with_capacity(by.len());
         for (at, name) in asked.by.iter().enumerate() {
             spelled_by.push(said(encoding(table, name), row.get::<_, Option<&[u8]>>(at)));
         }
-        for (at, (measure, _)) in measures.iter().enumerate() {
-            let value = row.get::<_, Option<i64>>(by.len() + at).unwrap_or(0);
+        for (at, Sum { name, column, .. }) in measures.iter().enumerate() {
+            let value = row.get::<_, Option<&str>>(by.len() + at).map_or(Ok(0), str::parse::<i128>);
+            let value = value.map_err(|_| summed::too_large(&source.id, table, column))?;
             // That nothing was left out needs no line.
-            if value == 0 && measure.starts_with(LEFT_OUT) {
+            if value == 0 && name.starts_with(LEFT_OUT) {
                 continue;
             }
-            answers.push(Measured { by: spelled_by.clone(), measure: measure.clone(), value });
+            answers.push(Measured { by: spelled_by.clone(), measure: name.clone(), value });
         }
     }
     answers.sort_unstable();
@@ -208,7 +160,7 @@ pub(super) async fn frequencies(
     name: &str,
     limit: u64,
 ) -> Result<Vec<Frequency>, SourceError> {
-    let (of, kind) = column(source, table, name)?;
+    let (of, kind) = summed::column(&source.id, table, name)?;
     let sql = format!(
         "SELECT {} AS v, count(*) AS n FROM {} GROUP BY 1 ORDER BY n DESC, v NULLS FIRST LIMIT {limit}",
         spelled(of, kind),

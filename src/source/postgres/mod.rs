@@ -38,7 +38,7 @@ use super::{
 use crate::encoding::TextEncoding;
 
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 3;
+const FORM_OF_RAW: u32 = 4;
 
 /// The server's name of UTF-8.
 const UTF8: &str = "UTF8";

@@ -2,6 +2,7 @@
 //! 9999.
 
 use super::decode::{EPOCH_DAYS, fixed};
+use crate::civil;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -71,15 +72,7 @@ fn moment(field: &[u8], zone: &str) -> Option<String> {
 
 /// A day since 1970-01-01 by the proleptic Gregorian calendar: the year of its era, `mm-dd`, and ` BC` or nothing.
 fn day(since: i64) -> (i64, String, &'static str) {
-    // Days since 0000-03-01, in cycles of 400 years.
-    let shifted = since + 719_468;
-    let (cycle, of_cycle) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_cycle = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-    let of_year = of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_cycle + cycle * 400 + i64::from(month <= 2);
+    let (year, month, day) = civil::date_of(since);
     let rest = format!("{month:02}-{day:02}");
     // There is no year 0.
     if year > 0 { (year, rest, "") } else { (1 - year, rest, " BC") }

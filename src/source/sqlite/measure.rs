@@ -13,8 +13,9 @@ use rusqlite::types::ValueRef;
 use super::{Inner, quote};
 use crate::encoding::TextEncoding;
 use crate::source::decode::{Value, length, spelling, unscaled};
+use crate::source::summed::{self, Adds};
 use crate::source::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use crate::tally::last_digit;
+use crate::tally::{LEFT_OUT, last_digit};
 
 /// Integers are added up as so many of these, and rests.
 const PIECE: i128 = 1_000_000_000;
@@ -23,20 +24,6 @@ const FAST: &str = "1e15";
 /// No product of an integer and a power of ten may be larger.
 const LARGEST: i128 = 9_000_000_000_000_000_000;
 
-fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
-    let column = table.any_column(name).ok_or_else(|| SourceError::Unknown {
-        id: source.id.clone(),
-        what: format!("column {}.{name}", table.name),
-    })?;
-    let kind = column.kind.ok_or_else(|| SourceError::UnknownType {
-        id: source.id.clone(),
-        table: table.name.clone(),
-        column: name.to_owned(),
-        declared: column.declared.clone(),
-    })?;
-    Ok((column, kind))
-}
-
 /// In which encoding the text of a column is shown.
 fn encoding(column: &Column) -> TextEncoding {
     column.encoding.unwrap_or(TextEncoding::Utf8)
@@ -44,29 +31,7 @@ fn encoding(column: &Column) -> TextEncoding {
 
 /// A column to group by: text or a whole number; in which encoding it is shown.
 fn groupable(source: &Inner, table: &Table, name: &str) -> Result<TextEncoding, SourceError> {
-    let (column, kind) = column(source, table, name)?;
-    match kind {
-        LegacyType::CodePageText
-        | LegacyType::Unicode
-        | LegacyType::BigInt
-        | LegacyType::Int
-        | LegacyType::SmallInt
-        | LegacyType::TinyInt
-        | LegacyType::Bit => Ok(encoding(column)),
-        LegacyType::Numeric { .. }
-        | LegacyType::Money
-        | LegacyType::SmallMoney
-        | LegacyType::Float
-        | LegacyType::DateTime
-        | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
-        | LegacyType::Offset(_)
-        | LegacyType::Binary => Err(SourceError::Unknown {
-            id: source.id.clone(),
-            what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
-        }),
-    }
+    summed::group(&source.id, table, name).map(|(column, _)| encoding(column))
 }
 
 /// Numbers that SQLite is asked about an amount.
@@ -97,42 +62,27 @@ struct Amount {
 
 impl Amount {
     fn new(source: &Inner, table: &Table, name: &str) -> Result<Self, SourceError> {
-        let (column, kind) = column(source, table, name)?;
+        let (column, kind) = summed::column(&source.id, table, name)?;
         let x = quote(name);
-        let exact = |precision: u32, scale: u32| {
-            let (easy, term) = decimals(&x, precision, scale);
-            (How::Exact, last_digit(scale), easy, term)
-        };
-        let (how, unit, easy, term) = match kind {
-            LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-                (How::Exact, "int", format!("typeof({x}) = 'integer'"), x)
+        let (how, unit, easy, term) = match Adds::of(kind) {
+            None => return Err(summed::no_amount(&source.id, table, name)),
+            Some(Adds::Whole) if kind == LegacyType::Bit => {
+                (How::Exact, "int", format!("{x} IN (0, 1) AND typeof({x}) = 'integer'"), x)
             }
-            LegacyType::Bit => (How::Exact, "int", format!("{x} IN (0, 1) AND typeof({x}) = 'integer'"), x),
-            LegacyType::Numeric { precision, scale } => {
-                exact(u32::from(precision), u32::from(scale.unsigned_abs()))
+            Some(Adds::Whole) => (How::Exact, "int", format!("typeof({x}) = 'integer'"), x),
+            Some(Adds::Exact { precision, scale }) => {
+                let (easy, term) = decimals(&x, precision.into(), scale.into());
+                (How::Exact, last_digit(scale.into()), easy, term)
             }
-            LegacyType::Money => exact(19, 4),
-            LegacyType::SmallMoney => exact(10, 4),
-            LegacyType::Float => {
+            Some(Adds::Float) => {
                 let easy = format!("typeof({x}) = 'real' AND abs({x}) * 10000 < 9e18");
                 (How::Float, "e4", easy, format!("CAST({x} * 10000 AS INTEGER)"))
             }
-            LegacyType::CodePageText | LegacyType::Unicode => {
+            Some(Adds::Text) => {
                 // As many bytes as characters: nothing but ASCII.
                 let ascii = format!("typeof({x}) = 'text' AND LENGTH(CAST({x} AS BLOB)) = LENGTH({x})");
                 let easy = format!("typeof({x}) IN ('blob', 'integer') OR {ascii}");
                 (How::Text(encoding(column)), "bytes", easy, format!("LENGTH({x})"))
-            }
-            LegacyType::DateTime
-            | LegacyType::Instant(_)
-            | LegacyType::Date
-            | LegacyType::Spelled
-            | LegacyType::Offset(_)
-            | LegacyType::Binary => {
-                return Err(SourceError::Unknown {
-                    id: source.id.clone(),
-                    what: format!("way to sum {}.{name}: it is no amount", table.name),
-                });
             }
         };
         Ok(Self { name: name.to_owned(), kind, how, unit, easy: format!("({easy})"), term })
@@ -167,7 +117,7 @@ impl Amount {
         match found {
             Some(v) => {
                 sum.values += 1;
-                sum.total += v;
+                sum.grow(v);
             }
             None => sum.left_out += 1,
         }
@@ -197,15 +147,21 @@ pub(super) fn decimals(x: &str, precision: u32, scale: u32) -> (String, String) 
 }
 
 /// The sum of an amount in one group.
-#[derive(Default, Clone)]
+#[derive(Clone)]
 struct Sum {
     values: i128,
-    total: i128,
+    /// None: it has more digits than 128 bits hold.
+    total: Option<i128>,
     left_out: i128,
 }
 
+impl Sum {
+    fn grow(&mut self, by: i128) {
+        self.total = self.total.and_then(|total| total.checked_add(by));
+    }
+}
+
 /// The sums of one group.
-#[derive(Default)]
 struct Group {
     rows: i128,
     sums: Vec<Sum>,
@@ -243,7 +199,8 @@ impl Question<'_> {
             .enumerate()
             .map(|(at, encoding)| Ok(spelling(value(row, at)?, *encoding)))
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        let empty = || Group { rows: 0, sums: vec![Sum::default(); self.amounts.len()] };
+        let nothing = Sum { values: 0, total: Some(0), left_out: 0 };
+        let empty = || Group { rows: 0, sums: vec![nothing; self.amounts.len()] };
         Ok(groups.entry(key).or_insert_with(empty))
     }
 
@@ -273,7 +230,7 @@ impl Question<'_> {
                 let (all, added) = (number(at)?, number(at + 1)?);
                 left |= all > added;
                 sum.values += added;
-                sum.total += number(at + 2)? * PIECE + number(at + 3)?;
+                sum.grow(number(at + 2)? * PIECE + number(at + 3)?);
             }
         }
         Ok(left)
@@ -329,22 +286,17 @@ pub(super) fn measure(
     let mut answers = Vec::new();
     for (by, group) in found {
         let mut say = |measure: String, value: i128| {
-            let too_large = |_| SourceError::Unknown {
-                id: source.id.clone(),
-                what: format!("way to hold {measure} of {}: it has more than 18 digits", table.name),
-            };
-            let value = i64::try_from(value).map_err(too_large)?;
             answers.push(Measured { by: by.clone(), measure, value });
-            Ok::<_, SourceError>(())
         };
-        say("rows".to_owned(), group.rows)?;
+        say("rows".to_owned(), group.rows);
         for (amount, sum) in question.amounts.iter().zip(group.sums) {
             if let How::Text(_) = amount.how {
-                say(format!("values:{}", amount.name), sum.values)?;
+                say(format!("values:{}", amount.name), sum.values);
             }
-            say(format!("{}:{}", amount.unit, amount.name), sum.total)?;
+            let total = sum.total.ok_or_else(|| summed::too_large(&source.id, table, &amount.name))?;
+            say(format!("{}:{}", amount.unit, amount.name), total);
             if sum.left_out > 0 {
-                say(format!("left_out:{}", amount.name), sum.left_out)?;
+                say(format!("{LEFT_OUT}:{}", amount.name), sum.left_out);
             }
         }
     }
@@ -359,7 +311,7 @@ pub(super) fn frequencies(
     name: &str,
     limit: u64,
 ) -> Result<Vec<Frequency>, SourceError> {
-    let encoding = encoding(column(source, table, name)?.0);
+    let encoding = encoding(summed::column(&source.id, table, name)?.0);
     let (column, from) = (quote(name), quote(&table.name));
     let text = format!(
         "SELECT {column} COLLATE BINARY AS v, COUNT(*) AS n FROM {from} GROUP BY 1 ORDER BY n DESC, v LIMIT {limit}"

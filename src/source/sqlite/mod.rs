@@ -39,7 +39,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Page cache of the connection, in KiB.
 const CACHE_KIB: i64 = 32 * 1024;
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 4;
+const FORM_OF_RAW: u32 = 5;
 
 /// A SQLite file at one point in time.
 pub struct Sqlite {

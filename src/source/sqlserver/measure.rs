@@ -4,80 +4,37 @@
 //! collation, and by their number: SQL Server takes trailing zero bytes for nothing.
 
 use tiberius::Row;
+use tiberius::error::Error;
 
 use super::super::decode::spelling;
+use super::super::summed::{self, Adds};
 use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
 use super::decode::{expression, value};
 use super::literal::quote;
 use super::{Inner, answer};
 use crate::encoding::TextEncoding;
-use crate::tally::last_digit;
+use crate::tally::{LEFT_OUT, last_digit};
 
-/// Values that are in no sum.
-const LEFT_OUT: &str = "left_out";
-
-fn column<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<(&'t Column, LegacyType), SourceError> {
-    let column = table.column(name).ok_or_else(|| SourceError::Unknown {
-        id: source.id.clone(),
-        what: format!("column {}.{name}", table.name),
-    })?;
-    let kind = column.kind.ok_or_else(|| SourceError::UnknownType {
-        id: source.id.clone(),
-        table: table.name.clone(),
-        column: name.to_owned(),
-        declared: column.declared.clone(),
-    })?;
-    Ok((column, kind))
-}
-
-/// What a column is grouped by: text or a whole number.
-fn groups<'t>(source: &Inner, table: &'t Table, name: &str) -> Result<&'t Column, SourceError> {
-    let (column, kind) = column(source, table, name)?;
-    match kind {
-        LegacyType::CodePageText
-        | LegacyType::Unicode
-        | LegacyType::BigInt
-        | LegacyType::Int
-        | LegacyType::SmallInt
-        | LegacyType::TinyInt
-        | LegacyType::Bit
-        | LegacyType::Numeric { scale: 0, .. } => Ok(column),
-        LegacyType::Numeric { .. }
-        | LegacyType::Money
-        | LegacyType::SmallMoney
-        | LegacyType::Float
-        | LegacyType::DateTime
-        | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
-        | LegacyType::Offset(_)
-        | LegacyType::Binary => Err(SourceError::Unknown {
-            id: source.id.clone(),
-            what: format!("way to group {} by {name}: it is neither text nor a whole number", table.name),
-        }),
-    }
-}
+/// A value, or a sum, that its type does not hold.
+const ARITHMETIC_OVERFLOW: u32 = 8115;
 
 /// The sums of one column: measure name and T-SQL.
 fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String)>, SourceError> {
-    let (column, kind) = column(source, table, name)?;
+    let (column, kind) = summed::column(&source.id, table, name)?;
     let of_type = column.declared.as_str();
     let of = format!("t.{}", quote(name));
     let exact = |scale: u32| format!("SUM(CAST({of} AS decimal(38,{scale})))");
     let one = |unit: &str, text: String| vec![(format!("{unit}:{name}"), text)];
     let whole = |text: String| format!("SUM(CAST({text} AS decimal(38,0)))");
-    Ok(match kind {
-        LegacyType::BigInt
-        | LegacyType::Int
-        | LegacyType::SmallInt
-        | LegacyType::TinyInt
-        | LegacyType::Bit => one("int", exact(0)),
-        LegacyType::Numeric { scale, .. } => {
-            let digits = u32::from(scale.unsigned_abs());
-            one(last_digit(digits), exact(digits))
+    Ok(match Adds::of(kind) {
+        // Their length on the server is not that of the text that is made of them.
+        _ if matches!(of_type, "xml" | "hierarchyid") => {
+            return Err(summed::no_amount(&source.id, table, name));
         }
-        LegacyType::Money | LegacyType::SmallMoney => one("e4", exact(4)),
-        LegacyType::Float => {
+        None => return Err(summed::no_amount(&source.id, table, name)),
+        Some(Adds::Whole) => one("int", exact(0)),
+        Some(Adds::Exact { scale, .. }) => one(last_digit(scale.into()), exact(scale.into())),
+        Some(Adds::Float) => {
             // A cast to bigint cuts the fraction off; what it does not hold is counted, and a product of more would be an error.
             let value = format!("CAST({of} AS float(53))");
             let fits = |yes: &str, no: &str| {
@@ -89,27 +46,11 @@ fn sums(source: &Inner, table: &Table, name: &str) -> Result<Vec<(String, String
             let left_out = format!("SUM(CASE WHEN {of} IS NULL THEN 0 ELSE {} END)", fits("0", "1"));
             vec![(format!("e4:{name}"), sum), (format!("{LEFT_OUT}:{name}"), left_out)]
         }
-        // Their length on the server is not that of the text that is made of them.
-        LegacyType::Unicode if matches!(of_type, "xml" | "hierarchyid") => {
-            return Err(unsummed(source, table, name, "it is no amount"));
-        }
-        LegacyType::CodePageText | LegacyType::Unicode => vec![
+        Some(Adds::Text) => vec![
             (format!("values:{name}"), format!("COUNT_BIG({of})")),
             (format!("bytes:{name}"), whole(format!("DATALENGTH({of})"))),
         ],
-        LegacyType::DateTime
-        | LegacyType::Instant(_)
-        | LegacyType::Date
-        | LegacyType::Spelled
-        | LegacyType::Offset(_)
-        | LegacyType::Binary => {
-            return Err(unsummed(source, table, name, "it is no amount"));
-        }
     })
-}
-
-fn unsummed(source: &Inner, table: &Table, name: &str, why: &str) -> SourceError {
-    SourceError::Unknown { id: source.id.clone(), what: format!("way to sum {}.{name}: {why}", table.name) }
 }
 
 /// The spelling of a cell that [`expression`] asked for.
@@ -130,7 +71,7 @@ fn said(source: &Inner, table: &Table, column: &Column, row: &Row, at: usize) ->
 
 /// Whether these columns can be grouped by and summed.
 pub(super) fn measurable(source: &Inner, table: &Table, asked: &TableMeasures) -> Result<(), SourceError> {
-    asked.by.iter().try_for_each(|c| groups(source, table, c).map(drop))?;
+    asked.by.iter().try_for_each(|c| summed::group(&source.id, table, c).map(drop))?;
     asked.amounts.iter().try_for_each(|c| sums(source, table, c).map(drop))
 }
 
@@ -140,7 +81,8 @@ pub(super) async fn measure(
     table: &Table,
     asked: &TableMeasures,
 ) -> Result<Vec<Measured>, SourceError> {
-    let by = asked.by.iter().map(|n| groups(source, table, n)).collect::<Result<Vec<_>, _>>()?;
+    let group = |name: &String| summed::group(&source.id, table, name).map(|(column, _)| column);
+    let by = asked.by.iter().map(group).collect::<Result<Vec<_>, _>>()?;
     let mut measures = vec![("rows".to_owned(), "COUNT_BIG(*)".to_owned())];
     for name in &asked.amounts {
         measures.extend(sums(source, table, name)?);
@@ -159,7 +101,11 @@ pub(super) async fn measure(
         sql.push_str(&format!(" GROUP BY {}", grouped.join(", ")));
     }
     sql.push_str(source.hint);
-    let rows = source.reader().await?.ask(&source.id, format!("summing {}", table.name), &sql).await?;
+    let rows = source.reader().await?.ask(&source.id, format!("summing {}", table.name), &sql).await;
+    let rows = rows.map_err(|e| match overflows(&e) {
+        true => summed::too_large(&source.id, table, &asked.amounts.join(" or ")),
+        false => e,
+    })?;
     let mut answers = Vec::new();
     for row in &rows {
         let spelled: Vec<String> = by
@@ -168,7 +114,7 @@ pub(super) async fn measure(
             .map(|(at, column)| said(source, table, column, row, at))
             .collect::<Result<_, _>>()?;
         for (at, (measure, _)) in measures.iter().enumerate() {
-            let value = total(source, table, row, by.len() + at)?;
+            let value = total(row, by.len() + at);
             // That nothing was left out needs no line.
             if value == 0 && measure.starts_with(LEFT_OUT) {
                 continue;
@@ -181,13 +127,15 @@ pub(super) async fn measure(
 }
 
 /// A sum in units of its last digit; NULL, the sum of nothing, is 0.
-fn total(source: &Inner, table: &Table, row: &Row, at: usize) -> Result<i64, SourceError> {
+fn total(row: &Row, at: usize) -> i128 {
     let whole = answer::int(row, at).map(i128::from);
-    let sum = whole.or_else(|| answer::decimal(row, at)).unwrap_or(0);
-    i64::try_from(sum).map_err(|_| SourceError::Unknown {
-        id: source.id.clone(),
-        what: format!("way to sum {}: a sum has more than 18 digits", table.name),
-    })
+    whole.or_else(|| answer::decimal(row, at)).unwrap_or(0)
+}
+
+/// True for an error that says that a sum does not fit its type.
+fn overflows(e: &SourceError) -> bool {
+    let SourceError::Database { source, .. } = e else { return false };
+    matches!(source.downcast_ref(), Some(Error::Server(token)) if token.code() == ARITHMETIC_OVERFLOW)
 }
 
 /// Distinct values with their rows, most frequent first.
@@ -197,7 +145,7 @@ pub(super) async fn frequencies(
     name: &str,
     limit: u64,
 ) -> Result<Vec<Frequency>, SourceError> {
-    let (of, _) = column(source, table, name)?;
+    let (of, _) = summed::column(&source.id, table, name)?;
     let shown = expression(of, source.unicode);
     let sql = format!(
         "SELECT TOP ({limit}) {shown}, COUNT_BIG(*) FROM {} AS t GROUP BY {shown}, DATALENGTH(t.{})

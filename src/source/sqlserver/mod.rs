@@ -39,7 +39,7 @@ use literal::quote;
 use session::Holder;
 
 /// Changes when raw parts come out otherwise for the same source.
-const FORM_OF_RAW: u32 = 3;
+const FORM_OF_RAW: u32 = 4;
 
 /// A SQL Server database at one point in time.
 pub struct SqlServer {

@@ -9,9 +9,10 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use qianyi::dataset::{PartInfo, read_part};
 use qianyi::progress::{Progress, Silent};
 use qianyi::run::extract::{ExtractError, Extracted, Extraction, Purpose, extract};
-use qianyi::source::{ChangeMethod, SourceSettings, Table, TableSettings, connect};
+use qianyi::source::{ChangeMethod, SourceSettings, Table, TableMeasures, TableSettings, connect};
 use qianyi::state::{ExtractId, Reading, State};
 use qianyi::stop::Stop;
+use qianyi::tally::{Measure, RawSide, raw_side, read_measures, side};
 use qianyi::{durable, raw};
 
 use super::parquet_under;
@@ -27,6 +28,7 @@ pub struct Attempt<'a> {
     pub settings: &'a SourceSettings,
     pub tables: &'a [&'a str],
     pub anew: &'a [&'a str],
+    pub measures: &'a [TableMeasures],
     pub stop: Stop,
     pub progress: Arc<dyn Progress>,
     pub purpose: Purpose,
@@ -35,7 +37,16 @@ pub struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     pub fn of(workdir: &'a Path, settings: &'a SourceSettings, tables: &'a [&'a str]) -> Self {
         let (stop, progress) = (Stop::new(), Arc::new(Silent));
-        Self { workdir, settings, tables, anew: &[], stop, progress, purpose: Purpose::Extract }
+        Self {
+            workdir,
+            settings,
+            tables,
+            anew: &[],
+            measures: &[],
+            stop,
+            progress,
+            purpose: Purpose::Extract,
+        }
     }
 
     pub fn make(self) -> Result<Extracted, ExtractError> {
@@ -54,7 +65,7 @@ impl<'a> Attempt<'a> {
             zone: self.settings.time_zone,
             chunk_rows: self.settings.chunk_rows,
             anew: &self.anew.iter().map(|t| (*t).to_owned()).collect(),
-            measures: &[],
+            measures: self.measures,
             stop: &self.stop,
             progress: self.progress,
             purpose: self.purpose,
@@ -69,6 +80,26 @@ pub fn extracted(
     tables: &[&str],
 ) -> Result<Extracted, ExtractError> {
     Attempt::of(workdir, settings, tables).make()
+}
+
+/// Extracts a table, and compares what the source sums itself with what raw holds: what both say.
+pub fn summed(settings: &SourceSettings, wanted: &TableMeasures) -> Vec<Measure> {
+    let work = tempfile::tempdir().unwrap();
+    let tables = [wanted.table.as_str()];
+    let measures = std::slice::from_ref(wanted);
+    let done = Attempt { measures, ..Attempt::of(work.path(), settings, &tables) }.make().unwrap();
+    let parts: Vec<_> = done.tables[0].parts.iter().map(|p| p.path.clone()).collect();
+    let table = format!("ylbx.{}", wanted.table);
+    let of_raw = RawSide { table: &table, parts: &parts, by: &wanted.by, amounts: &wanted.amounts };
+    let mut raw = raw_side(&of_raw).unwrap();
+    let mut said = read_measures(&done.measures.path).unwrap();
+    said.iter_mut().for_each(|m| m.side = side::RAW.to_owned());
+    raw.sort();
+    said.sort();
+    // Of an empty table a source says nothing but its rows.
+    raw.retain(|m| m.value != 0 || said.contains(m));
+    assert_eq!(said, raw, "{wanted:?}");
+    said
 }
 
 /// Every row of some parts as text, sorted.

@@ -180,7 +180,7 @@ pub fn plausible(table: &str, [rows, inside, times_100]: [u64; 3], verdict: Judg
     }
 }
 
-pub fn years(year: &str, details_fen: i64, fault: Option<&str>) -> UnitOfMoney {
+pub fn years(year: &str, details_fen: i128, fault: Option<&str>) -> UnitOfMoney {
     UnitOfMoney {
         table: "ylbx.GRJFMX".to_owned(),
         insurance: "110".to_owned(),

@@ -97,6 +97,11 @@ impl Place {
         }
     }
 
+    /// A name as the database keeps it where it is not quoted.
+    pub fn name(&self, text: &str) -> String {
+        if self.maker == Maker::Postgres { text.to_lowercase() } else { text.to_owned() }
+    }
+
     /// Bytes as a literal of code-page text.
     pub fn bytes(&self, bytes: &[u8]) -> String {
         literal(self.maker, bytes)
