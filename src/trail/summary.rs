@@ -84,12 +84,20 @@ pub enum Suspicion {
     CodeList,
     /// Amounts (`AC43.AAE180/ylbx.GRJFMX_2003`) that mostly lie outside what is plausible, and not by a factor of 100.
     Implausible,
+    /// A measure (`AC43/kx.AAE020`) that a branch fills with a constant, while money of its legacy table arrives nowhere.
+    ConstantMeasure,
 }
 
 impl Suspicion {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::EmptyBranch, Self::EmptyTable, Self::Acceptance, Self::CodeList, Self::Implausible];
+    pub const ALL: [Self; 6] = [
+        Self::EmptyBranch,
+        Self::EmptyTable,
+        Self::Acceptance,
+        Self::CodeList,
+        Self::Implausible,
+        Self::ConstantMeasure,
+    ];
 
     /// As it is written in the configuration and in JSON.
     pub fn name(self) -> &'static str {
@@ -99,6 +107,7 @@ impl Suspicion {
             Self::Acceptance => "acceptance",
             Self::CodeList => "code_list",
             Self::Implausible => "implausible",
+            Self::ConstantMeasure => "constant_measure",
         }
     }
 }
