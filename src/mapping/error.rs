@@ -28,14 +28,13 @@ pub enum MappingError {
     #[error("two rows of {table} have one key ({key}: {places}), which sources/{view}.toml says is unique")]
     #[diagnostic(code("MAP-103"), help("write `unique = false`: each row then gets an occurrence number"))]
     KeyTwice { view: String, table: String, key: String, places: String },
-    #[error(
-        "{table} joins {joined} by {columns}, but {rows} rows of {joined} have one such key ({key}: {places})"
-    )]
+    #[error("{table} joins {joined} by {columns}, but {found}")]
     #[diagnostic(
         code("MAP-104"),
         help("a join is n:1: join by more columns, or by a view whose rows are unique")
     )]
-    JoinTwice { table: String, joined: String, columns: String, rows: u64, key: String, places: String },
+    /// `found`: how many rows have one key, the key, where the first of them stand.
+    JoinTwice { table: String, joined: String, columns: String, found: String },
     #[error("{table} branch {branch}: {expected} rows were expected from {from}, {found} came out")]
     #[diagnostic(code("MAP-105"), help("this must not happen: please report it with the mapping file"))]
     RowCount { table: String, branch: String, from: String, expected: u64, found: u64 },
@@ -103,14 +102,13 @@ pub(super) fn mask_of(column: &LayerOne) -> Option<MaskKind> {
 /// The name most like `wanted`, or `none`; one that differs in letters that look like digits alone (`AAC04O`) comes before all others.
 pub(super) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let looks = |name: &str| name.to_uppercase().replace('O', "0").replace(['I', 'L'], "1");
-    let (shape, mut best) = (looks(wanted), ("none", (false, f64::MIN)));
-    for name in names {
-        let like = (looks(name) == shape, strsim::jaro_winkler(wanted, name));
-        if like.0 > best.1.0 || (like.0 == best.1.0 && like.1 >= best.1.1) {
-            best = (name, like);
-        }
-    }
-    best.0.to_owned()
+    let shape = looks(wanted);
+    let like = |name: &str| (looks(name) == shape, strsim::jaro_winkler(wanted, name));
+    let closest = |a: &&str, b: &&str| {
+        let (a, b) = (like(a), like(b));
+        a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1))
+    };
+    names.into_iter().max_by(closest).unwrap_or("none").to_owned()
 }
 
 #[cfg(test)]

@@ -337,15 +337,15 @@ impl Edge<'_> {
                 (0..batch.num_rows()).map(|r| (text(0).value(r).to_owned(), text(1).value(r).to_owned())),
             );
         }
-        Err(MappingError::JoinTwice {
-            table: self.label.clone(),
-            joined: join.legacy.view.clone(),
-            columns: join.columns.join(", "),
-            rows: count(batch, 0),
-            key: mask::key(&self.masks(join), key),
-            places: unique::places(parts, &rows)?.join(", "),
-        }
-        .into())
+        let joined = join.legacy.view.clone();
+        let found = format!(
+            "{} rows of {joined} have one such key ({}: {})",
+            count(batch, 0),
+            mask::key(&self.masks(join), key),
+            unique::places(parts, &rows)?.join(", ")
+        );
+        let (table, columns) = (self.label.clone(), join.columns.join(", "));
+        Err(MappingError::JoinTwice { table, joined, columns, found }.into())
     }
 
     /// How the columns that a join compares are shown.

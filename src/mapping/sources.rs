@@ -18,7 +18,7 @@ use super::file::{Generation, Ignore, LayerOne, MeasureSpec, Reading, SourceView
 use super::guard;
 use super::pattern::Pattern;
 use super::planner::{Planner, Refusal};
-use super::text::{At, Doc, Table, twice};
+use super::text::{At, Doc, Entry, Table, twice};
 use crate::folder;
 use crate::functions::{
     Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit,
@@ -258,17 +258,7 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
         known
     });
     let nulls: Vec<String> = given.head.nulls.iter().cloned().chain(texts(table.texts("null"))).collect();
-    if !table.has("columns") {
-        // Where a key is not known, that is the mistake: `[column]`.
-        if !table.strange {
-            doc.fault(Mistake::Form, table.span.clone(), "`[columns]` is missing here");
-        }
-        return None;
-    }
-    let entries = table.entries("columns");
-    for name in twice(entries.iter().map(|(k, _)| k)) {
-        doc.fault(Mistake::Twice, name.span.clone(), format!("`{}` stands here twice", name.value));
-    }
+    let entries = columns_of(table)?;
     let mut columns = Vec::new();
     for (name, value) in &entries {
         let read = match value.get_ref() {
@@ -300,6 +290,22 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
     };
     view.measures = spec.map(|m| measures(doc, &m, &view, given));
     Some(view)
+}
+
+/// The entries of `[columns]`; `None` where there is no such table.
+fn columns_of<'d>(table: &Table<'d>) -> Option<Vec<Entry<'d>>> {
+    if !table.has("columns") {
+        // Where a key is not known, that is the mistake: `[column]`.
+        if !table.strange {
+            table.doc.fault(Mistake::Form, table.span.clone(), "`[columns]` is missing here");
+        }
+        return None;
+    }
+    let entries = table.entries("columns");
+    for name in twice(entries.iter().map(|(k, _)| k)) {
+        table.doc.fault(Mistake::Twice, name.span.clone(), format!("`{}` stands here twice", name.value));
+    }
+    Some(entries)
 }
 
 /// Plans a measure's expression over the view, and looks at its type.

@@ -144,6 +144,9 @@ pub(super) struct Table<'d> {
     pub(super) strange: bool,
 }
 
+/// A name and what stands under it.
+pub(super) type Entry<'d> = (At<String>, &'d Spanned<DeValue<'d>>);
+
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
@@ -160,11 +163,14 @@ impl<'d> Table<'d> {
     /// Opens a table; keys that are not `known` are mistakes.
     pub(super) fn open(doc: &'d Doc, table: &'d DeTable<'d>, span: Range<usize>, known: &[&str]) -> Self {
         let mut strange = false;
-        for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
+        for (key, value) in table.iter().filter(|(k, _)| !known.contains(&k.get_ref().as_ref())) {
             strange = true;
             let near = nearest(key.get_ref(), known.iter().copied());
             let hint = match MOVED.iter().find(|(old, _)| *old == key.get_ref().as_ref()) {
                 Some((_, now)) => (*now).to_owned(),
+                None if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    format!("did you mean `[{near}]`? known are {}", known.join(", "))
+                }
                 None => format!("the nearest is `{near}`; known are {}", known.join(", ")),
             };
             let message = format!("there is no key `{}` here", key.get_ref());
@@ -284,7 +290,7 @@ impl<'d> Table<'d> {
     }
 
     /// The entries of a table whose keys are names, in the order of the file.
-    pub(super) fn entries(&self, key: &str) -> Vec<(At<String>, &'d Spanned<DeValue<'d>>)> {
+    pub(super) fn entries(&self, key: &str) -> Vec<Entry<'d>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Table(table) = value.get_ref() else {
             self.wrong(key, value, "a table");

@@ -157,8 +157,7 @@ pub(super) fn ignored<'n>(
         source_id: source.to_owned(),
         table: table.to_owned(),
         view: view.name.clone(),
-        pattern: ignore.table.to_string(),
-        place: ignore.place.clone(),
+        by: format!("the pattern `{}` at {}", ignore.table, ignore.place),
     })
 }
 

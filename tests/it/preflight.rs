@@ -172,7 +172,10 @@ fn a_pattern_of_ignored_tables_that_takes_all_tables_of_a_file_is_named_with_its
     let found = plan.json[0]["problems"].as_array().unwrap();
     let told = found.iter().find(|p| p["code"] == "RUN-015").unwrap_or_else(|| panic!("{found:?}"));
     let text = told["problem"].as_str().unwrap();
-    assert!(text.contains("QFXX.toml") && text.contains("`QF*` at ") && text.contains("city.toml:"), "{text}");
+    assert!(
+        text.contains("QFXX.toml") && text.contains("`QF*` at ") && text.contains("city.toml:"),
+        "{text}"
+    );
     assert!(!found.iter().any(|p| p["code"] == "RUN-002"), "{found:?}");
     assert_eq!(bench.say(&["run"]).status, 2);
 }
@@ -184,8 +187,18 @@ fn national_codes_whose_zeros_a_spreadsheet_took_are_refused_with_list_line_and_
     for command in ["plan", "run"] {
         let refused = bench.say(&[command]);
         assert_eq!(refused.status, 2, "{}", refused.errors);
-        for said in ["MAP-007", "codes/MZ.csv:2", "AAC005", "`1` (line 2, the nearest is `01`)", "leading zeros are lost"] {
-            assert!(refused.errors.replace("\n", " ").contains(said), "{command} does not say {said}: {}", refused.errors);
+        for said in [
+            "MAP-007",
+            "codes/MZ.csv:2",
+            "AAC005",
+            "`1` (line 2, the nearest is `01`)",
+            "leading zeros are lost",
+        ] {
+            assert!(
+                refused.errors.replace("\n", " ").contains(said),
+                "{command} does not say {said}: {}",
+                refused.errors
+            );
         }
     }
 }
