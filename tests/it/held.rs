@@ -118,6 +118,17 @@ fn a_plan_over_an_extract_says_what_it_did_not_look_at() {
 }
 
 #[test]
+fn a_pattern_that_ignores_every_table_of_a_file_is_refused_over_an_extract_as_well() {
+    let bench = Bench::new(|_| {});
+    bench.edit("city.toml", "table = \"TEST_*\"", "table = \"QF*\"");
+    let RunError::Ignored { table, view, by, .. } = bench.refused(&["latest"]) else {
+        panic!("not refused for the pattern")
+    };
+    assert_eq!((table.as_str(), view.as_str()), ("QFXX", "QFXX"));
+    assert!(by.contains("`QF*` at ") && by.contains("city.toml:"), "{by}");
+}
+
+#[test]
 fn what_an_extract_does_not_hold_is_refused_by_name() {
     let bench = Bench::new(|mapped| {
         let persons = mapped.join("sources/GRJBXX.toml");
