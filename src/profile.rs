@@ -135,7 +135,7 @@ fn table(
         table: name.to_owned(),
         rows: held.rows,
         read_by: view.map(|v| v.name.clone()),
-        ignored: city.ignored(name).map(str::to_owned),
+        ignored: city.ignored(name).map(|i| i.reason.clone()),
         columns,
     })
 }

@@ -30,10 +30,10 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let progress = context.progress();
     let done = run(&context.run_settings(&settings, "demo"), &progress)?;
     let words = context.words()?;
-    if !context.json {
-        out::text(&summary::text(&words, &done));
-    }
     let ended = finished(&context.workdir, Some(&done.run))?;
+    if !context.json {
+        out::text(&summary::text(&words, &done, &ended.reconciliation));
+    }
     let (national, city) = mappings(&settings)?;
     let engine = context.engine(&settings, &city, ended.as_of()?)?;
     let workdir = &context.workdir;

@@ -94,7 +94,9 @@ fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
     let free = durable::free_bytes(&context.workdir)?;
     let read = |p: &Plan| {
         let tables = p.tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. }));
-        tables.map(|t| t.rows.saturating_mul(BYTES_A_ROW).saturating_add(t.lob_bytes)).sum::<u64>()
+        tables
+            .map(|t| t.rows.unwrap_or(0).saturating_mul(BYTES_A_ROW).saturating_add(t.lob_bytes))
+            .sum::<u64>()
     };
     let needed = plans.iter().map(read).sum::<u64>().max(LEAST_ROOM);
     let mib = |bytes: u64| out::grouped(bytes >> 20);

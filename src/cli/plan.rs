@@ -2,7 +2,7 @@
 
 use qianyi::mask;
 use qianyi::report::Words;
-use qianyi::run::plan::{Plan, Planned, plan as planned, plan_held};
+use qianyi::run::plan::{Plan, Planned, PlannedTable, UnmappedCode, plan as planned, plan_held};
 use qianyi::run::{Ends, Problem, held, sources_of};
 use qianyi::source;
 use qianyi::state::State;
@@ -13,7 +13,7 @@ use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
 
-/// Plans every source; exit status 3 when a run would be refused or blocked. A source that does not answer does not keep the others
+/// Plans every source; exit status 3 when a run would be refused, blocked or leave values unread. A source that does not answer does not keep the others
 /// from being shown.
 pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     let settings = context.settings()?;
@@ -50,6 +50,11 @@ pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     }
 }
 
+/// A number, or that nobody looked.
+fn number(n: Option<u64>) -> String {
+    n.map_or_else(|| "—".to_owned(), out::grouped)
+}
+
 /// The tables, and what becomes of each.
 fn tables(words: &Words, plan: &Plan) -> String {
     let head: Vec<(String, Align)> = vec![
@@ -73,8 +78,8 @@ fn tables(words: &Words, plan: &Plan) -> String {
                 t.table.clone(),
                 fate,
                 t.feeds.join(" "),
-                out::grouped(t.rows),
-                out::grouped(t.chunks),
+                number(t.rows),
+                number(t.chunks),
                 t.changes.first().map_or("", |c| *c).to_owned(),
             ]
         })
@@ -86,33 +91,35 @@ fn text(context: &Context, plan: &Plan) -> Result<String, Failure> {
     let words = context.words()?;
     let tables = tables(&words, plan);
     let mut text = format!("{} {}\n{}\n", words.say("page", "source"), plan.source, tables);
-    let mut list = |title: &str, lines: Vec<String>| {
-        text.push_str(&format!("\n{}: {}\n", words.say("plan", title), lines.len()));
-        lines.iter().for_each(|l| text.push_str(&format!("  {}\n", mask::visible_lines(l))));
+    let mut list = |title: &str, lines: Option<Vec<String>>| {
+        let number =
+            lines.as_ref().map_or_else(|| words.say("plan", "not_looked_at"), |l| l.len().to_string());
+        text.push_str(&format!("\n{}: {number}\n", words.say("plan", title)));
+        let lines = lines.iter().flatten();
+        lines.for_each(|l| text.push_str(&format!("  {}\n", mask::visible_lines(l))));
     };
-    let of = |columns: &dyn Fn(&qianyi::run::plan::PlannedTable) -> Vec<String>| -> Vec<String> {
-        plan.tables.iter().flat_map(columns).collect()
-    };
+    let of =
+        |columns: &dyn Fn(&PlannedTable) -> Vec<String>| Some(plan.tables.iter().flat_map(columns).collect());
     let named = |table: &str, columns: &[String]| columns.iter().map(|c| format!("{table}.{c}")).collect();
-    list("missing_tables", plan.missing_tables.clone());
+    list("missing_tables", Some(plan.missing_tables.clone()));
     list("unmapped_columns", of(&|t| named(&t.table, &t.unmapped_columns)));
     list("missing_columns", of(&|t| named(&t.table, &t.missing_columns)));
-    list(
-        "unmapped_codes",
-        of(&|t| {
-            let code = |c: &qianyi::run::plan::UnmappedCode| {
-                format!("{}.{} = {} ({}): {}", t.table, c.column, c.value, c.list, out::grouped(c.rows))
-            };
-            t.unmapped_codes.iter().map(code).collect()
-        }),
-    );
+    let codes = of(&|t| {
+        let code = |c: &UnmappedCode| {
+            format!("{}.{} = {} ({}): {}", t.table, c.column, c.value, c.list, out::grouped(c.rows))
+        };
+        t.unmapped_codes.iter().flatten().map(code).collect()
+    });
+    let asked = plan.tables.iter().all(|t| t.unmapped_codes.is_some());
+    list("unmapped_codes", codes.filter(|_| asked));
     let word = |ends: Ends| match ends {
         Ends::Refused => words.say("plan", "refused"),
         Ends::Blocked => words.say("plan", "blocked"),
+        Ends::Unread => words.say("plan", "unread"),
     };
     let problem = |p: &Problem| format!("{} · {}: {}\n    {}", word(p.ends), p.code, p.problem, p.advice);
-    list("problems", plan.problems.iter().map(problem).collect());
-    let (rows, chunks) = (out::grouped(plan.rows), out::grouped(plan.chunks));
+    list("problems", Some(plan.problems.iter().map(problem).collect()));
+    let (rows, chunks) = (out::grouped(plan.rows), number(plan.chunks));
     text.push_str(&format!(
         "\n{} {rows} · {} {chunks}\n",
         words.say("plan", "rows"),

@@ -1,5 +1,6 @@
 //! `qianyi reconcile`: a run's sides, compared again; exit status 3 when anything is unexplained.
 
+use qianyi::mask;
 use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
 use qianyi::run::{finished, reconcile_again};
@@ -46,10 +47,19 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
         count(not_checked),
         out::table(&head, &rows)
     );
+    for line in unexplained_lines(words, adds_up) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text
+}
+
+/// Every line that does not add up, and every unit of money that is wrong.
+pub(super) fn unexplained_lines(words: &Words, adds_up: &Reconciliation) -> Vec<String> {
+    let mut lines = Vec::new();
     for border in &adds_up.borders {
         for line in border.lines.iter().filter(|l| l.unexplained > 0) {
-            text.push_str(&format!(
-                "{} {} {}: {} ≠ {} ({} {})\n",
+            lines.push(format!(
+                "{} {} {}: {} ≠ {} ({} {})",
                 border.border,
                 line.table,
                 line.measure,
@@ -61,8 +71,8 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
         }
     }
     for unit in adds_up.unit_of_money.iter().filter(|u| u.fault.is_some()) {
-        text.push_str(&format!(
-            "{}: {} {} {} {}\n",
+        lines.push(format!(
+            "{}: {} {} {} {}",
             words.say("page", "unit_of_money"),
             unit.table,
             unit.insurance,
@@ -72,8 +82,8 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
     }
     for line in adds_up.plausible.iter().filter(|p| matches!(p.verdict, Judged::Times100 | Judged::Hundredth))
     {
-        text.push_str(&format!(
-            "{}: {} {} {} {} {}\n",
+        lines.push(format!(
+            "{}: {} {} {} {} {}",
             words.say("page", "unit_of_money"),
             line.table,
             line.check,
@@ -82,7 +92,7 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
             words.say("fault", line.verdict.name()),
         ));
     }
-    text
+    lines.iter().map(|line| mask::visible(line).into_owned()).collect()
 }
 
 fn unexplained(words: &Words, unit: &str) -> String {

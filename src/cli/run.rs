@@ -18,8 +18,8 @@ pub fn walk(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
         out::json(&done);
     } else {
         let words = context.words()?;
-        out::text(&summary::text(&words, &done));
         let ended = finished(&context.workdir, Some(&done.run))?;
+        out::text(&summary::text(&words, &done, &ended.reconciliation));
         out::line(&format!("{}  {}", words.say("where", "report"), ended.dir.page().display()));
         let staged = ended.dir.path().join("staged");
         out::line(&format!("{}  {}", words.say("where", "staged"), staged.display()));

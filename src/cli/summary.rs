@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use qianyi::clock;
+use qianyi::mask;
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
-use qianyi::trail::{Acknowledged, Blocker, Status, Summary, Suspicion};
+use qianyi::trail::{Acknowledged, Blocker, Reconciliation, Status, Summary, Suspicion};
 
 use super::out::{self, Align};
+use super::reconcile::unexplained_lines;
 
-/// Tables, findings, stages, and the last word.
-pub fn text(words: &Words, of: &Summary) -> String {
+/// So many lines that do not add up are shown; `qianyi reconcile` shows all.
+const LINES_SHOWN: usize = 5;
+
+/// Tables, findings, stages, and the last word: what blocks, with the first lines that do not add up.
+pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
     let mut text = format!("\n{}\n", tables(words, of));
     if !of.findings.is_empty() {
         text.push_str(&format!("\n{}\n", findings(words, of)));
@@ -45,12 +50,24 @@ pub fn text(words: &Words, of: &Summary) -> String {
         ));
     }
     for blocker in &of.blocked_by {
-        text.push_str(&format!("  {}\n", blocked(words, blocker)));
+        text.push_str(&format!("  {}\n", mask::visible(&blocked(words, blocker))));
+        if let Blocker::Unexplained { .. } = blocker {
+            text.push_str(&first_lines(words, of, adds_up));
+        }
     }
     // Those that nothing answers to stand on the page.
     for acknowledged in of.acknowledged.iter().filter(|a| a.used) {
-        text.push_str(&format!("  {}\n", answered_for(words, acknowledged)));
+        text.push_str(&format!("  {}\n", mask::visible(&answered_for(words, acknowledged))));
     }
+    text
+}
+
+/// The first lines that do not add up, and the command that shows all.
+fn first_lines(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
+    let lines = unexplained_lines(words, adds_up);
+    let mut text: String = lines.iter().take(LINES_SHOWN).map(|line| format!("    {line}\n")).collect();
+    let all = format!("{} {}", words.say("summary", "lines_in_all"), out::grouped(lines.len() as u64));
+    text.push_str(&format!("    {all}: qianyi reconcile {}\n", of.run));
     text
 }
 

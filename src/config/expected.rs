@@ -57,8 +57,14 @@ fn acknowledged(
         let found = table.iter().find(|(k, _)| k.get_ref() == *key).map(|(_, v)| v);
         match found.map(|v| (v.get_ref().as_str().map(str::trim), v.span())) {
             None => reader.mistake(whole.span(), format!("this acknowledgement has no `{key}`"), None),
-            Some((None | Some(""), span)) => {
-                reader.mistake(span, format!("`{key}` is not a text in quotes"), None);
+            Some((None, span)) => reader.mistake(span, format!("`{key}` is not a text in quotes"), None),
+            Some((Some(""), span)) => {
+                let hint = match *key {
+                    "what" | "name" => "write it as the run names it",
+                    "by" => "write the name of the person who answers for it",
+                    _ => "write why it is so",
+                };
+                reader.mistake(span, format!("`{key}` is empty"), Some(hint.to_owned()));
             }
             Some((Some(text), span)) if *key == "what" => {
                 let known = Suspicion::ALL.map(Suspicion::name);

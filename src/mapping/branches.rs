@@ -43,6 +43,8 @@ pub(super) struct Places {
     pub(super) columns: Vec<Vec<At<String>>>,
     /// Of each part's `when`.
     pub(super) whens: Vec<std::ops::Range<usize>>,
+    /// A key that is not known stands where columns may: none is said to be missing.
+    pub(super) strange: bool,
 }
 
 const BRANCH_KEYS: [&str; 10] =
@@ -83,11 +85,15 @@ fn mapping(doc: &Doc, table: &Table<'_>, path: &Path, around: &Around<'_>) -> Op
         doc.fault(Mistake::Twice, name.span.clone(), format!("another branch is called `{}`", name.value));
     }
     let common = mapped(doc, table, national);
+    let shared: Vec<std::ops::Range<usize>> = common.1.iter().map(|place| place.span.clone()).collect();
     let mut branches = Vec::new();
     for one in &found {
         if let Some((mut branch, mut places)) = branch(doc, one, national) {
             share(&common, &mut branch, &mut places);
+            places.strange |= table.strange;
+            let before = doc.noted();
             check::branch(doc, &branch, &places, national, around);
+            doc.once(before, &shared, &branch.name);
             branches.push(check::finished(branch));
         }
     }
@@ -123,6 +129,7 @@ fn branch(doc: &Doc, table: &Table<'_>, national: &national::Table) -> Option<(B
         joins: joins.iter().map(|(_, span)| span.clone()).collect(),
         columns,
         whens,
+        strange: table.strange,
     };
     let joins = joins.into_iter().map(|(j, _)| j).collect();
     Some((Branch { name: name?.value, from: from?, joins, filter, shape, columns: own }, places))

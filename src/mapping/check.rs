@@ -39,7 +39,9 @@ pub(super) fn branch(
     if !check.aliases() {
         return;
     }
-    check.mandatory();
+    if !places.strange {
+        check.mandatory();
+    }
     let framed = check.conditions();
     let (mut good, mut bad) = (Vec::new(), 0);
     for (mapped, span) in check.columns() {

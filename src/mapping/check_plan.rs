@@ -14,6 +14,9 @@ use super::guard;
 use super::planner::Refusal;
 use super::sql::{self, FROM, Order, join_name};
 
+/// Columns of a query and their types.
+type Types = Vec<(String, DataType)>;
+
 impl Check<'_> {
     /// Empty tables under the names that the branch's SQL uses.
     pub(super) fn tables(&self) -> bool {
@@ -34,7 +37,7 @@ impl Check<'_> {
     pub(super) fn predicates(&self) -> bool {
         let branch = self.branch;
         for (i, span) in self.places.joins.iter().enumerate() {
-            if !self.plans(i + 1, "1", span, &branch.joins[i].on) {
+            if self.plans(i + 1, "1", span, &branch.joins[i].on).is_none() {
                 return false;
             }
         }
@@ -53,35 +56,35 @@ impl Check<'_> {
             }
             Shape::Group(group) => {
                 for by in group.by.iter().chain(&group.occurrence) {
-                    good &= self.plans(0, by, &self.places.group, by);
+                    good &= self.plans(0, by, &self.places.group, by).is_some();
                 }
             }
         }
         good
     }
 
-    /// Whether an expression plans after so many joins; `written` is the SQL that stands at the place.
-    fn plans(&self, joined: usize, sql: &str, span: &Range<usize>, written: &str) -> bool {
+    /// The types of an expression after so many joins, if it plans; `written` is the SQL that stands at the place.
+    fn plans(&self, joined: usize, sql: &str, span: &Range<usize>, written: &str) -> Option<Types> {
         let planner = self.around.planner;
         let quiet = |sql: &str| guard::tried(sql);
         let mut tried = self.branch.clone();
         tried.joins.iter_mut().for_each(|join| join.on = quiet(&join.on));
-        let planned = planner
-            .types(&sql::probe(self.branch, joined, sql))
-            .and_then(|_| planner.settled(&sql::probe(&tried, joined, &quiet(sql))));
-        if let Err(refusal) = planned {
-            self.refused(refusal, span, Some(written));
-            return false;
+        let planned = planner.types(&sql::probe(self.branch, joined, sql)).and_then(|types| {
+            planner.settled(&sql::probe(&tried, joined, &quiet(sql)))?;
+            Ok(types)
+        });
+        match planned {
+            Ok(types) => Some(types),
+            Err(refusal) => {
+                self.refused(refusal, span, Some(written));
+                None
+            }
         }
-        true
     }
 
     /// Whether a condition plans, and is one.
     fn is_condition(&self, what: &str, joined: usize, sql: &str, span: &Range<usize>) -> bool {
-        if !self.plans(joined, sql, span, sql) {
-            return false;
-        }
-        let types = self.around.planner.types(&sql::probe(self.branch, joined, sql)).unwrap_or_default();
+        let Some(types) = self.plans(joined, sql, span, sql) else { return false };
         match types.first() {
             Some((_, DataType::Boolean)) | None => true,
             Some((_, found)) => {
@@ -95,14 +98,19 @@ impl Check<'_> {
 
     /// Plans the branch as a whole; column by column where it is split, has other mistakes, or does not plan.
     pub(super) fn types(&self, columns: &[(&Mapped, Range<usize>)], incomplete: bool) {
+        let planner = self.around.planner;
+        // As it runs it has the types of what is written: one plan, unless there is a mistake to be placed.
+        if !incomplete
+            && let Shape::Row | Shape::Group(_) = &self.branch.shape
+            && let Ok(types) = planner.settled_types(&self.guarded(self.branch, &self.national.key))
+        {
+            self.all_fit(columns, &types);
+            return;
+        }
         let whole = (!incomplete)
             .then(|| self.around.planner.types(&sql::rows(self.branch, &self.national.key, Order::ByKey)));
         if let (Some(Ok(types)), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
-            for (mapped, span) in columns {
-                if let Some((_, found)) = types.iter().find(|(n, _)| *n == mapped.column) {
-                    self.fits(mapped, found, span);
-                }
-            }
+            self.all_fit(columns, types);
             self.settled(columns);
             return;
         }
@@ -117,13 +125,24 @@ impl Check<'_> {
         }
     }
 
+    fn all_fit(&self, columns: &[(&Mapped, Range<usize>)], types: &[(String, DataType)]) {
+        for (mapped, span) in columns {
+            if let Some((_, found)) = types.iter().find(|(n, _)| *n == mapped.column) {
+                self.fits(mapped, found, span);
+            }
+        }
+    }
+
+    /// The SELECT of a branch as it runs.
+    fn guarded(&self, branch: &Branch, key: &[String]) -> String {
+        let planner = self.around.planner;
+        let guarded = guard::guarded(&self.national.name, branch, &|name| planner.aggregates(name));
+        sql::rows(&guarded.rows, key, Order::ByKey)
+    }
+
     /// The branch as it runs, with its casts reporting: it plans, and no value is cast in silence.
     fn settled(&self, columns: &[(&Mapped, Range<usize>)]) {
-        let planner = self.around.planner;
-        let runs = |branch: &Branch, key: &[String]| {
-            let guarded = guard::guarded(&self.national.name, branch, &|name| planner.aggregates(name));
-            planner.settled(&sql::rows(&guarded.rows, key, Order::ByKey))
-        };
+        let runs = |branch: &Branch, key: &[String]| self.around.planner.settled(&self.guarded(branch, key));
         let Err(whole) = runs(self.branch, &self.national.key) else { return };
         let mut found = false;
         for (mapped, span) in columns {

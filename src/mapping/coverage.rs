@@ -222,7 +222,7 @@ fn legacy_columns(
         source: table.source_id.clone(),
         table: table.name.clone(),
         read_by: view.map(|v| v.name.clone()),
-        ignored: city.ignored(&table.name).map(str::to_owned),
+        ignored: city.ignored(&table.name).map(|i| i.reason.clone()),
         reach: view.map_or(Reach::Nowhere, |v| city.reach_of_rows(national, v)),
         columns,
     }

@@ -3,14 +3,14 @@
 //! Always: a line that is not what its first line promises is refused by its number; a file with one such line gives no rows at all.
 //! Must not know: what the columns mean.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fault::{MappingFault, Mistake};
 use crate::text_file::{self, Unreadable};
 
 /// A CSV file with a header.
-pub(super) struct Sheet<'p> {
-    path: &'p Path,
+pub(super) struct Sheet {
+    path: PathBuf,
     text: String,
     /// Line, and the wanted columns in their order.
     pub(super) rows: Vec<(usize, Vec<String>)>,
@@ -18,9 +18,9 @@ pub(super) struct Sheet<'p> {
 
 const FULL_WIDTH: char = '，';
 
-impl<'p> Sheet<'p> {
+impl Sheet {
     /// Reads the columns of a file; `None` when something is wrong with it, which is noted.
-    pub(super) fn read(path: &'p Path, columns: &[&str], faults: &mut Vec<MappingFault>) -> Option<Self> {
+    pub(super) fn read(path: &Path, columns: &[&str], faults: &mut Vec<MappingFault>) -> Option<Self> {
         let text = match text_file::read(path) {
             Ok(text) => text,
             Err(Unreadable(why)) => {
@@ -28,7 +28,7 @@ impl<'p> Sheet<'p> {
                 return None;
             }
         };
-        let mut sheet = Self { path, text, rows: Vec::new() };
+        let mut sheet = Self { path: path.to_owned(), text, rows: Vec::new() };
         let before = faults.len();
         sheet.rows = sheet.records(columns, faults);
         (faults.len() == before).then_some(sheet)
@@ -38,7 +38,7 @@ impl<'p> Sheet<'p> {
     pub(super) fn fault(&self, mistake: Mistake, line: usize, message: impl Into<String>) -> MappingFault {
         let lines = self.text.split_inclusive('\n').take(line.saturating_sub(1));
         let start = lines.map(str::len).sum::<usize>();
-        MappingFault::new(mistake, self.path, &self.text, start..start, message)
+        MappingFault::new(mistake, &self.path, &self.text, start..start, message)
     }
 
     fn records(&self, columns: &[&str], faults: &mut Vec<MappingFault>) -> Vec<(usize, Vec<String>)> {

@@ -13,12 +13,12 @@ use crate::mask::MaskKind;
 /// A legacy table does not fit its mapping, or a plan could not be run.
 #[derive(Debug, Error, Diagnostic)]
 pub enum MappingError {
-    #[error("the legacy table {table} has no column {column}, which sources/{view}.toml reads")]
+    #[error("the legacy table {table} has no column {columns}, which sources/{view}.toml reads")]
     #[diagnostic(
         code("MAP-101"),
-        help("its nearest column is {nearest}; correct `from` or the column's name, then `qianyi plan`")
+        help("the nearest there: {nearest}; correct `from` or the column's name, then `qianyi plan`")
     )]
-    NoColumn { view: String, table: String, column: String, nearest: String },
+    NoColumn { view: String, table: String, columns: String, nearest: String },
     #[error("the legacy table {table} has columns that sources/{view}.toml does not name: {columns}")]
     #[diagnostic(
         code("MAP-102"),
@@ -28,12 +28,13 @@ pub enum MappingError {
     #[error("two rows of {table} have one key ({key}: {places}), which sources/{view}.toml says is unique")]
     #[diagnostic(code("MAP-103"), help("write `unique = false`: each row then gets an occurrence number"))]
     KeyTwice { view: String, table: String, key: String, places: String },
-    #[error("{table} joins {joined} by {columns}, but {rows} rows of {joined} have one such key ({key})")]
+    #[error("{table} joins {joined} by {columns}, but {found}")]
     #[diagnostic(
         code("MAP-104"),
         help("a join is n:1: join by more columns, or by a view whose rows are unique")
     )]
-    JoinTwice { table: String, joined: String, columns: String, rows: u64, key: String },
+    /// `found`: how many rows have one key, the key, where the first of them stand.
+    JoinTwice { table: String, joined: String, columns: String, found: String },
     #[error("{table} branch {branch}: {expected} rows were expected from {from}, {found} came out")]
     #[diagnostic(code("MAP-105"), help("this must not happen: please report it with the mapping file"))]
     RowCount { table: String, branch: String, from: String, expected: u64, found: u64 },
@@ -45,12 +46,12 @@ pub enum MappingError {
         )
     )]
     Expression { table: String, branch: String, from: String, column: String, cause: String },
-    #[error("{table}.{column} cannot be read as sources/{view}.toml says: {why}")]
+    #[error("the legacy table {table} cannot be read as sources/{view}.toml says: {columns}")]
     #[diagnostic(
         code("MAP-109"),
         help("docs/mapping.md has the table of what is read as what; else write {{ skip = \"reason\" }}")
     )]
-    Unreadable { view: String, table: String, column: String, why: String },
+    Unreadable { view: String, table: String, columns: String },
     #[error("the raw parts of {table} do not say in which encoding the bytes of {column} are")]
     #[diagnostic(
         code("MAP-110"),
@@ -98,11 +99,28 @@ pub(super) fn mask_of(column: &LayerOne) -> Option<MaskKind> {
     }
 }
 
-/// The name most like `wanted`, or `none`.
+/// The name most like `wanted`, or `none`; one that differs in letters that look like digits alone (`AAC04O`) comes before all others.
 pub(super) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    names
-        .into_iter()
-        .max_by(|a, b| strsim::jaro_winkler(wanted, a).total_cmp(&strsim::jaro_winkler(wanted, b)))
-        .unwrap_or("none")
-        .to_owned()
+    let looks = |name: &str| name.to_uppercase().replace('O', "0").replace(['I', 'L'], "1");
+    let shape = looks(wanted);
+    let like = |name: &str| (looks(name) == shape, strsim::jaro_winkler(wanted, name));
+    let closest = |a: &&str, b: &&str| {
+        let (a, b) = (like(a), like(b));
+        a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1))
+    };
+    names.into_iter().max_by(closest).unwrap_or("none").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_looks_the_same() {
+        let names = ["AAC040", "AAC041", "AAC04", "AAC049", "AAE180"];
+        for (wanted, expected) in [("AAC04O", "AAC040"), ("AAC04l", "AAC041"), ("aae180", "AAE180")] {
+            assert_eq!(nearest(wanted, names), expected, "{wanted}");
+        }
+        assert_eq!(nearest("AAC040", []), "none");
+    }
 }

@@ -73,6 +73,8 @@ pub struct MappingFault {
     pub line: usize,
     pub message: String,
     pub hint: Option<String>,
+    /// Further branches, which its message names.
+    also: Vec<String>,
     text: NamedSource<String>,
     span: std::ops::Range<usize>,
 }
@@ -90,12 +92,41 @@ impl MappingFault {
         let start = span.start.min(text.len());
         let line = text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
         let source = NamedSource::new(&file, text.to_owned());
-        Self { mistake, file, line, message: message.into(), hint: None, text: source, span }
+        Self {
+            mistake,
+            file,
+            line,
+            message: message.into(),
+            hint: None,
+            also: Vec::new(),
+            text: source,
+            span,
+        }
     }
 
     /// Whether it says the same about the same place.
     pub(super) fn same(&self, other: &Self) -> bool {
         (self.mistake, &self.span, &self.message) == (other.mistake, &other.span, &other.message)
+    }
+
+    /// Whether both are about the same place.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.span == other.span
+    }
+
+    /// Whether it is about exactly that place.
+    pub(super) fn stands_at(&self, span: &std::ops::Range<usize>) -> bool {
+        self.span == *span
+    }
+
+    /// The same mistake, told of another branch.
+    pub(super) fn also_in(&mut self, branch: &str) {
+        if self.also.iter().any(|b| b == branch) {
+            return;
+        }
+        self.message.push_str(if self.also.is_empty() { "; also in branch " } else { ", " });
+        self.message.push_str(branch);
+        self.also.push(branch.to_owned());
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {

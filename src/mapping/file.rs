@@ -92,8 +92,8 @@ impl City {
     }
 
     /// Why a legacy table is not mapped at all.
-    pub fn ignored(&self, legacy_table: &str) -> Option<&str> {
-        self.ignore.iter().find(|i| i.table.matches(legacy_table)).map(|i| i.reason.as_str())
+    pub fn ignored(&self, legacy_table: &str) -> Option<&Ignore> {
+        self.ignore.iter().find(|i| i.table.matches(legacy_table))
     }
 }
 
@@ -102,6 +102,8 @@ impl City {
 pub struct Ignore {
     pub table: Pattern,
     pub reason: String,
+    /// Where it is written: `mappings/baicheng/city.toml:12`.
+    pub place: String,
 }
 
 /// Which data dictionary a legacy table follows (reference 0.3).

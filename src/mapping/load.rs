@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::branches::{self, Around};
 use super::fault::{MappingErrors, MappingFault, Mistake};
 use super::file::{City, SourceView, TableMapping};
+use super::national_codes;
 use super::planner::Planner;
 use super::sources::{self, Broken, Given, files, stem};
 use crate::durable::hex;
@@ -28,7 +29,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let mut faults = Vec::new();
     let mut broken = Broken::default();
     let head = sources::head(dir, &mut broken, &mut faults);
-    let mut lists = sources::code_lists(dir, &mut broken, &mut faults);
+    let (mut lists, sheets) = sources::code_lists(dir, &mut broken, &mut faults);
     lists.extend(crosswalks(national));
     let members = |list: &crate::national::CodeList| Arc::new(list.codes.keys().cloned().collect());
     let codes =
@@ -63,6 +64,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         broken: &broken,
     };
     let tables = tables(dir, &around, &mut faults);
+    national_codes::check(&around, &tables, &sheets, &mut faults);
     fed_all_the_same(&views, &tables, &mut faults);
     let digest = digest(dir, &mut faults);
     if !faults.is_empty() {

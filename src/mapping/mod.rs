@@ -17,6 +17,7 @@ pub mod file;
 mod guard;
 mod layer1;
 mod load;
+mod national_codes;
 mod noted;
 mod parts;
 mod pattern;

@@ -27,6 +27,7 @@ use super::layer1::LegacyTable;
 use super::noted::{Counts, Noted, Row, value_text};
 use super::parts::{Naming, Parts, file_name, prefix, without};
 use super::sql::{self, FROM, Order, join_name};
+use super::unique;
 use crate::dataset::{self, PartInfo};
 use crate::engine::{Engine, EngineError, Joins};
 use crate::functions::noting;
@@ -317,25 +318,34 @@ impl Edge<'_> {
         dataset::register(&session, FROM, &self.from)?;
         for (i, parts) in views.iter().enumerate() {
             dataset::register(&session, &join_name(i), parts)?;
-            self.run(self.n_to_one(&session, i))?;
+            self.run(self.n_to_one(&session, i, parts))?;
         }
         Ok(session)
     }
 
-    async fn n_to_one(&self, session: &SessionContext, i: usize) -> Result<(), Failure> {
+    async fn n_to_one(&self, session: &SessionContext, i: usize, parts: &[PathBuf]) -> Result<(), Failure> {
         let join = &self.branch.joins[i];
-        let found = session.sql(&sql::duplicates(&join_name(i), &join.columns)).await?.collect().await?;
-        match found.iter().find(|b| b.num_rows() > 0) {
-            None => Ok(()),
-            Some(batch) => Err(MappingError::JoinTwice {
-                table: self.label.clone(),
-                joined: join.legacy.view.clone(),
-                columns: join.columns.join(", "),
-                rows: count(batch, 0),
-                key: mask::key(&self.masks(join), batch.column(1).as_string::<i32>().value(0)),
-            }
-            .into()),
+        let table = join_name(i);
+        let found = session.sql(&sql::duplicates(&table, &join.columns)).await?.collect().await?;
+        let Some(batch) = found.iter().find(|b| b.num_rows() > 0) else { return Ok(()) };
+        let key = batch.column(1).as_string::<i32>().value(0);
+        let named = session.sql(&sql::rows_of_key(&table, &join.columns, key)).await?.collect().await?;
+        let mut rows = Vec::new();
+        for batch in &named {
+            let text = |at: usize| batch.column(at).as_string::<i32>();
+            rows.extend(
+                (0..batch.num_rows()).map(|r| (text(0).value(r).to_owned(), text(1).value(r).to_owned())),
+            );
         }
+        let joined = join.legacy.view.clone();
+        let found = format!(
+            "{} rows of {joined} have one such key ({}: {})",
+            count(batch, 0),
+            mask::key(&self.masks(join), key),
+            unique::places(parts, &rows)?.join(", ")
+        );
+        let (table, columns) = (self.label.clone(), join.columns.join(", "));
+        Err(MappingError::JoinTwice { table, joined, columns, found }.into())
     }
 
     /// How the columns that a join compares are shown.

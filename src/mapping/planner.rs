@@ -67,12 +67,16 @@ impl Planner {
 
     /// The types of a query's columns. No plan may hold a float.
     pub(super) fn types(&self, sql: &str) -> Result<Vec<(String, DataType)>, Refusal> {
+        typed(&self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?)
+    }
+
+    /// The types of a query whose written casts report, which is [`settled`](Self::settled) as well: one plan for both.
+    pub(super) fn settled_types(&self, sql: &str) -> Result<Vec<(String, DataType)>, Refusal> {
         let plan = self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?;
-        refuse_floats("the mapping", &plan).map_err(|e| match e {
-            EngineError::Float { expression, .. } => Refusal::Float(expression),
-            other => Refusal::Sql(other.to_string()),
-        })?;
-        Ok(plan.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect())
+        match silent_cast(&plan) {
+            Some((from, to)) => Err(Refusal::Cast(from, to)),
+            None => typed(&plan),
+        }
     }
 
     /// Whether a query whose written casts report (guard.rs) plans, and casts nothing else that a row may hold.
@@ -111,6 +115,14 @@ impl Planner {
         names.sort();
         names
     }
+}
+
+fn typed(plan: &LogicalPlan) -> Result<Vec<(String, DataType)>, Refusal> {
+    refuse_floats("the mapping", plan).map_err(|e| match e {
+        EngineError::Float { expression, .. } => Refusal::Float(expression),
+        other => Refusal::Sql(other.to_string()),
+    })?;
+    Ok(plan.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect())
 }
 
 /// A cast that nobody wrote, of text that a row may hold into something else: what the text is, and the type. It would end the run at the

@@ -43,16 +43,19 @@ fn unreadable<'t>(view: &SourceView, of: impl Fn(&str) -> Option<&'t DataType>) 
 /// Compares what raw holds with what the view's file names.
 ///
 /// # Errors
-/// `MAP-101` for a column that raw does not have, `MAP-102` for columns that the file does not name, `MAP-109` for one that cannot be
+/// `MAP-101` for columns that raw does not have, `MAP-102` for columns that the file does not name, `MAP-109` for those that cannot be
 /// read as the file says, `MAP-110` for bytes without an encoding.
 pub fn check_columns(view: &SourceView, table: &str, raw: &Schema) -> Result<(), MappingError> {
     let held: Vec<&str> = held_columns(raw).collect();
     // A skipped column is not read from the source.
-    let mut needed = view.read_columns().map(|(c, _)| c.from.as_str());
+    let needed = view.read_columns().map(|(c, _)| c.from.as_str());
     let (file, of) = (view.name.clone(), table.to_owned());
-    if let Some(missing) = needed.find(|n| !held.contains(n)) {
-        let nearest = nearest(missing, held.iter().copied());
-        return Err(MappingError::NoColumn { view: file, table: of, column: missing.to_owned(), nearest });
+    let mut missing: Vec<&str> = needed.filter(|n| !held.contains(n)).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if !missing.is_empty() {
+        let nearest = missing.iter().map(|m| nearest(m, held.iter().copied())).collect::<Vec<_>>().join(", ");
+        return Err(MappingError::NoColumn { view: file, table: of, columns: missing.join(", "), nearest });
     }
     let named: BTreeSet<&str> = view.columns.iter().map(|c| c.from.as_str()).collect();
     let unlisted: Vec<&str> = held.into_iter().filter(|h| !named.contains(h)).collect();
@@ -60,8 +63,11 @@ pub fn check_columns(view: &SourceView, table: &str, raw: &Schema) -> Result<(),
         return Err(MappingError::Unlisted { view: file, table: of, columns: unlisted.join(", ") });
     }
     let kind = |column: &str| raw.field_with_name(column).ok().map(|f| f.data_type());
-    if let Some(Unreadable { column, why }) = unreadable(view, kind).into_iter().next() {
-        return Err(MappingError::Unreadable { view: file, table: of, column, why });
+    let refused = unreadable(view, kind);
+    if !refused.is_empty() {
+        let columns =
+            refused.iter().map(|u| format!("{}: {}", u.column, u.why)).collect::<Vec<_>>().join("; ");
+        return Err(MappingError::Unreadable { view: file, table: of, columns });
     }
     for (column, _) in view.read_columns() {
         bytes_of(raw, table, &column.from)?;

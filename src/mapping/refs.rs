@@ -119,6 +119,28 @@ pub(super) fn plain(expression: &Expr) -> Option<ColumnRef> {
     }
 }
 
+/// What an expression may give: itself, or what it passes on as it stands.
+pub(super) fn values(expression: &Expr) -> Vec<&Expr> {
+    match expression {
+        Expr::Nested(inner) => values(inner),
+        Expr::Case { conditions, else_result, .. } => {
+            let results = conditions.iter().map(|when| &when.result);
+            results.chain(else_result.as_deref()).flat_map(values).collect()
+        }
+        Expr::Function(f) => {
+            let given = arguments(&f.args);
+            match f.name.to_string().to_lowercase().as_str() {
+                "coalesce" => given.into_iter().flat_map(values).collect(),
+                "nullif" | "min" | "max" | "first_value" | "last_value" => {
+                    given.into_iter().take(1).flat_map(values).collect()
+                }
+                _ => vec![expression],
+            }
+        }
+        _ => vec![expression],
+    }
+}
+
 /// The columns of `alias` that a join's ON compares by `=`; `None` when the ON is anything but such comparisons with AND between.
 pub(super) fn joined_columns(on: &Expr, alias: &str) -> Option<Vec<String>> {
     match on {

@@ -18,7 +18,7 @@ use super::file::{Generation, Ignore, LayerOne, MeasureSpec, Reading, SourceView
 use super::guard;
 use super::pattern::Pattern;
 use super::planner::{Planner, Refusal};
-use super::text::{At, Doc, Table, twice};
+use super::text::{At, Doc, Entry, Table, twice};
 use crate::folder;
 use crate::functions::{
     Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit,
@@ -127,7 +127,9 @@ fn pattern(doc: &Doc, text: &At<String>) -> Option<Pattern> {
 
 fn ignored(table: &Table<'_>) -> Option<Ignore> {
     let (name, reason) = (table.required("table"), table.required("reason"));
-    Some(Ignore { table: pattern(table.doc, &name?)?, reason: reason?.value })
+    let name = name?;
+    let place = table.doc.place(&name.span);
+    Some(Ignore { table: pattern(table.doc, &name)?, reason: reason?.value, place })
 }
 
 fn font(path: &Path, faults: &mut Vec<MappingFault>) -> Font {
@@ -148,18 +150,23 @@ fn font(path: &Path, faults: &mut Vec<MappingFault>) -> Font {
     Font(characters)
 }
 
-/// Reads codes/*.csv of the city.
+/// Reads codes/*.csv of the city: the lists, and their files for mistakes that are found later.
 pub(super) fn code_lists(
     dir: &Path,
     broken: &mut Broken,
     faults: &mut Vec<MappingFault>,
-) -> BTreeMap<String, Arc<CodeList>> {
-    let mut lists = BTreeMap::new();
+) -> (BTreeMap<String, Arc<CodeList>>, BTreeMap<String, Sheet>) {
+    let (mut lists, mut sheets) = (BTreeMap::new(), BTreeMap::new());
     for path in files(&dir.join("codes"), "csv", faults) {
         let list = Sheet::read(&path, &["legacy", "code"], faults).and_then(|sheet| {
+            if sheet.rows.is_empty() {
+                let fault = sheet.fault(Mistake::CodeList, 1, "the list has no line below its heading");
+                faults.push(fault.hint("write its codes, or remove the file and what reads through it"));
+                return None;
+            }
             let pairs = sheet.rows.iter().map(|(_, row)| (row[0].clone(), row[1].clone()));
             let twice = match CodeList::new(pairs) {
-                Ok(list) => return Some(list),
+                Ok(list) => return Some((list, sheet)),
                 Err(twice) => twice,
             };
             let own = |(_, row): &&(usize, Vec<String>)| twice.first().is_some_and(|t| row[0].trim() == t);
@@ -169,15 +176,16 @@ pub(super) fn code_lists(
             None
         });
         match list {
-            Some(list) => {
+            Some((list, sheet)) => {
                 lists.insert(stem(&path), Arc::new(list));
+                sheets.insert(stem(&path), sheet);
             }
             None => {
                 broken.lists.insert(stem(&path));
             }
         }
     }
-    lists
+    (lists, sheets)
 }
 
 /// The files of a folder with that ending, in name order.
@@ -206,6 +214,8 @@ const FILE_KEYS: [&str; 8] =
     ["match", "source", "key", "unique", "generation", "null", "columns", "measures"];
 const COLUMN_KEYS: [&str; 12] =
     ["parse", "money", "rate", "code", "skip", "from", "pad", "forms", "century", "null", "scale", "mask"];
+/// Columns that our datasets add to those of a legacy table, as far as SQL of a mapping may name them.
+const OWN_NAMES: [&str; 4] = ["_source", "_skey", "_key", "_occ"];
 /// How a rate is written, and of which power of ten it is so many.
 const RATES: [(&str, u8); 4] = [("percent", 2), ("fraction", 0), ("per_1000", 3), ("per_10000", 4)];
 const MASKS: [&str; 6] = ["name", "id", "phone", "account", "address", "none"];
@@ -248,10 +258,7 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
         known
     });
     let nulls: Vec<String> = given.head.nulls.iter().cloned().chain(texts(table.texts("null"))).collect();
-    let entries = table.entries("columns");
-    for name in twice(entries.iter().map(|(k, _)| k)) {
-        doc.fault(Mistake::Twice, name.span.clone(), format!("`{}` stands here twice", name.value));
-    }
+    let entries = columns_of(table)?;
     let mut columns = Vec::new();
     for (name, value) in &entries {
         let read = match value.get_ref() {
@@ -283,6 +290,22 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
     };
     view.measures = spec.map(|m| measures(doc, &m, &view, given));
     Some(view)
+}
+
+/// The entries of `[columns]`; `None` where there is no such table.
+fn columns_of<'d>(table: &Table<'d>) -> Option<Vec<Entry<'d>>> {
+    if !table.has("columns") {
+        // Where a key is not known, that is the mistake: `[column]`.
+        if !table.strange {
+            table.doc.fault(Mistake::Form, table.span.clone(), "`[columns]` is missing here");
+        }
+        return None;
+    }
+    let entries = table.entries("columns");
+    for name in twice(entries.iter().map(|(k, _)| k)) {
+        table.doc.fault(Mistake::Twice, name.span.clone(), format!("`{}` stands here twice", name.value));
+    }
+    Some(entries)
 }
 
 /// Plans a measure's expression over the view, and looks at its type.
@@ -427,6 +450,21 @@ fn column(name: &At<String>, table: &Table<'_>, nulls: &[String], given: &Given<
         }
     };
     let from = table.text("from").map_or_else(|| name.value.clone(), |f| f.value);
+    let read = matches!(reading, Reading::Viewed(_));
+    if let Some(own) = OWN_NAMES.iter().find(|own| read && (name.value == **own || from == **own)) {
+        let hint = if from == **own {
+            "write { skip = \"reason\" }, or read a view of the database in which it has another name"
+        } else {
+            "give it another name here; `from` names the legacy column"
+        };
+        doc.hinted(
+            Mistake::Form,
+            name.span.clone(),
+            format!("`{own}` is the name of a column that qianyi adds"),
+            hint,
+        );
+        return None;
+    }
     Some(LayerOne { name: name.value.clone(), from, reading, mask })
 }
 

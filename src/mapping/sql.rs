@@ -6,6 +6,9 @@
 
 use super::file::{Branch, Content, Group, Mapped, Part, Shape};
 
+/// So many rows of a key that a join finds several times are named.
+const NAMED_ROWS: usize = 2;
+
 /// Registered name of the driving table.
 pub(super) const FROM: &str = "_from";
 
@@ -183,6 +186,15 @@ pub(super) fn used(branch: &Branch, parts: &[Part]) -> String {
         branch.from.alias,
         joins(branch),
         where_clause(&filter(branch)),
+    )
+}
+
+/// The first rows of a joined view that have a key of that text.
+pub(super) fn rows_of_key(table: &str, columns: &[String], key: &str) -> String {
+    let by = columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
+    let key = key.replace('\'', "''");
+    format!(
+        "SELECT _source, _skey FROM {table} WHERE key_text({by}) = '{key}' ORDER BY _source, _skey LIMIT {NAMED_ROWS}"
     )
 }
 

@@ -68,13 +68,51 @@ impl Doc {
         self.faults.borrow_mut().push(fault);
     }
 
-    /// Parses the file; mistakes of syntax are noted.
+    /// Parses the file; of the mistakes of syntax in a line the first is noted: the others follow from it.
     pub(super) fn parse(&self) -> DeTable<'_> {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         for e in errors {
-            self.fault(Mistake::File, e.span().unwrap_or(0..0), format!("this is no TOML: {}", e.message()));
+            let span = e.span().unwrap_or(0..0);
+            let fault = MappingFault::new(
+                Mistake::File,
+                &self.path,
+                &self.text,
+                span,
+                format!("this is no TOML: {}", e.message()),
+            );
+            if !self.faults.borrow().iter().any(|f| f.line == fault.line) {
+                self.add(fault);
+            }
         }
         table.into_inner()
+    }
+
+    /// File and line of a place.
+    pub(super) fn place(&self, span: &Range<usize>) -> String {
+        let fault = MappingFault::new(Mistake::Form, &self.path, &self.text, span.clone(), "");
+        format!("{}:{}", fault.file, fault.line)
+    }
+
+    /// How many mistakes are noted so far.
+    pub(super) fn noted(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
+    /// Drops those of the mistakes after the first `before` that stand at one of `shared` and were noted there earlier: of what several
+    /// branches share, a mistake is told once, with the names of the others.
+    pub(super) fn once(&self, before: usize, shared: &[Range<usize>], branch: &str) {
+        let mut faults = self.faults.borrow_mut();
+        let later = faults.split_off(before);
+        for fault in later {
+            let told = faults[..before].iter_mut().find(|f| {
+                f.mistake == fault.mistake && f.is_at(&fault) && shared.iter().any(|s| f.stands_at(s))
+            });
+            match told {
+                Some(told) if told.message == fault.message => {}
+                Some(told) => told.also_in(branch),
+                None => faults.push(fault),
+            }
+        }
     }
 
     /// The mistakes, in the order of the file; one that several branches share is one.
@@ -102,7 +140,12 @@ pub(super) struct Table<'d> {
     pub(super) doc: &'d Doc,
     table: &'d DeTable<'d>,
     pub(super) span: Range<usize>,
+    /// Whether it has keys that are not known: what is missing may stand under one of them.
+    pub(super) strange: bool,
 }
+
+/// A name and what stands under it.
+pub(super) type Entry<'d> = (At<String>, &'d Spanned<DeValue<'d>>);
 
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
@@ -119,16 +162,21 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 impl<'d> Table<'d> {
     /// Opens a table; keys that are not `known` are mistakes.
     pub(super) fn open(doc: &'d Doc, table: &'d DeTable<'d>, span: Range<usize>, known: &[&str]) -> Self {
-        for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
+        let mut strange = false;
+        for (key, value) in table.iter().filter(|(k, _)| !known.contains(&k.get_ref().as_ref())) {
+            strange = true;
             let near = nearest(key.get_ref(), known.iter().copied());
             let hint = match MOVED.iter().find(|(old, _)| *old == key.get_ref().as_ref()) {
                 Some((_, now)) => (*now).to_owned(),
+                None if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    format!("did you mean `[{near}]`? known are {}", known.join(", "))
+                }
                 None => format!("the nearest is `{near}`; known are {}", known.join(", ")),
             };
             let message = format!("there is no key `{}` here", key.get_ref());
             doc.hinted(Mistake::Form, key.span(), message, hint);
         }
-        Self { doc, table, span }
+        Self { doc, table, span, strange }
     }
 
     fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
@@ -242,7 +290,7 @@ impl<'d> Table<'d> {
     }
 
     /// The entries of a table whose keys are names, in the order of the file.
-    pub(super) fn entries(&self, key: &str) -> Vec<(At<String>, &'d Spanned<DeValue<'d>>)> {
+    pub(super) fn entries(&self, key: &str) -> Vec<Entry<'d>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Table(table) = value.get_ref() else {
             self.wrong(key, value, "a table");

@@ -3,6 +3,8 @@
 //! Always: memory is bounded: 16 bytes a key of one pass, many keys are looked at in several passes over the column `_skey`. Keys are
 //! compared by their XXH3-128; the rows that are named are looked up again by their text.
 
+use std::path::{Path, PathBuf};
+
 use arrow::array::AsArray;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -17,6 +19,30 @@ pub(super) struct Twins {
     pub(super) key: String,
     /// `part-000001 row 17`, rows counted from 1.
     pub(super) places: [String; 2],
+}
+
+fn place(part: &Path, number: u64) -> String {
+    let file = part.file_stem().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
+    format!("{file} row {number}")
+}
+
+/// Where the rows of those legacy tables and keys (`_source`, `_skey`) stand among typed parts: table, part and row.
+pub(super) fn places(parts: &[PathBuf], rows: &[(String, String)]) -> Result<Vec<String>, DatasetError> {
+    let mut found = Vec::new();
+    for part in parts {
+        let mut number = 0;
+        for batch in read_columns(part, &["_source".to_owned(), "_skey".to_owned()])? {
+            let batch = batch?;
+            let text = |at: usize| batch.column(at).as_string::<i32>();
+            for (source, skey) in text(0).iter().flatten().zip(text(1).iter().flatten()) {
+                number += 1;
+                if rows.iter().any(|(s, k)| s == source && k == skey) {
+                    found.push(format!("{source} {}", place(part, number)));
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Calls `row` with part, number (from 1) and key of every row, until it answers.
@@ -66,8 +92,7 @@ fn named(parts: &[PartInfo], digest: u128) -> Result<Option<Twins>, DatasetError
         if xxh3_128(key.as_bytes()) != digest {
             return None;
         }
-        let file = part.path.file_stem().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
-        let place = format!("{file} row {number}");
+        let place = place(&part.path, number);
         match first.take() {
             Some((known, before)) if known == key => Some(Twins { key: known, places: [before, place] }),
             Some(other) => {

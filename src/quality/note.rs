@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use futures::StreamExt;
 
 use super::column::quote;
-use super::sink::{RowAt, Sink, Verdict, shown};
+use super::sink::{RowAt, Sink, Verdict, shown_unread};
 use super::{Check, CheckedBranch, QualityError, RowsFrom};
 use crate::dataset::{DatasetError, register, row_count};
 use crate::engine::Engine;
@@ -129,7 +129,7 @@ fn add(of: &Check<'_>, batch: &RecordBatch, sink: &mut Sink) -> Result<(), Quali
             skey: skeys.is_valid(row).then(|| skeys.value(row)),
         };
         let value = match std::str::from_utf8(bytes.value(row)) {
-            Ok(text) => shown(column, text.trim_end()),
+            Ok(text) => shown_unread(column, text.trim_end()),
             Err(_) => format!("x'…' ({} bytes)", bytes.value(row).len()),
         };
         sink.add(&Verdict::new(of.national, rule, column), at, Some(&value))?;

@@ -70,6 +70,14 @@ pub(super) fn shown(column: &Column, value: &str) -> String {
     mask(kind, value)
 }
 
+/// A legacy value that did not become what the column holds: as [`shown`], but under a surrogate id it is the number that people gave.
+pub(super) fn shown_unread(column: &Column, value: &str) -> String {
+    match (column.mask, column.kind) {
+        (Mask::None, Kind::Id) => mask(MaskKind::Number, value),
+        _ => shown(column, value),
+    }
+}
+
 /// Looks like a code, a date, a period or an amount: what people typed into the wrong field is masked.
 fn plain(value: &str) -> bool {
     let digits = value.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);

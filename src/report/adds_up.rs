@@ -14,6 +14,8 @@ use crate::trail::{Border, Cell, Line, Reconciliation, Unit, UnitOfMoney};
 
 /// Cells shown under one line, the worst first; reconciliation.json has up to 100.
 const CELLS_SHOWN: usize = 20;
+/// Lines shown at the head of the page, where they block.
+const LINES_SHOWN: usize = 3;
 /// A cell that is not told apart, and one whose value did not parse (tally).
 const ALL: &str = "";
 const NONE: &str = "(none)";
@@ -95,6 +97,23 @@ struct UnitView<'a> {
 pub(super) fn rows(of: &Reconciliation, border: &str, side: fn(&Line) -> i128) -> Option<i128> {
     let border = of.borders.iter().find(|b| b.border == border)?;
     Some(border.lines.iter().filter(|l| l.measure == "rows").map(side).sum())
+}
+
+/// The first lines that leave something unexplained, in words: table, measure, amount.
+pub(super) fn first_lines(of: &Reconciliation, words: &Words) -> String {
+    let lines = of.borders.iter().flat_map(|b| &b.lines).filter(|l| l.unexplained > 0);
+    let mut said: Vec<String> = lines
+        .map(|l| {
+            let left = amount(l.unit, i128::try_from(l.unexplained).unwrap_or(i128::MAX));
+            format!("{} {}: {left} {}", l.table, measure(&l.measure, words), unit(l.unit, words))
+        })
+        .collect();
+    let faults = of.unit_of_money.iter().filter_map(|u| Some((u, u.fault.as_deref()?)));
+    said.extend(faults.map(|(u, fault)| format!("{} {}: {}", u.table, u.year, words.say("fault", fault))));
+    let more = said.len() > LINES_SHOWN;
+    said.truncate(LINES_SHOWN);
+    let dots = if more { "; …" } else { "" };
+    said.iter().map(|s| s.trim_end()).collect::<Vec<_>>().join("; ") + dots
 }
 
 /// Puts reconciliation into words.

@@ -248,12 +248,14 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
     let mut all = Vec::new();
     let totals = reconciliation.totals;
     if totals.unexplained_rows > 0 || totals.unexplained_fen > 0 {
-        all.push(unexplained(totals.unexplained_rows, totals.unexplained_fen, words));
+        all.push(unexplained(totals.unexplained_rows, totals.unexplained_fen, reconciliation, words));
     }
     let stated = all.is_empty();
     for blocker in &summary.blocked_by {
         match blocker {
-            Blocker::Unexplained { rows, fen } if stated => all.push(unexplained(*rows, *fen, words)),
+            Blocker::Unexplained { rows, fen } if stated => {
+                all.push(unexplained(*rows, *fen, reconciliation, words));
+            }
             Blocker::Unexplained { .. } => {}
             Blocker::NotChecked { table, column, rule, why } => all.push(Blocking {
                 what: words.say("blocker", "not_checked"),
@@ -287,18 +289,21 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
 /// Where the page tells more of it.
 fn section(what: Suspicion) -> &'static str {
     match what {
-        Suspicion::EmptyBranch | Suspicion::CodeList | Suspicion::Encoding => "coverage",
+        Suspicion::EmptyBranch
+        | Suspicion::CodeList
+        | Suspicion::Encoding
+        | Suspicion::ConstantMeasure => "coverage",
         Suspicion::EmptyTable | Suspicion::Acceptance => "tables",
         Suspicion::Implausible => "unit-of-money",
     }
 }
 
-fn unexplained(rows: u64, fen: u64, words: &Words) -> Blocking {
+fn unexplained(rows: u64, fen: u64, of: &Reconciliation, words: &Words) -> Blocking {
     let (row, yuan) = (words.say("page", "rows"), words.say("page", "yuan"));
     Blocking {
         what: words.say("blocker", "unexplained"),
         at: format!("{} {row} · {} {yuan}", count(rows), number::yuan(fen)),
-        why: String::new(),
+        why: adds_up::first_lines(of, words),
         section: "reconciliation",
     }
 }

@@ -112,6 +112,14 @@ pub enum RunError {
         help("it was interrupted at its very end, or an older version made it: run `qianyi extract` once")
     )]
     NoInventory { extract: String, source_id: String },
+    #[error("source {source_id}: every table that {view}.toml reads is ignored: {table} by {by}")]
+    #[diagnostic(
+        code("RUN-015"),
+        help(
+            "make the pattern under [[ignore]] narrower, or remove sources/{view}.toml and the branches that read it"
+        )
+    )]
+    Ignored { source_id: String, table: String, view: String, by: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     National(#[from] NationalError),
@@ -177,7 +185,8 @@ impl Consequence for RunError {
             | Self::NotHeld { .. }
             | Self::OtherSums { .. }
             | Self::Damaged { .. }
-            | Self::NoInventory { .. } => Follow::Usage,
+            | Self::NoInventory { .. }
+            | Self::Ignored { .. } => Follow::Usage,
             Self::Thread => Follow::Bug,
             Self::National(e) => e.follow(),
             Self::Mappings(e) => e.follow(),

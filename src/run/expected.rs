@@ -1,10 +1,10 @@
 //! What adds up and is hardly meant all the same: empty branches and tables, few accepted rows, code lists that translate little, text in
-//! another encoding than it was read in, amounts that are not plausible.
+//! another encoding than it was read in, amounts that are not plausible, measures that are constants beside money that arrives nowhere.
 //!
 //! Always: each blocks until the configuration acknowledges it by name, with who and why; whole numbers are compared, no shares. An
 //! acknowledgement that nothing answers to is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::encodings::Misread;
 use super::gate_stage::Gated;
@@ -20,6 +20,8 @@ pub(super) struct Found<'a> {
     pub(super) misread: &'a [Misread],
     pub(super) coverage: &'a Coverage,
     pub(super) reconciliation: &'a Reconciliation,
+    /// Money that arrives nowhere, by legacy table.
+    pub(super) idle: &'a BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One thing that is hardly meant: `part` of `whole` rows.
@@ -39,7 +41,10 @@ pub(super) fn judge(found: &Found<'_>, expected: &Expected) -> (Vec<Blocker>, Ve
     suspects.extend(code_lists(found));
     suspects.extend(misread(found));
     suspects.extend(implausible(found));
+    suspects.extend(constant_measures(found));
     suspects.sort_unstable();
+    // A measure may be a constant in several parts of a branch.
+    suspects.dedup();
     let answers = |s: &Suspect| expected.acknowledged.iter().any(|a| a.what == s.what && a.name == s.name);
     let acknowledged = expected.acknowledged.iter().map(|a| {
         let about = suspects.iter().find(|s| s.what == a.what && s.name == a.name);
@@ -144,4 +149,21 @@ fn implausible(found: &Found<'_>) -> Vec<Suspect> {
     }
     let suspect = |(name, (part, whole))| Suspect { what: Suspicion::Implausible, name, part, whole };
     tables.into_iter().map(suspect).collect()
+}
+
+/// Measures that a branch fills with a constant, while money of a legacy table of it arrives nowhere.
+fn constant_measures(found: &Found<'_>) -> Vec<Suspect> {
+    let constant = found.coverage.unfed.iter().filter(|u| u.constant && u.rows > 0);
+    let beside_money = constant.filter(|u| {
+        let mut own = found.edges.iter().filter(|e| e.table.table == u.table && e.branch.name == u.branch);
+        own.any(|e| e.reports.keys().any(|label| found.idle.get(label).is_some_and(|idle| !idle.is_empty())))
+    });
+    beside_money
+        .map(|u| Suspect {
+            what: Suspicion::ConstantMeasure,
+            name: format!("{}/{}.{}", u.table, u.branch, u.column),
+            part: 0,
+            whole: u.rows,
+        })
+        .collect()
 }

@@ -9,6 +9,7 @@ use super::encodings::misread;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
 use super::gate_stage::Gated;
+use super::idle_money::idle_money;
 use super::manifest::manifest;
 use super::map_stage::{Edges, Typed};
 use super::stages::Walk;
@@ -80,6 +81,7 @@ fn summary(
     adds_up: &Reconciliation,
 ) -> Result<Summary, RunError> {
     let mut blocked_by = blockers(&came, adds_up);
+    let idle = idle_money(walk, came.raw, came.typed, came.coverage)?;
     let found = Found {
         typed: came.typed,
         edges: came.edges,
@@ -87,6 +89,7 @@ fn summary(
         misread: &misread(came.raw)?,
         coverage: came.coverage,
         reconciliation: adds_up,
+        idle: &idle,
     };
     let (suspects, acknowledged) = judge(&found, &settings.expected);
     blocked_by.extend(suspects);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use super::RunError;
-use super::preflight::{mapped, refuse};
+use super::preflight::{ignored, mapped, refuse};
 use super::raw_stage::{asked, left_alone};
 use crate::mapping::{City, SourceView};
 use crate::raw::{self, RawView};
@@ -175,8 +175,12 @@ fn wanted(
     };
     let mut found = Vec::new();
     for view in city.sources.iter().filter(|v| v.source == source) {
-        if !tables.iter().any(|(name, _)| view.matches(name)) {
+        let mut own =
+            tables.iter().map(|(name, _)| name.as_str()).filter(|name| view.matches(name)).peekable();
+        if own.peek().is_none() {
             found.push(not_held(format!("table {}", view.tables), view));
+        } else if !own.clone().any(|name| held.tables.contains_key(name)) {
+            found.extend(ignored(city, source, view, own));
         }
     }
     for (name, table) in &held.tables {

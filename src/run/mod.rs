@@ -14,6 +14,7 @@ mod finish;
 mod finished;
 mod gate_stage;
 mod held;
+mod idle_money;
 mod manifest;
 mod map_stage;
 mod measure_stage;

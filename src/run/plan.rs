@@ -1,5 +1,5 @@
 //! What a run would do, asked of the source without reading a table: who reads which table in how many chunks, what no mapping knows
-//! (tables, columns, code values), and everything that the run would refuse or be blocked by.
+//! (tables, columns, code values), and everything that the run would refuse, be blocked by or leave unread.
 //!
 //! Always: nothing is written, neither to the source nor to the work directory; values are listed of columns that a mapping declares
 //! as codes, and of no other.
@@ -32,10 +32,11 @@ pub struct Plan {
     pub tables: Vec<PlannedTable>,
     /// Sources of the mapping that match no table of this database.
     pub missing_tables: Vec<String>,
-    /// What a run would refuse, or end as blocked for.
+    /// What a run would refuse, be blocked by, or leave unread.
     pub problems: Vec<Problem>,
     pub rows: u64,
-    pub chunks: u64,
+    /// None where an extract is there and nothing is read of the source.
+    pub chunks: Option<u64>,
     /// The tables that are read, with the columns that are read of them.
     #[serde(skip)]
     pub read: Vec<Table>,
@@ -47,12 +48,12 @@ pub struct PlannedTable {
     pub table: String,
     pub is_view: bool,
     pub fate: Planned,
-    /// The source's own estimate.
-    pub rows: u64,
+    /// The source's own estimate; of an extract the rows that it holds, none of a table that it does not.
+    pub rows: Option<u64>,
     /// About how many bytes of large values lie beside them; 0 where the source does not say.
     pub lob_bytes: u64,
-    /// Chunks that it would be read in; 0 for a table that is not extracted.
-    pub chunks: u64,
+    /// Chunks that it would be read in; 0 for a table that is not extracted, none where nothing is read of the source.
+    pub chunks: Option<u64>,
     /// Ways to follow its changes, best first.
     pub changes: Vec<&'static str>,
     /// National tables that are fed from it.
@@ -61,7 +62,8 @@ pub struct PlannedTable {
     pub unmapped_columns: Vec<String>,
     /// Columns that the mapping reads and the source does not have.
     pub missing_columns: Vec<String>,
-    pub unmapped_codes: Vec<UnmappedCode>,
+    /// None where the source was not asked for values.
+    pub unmapped_codes: Option<Vec<UnmappedCode>>,
 }
 
 /// Who reads a table.
@@ -93,7 +95,7 @@ impl Plan {
                 t.fate != Planned::Unmapped
                     && t.unmapped_columns.is_empty()
                     && t.missing_columns.is_empty()
-                    && t.unmapped_codes.is_empty()
+                    && t.unmapped_codes.as_ref().is_none_or(Vec::is_empty)
             })
     }
 }
@@ -138,7 +140,7 @@ pub async fn plan(
     }
     for (table, alone) in &inventory.left {
         let fate = match city.ignored(&table.name) {
-            Some(reason) => Planned::Ignored { reason: reason.to_owned() },
+            Some(ignore) => Planned::Ignored { reason: ignore.reason.clone() },
             None => Planned::Unmapped,
         };
         if !alone.mapped {
@@ -150,7 +152,7 @@ pub async fn plan(
     Ok(Plan { read: inventory.read, ..summed(source.id(), tables, missing, problems) })
 }
 
-/// Plans a run over an extract that is there: from raw alone.
+/// Plans a run over an extract that is there: from what is recorded of it, without a look at its values.
 pub fn plan_held(source: &str, city: &City, held: &HeldExtract) -> Plan {
     let mut problems: Vec<Problem> = held.problems.iter().map(|e| Problem::of(e, Ends::Refused)).collect();
     let mut tables = Vec::new();
@@ -158,25 +160,25 @@ pub fn plan_held(source: &str, city: &City, held: &HeldExtract) -> Plan {
         let Some(view) = city.view_of(source, name) else { continue };
         let known = view.legacy_columns();
         let columns = held_columns(&raw.schema).filter(|c| !known.contains(c));
+        let read: BTreeSet<&str> = view.read_columns().map(|(c, _)| c.from.as_str()).collect();
+        let missing = read.into_iter().filter(|c| raw.schema.column_with_name(c).is_none());
         tables.push(PlannedTable {
             unmapped_columns: columns.map(str::to_owned).collect(),
+            missing_columns: missing.map(str::to_owned).collect(),
             feeds: city.fed_by(&view.name),
-            rows: raw.rows,
-            ..planned(
-                &Table { name: name.clone(), ..Table::default() },
-                Planned::Read { by: view.name.clone() },
-            )
+            rows: Some(raw.rows),
+            ..planned_held(name, Planned::Read { by: view.name.clone() })
         });
     }
     for alone in &held.left {
         let fate = match city.ignored(&alone.table) {
-            Some(reason) => Planned::Ignored { reason: reason.to_owned() },
+            Some(ignore) => Planned::Ignored { reason: ignore.reason.clone() },
             None => Planned::Unmapped,
         };
         if !alone.mapped {
             problems.push(undecided(source, &alone.table));
         }
-        tables.push(planned(&Table { name: alone.table.clone(), ..Table::default() }, fate));
+        tables.push(planned_held(&alone.table, fate));
     }
     let missing = inventory_gaps(city, source, &tables);
     summed(source, tables, missing, problems)
@@ -204,7 +206,8 @@ fn summed(
     problems: Vec<Problem>,
 ) -> Plan {
     tables.sort_by(|a, b| a.table.cmp(&b.table));
-    let rows = tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. })).map(|t| t.rows).sum();
+    let read = tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. }));
+    let rows = read.filter_map(|t| t.rows).sum();
     let chunks = tables.iter().map(|t| t.chunks).sum();
     Plan { source: source.to_owned(), tables, missing_tables, problems, rows, chunks, read: Vec::new() }
 }
@@ -214,15 +217,21 @@ fn planned(table: &Table, fate: Planned) -> PlannedTable {
         table: table.name.clone(),
         is_view: table.view,
         fate,
-        rows: table.estimated_rows,
+        rows: Some(table.estimated_rows),
         lob_bytes: table.lob_bytes,
-        chunks: 0,
+        chunks: Some(0),
         changes: table.changes.iter().map(|c| c.text()).collect(),
         feeds: Vec::new(),
         unmapped_columns: Vec::new(),
         missing_columns: Vec::new(),
-        unmapped_codes: Vec::new(),
+        unmapped_codes: Some(Vec::new()),
     }
+}
+
+/// A table of an extract: neither the source nor a value is looked at.
+fn planned_held(name: &str, fate: Planned) -> PlannedTable {
+    let table = Table { name: name.to_owned(), ..Table::default() };
+    PlannedTable { rows: None, chunks: None, unmapped_codes: None, ..planned(&table, fate) }
 }
 
 /// A table that a layer-1 view reads. Where it cannot be asked, that is a problem like the others.
@@ -245,13 +254,13 @@ async fn read(
         return Ok(planned);
     }
     let asked = async {
-        planned.chunks = source.chunks(table).await?.len() as u64;
+        planned.chunks = Some(source.chunks(table).await?.len() as u64);
         unmapped_codes(source, view, table).await
     };
     match asked.await {
         Ok((unmapped, zeros)) => {
-            planned.unmapped_codes = unmapped;
-            problems.extend(zeros.iter().map(|z| Problem::of(z, Ends::Blocked)));
+            planned.unmapped_codes = Some(unmapped);
+            problems.extend(zeros.iter().map(|z| Problem::of(z, Ends::Unread)));
         }
         Err(e) if e.follow() == Follow::Usage => problems.push(Problem::of(&e, Ends::Refused)),
         Err(e) => return Err(e.into()),

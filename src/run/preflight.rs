@@ -26,8 +26,10 @@ use crate::tally;
 pub enum Ends {
     /// `run` and `extract` refuse before they read anything.
     Refused,
-    /// A run would end as blocked, or with values that it could have read.
+    /// A run would end as blocked.
     Blocked,
+    /// A run would go on, with values unread that the mapping means to translate.
+    Unread,
 }
 
 /// One thing that stands in the way of a run.
@@ -122,10 +124,13 @@ fn names(inventory: &Inventory) -> BTreeSet<&str> {
 
 /// Files of layer 1 that find no table.
 fn without_table(city: &City, source: &str, inventory: &Inventory) -> Vec<RunError> {
+    let names = names(inventory);
     let unread = |view: &&SourceView| !inventory.read.iter().any(|t| view.matches(&t.name));
     let missing = city.sources.iter().filter(|v| v.source == source).filter(unread).map(|view| {
+        if let Some(ignored) = ignored(city, source, view, names.iter().copied()) {
+            return ignored;
+        }
         let wanted = view.tables.to_string();
-        let names = names(inventory);
         let otherwise = names.iter().find(|n| n.to_lowercase() == wanted.to_lowercase());
         RunError::NoTable {
             source_id: source.to_owned(),
@@ -137,6 +142,23 @@ fn without_table(city: &City, source: &str, inventory: &Inventory) -> Vec<RunErr
         }
     });
     missing.collect()
+}
+
+/// A file of layer 1 whose tables are there, each of them under `[[ignore]]`.
+pub(super) fn ignored<'n>(
+    city: &City,
+    source: &str,
+    view: &SourceView,
+    mut names: impl Iterator<Item = &'n str>,
+) -> Option<RunError> {
+    let table = names.find(|name| view.matches(name))?;
+    let ignore = city.ignored(table)?;
+    Some(RunError::Ignored {
+        source_id: source.to_owned(),
+        table: table.to_owned(),
+        view: view.name.clone(),
+        by: format!("the pattern `{}` at {}", ignore.table, ignore.place),
+    })
 }
 
 /// What is set for tables and columns that are not there, or by methods that they do not have.

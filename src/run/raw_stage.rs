@@ -71,8 +71,8 @@ pub(super) fn left_alone<'c>(
         reason: reason.to_owned(),
         mapped,
     };
-    if let Some(reason) = city.ignored(table) {
-        return Err(alone(reason, true));
+    if let Some(ignore) = city.ignored(table) {
+        return Err(alone(&ignore.reason, true));
     }
     match city.view_of(source, table) {
         Some(view) if is_view && beside(view) => Err(alone("a view", true)),

@@ -86,17 +86,20 @@ pub enum Suspicion {
     Encoding,
     /// Amounts (`AC43.AAE180/ylbx.GRJFMX_2003`) that mostly lie outside what is plausible, and not by a factor of 100.
     Implausible,
+    /// A measure (`AC43/kx.AAE020`) that a branch fills with a constant, while money of its legacy table arrives nowhere.
+    ConstantMeasure,
 }
 
 impl Suspicion {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::EmptyBranch,
         Self::EmptyTable,
         Self::Acceptance,
         Self::CodeList,
         Self::Encoding,
         Self::Implausible,
+        Self::ConstantMeasure,
     ];
 
     /// As it is written in the configuration and in JSON.
@@ -108,6 +111,7 @@ impl Suspicion {
             Self::CodeList => "code_list",
             Self::Encoding => "encoding",
             Self::Implausible => "implausible",
+            Self::ConstantMeasure => "constant_measure",
         }
     }
 }

@@ -109,6 +109,29 @@ fn an_amount_whose_measure_is_filled_by_a_constant_is_unexplained_and_the_consta
     assert!(page.contains("没有旧库金额来源的目标金额字段"), "the page lists it");
 }
 
+/// Nothing is unexplained then: neither side has the money any more.
+#[test]
+fn a_measure_that_is_a_constant_beside_money_that_arrives_nowhere_blocks_until_it_is_acknowledged() {
+    let mut broken = Broken::new(60);
+    broken.replace("AC43.toml", "AAE020 = \"d.DWJE\"", "AAE020 = { sql = \"0\", basis = \"x\" }");
+    broken.replace("sources/SYJFMX.toml", "amounts = [\"DWJE\", \"GRJE\"]", "amounts = [\"GRJE\"]");
+    let (summary, _) = broken.run();
+    assert_eq!((summary.status, summary.unexplained_fen), (Status::Blocked, 0));
+    let constant = |s: &Summary| {
+        let found = suspects(s).into_iter().filter(|s| s.0 == Suspicion::ConstantMeasure);
+        found.map(|(_, name, part, whole)| (name.to_owned(), part, whole > 0)).collect::<Vec<_>>()
+    };
+    assert_eq!(constant(&summary), [("AC43/sy.AAE020".to_owned(), 0, true)]);
+    broken.acknowledge(Suspicion::ConstantMeasure, "AC43/sy.AAE020");
+    let (summary, _) = broken.run();
+    assert_eq!(constant(&summary), []);
+    assert!(summary.acknowledged[0].used, "{:?}", summary.acknowledged);
+    // Money that is not read cannot arrive: somebody said why.
+    broken.of.expected.acknowledged.clear();
+    broken.replace("sources/SYJFMX.toml", "DWJE  = { money = \"yuan\" }", "DWJE  = { skip = \"x\" }");
+    assert_eq!(constant(&broken.run().0), []);
+}
+
 #[test]
 fn an_amount_that_is_not_mapped_needs_a_reason_and_then_is_explained_by_it() {
     let broken = Broken::new(60);

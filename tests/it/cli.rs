@@ -310,6 +310,13 @@ fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
     let city = mappings.join("baicheng/city.toml");
     let text = std::fs::read_to_string(&city).unwrap();
     std::fs::write(&city, text.replace("table = \"TEST_*\"", "table = \"NOTHING_*\"")).unwrap();
+    let odd = "CREATE TABLE \"ODD\n\u{1b}[2J\" (K int PRIMARY KEY)";
+    rusqlite::Connection::open(&database).unwrap().execute_batch(odd).unwrap();
+    // A measure that takes another amount: the money of two does not add up.
+    let details = mappings.join("baicheng/AC43.toml");
+    let text = std::fs::read_to_string(&details).unwrap();
+    assert!(text.contains("AAE020 = \"d.DWJE\""));
+    std::fs::write(&details, text.replace("AAE020 = \"d.DWJE\"", "AAE020 = \"d.GRJE\"")).unwrap();
     let config = dir.path().join("c.toml");
     std::fs::write(
         &config,
@@ -332,6 +339,15 @@ fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
         "{}",
         blocked.out
     );
+    // The first lines that do not add up, and how to see all; names as a terminal may show them.
+    for said in
+        ["    raw-mapped ylbx.SYJFMX", "qianyi reconcile r0001", "ODD\\u{a}\\u{1b}[2J: nobody decided"]
+    {
+        assert!(blocked.out.contains(said), "{said}: {}", blocked.out);
+    }
+    let page = std::fs::read_to_string(dir.path().join("work/runs/r0001/report/index.html")).unwrap();
+    let head = page.split("id=\"blocked\"").nth(1).and_then(|p| p.split("</ol>").next()).unwrap();
+    assert!(head.contains("ylbx.SYJFMX"), "{head}");
     let refused = ask(&["package", "build"]);
     assert_eq!(refused.status, 2);
     assert!(refused.err.contains("PKG-001"), "{}", refused.err);

@@ -203,7 +203,7 @@ fn an_acknowledgement_says_what_which_who_and_why_and_counts_for_the_digest() {
         ),
         (
             "[[acknowledged]]\nwhat = \"code_list\"\nname = \"a\"\nby = \" \"\nreason = \"c\"\n",
-            "`by` is not a text",
+            "`by` is empty",
         ),
         ("[[acknowledged]]\nwhat = \"code_list\"\nname = \"a\"\nby = \"b\"\n", "no `reason`"),
     ];

@@ -103,6 +103,32 @@ fn tables_that_nobody_decided_about_block_a_run_without_the_source_as_well() {
 }
 
 #[test]
+fn a_plan_over_an_extract_says_what_it_did_not_look_at() {
+    let bench = Bench::new(|_| {});
+    let national = qianyi::national::load(&bench.of.national).unwrap();
+    let city = qianyi::mapping::load(&bench.of.city, &national).unwrap();
+    let state = State::open_readonly(&bench.of.workdir).unwrap();
+    let held = qianyi::run::held(&state, &city, &bench.of.held).unwrap();
+    let plan = qianyi::run::plan::plan_held("ylbx", &city, &held["ylbx"]);
+    let of = |name: &str| plan.tables.iter().find(|t| t.table == name).unwrap();
+    let persons = of("GRJBXX");
+    assert!(persons.rows > Some(0) && persons.chunks.is_none() && persons.unmapped_codes.is_none());
+    let ignored = plan.tables.iter().find(|t| t.table.starts_with("TEST_")).unwrap();
+    assert_eq!((ignored.rows, plan.chunks), (None, None));
+}
+
+#[test]
+fn a_pattern_that_ignores_every_table_of_a_file_is_refused_over_an_extract_as_well() {
+    let bench = Bench::new(|_| {});
+    bench.edit("city.toml", "table = \"TEST_*\"", "table = \"QF*\"");
+    let RunError::Ignored { table, view, by, .. } = bench.refused(&["latest"]) else {
+        panic!("not refused for the pattern")
+    };
+    assert_eq!((table.as_str(), view.as_str()), ("QFXX", "QFXX"));
+    assert!(by.contains("`QF*` at ") && by.contains("city.toml:"), "{by}");
+}
+
+#[test]
 fn what_an_extract_does_not_hold_is_refused_by_name() {
     let bench = Bench::new(|mapped| {
         let persons = mapped.join("sources/GRJBXX.toml");

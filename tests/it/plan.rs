@@ -45,7 +45,7 @@ fn the_demo_citys_plan_is_complete_but_for_the_planted_codes_and_writes_nothing(
     assert!(found.missing_tables.is_empty());
     assert!(found.tables.iter().all(|t| t.unmapped_columns.is_empty() && t.missing_columns.is_empty()));
     assert!(found.tables.iter().all(|t| t.fate != Planned::Unmapped || t.is_view), "{:?}", found.tables);
-    assert!(found.rows > 10_000 && found.chunks >= 40, "{} {}", found.rows, found.chunks);
+    assert!(found.rows > 10_000 && found.chunks >= Some(40), "{} {:?}", found.rows, found.chunks);
     assert_eq!(qianyi::durable::sha256(&database).unwrap(), before);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), files);
 }
@@ -65,8 +65,13 @@ fn columns_tables_and_codes_that_nobody_decided_about_are_named() {
     assert_eq!(persons.unmapped_columns, ["ZP"]);
     assert_eq!(persons.fate, Planned::Read { by: "GRJBXX".to_owned() });
     assert!(persons.feeds.contains(&"AC01".to_owned()));
-    let sex: Vec<_> =
-        persons.unmapped_codes.iter().filter(|c| c.column == "XB").map(|c| c.value.as_str()).collect();
+    let sex: Vec<_> = persons
+        .unmapped_codes
+        .iter()
+        .flatten()
+        .filter(|c| c.column == "XB")
+        .map(|c| c.value.as_str())
+        .collect();
     assert!(sex.contains(&"女"), "{sex:?}");
     let undecided: Vec<_> = found
         .tables

@@ -160,7 +160,47 @@ fn codes_whose_zeros_a_spreadsheet_took_are_named_with_their_list() {
     let plan = bench.say(&["plan"]);
     let problem = &plan.json[0]["problems"][0];
     assert!(problem["problem"].as_str().unwrap().contains("codes/DWLX.csv"), "{problem}");
-    assert_eq!(problem["ends"], "blocked");
+    assert_eq!(problem["ends"], "unread");
+}
+
+#[test]
+fn a_pattern_of_ignored_tables_that_takes_all_tables_of_a_file_is_named_with_its_line() {
+    let bench = Bench::new();
+    bench.edit("city.toml", "table = \"TEST_*\"", "table = \"QF*\"");
+    bench.change("DROP TABLE IF EXISTS TEST_GRJBXX");
+    let plan = bench.say(&["plan"]);
+    let found = plan.json[0]["problems"].as_array().unwrap();
+    let told = found.iter().find(|p| p["code"] == "RUN-015").unwrap_or_else(|| panic!("{found:?}"));
+    let text = told["problem"].as_str().unwrap();
+    assert!(
+        text.contains("QFXX.toml") && text.contains("`QF*` at ") && text.contains("city.toml:"),
+        "{text}"
+    );
+    assert!(!found.iter().any(|p| p["code"] == "RUN-002"), "{found:?}");
+    assert_eq!(bench.say(&["run"]).status, 2);
+}
+
+#[test]
+fn national_codes_whose_zeros_a_spreadsheet_took_are_refused_with_list_line_and_code() {
+    let bench = Bench::new();
+    bench.edit("codes/MZ.csv", "\n01,01,", "\n01,1,");
+    for command in ["plan", "run"] {
+        let refused = bench.say(&[command]);
+        assert_eq!(refused.status, 2, "{}", refused.errors);
+        for said in [
+            "MAP-007",
+            "codes/MZ.csv:2",
+            "AAC005",
+            "`1` (line 2, the nearest is `01`)",
+            "leading zeros are lost",
+        ] {
+            assert!(
+                refused.errors.replace("\n", " ").contains(said),
+                "{command} does not say {said}: {}",
+                refused.errors
+            );
+        }
+    }
 }
 
 #[test]

@@ -192,9 +192,13 @@ fn a_note_becomes_a_finding_and_explains_the_empty_value() {
     let rows = [row("1"), row("2"), row("3")];
     let rows: Vec<Row<'_>> = rows.iter().map(Vec::as_slice).collect();
     room.holds("AC01", &rows);
-    let notes =
-        [["1", "XM", "bytes", "王\u{e000}五"], ["2", "XB", "code", "男性"], ["9", "XM", "bytes", "x"]];
-    let feeds = [("XM", "AAC003"), ("XB", "AAC004")];
+    let notes = [
+        ["1", "XM", "bytes", "王\u{e000}五"],
+        ["2", "XB", "code", "男性"],
+        ["3", "GRBH", "int", "0000012345"],
+        ["9", "XM", "bytes", "x"],
+    ];
+    let feeds = [("XM", "AAC003"), ("XB", "AAC004"), ("GRBH", "AAC001")];
     room.check("AC01", &Asked { fills: PERSON, notes: &notes, feeds: &feeds });
     assert_eq!(
         room.found("AC01"),
@@ -205,6 +209,8 @@ fn a_note_becomes_a_finding_and_explains_the_empty_value() {
             "FIL-03 AAC004 1 block -",
             "FIL-03 AAC004 3 block -",
             "FIX-10 AAC004 2 block ***",
+            // What stands under a surrogate id here is the number that people gave.
+            "STR-01 AAC001 3 block 00*******5",
             "STR-01 AAC003 1 block 王**",
         ]
     );

@@ -60,7 +60,7 @@ fn what_blocks_stands_before_everything_else() {
         [
             "Unexplained : 0 rows, 1,000.05 yuan · Not checked : 3 items",
             "✖ Blocked The run finished, but what follows is not settled: do not submit it.",
-            "Reconciliation leaves something unexplained 0 rows · 1,000.05 yuan",
+            "Reconciliation leaves something unexplained 0 rows · 1,000.05 yuan ylbx.GRJFMX→AC43 money AAE022: 1,000.05 yuan; ylbx.GRJFMX 2000: 100 times too much: fen read as yuan",
             "A rule could not be checked STR-06 · AC43.AAC001 AC01 is not mapped",
             "A legacy table that nobody decided about: no mapping, and no reason to leave it ylbx.XJB",
             "too few rows accepted (acceptance) AC01 0 &#x2f; 19,872 rows",
@@ -75,7 +75,10 @@ fn a_run_that_was_done_reads_blocked_when_its_reconciliation_no_longer_adds_up()
     let (_, adds_up) = blocked();
     let page = text(&render(&done(), &adds_up, &covered(), Lang::Zh).unwrap());
     let third = page.lines().nth(3).unwrap();
-    assert_eq!(third, "对账有未解释的差异 0 行 · 1,000.05 元");
+    assert_eq!(
+        third,
+        "对账有未解释的差异 0 行 · 1,000.05 元 ylbx.GRJFMX→AC43 金额 AAE022: 1,000.05 元; ylbx.GRJFMX 2000: 大 100 倍：分被当作元"
+    );
 }
 
 #[test]

@@ -374,7 +374,7 @@ struct NationalText {
 #[derive(Deserialize)]
 struct TableText {
     key: Vec<String>,
-    /// `CODE type degree [measure]`
+    /// `CODE type degree [measure] [codes]`; `codes`: of the code list of its name
     columns: Vec<String>,
 }
 
@@ -448,7 +448,7 @@ fn column(text: &str) -> Column {
         mandatory,
         when: None,
         empty: None,
-        codes: None,
+        codes: words.contains(&"codes").then(|| words[0].to_owned()),
         measure: words.contains(&"measure"),
         unit: None,
         mask: Mask::None,
