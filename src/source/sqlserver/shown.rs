@@ -132,7 +132,7 @@ async fn personal(source: &Inner, view: &str) -> Result<Option<(String, String)>
 
 /// Refuses a table or view that cannot be read: without the right to, or a view over what is not there.
 async fn readable(source: &Inner, table: &Table) -> Result<(), SourceError> {
-    let sql = format!("SELECT TOP (0) 1 AS x FROM {} AS t", source.named(&table.name));
+    let sql = format!("SELECT TOP (0) 1 AS x FROM {} AS t{}", source.named(&table.name), source.hint);
     match source.plain().await?.ask(&source.id, format!("reading {}", table.name), &sql).await {
         Err(SourceError::Server { id, source: why, .. }) if table.view => {
             Err(SourceError::Broken { id, table: table.name.clone(), why })
