@@ -1,6 +1,8 @@
 //! `qianyi doctor`: what is wrong, or worth knowing, about this machine and every source before the first night; asks, and changes
 //! nothing. What a run would refuse is found by the check that `plan` and `run` share.
 
+use std::collections::BTreeSet;
+
 use miette::Diagnostic;
 use qianyi::mapping::City;
 use qianyi::run::plan::{Plan, Planned, plan};
@@ -48,14 +50,23 @@ async fn source(
     state: Option<&State>,
 ) -> Result<(Vec<Examined>, Option<Plan>), Failure> {
     let source = source::connect(of).await?;
-    let mut checks = source.examine().await?;
-    checks.push(window(of));
     let city = city.filter(|c| c.source_ids.contains(&of.id));
-    let plan = match city {
-        Some(city) => Some(plan(source.as_ref(), city, of, state).await?),
+    let planned = match city {
+        Some(city) => Some(plan(source.as_ref(), city, of, state).await),
         None => None,
     };
-    let catalogue = source.catalogue().await.unwrap_or_default();
+    let (plan, failed) = match planned.transpose() {
+        Ok(plan) => (plan, None),
+        Err(e) => (None, Some(e)),
+    };
+    // Only tables that are read decide how it ends.
+    let read: Option<BTreeSet<String>> =
+        plan.as_ref().map(|p| p.read.iter().map(|t| t.name.clone()).collect());
+    let mut checks = source.examine(read.as_ref()).await?;
+    checks.push(window(of));
+    checks.extend(failed.iter().map(|e| refused("run", e)));
+    let mut catalogue = source.catalogue().await.unwrap_or_default();
+    catalogue.retain(|table| read.as_ref().is_none_or(|read| read.contains(&table.name)));
     checks.extend(source::sampled_encodings(source.as_ref(), &catalogue).await);
     for table in plan.iter().flat_map(|p| &p.read).filter(|_| open(of)) {
         match source.oddities(table).await {

@@ -29,15 +29,11 @@ impl Parts {
     }
 
     /// Sees to it that every row of the tables that are read is read once: a parent all of whose parts are read is read without them.
-    /// Otherwise the problems: `SRC-025` for a table that does not show all of its rows, `SRC-027` naming a parent and its part.
+    /// Otherwise the problems: `SRC-027` naming a parent and its part.
     pub(super) fn once(&self, source: &str, read: &mut [Table]) -> Vec<SourceError> {
         let names: BTreeSet<String> = read.iter().map(|t| t.name.clone()).collect();
         let mut problems = Vec::new();
         for table in read {
-            if table.hides_rows {
-                let (id, name) = (source.to_owned(), table.name.clone());
-                problems.push(SourceError::Hidden { id, by: name.clone(), table: name });
-            }
             let below = self.below(&table.name);
             let Some(part) = below.iter().find(|part| names.contains(**part)) else { continue };
             if table.partitioned || !below.iter().all(|part| names.contains(*part)) {
@@ -127,6 +123,5 @@ mod tests {
         parts.settle(&catalogue[2..], left.iter_mut());
         let told: Vec<(&str, bool)> = left.iter().map(|l| (l.reason.as_str(), l.mapped)).collect();
         assert_eq!(told, [("a part of p", true), ("its rows are read with q", true), ("nothing", false)]);
-        assert_eq!(parts.once("ylbx", &mut [Table { hides_rows: true, ..Table::default() }]).len(), 1);
     }
 }

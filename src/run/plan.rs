@@ -136,7 +136,8 @@ pub async fn plan(
     let mut tables = Vec::new();
     for table in &inventory.read {
         let Some(view) = city.view_of(source.id(), &table.name) else { continue };
-        tables.push(read(source, city, view, table, &mut problems).await?);
+        let refused = inventory.refused.contains(&table.name);
+        tables.push(read(source, city, (view, table, refused), &mut problems).await?);
     }
     for (table, alone) in &inventory.left {
         let fate = match city.ignored(&table.name) {
@@ -234,12 +235,11 @@ fn planned_held(name: &str, fate: Planned) -> PlannedTable {
     PlannedTable { rows: None, chunks: None, unmapped_codes: None, ..planned(&table, fate) }
 }
 
-/// A table that a layer-1 view reads. Where it cannot be asked, that is a problem like the others.
+/// A table that a layer-1 view reads, and whether it is refused. Where it cannot be asked, that is a problem like the others.
 async fn read(
     source: &dyn Source,
     city: &City,
-    view: &SourceView,
-    table: &Table,
+    (view, table, refused): (&SourceView, &Table, bool),
     problems: &mut Vec<Problem>,
 ) -> Result<PlannedTable, RunError> {
     let mut planned = planned(table, Planned::Read { by: view.name.clone() });
@@ -249,7 +249,7 @@ async fn read(
     planned.unmapped_columns = all.filter(|c| !known.contains(c.as_str())).cloned().collect();
     planned.missing_columns =
         known.iter().filter(|c| table.any_column(c).is_none()).map(|c| (*c).to_owned()).collect();
-    if table.schema(source.id()).is_err() {
+    if refused || table.schema(source.id()).is_err() {
         // It is among the problems already, and nothing can be asked of such a table.
         return Ok(planned);
     }

@@ -16,7 +16,10 @@ use super::extract::{ExtractError, drifted, vanished};
 use super::raw_stage::{Inventory, asked, inventory};
 use crate::error::{Consequence, Follow};
 use crate::mapping::{City, SourceView, check_columns};
-use crate::source::{ChangeMethod, Source, SourceError, SourceSettings, Table, TableMeasures};
+use crate::retry::Passing;
+use crate::source::{
+    ChangeMethod, Source, SourceError, SourceSettings, Table, TableMeasures, differs_in_case,
+};
 use crate::state::State;
 use crate::tally;
 
@@ -94,21 +97,30 @@ pub async fn preflight(
         let nothing = RunError::NothingThere { source_id: source.id().to_owned() };
         return Ok((Inventory::default(), vec![nothing]));
     }
-    let (inventory, not_once) = inventory(city, source.id(), catalogue);
+    let (mut inventory, not_once) = inventory(city, source.id(), catalogue);
     let mut problems = without_table(city, source.id(), &inventory);
     problems.extend(not_once.into_iter().map(RunError::from));
     for problem in settings(of, &inventory, state)? {
         problems.push(ExtractError::from(problem).into());
     }
+    let mut refused = BTreeSet::new();
     for table in &inventory.read {
         let Some(view) = city.view_of(source.id(), &table.name) else { continue };
-        problems.extend(columns(source, view, table));
+        match source.whole(table).await {
+            Err(e) if !e.passing() => {
+                refused.insert(table.name.clone());
+                problems.push(e.into());
+            }
+            // What passes is asked again when the table is read.
+            Ok(()) | Err(_) => problems.extend(columns(source, view, table)),
+        }
         if let Some(state) = state
             && let Err(e) = drifted(state, source, table, of.table(&table.name).drift)
         {
             problems.push(e.into());
         }
     }
+    inventory.refused = refused;
     if let Some(state) = state {
         let gone = vanished(state, source, &names(&inventory), &of.tables)?;
         problems.extend(gone.into_iter().map(RunError::from));
@@ -174,15 +186,17 @@ fn settings(
         let Some(table) = inventory.read.iter().find(|t| t.name == *name) else {
             // A table that vanished is another matter, and may be accepted under its settings.
             if !has.contains(name.as_str()) && !extracts.iter().any(|e| e.of.tables.contains(name)) {
-                found.push(unknown(format!("table {name}, which [sources.tables.{name}] is about")));
+                let hint = differs_in_case(name, has.iter().copied());
+                found.push(unknown(format!("table {name}, which [sources.tables.{name}] is about{hint}")));
             }
             continue;
         };
         let absent = |column: &&String| table.any_column(column).is_none();
         let named = how.columns.keys().chain(&how.column).filter(absent);
-        found.extend(
-            named.map(|c| unknown(format!("column {name}.{c}, which [sources.tables.{name}] names"))),
-        );
+        found.extend(named.map(|c| {
+            let hint = table.differing_in_case(std::slice::from_ref(c));
+            unknown(format!("column {name}.{c}, which [sources.tables.{name}] names{hint}"))
+        }));
         let stamped = how.changes == ChangeMethod::Timestamp && how.column.is_some();
         // Without a key a table is read in full whatever is set.
         if !stamped && !table.key.is_empty() && !table.changes.contains(&how.changes) {

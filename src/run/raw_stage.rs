@@ -23,6 +23,8 @@ pub struct Inventory {
     pub read: Vec<Table>,
     /// The others, and why.
     pub left: Vec<(Table, LeftAlone)>,
+    /// Those to be read that the source refuses, or shows in part.
+    pub refused: BTreeSet<String>,
 }
 
 /// The settings of the sources that a city reads, in the city's order.
@@ -82,7 +84,7 @@ pub(super) fn left_alone<'c>(
     }
 }
 
-/// Sorts the catalogue of a source; and the tables whose rows would be read twice, or not all of them.
+/// Sorts the catalogue of a source; and the tables whose rows would be read twice.
 pub(super) fn inventory(city: &City, source: &str, catalogue: Vec<Table>) -> (Inventory, Vec<SourceError>) {
     let parts = Parts::of(&catalogue);
     let tables: BTreeSet<String> = catalogue.iter().filter(|t| !t.view).map(|t| t.name.clone()).collect();

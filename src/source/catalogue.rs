@@ -149,8 +149,6 @@ pub struct Table {
     pub partitioned: bool,
     /// Its own rows are read, without those of its parts.
     pub only: bool,
-    /// The server would leave rows out for this login, by a policy.
-    pub hides_rows: bool,
     /// The columns that are read.
     pub columns: Vec<Column>,
     /// Columns that the mapping skips: they are never selected, and their types need not be known.
@@ -172,6 +170,13 @@ impl Table {
     pub fn keys_only(&self) -> Self {
         let key = |c: &&Column| self.key.contains(&c.name);
         Self { columns: self.columns.iter().filter(key).cloned().collect(), ..self.clone() }
+    }
+
+    /// The hints of [`differs_in_case`] for columns that somebody names.
+    pub fn differing_in_case(&self, wanted: &[String]) -> String {
+        let known = || self.columns.iter().chain(&self.unread).map(|c| c.name.as_str());
+        let missing = wanted.iter().filter(|name| self.any_column(name).is_none());
+        missing.map(|name| differs_in_case(name, known())).collect()
     }
 
     /// How its changes could be found without anything of the source.

@@ -44,6 +44,14 @@ pub enum SourceError {
     Wal { id: String, path: String },
     #[error("source {id}: {what} failed")]
     #[diagnostic(
+        code("SRC-053"),
+        help(
+            "the server's own words stand with it; run the same command again: it goes on from here. If it comes back, show them to the DBA, or report them with the server's version"
+        )
+    )]
+    Server { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("source {id}: {what} failed")]
+    #[diagnostic(
         code("SRC-006"),
         help(
             "check that the database is intact and that nobody writes to it now (it may be locked, or have a hot journal); then run the same command again: it goes on from here"
@@ -88,7 +96,7 @@ pub enum SourceError {
     #[diagnostic(
         code("SRC-051"),
         help(
-            "it needs a table, column or function that is not there: mend it in the database, or list it under [[ignore]] in city.toml"
+            "it needs a table, column or function that is not there, or an expression of it fails: mend it in the database, or list it under [[ignore]] in city.toml"
         )
     )]
     Broken {
@@ -186,10 +194,20 @@ pub enum SourceError {
     #[diagnostic(
         code("SRC-025"),
         help(
-            "a part of a table is never read for the whole, as pg_dump does not either: let the DBA give the login BYPASSRLS, or read a restored copy as its owner; or list {table} under [ignore]"
+            "a part of a table is never read for the whole, as pg_dump does not either: let the DBA give the login BYPASSRLS, or read a restored copy as its owner; or list {table} under [[ignore]]"
         )
     )]
     Hidden { id: String, table: String, by: String },
+    #[error(
+        "source {id}: what the view {table} shows depends on the login that reads it: {by} asks for `{word}`"
+    )]
+    #[diagnostic(
+        code("SRC-052"),
+        help(
+            "rows that it hides from this login would be missing without a word: map the tables below it, or let the DBA make a view that does not ask; or list {table} under [[ignore]]"
+        )
+    )]
+    Personal { id: String, table: String, by: String, word: String },
     #[error(
         "source {id}: {table} was altered, rewritten, emptied or replaced by somebody after the point of this extract, and can no longer be read at that point"
     )]
@@ -292,6 +310,7 @@ impl Consequence for SourceError {
             | Self::NoMethod { .. }
             | Self::Inexact { .. }
             | Self::Hidden { .. }
+            | Self::Personal { .. }
             | Self::Twice { .. }
             | Self::Expired { .. }
             | Self::Filtered { .. }
@@ -301,6 +320,7 @@ impl Consequence for SourceError {
             | Self::Undecodable { .. }
             | Self::TooLarge { .. } => Follow::Usage,
             Self::Database { .. }
+            | Self::Server { .. }
             | Self::Interrupted { .. }
             | Self::Unreachable { .. }
             | Self::Passing { .. }

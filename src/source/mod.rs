@@ -7,6 +7,7 @@
 mod catalogue;
 mod chunk;
 mod decode;
+mod definition;
 mod error;
 mod password;
 mod postgres;
@@ -16,6 +17,8 @@ mod sqlite;
 mod sqlserver;
 mod summed;
 mod votes;
+
+use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
@@ -75,6 +78,14 @@ impl Examined {
     }
 }
 
+/// How grave it is that something is `Wrong` with a table: with one that nothing reads it is worth knowing, and no more.
+pub(crate) fn wrong_with(table: &str, read: Option<&BTreeSet<String>>) -> Grade {
+    match read {
+        Some(read) if !read.contains(table) => Grade::Fact,
+        Some(_) | None => Grade::Wrong,
+    }
+}
+
 /// Sums to ask of the source itself, in its own spelling (FORMS 7).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TableMeasures {
@@ -119,6 +130,9 @@ pub trait Source: Send + Sync {
     /// Every table and view, by name.
     async fn catalogue(&self) -> Result<Vec<Table>, SourceError>;
 
+    /// Refuses a table or view that shows this login less than it holds, or that cannot be read as it is: before a row of it is read.
+    async fn whole(&self, table: &Table) -> Result<(), SourceError>;
+
     /// Rows of a table.
     async fn count(&self, table: &Table) -> Result<u64, SourceError>;
 
@@ -146,12 +160,19 @@ pub trait Source: Send + Sync {
     /// Why reading should pause: the server is slow, or somebody waits for a lock of ours.
     async fn pressed(&self) -> Result<Option<String>, SourceError>;
 
-    /// Connections, rights, encodings, TLS, isolation, change tracking: what `doctor` shows.
-    async fn examine(&self) -> Result<Vec<Examined>, SourceError>;
+    /// Connections, rights, encodings, TLS, isolation, change tracking: what `doctor` shows. `read`: the tables that a mapping reads
+    /// (without one, all); nothing about another one is `Wrong`.
+    async fn examine(&self, read: Option<&BTreeSet<String>>) -> Result<Vec<Examined>, SourceError>;
 
     /// How far the changes of a table have come at this source's point, in the server's own typed value as text; `None` where the
     /// method needs none.
     async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError>;
+
+    /// Whether the changes since a watermark can be trusted: that the server's history went on from there. Where it cannot tell, the
+    /// table is read in full.
+    async fn goes_on(&self, _since: &str) -> Result<bool, SourceError> {
+        Ok(true)
+    }
 
     /// The rows that were inserted or updated after `since` (some of them perhaps before: never fewer), as they are at this point.
     ///
@@ -172,8 +193,8 @@ pub trait Source: Send + Sync {
         since: &str,
     ) -> Result<Option<ChunkStream>, SourceError>;
 
-    /// Values of a table that will become read errors, as far as a query can tell: infinite times, NaN, what is out of range. Counts, no
-    /// value; reads the table.
+    /// Values of a table that do not fit their columns, as far as a query can tell: infinite times, NaN, what is out of range or of
+    /// another storage class; and how such a column is read. Counts, no value; reads the table.
     async fn oddities(&self, _table: &Table) -> Result<Vec<Examined>, SourceError> {
         Ok(Vec::new())
     }

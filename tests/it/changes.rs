@@ -230,9 +230,10 @@ fn a_history_that_the_server_does_not_have_is_refused_with_the_way_out() {
     let first = extracted(work.path(), &settings, &["t"]).unwrap();
     let mark = reading(work.path(), first.id, "t").watermark.unwrap();
     let (number, cluster_of) = mark.split_once(" of ").unwrap();
+    let started = cluster_of.split_once(" running since ").unwrap().1;
     let others = [
         // Restored into another cluster, whose transactions have other numbers.
-        format!("{number} of cluster 1/1 database 5"),
+        format!("{number} of cluster 1/1 database 5 running since {started}"),
         // More of them ago than a row can tell.
         format!("-{} of {cluster_of}", 1_u64 << 31),
         // Set back to before the last extract.
@@ -250,6 +251,34 @@ fn a_history_that_the_server_does_not_have_is_refused_with_the_way_out() {
         assert!(help.contains("--full t"), "{help}");
         Attempt { anew: &["t"], ..Attempt::of(work.path(), &settings, &["t"]) }.make().unwrap();
         assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
+    }
+}
+
+#[test]
+fn a_copy_that_was_put_back_and_has_overtaken_the_watermark_is_read_in_full() {
+    for (method, column) in [(ChangeMethod::Rowversion, None), (ChangeMethod::Timestamp, Some("at"))] {
+        let (cluster, threads, plain) = thousand();
+        let settings = follow(&plain, "t", method, column);
+        let work = tempfile::tempdir().unwrap();
+        cluster.copy_files();
+        threads.block_on(cluster.run("grow", "UPDATE t SET x = 'lost', at = clock_timestamp() WHERE id = 1"));
+        extracted(work.path(), &settings, &["t"]).unwrap();
+        cluster.put_back();
+        let more: String = (0..50)
+            .map(|n| {
+                format!("UPDATE t SET x = '{n}', at = clock_timestamp() WHERE id = {}; COMMIT; BEGIN;", n + 2)
+            })
+            .collect();
+        threads.block_on(cluster.run("grow", &format!("BEGIN; {more} COMMIT")));
+        let done = extracted(work.path(), &settings, &["t"]).unwrap();
+        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"), "{method:?}");
+        assert_eq!((done.rows_read, reading(work.path(), done.id, "t").base), (1000, None), "{method:?}");
+        nothing_stray(work.path());
+        // And its changes are followed from there.
+        threads.block_on(cluster.run("grow", "UPDATE t SET x = 'w', at = clock_timestamp() WHERE id = 3"));
+        let done = extracted(work.path(), &settings, &["t"]).unwrap();
+        assert!(reading(work.path(), done.id, "t").base.is_some(), "{method:?}");
+        assert_eq!(rows(work.path(), "t"), truth(&plain, "t"), "{method:?}");
     }
 }
 

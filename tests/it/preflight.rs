@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::support::copy_folder;
 use crate::support::demo::{city, folder};
-use crate::support::extracts::thousand;
+use crate::support::extracts::{runtime, thousand};
 use crate::support::legacy::table;
+use crate::support::pg::Cluster;
 
 /// A generated city with a mapping that may be edited, and a configuration.
 struct Bench {
@@ -258,4 +259,67 @@ fn values_that_become_read_errors_are_counted_where_the_server_can_tell() {
         "odd.t: 1 values are infinite",
     ];
     assert_eq!(said, expected);
+}
+
+#[test]
+fn a_name_in_another_case_is_hinted_at() {
+    let bench = Bench::new();
+    bench.configure(
+        "[sources.tables.dwjbxx]\nchanges = \"full\"\n[sources.tables.GRCBXX.columns]\ngrbh = { encoding = \"gbk\" }\n",
+    );
+    let plan = bench.say(&["plan"]);
+    let said: Vec<&str> =
+        plan.json[0]["problems"].as_array().unwrap().iter().filter_map(|p| p["problem"].as_str()).collect();
+    assert!(said.iter().any(|p| p.contains("there is `DWJBXX`")), "{said:?}");
+    assert!(said.iter().any(|p| p.contains("there is `GRBH`")), "{said:?}");
+}
+
+#[test]
+fn tables_that_nothing_reads_decide_nothing_and_one_that_is_shown_in_part_is_refused_once_by_all() {
+    let bench = Bench::new();
+    let (cluster, threads) = (Cluster::start(), runtime());
+    threads.block_on(cluster.database("city", "SQL_ASCII"));
+    qianyi::fixture::copy_to_postgres(&bench.database, &cluster.url("city"), &mut |_| {}).unwrap();
+    let change = |sql: &str| threads.block_on(cluster.run("city", sql));
+    change(
+        "CREATE ROLE reader LOGIN; CREATE TABLE \"TMP_SECRET\" (id int); CREATE TABLE \"TMP_GUARDED\" (id int);
+         ALTER TABLE \"TMP_GUARDED\" ENABLE ROW LEVEL SECURITY; SET check_function_bodies = off;
+         CREATE FUNCTION lost() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM nowhere';
+         CREATE VIEW \"V_BROKEN\" AS SELECT lost AS id FROM lost(); CREATE VIEW \"V_MINE\" AS SELECT 1 AS id WHERE current_user = 'x';
+         GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; REVOKE ALL ON \"TMP_SECRET\" FROM reader",
+    );
+    let config = format!(
+        "mappings = \"mappings\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n\
+         [sources.server]\nhost = \"{}\"\ndatabase = \"city\"\nuser = \"reader\"\ntls = \"off\"\n",
+        cluster.socket().display()
+    );
+    std::fs::write(bench.dir.path().join("c.toml"), config).unwrap();
+    assert_eq!(bench.problems(), Vec::<String>::new());
+    let doctor = bench.say(&["doctor"]);
+    assert_eq!(doctor.status, 0, "{} {}", doctor.json, doctor.errors);
+    let fact = |found: &str| {
+        let checks = doctor.json[0]["checks"].as_array().unwrap();
+        checks.iter().any(|c| c["grade"] == "fact" && c["found"].as_str().unwrap().contains(found))
+    };
+    assert!(
+        fact("cannot read TMP_SECRET") && fact("TMP_GUARDED: row security would hide"),
+        "{}",
+        doctor.json
+    );
+    assert_eq!(bench.say(&["extract"]).status, 0);
+    for (sql, code) in [
+        ("ALTER TABLE \"DWJBXX\" ENABLE ROW LEVEL SECURITY", "SRC-025"),
+        ("ALTER TABLE \"DWJBXX\" DISABLE ROW LEVEL SECURITY; REVOKE SELECT ON \"DWJBXX\" FROM reader", "SRC-018"),
+        (
+            "ALTER TABLE \"DWJBXX\" RENAME TO \"TMP_DW\"; CREATE VIEW \"DWJBXX\" AS SELECT * FROM \"TMP_DW\" WHERE session_user <> 'x';
+             GRANT SELECT ON \"DWJBXX\" TO reader",
+            "SRC-052",
+        ),
+    ] {
+        change(sql);
+        assert_eq!(bench.problems(), [code]);
+        let refused = bench.say(&["run"]);
+        assert!(refused.status != 0 && refused.errors.contains(code), "{code}: {}", refused.errors);
+        assert!(!refused.errors.contains("reading DWJBXX") || code == "SRC-018", "{}", refused.errors);
+    }
 }

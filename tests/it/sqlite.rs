@@ -255,7 +255,7 @@ async fn a_view_is_read_as_one_range_and_a_broken_one_is_named_without_stopping_
     assert_eq!(error.to_string(), "source ylbx: broken cannot be read as it is defined");
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("no such table: main.gone"));
     assert_eq!(error.follow(), Follow::Usage);
-    let said = source.examine().await.unwrap();
+    let said = source.examine(None).await.unwrap();
     let broken: Vec<_> = said.iter().filter(|e| e.found.contains("broken")).collect();
     assert!(broken.len() == 1 && broken[0].found.contains("main.gone"), "{broken:?}");
     settings.tables.entry("fine".to_owned()).or_default().key = vec!["nix".to_owned()];
@@ -266,7 +266,8 @@ async fn a_view_is_read_as_one_range_and_a_broken_one_is_named_without_stopping_
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_says_how_columns_are_read_and_what_does_not_fit_them() {
     let legacy = Legacy::new(ORDINARY);
-    let said = legacy.connect(10).await.examine().await.unwrap();
+    let source = legacy.connect(10).await;
+    let said = source.oddities(&table(&*source, "ry").await).await.unwrap();
     let has = |grade: Grade, what: &str| said.iter().any(|e| e.grade == grade && e.found.contains(what));
     assert!(
         has(Grade::Fact, "ry.xm (TEXT) is read as text, bytes in gbk; it holds 3 text, 1 blob"),

@@ -13,7 +13,7 @@ use crate::support::tds::wire::Options;
 
 fn examined(settings: &SourceSettings, what: &str) -> Vec<(Grade, String)> {
     let threads = runtime();
-    let all = threads.block_on(async { connect(settings).await.unwrap().examine().await }).unwrap();
+    let all = threads.block_on(async { connect(settings).await.unwrap().examine(None).await }).unwrap();
     all.into_iter().filter(|e| e.what == what).map(|e| (e.grade, e.found)).collect()
 }
 
@@ -53,7 +53,55 @@ fn a_view_over_a_table_that_is_gone_does_not_stop_the_others() {
     let work = tempfile::tempdir().unwrap();
     extracted(work.path(), &server.settings(10), &["t"]).unwrap();
     let refused = extracted(work.path(), &server.settings(10), &["broken"]).unwrap_err();
+    assert!(matches!(refused, ExtractError::Source(SourceError::Broken { .. })), "{refused:?}");
     assert!(refused.to_string().contains("broken"), "{refused}");
+}
+
+#[test]
+fn a_view_that_asks_who_reads_it_is_refused_however_deep_it_asks() {
+    let server = Mssql::start();
+    grown(&server, 30);
+    server.run(&[
+        "CREATE VIEW plain AS SELECT a, b FROM t WHERE x <> N'suser'",
+        "CREATE VIEW mine AS SELECT a FROM t WHERE x <> SUSER_SNAME()",
+        "CREATE VIEW above AS SELECT p.a FROM plain AS p JOIN dbo.[mine] AS m ON m.a = p.a",
+    ]);
+    let settings = server.settings(10);
+    let work = tempfile::tempdir().unwrap();
+    for view in ["mine", "above"] {
+        let refused = extracted(work.path(), &settings, &[view]).unwrap_err();
+        let ExtractError::Source(SourceError::Personal { by, word, .. }) = refused else {
+            panic!("{view}: {refused:?}")
+        };
+        assert_eq!((by.as_str(), word.as_str()), ("mine", "suser_sname"), "{view}");
+    }
+    extracted(work.path(), &settings, &["plain"]).unwrap();
+    assert!(examined(&settings, "views").is_empty());
+    // Nobody without VIEW DEFINITION sees what a view asks.
+    let reader = format!("reader_{}", server.database);
+    server.run(&[
+        &format!("CREATE LOGIN [{reader}] WITH PASSWORD = N'Only-reads-1'"),
+        &format!("CREATE USER [{reader}] FOR LOGIN [{reader}]"),
+        &format!("GRANT SELECT ON SCHEMA::dbo TO [{reader}]"),
+    ]);
+    let blind = server.settings_as(&server.database, &reader, "Only-reads-1", 10);
+    let said = examined(&blind, "views");
+    assert!(said.iter().any(|(g, f)| *g == Grade::Warning && f.starts_with("mine: ")), "{said:?}");
+    server.master(&format!("DROP LOGIN [{reader}]"));
+}
+
+#[test]
+fn a_partition_that_is_switched_while_a_table_is_read_ends_the_point() {
+    let server = Mssql::own_with(Options::default());
+    grown(&server, 3000);
+    let Some(Own { engine, .. }) = server.own() else { return };
+    let threads = runtime();
+    let source = threads.block_on(connect(&server.settings(100))).unwrap();
+    let of = threads.block_on(table(&*source, "t"));
+    assert_eq!(threads.block_on(source.count(&of)).unwrap(), 2000);
+    engine.switch(&server.database, "t").unwrap();
+    let refused = threads.block_on(source.count(&of)).unwrap_err();
+    assert!(matches!(refused, SourceError::Altered { .. }), "{refused:?}");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use qianyi::error::{Consequence, Follow};
 use qianyi::retry::Passing;
 use qianyi::run::extract::{ExtractError, Extracted};
 use qianyi::source::{
-    Bounds, ChangeMethod, Consistency, Examined, Grade, Limits, SourceError, SourceSettings, Window, connect,
+    Bounds, ChangeMethod, Consistency, Examined, Grade, Limits, SourceError, SourceKind, SourceSettings,
+    Window, connect,
 };
 use qianyi::state::State;
 use qianyi::trail::Blocker;
@@ -311,6 +312,42 @@ fn a_run_over_a_fuzzy_extract_is_never_fit_for_cutover() {
     );
 }
 
+/// Seconds until the kernel tries a silent line to a port of this machine, as it counts them down; `None`: it never does.
+fn tried_after(port: u16) -> Option<u64> {
+    let all = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let to = format!("0100007F:{port:04X}");
+    let line = all.lines().find(|l| l.split_whitespace().nth(2) == Some(to.as_str()))?;
+    // 02: the timer runs for keepalive; in hundredths of a second.
+    let (timer, when) = line.split_whitespace().nth(5)?.split_once(':')?;
+    (timer == "02").then(|| u64::from_str_radix(when, 16).unwrap() / 100)
+}
+
+#[test]
+fn a_silent_line_is_tried_after_a_minute_by_both_drivers() {
+    for kind in [SourceKind::Postgres, SourceKind::SqlServer] {
+        // It takes the line, and says nothing.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut settings = Cluster::settings_at(Path::new("127.0.0.1"), "nothing", 10);
+        settings.kind = kind;
+        let server = settings.server.as_mut().unwrap();
+        (server.port, server.connect_seconds) = (Some(port), 5);
+        let threads = runtime();
+        let connecting = threads.spawn(async move { connect(&settings).await.map(drop) });
+        let (line, _) = listener.accept().unwrap();
+        let begun = Instant::now();
+        let mut tried = None;
+        while tried.is_none() && begun.elapsed() < Duration::from_secs(4) {
+            std::thread::sleep(Duration::from_millis(20));
+            tried = tried_after(port);
+        }
+        let seconds = tried.unwrap_or_else(|| panic!("{kind:?}: nobody tries the line"));
+        assert!((50..=60).contains(&seconds), "{kind:?}: after {seconds} s");
+        drop(line);
+        assert!(threads.block_on(connecting).unwrap().is_err());
+    }
+}
+
 /// The script that a DBA runs, with the names filled in.
 fn login_script(database: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sql/source/postgres/01-readonly-login.sql");
@@ -318,7 +355,7 @@ fn login_script(database: &str) -> String {
 }
 
 fn examined(settings: &SourceSettings) -> Vec<Examined> {
-    runtime().block_on(async { connect(settings).await.unwrap().examine().await.unwrap() })
+    runtime().block_on(async { connect(settings).await.unwrap().examine(None).await.unwrap() })
 }
 
 fn worst(checks: &[Examined], what: &str) -> Vec<String> {

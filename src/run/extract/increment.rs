@@ -52,6 +52,25 @@ fn base(
     (how.changes == ChangeMethod::Compare || follows).then_some(newest)
 }
 
+/// Whether the changes since an earlier reading can be trusted; `compare` reads everything, and trusts nothing.
+pub(super) fn trusted(
+    job: &Extraction<'_>,
+    how: &TableSettings,
+    before: &Reading,
+) -> Result<bool, ExtractError> {
+    let Some(since) = before.watermark.as_deref().filter(|_| how.changes != ChangeMethod::Compare) else {
+        return Ok(true);
+    };
+    let goes_on = job.ask(&before.table, || job.source.goes_on(since))?;
+    if !goes_on {
+        tracing::warn!(
+            table = before.table,
+            "the server was started again since its last extract: nobody can prove that it is not an older copy, so it is read in full"
+        );
+    }
+    Ok(goes_on)
+}
+
 /// Decides how a table is read, and records it with its chunks.
 pub(super) fn plan(
     job: &Extraction<'_>,
@@ -73,6 +92,10 @@ pub(super) fn plan(
     let watermark = job.ask(&table.name, || job.source.mark(table, &how))?;
     let anew = job.anew.contains(&table.name) || how.changes == ChangeMethod::Full || table.key.is_empty();
     let base = if anew { None } else { base(earlier, table, &how) };
+    let base = match base {
+        Some((extract, before)) if trusted(job, &how, &before)? => Some((extract, before)),
+        Some(_) | None => None,
+    };
     let bounds = match (&base, how.changes) {
         (Some(_), ChangeMethod::ChangeTracking | ChangeMethod::Rowversion | ChangeMethod::Timestamp) => {
             vec![Bounds::default()]

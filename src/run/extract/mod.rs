@@ -353,7 +353,8 @@ fn mixed(
             && reading.watermark.is_some()
             && reading.columns == drift::columns(table)
             && reading.identity == table.identity
-            && chunks.iter().any(|c| c.part.is_some());
+            && chunks.iter().any(|c| c.part.is_some())
+            && increment::trusted(job, &job.how(&table.name), &reading)?;
         if !worth {
             durable::remove_dir_all(&raw::folder(job.state.workdir(), &of.source, &table.name, old.id))?;
             job.state.forget_reading(old.id, &table.name)?;

@@ -120,12 +120,15 @@ pub(super) async fn cluster(session: &Client, id: &str) -> Result<String, Source
     let asked = may_refuse(session, id, rows(session, cluster, &[])).await?;
     let cluster = match asked.ok().and_then(|found| found.first().map(|row| row.get::<_, String>(0))) {
         Some(cluster) => cluster,
-        None => {
-            let sql = "SELECT pg_postmaster_start_time()::text";
-            format!("{STARTED}{}", text(session, id, "asking for the start time", sql).await?)
-        }
+        None => format!("{STARTED}{}", started(session, id).await?),
     };
     Ok(format!("cluster {cluster} database {database}"))
+}
+
+/// When the server was started, in seconds, whatever the zone of the session.
+pub(super) async fn started(session: &Client, id: &str) -> Result<String, SourceError> {
+    let sql = "SELECT extract(epoch FROM pg_postmaster_start_time())::text";
+    text(session, id, "asking for the start time", sql).await
 }
 
 /// Its version as a number: 150018.

@@ -9,10 +9,9 @@ use super::super::{ChangeMethod, Column, SourceError, Table};
 use super::session::rows;
 use super::{Inner, decode};
 
-/// `{security}`: whether row security would hide rows from us.
 const TABLES: &str =
     "SELECT c.oid::bigint, c.relname, c.relkind IN ('v', 'm', 'f'), greatest(c.reltuples, 0)::bigint,
-      c.relkind = 'p', {security}
+      c.relkind = 'p'
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   ORDER BY c.relname::text COLLATE \"C\"";
@@ -58,7 +57,7 @@ impl<'a> FromSql<'a> for Name<'a> {
 }
 
 /// A name, in the database's encoding where it is not UTF-8.
-fn name(source: &Inner, row: &Row, at: usize) -> String {
+pub(super) fn name(source: &Inner, row: &Row, at: usize) -> String {
     let Name(bytes) = row.get(at);
     match std::str::from_utf8(bytes) {
         Ok(name) => name.to_owned(),
@@ -100,9 +99,8 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
         let shown = if schema == source.schema { part } else { format!("{schema}.{part}") };
         parts.entry(row.get(0)).or_default().push((row.get(1), shown));
     }
-    let security = if source.has_row_security() { "row_security_active(c.oid)" } else { "false" };
     let mut found = Vec::new();
-    for row in ask(&TABLES.replace("{security}", security)).await? {
+    for row in ask(TABLES).await? {
         let oid: i64 = row.get(0);
         let table = Table {
             name: name(source, &row, 1),
@@ -112,7 +110,6 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
             estimated_rows: u64::try_from(row.get::<_, i64>(3)).unwrap_or(0),
             partitioned: row.get(4),
             parts: parts.get(&oid).into_iter().flatten().map(|(_, name)| name.clone()).collect(),
-            hides_rows: row.get(5),
             ..Table::default()
         };
         found.push(finished(source, table, keys.remove(&oid).unwrap_or_default())?);
@@ -166,9 +163,10 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<(i64, Vec<String>)>) -> 
     {
         wanted
     } else {
+        let hint = table.differing_in_case(&wanted);
         return Err(SourceError::Unknown {
             id: source.id.clone(),
-            what: format!("unique index over {} ({}) without NULLs", table.name, wanted.join(", ")),
+            what: format!("unique index over {} ({}) without NULLs{hint}", table.name, wanted.join(", ")),
         });
     };
     let mut changes = Vec::new();

@@ -2,7 +2,9 @@
 //!
 //! Always: never fewer rows than changed; deletes are not seen (the caller compares keys). Every row of PostgreSQL carries the
 //! number of its transaction (xmin, 32 bits); counted back from the snapshot's own 64-bit number it says exactly which rows are
-//! younger than an earlier snapshot, as long as fewer than 2³¹ transactions lie between, and it is the same cluster and timeline.
+//! younger than an earlier snapshot, as long as fewer than 2³¹ transactions lie between, and it is the same cluster and timeline. A
+//! cluster whose files were put back while it was down looks the same, and its numbers go on over others: so a number is trusted only
+//! as long as the server runs on.
 
 use super::super::{ChangeMethod, SourceError, Table, TableSettings};
 use super::session::rows;
@@ -12,6 +14,8 @@ use super::{Inner, quote};
 const OF: &str = " of ";
 /// Between a stamp and the number of the transaction that was the oldest then.
 const AFTER: &str = " after ";
+/// Between the cluster and the time when its server was started.
+const RUNNING: &str = " running since ";
 /// Transactions that a 32-bit number can be counted back over.
 const HORIZON: i64 = 1 << 31;
 
@@ -64,10 +68,18 @@ pub(super) async fn mark(
     }
 }
 
+/// Whether the server has run on since a watermark was taken: otherwise its files may have been put back, and other transactions
+/// have the numbers that were seen.
+pub(super) fn goes_on(source: &Inner, since: &str) -> bool {
+    let running = since.split_once(RUNNING).map(|(_, started)| started);
+    // What has no number of a transaction tells nothing about the server.
+    running == Some(source.started.as_str()) || !since.contains(OF)
+}
+
 /// The transaction below which every one was decided when the snapshot was taken, and whose number it is.
 async fn decided(source: &Inner, table: &Table) -> Result<String, SourceError> {
     let oldest = one(source, table, "SELECT txid_snapshot_xmin(txid_current_snapshot())::text").await?;
-    Ok(format!("{}{OF}{}", oldest.unwrap_or_default(), source.cluster))
+    Ok(format!("{}{OF}{}{RUNNING}{}", oldest.unwrap_or_default(), source.cluster, source.started))
 }
 
 /// The last stamp that is not of the future, before whatever may still be stamped: a transaction that is open now stamps with the
@@ -138,6 +150,7 @@ async fn younger(source: &Inner, table: &Table, number: &str, since: &str) -> Re
         oldest,
     };
     let (number, cluster) = number.split_once(OF).unwrap_or((number, ""));
+    let cluster = cluster.split_once(RUNNING).map_or(cluster, |(cluster, _)| cluster);
     if cluster != source.cluster {
         return Err(expired(format!("its own beginning{OF}{}", source.cluster)));
     }

@@ -21,6 +21,10 @@ use super::super::{Server, SourceError, SourceSettings, Tls};
 use super::failed;
 
 const DEFAULT_PORT: u16 = 5432;
+/// A line is silent for so long before it is tried, and so long between trials: a peer that vanished without a word is noticed within
+/// about two minutes, however long a statement may be silent.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_AGAIN: Duration = Duration::from_secs(10);
 
 /// `host:port/database`, for messages.
 pub(super) fn shown(server: &Server) -> String {
@@ -41,6 +45,8 @@ pub(super) fn pool(settings: &SourceSettings, server: &Server) -> Result<Pool, S
         .dbname(&server.database)
         .user(&server.user)
         .application_name("qianyi")
+        .keepalives_idle(KEEPALIVE)
+        .keepalives_interval(KEEPALIVE_AGAIN)
         .connect_timeout(Duration::from_secs(server.connect_seconds));
     if let Some(word) = password(&settings.id, server)? {
         config.password(word);

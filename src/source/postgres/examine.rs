@@ -2,9 +2,11 @@
 //!
 //! Always: only questions; proves by the server's own answer that the login can read what it must and write nothing.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError};
+use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, wrong_with};
+use super::catalogue::name;
 use super::session::rows;
 use super::{CopyForm, Inner, ask, quote};
 
@@ -13,22 +15,24 @@ const WRITABLE: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n
     AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')";
 /// A column that may be read is enough.
 const UNREADABLE: &str =
-    "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT has_any_column_privilege(c.oid, 'SELECT')
-  ORDER BY 1 LIMIT 20";
+  ORDER BY c.relname";
+/// Tables that are named in one line.
+const NAMED: usize = 20;
 /// Tables with row security, and whether it holds for us.
 const GUARDED: &str =
-    "SELECT c.relname::text, row_security_active(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    "SELECT c.relname, row_security_active(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relrowsecurity
-  ORDER BY NOT row_security_active(c.oid), 1 LIMIT 50";
+  ORDER BY NOT row_security_active(c.oid), c.relname";
 /// Views that leave rows out, as far as their text says so.
 const FILTERED: &str =
-    "SELECT c.relname::text, coalesce(array_to_string(c.reloptions, ',') LIKE '%security_barrier%', false)
+    "SELECT c.relname, coalesce(array_to_string(c.reloptions, ',') LIKE '%security_barrier%', false)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('v', 'm') AND pg_get_viewdef(c.oid) ~ '(WHERE|JOIN|LIMIT|DISTINCT|GROUP|HAVING)'
   ORDER BY 1 LIMIT 20";
-const FOREIGN: &str = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $1 AND c.relkind = 'f' ORDER BY 1 LIMIT 20";
+const FOREIGN: &str = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relkind = 'f' ORDER BY c.relname";
 const CREATES: &str = "SELECT coalesce(bool_or(has_schema_privilege(oid, 'CREATE')), false) FROM pg_namespace WHERE nspname = $1";
 /// A role that is not among these does not see since when others work.
 const WATCHES: &str = "SELECT rolsuper OR coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'pg_read_all_stats'), false)
@@ -38,7 +42,10 @@ const ROLE: &str = "SELECT rolsuper, rolcreatedb OR rolcreaterole, current_user:
 const KNOWN: &str = "\u{4e2d}\u{6587}\u{3431}";
 
 /// Everything that is worth knowing before the first night.
-pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
+pub(super) async fn examine(
+    source: &Inner,
+    read: Option<&BTreeSet<String>>,
+) -> Result<Vec<Examined>, SourceError> {
     let mut all = Vec::new();
     // Who is open now is asked below.
     for (name, value) in source.facts.iter().filter(|(name, _)| name != OPEN_TRANSACTION) {
@@ -50,8 +57,8 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
         all.push(Examined::new("tls", Grade::Warning, "the server's certificate is not checked", advice));
     }
     encoding(source, &mut all).await?;
-    rights(source, &mut all).await?;
-    hidden_rows(source, &mut all).await?;
+    rights(source, read, &mut all).await?;
+    hidden_rows(source, read, &mut all).await?;
     point(source, &mut all);
     watching(source, &mut all).await?;
     pace(source, &mut all).await?;
@@ -80,7 +87,11 @@ async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
     Ok(())
 }
 
-async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+async fn rights(
+    source: &Inner,
+    read: Option<&BTreeSet<String>>,
+    all: &mut Vec<Examined>,
+) -> Result<(), SourceError> {
     let asking = source.asking().await?;
     let ask = async |sql: &str, texts: &[&str]| {
         rows(asking.client()?, sql, texts).await.map_err(source.failed("asking for rights"))
@@ -109,8 +120,14 @@ async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     if unreadable.is_empty() {
         all.push(Examined::new("rights", Grade::Fine, "every table can be read", ""));
     } else {
-        let found = format!("cannot read {}", names(&unreadable));
-        all.push(Examined::new("rights", Grade::Wrong, found, advice));
+        let names = unreadable.iter().map(|row| name(source, row, 0));
+        let (wrong, others): (Vec<String>, Vec<String>) =
+            names.partition(|table| wrong_with(table, read) == Grade::Wrong);
+        for (grade, tables) in [(Grade::Wrong, wrong), (Grade::Fact, others)] {
+            if !tables.is_empty() {
+                all.push(Examined::new("rights", grade, format!("cannot read {}", listed(&tables)), advice));
+            }
+        }
     }
     asking.release().await;
     read_only(source, all).await
@@ -135,12 +152,18 @@ async fn read_only(source: &Inner, all: &mut Vec<Examined>) -> Result<(), Source
     Ok(())
 }
 
-fn names(rows: &[tokio_postgres::Row]) -> String {
-    rows.iter().map(|r| r.get::<_, String>(0)).collect::<Vec<_>>().join(", ")
+/// The first of some names.
+fn listed(names: &[String]) -> String {
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", names.get(..NAMED).unwrap_or(names).join(", "))
 }
 
 /// Which tables show this login a part of their rows, or those of another point.
-async fn hidden_rows(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+async fn hidden_rows(
+    source: &Inner,
+    read: Option<&BTreeSet<String>>,
+    all: &mut Vec<Examined>,
+) -> Result<(), SourceError> {
     let asking = source.asking().await?;
     let ask = async |sql: &str| {
         rows(asking.client()?, sql, &[&source.schema]).await.map_err(source.failed("asking for row security"))
@@ -148,10 +171,11 @@ async fn hidden_rows(source: &Inner, all: &mut Vec<Examined>) -> Result<(), Sour
     if source.has_row_security() {
         let guarded = ask(GUARDED).await?;
         for row in &guarded {
-            let name: String = row.get(0);
+            let name = name(source, row, 0);
             all.push(if row.get(1) {
                 let found = format!("{name}: row security would hide rows from this login; it is not read");
-                Examined::new("row security", Grade::Wrong, found, "ALTER ROLE … BYPASSRLS for the login")
+                let grade = wrong_with(&name, read);
+                Examined::new("row security", grade, found, "ALTER ROLE … BYPASSRLS for the login")
             } else {
                 let found = format!("{name}: has row security, which does not hold for this login");
                 Examined::new("row security", Grade::Fact, found, "")
@@ -162,15 +186,16 @@ async fn hidden_rows(source: &Inner, all: &mut Vec<Examined>) -> Result<(), Sour
         }
     }
     for row in ask(FILTERED).await? {
-        let (name, barrier): (String, bool) = (row.get(0), row.get(1));
+        let (name, barrier): (String, bool) = (name(source, &row, 0), row.get(1));
         let kind = if barrier { "a security barrier" } else { "a view that may leave rows out" };
         let found = format!("{name} is {kind}: it is read as it shows itself");
         all.push(Examined::new("views", Grade::Fact, found, ""));
     }
     let foreign = ask(FOREIGN).await?;
     if !foreign.is_empty() {
+        let foreign: Vec<String> = foreign.iter().map(|row| name(source, row, 0)).collect();
         let found =
-            format!("{}: foreign tables, which do not stand at the point of an extract", names(&foreign));
+            format!("{}: foreign tables, which do not stand at the point of an extract", listed(&foreign));
         all.push(Examined::new("foreign tables", Grade::Warning, found, "read them at their own server"));
     }
     asking.release().await;

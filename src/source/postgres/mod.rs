@@ -16,10 +16,11 @@ mod oddities;
 mod read;
 mod rows;
 mod session;
+mod shown;
 mod special;
 mod still;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,8 @@ struct Inner {
     holder: Arc<Mutex<Holder>>,
     /// Cluster, timeline and database.
     cluster: String,
+    /// When the server was started: until it is started again, its history is one.
+    started: String,
     /// As a number: 150018.
     version: u32,
     /// Digits after the point of the type money.
@@ -132,7 +135,7 @@ fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(tokio_postgres::Erro
         } else if state == SqlState::INSUFFICIENT_PRIVILEGE {
             SourceError::Statement { id, what, source }
         } else {
-            SourceError::Database { id, what, source }
+            SourceError::Server { id, what, source }
         }
     }
 }
@@ -185,6 +188,7 @@ impl Postgres {
         facts.extend(refused);
         let copy = ask::copy_form(client, settings, &mut facts).await?;
         let cluster = ask::cluster(client, &settings.id).await?;
+        let started = ask::started(client, &settings.id).await?;
         let version = ask::version(client, &settings.id).await?;
         let money_digits = ask::money_digits(client, &settings.id).await?;
         let tells_waiting = ask::tells_waiting(client, &settings.id, &mut facts).await?;
@@ -209,6 +213,7 @@ impl Postgres {
             set_up,
             holder: Arc::new(Mutex::new(holder)),
             cluster,
+            started,
             version,
             money_digits,
             zone,
@@ -246,6 +251,10 @@ impl Source for Postgres {
 
     async fn catalogue(&self) -> Result<Vec<Table>, SourceError> {
         catalogue::tables(&self.inner).await
+    }
+
+    async fn whole(&self, table: &Table) -> Result<(), SourceError> {
+        shown::whole(&self.inner, table).await
     }
 
     async fn count(&self, table: &Table) -> Result<u64, SourceError> {
@@ -296,12 +305,16 @@ impl Source for Postgres {
         })
     }
 
-    async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
-        examine::examine(&self.inner).await
+    async fn examine(&self, read: Option<&BTreeSet<String>>) -> Result<Vec<Examined>, SourceError> {
+        examine::examine(&self.inner, read).await
     }
 
     async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
         changes::mark(&self.inner, table, how).await
+    }
+
+    async fn goes_on(&self, since: &str) -> Result<bool, SourceError> {
+        Ok(changes::goes_on(&self.inner, since))
     }
 
     async fn changed(

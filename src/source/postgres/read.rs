@@ -28,7 +28,13 @@ pub(super) async fn count(source: &Inner, table: &Table) -> Result<u64, SourceEr
     let reader = source.reader_of(table).await?;
     let found =
         session::rows(reader.client()?, &format!("SELECT count(*) FROM {}", source.from(table)), &[]).await;
-    let found = found.map_err(source.failed(format!("counting {}", table.name)))?;
+    let found = match found {
+        Ok(found) => found,
+        Err(e) => {
+            drop(reader);
+            return Err(source.cannot_read(table, e).await);
+        }
+    };
     reader.release().await;
     Ok(found.first().map_or(0, |row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
 }

@@ -182,7 +182,7 @@ impl Rows {
         self.data.drain(..self.at);
         self.fields.clear();
         (self.at, self.rows) = (0, 0);
-        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| SourceError::Database {
+        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| SourceError::Server {
             id: self.id.clone(),
             what: format!("building a batch of {}", self.table.name),
             source: Box::new(e),

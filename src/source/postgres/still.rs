@@ -10,38 +10,25 @@ use tokio_postgres::error::SqlState;
 use super::super::{SourceError, Table};
 use super::Inner;
 use super::session::{Reader, rows};
+use super::shown;
 
 /// A table, what inherits from it, and what a view reads: which files hold the rows, and what the columns are called.
-macro_rules! with_parts {
-    ($select:literal) => {
-        concat!(
-            "WITH RECURSIVE r(oid) AS (
-               SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE n.nspname = $1 AND c.relname = $2
-               UNION
-               SELECT x.oid FROM r CROSS JOIN LATERAL (
-                 SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.oid
-                 UNION ALL
-                 SELECT d.refobjid FROM pg_class v JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
-                 WHERE v.oid = r.oid AND v.relkind = 'v' AND d.classid = 'pg_rewrite'::regclass
-                   AND d.refclassid = 'pg_class'::regclass) x(oid)) ",
-            $select
-        )
-    };
-}
-
-const SHAPE: &str = with_parts!(
-    "SELECT md5(string_agg(concat_ws(' ', c.oid, c.relfilenode,
-         (SELECT string_agg(a.attnum || ' ' || a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
-          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-         (SELECT string_agg(md5(w.ev_action::text), ' ' ORDER BY w.oid) FROM pg_rewrite w WHERE w.ev_class = c.oid)),
-       '; ' ORDER BY c.oid))
-     FROM r JOIN pg_class c ON c.oid = r.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-);
-
-const GUARDED: &str = with_parts!(
-    "SELECT c.relname::text FROM r JOIN pg_class c ON c.oid = r.oid WHERE c.relrowsecurity ORDER BY 1 LIMIT 1"
-);
+const SHAPE: &str = "WITH RECURSIVE r(oid) AS (
+      SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relname = $2
+      UNION
+      SELECT x.oid FROM r CROSS JOIN LATERAL (
+        SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.oid
+        UNION ALL
+        SELECT d.refobjid FROM pg_class v JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
+        WHERE v.oid = r.oid AND v.relkind = 'v' AND d.classid = 'pg_rewrite'::regclass
+          AND d.refclassid = 'pg_class'::regclass) x(oid))
+  SELECT md5(string_agg(concat_ws(' ', c.oid, c.relfilenode,
+      (SELECT string_agg(a.attnum || ' ' || a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      (SELECT string_agg(md5(w.ev_action::text), ' ' ORDER BY w.oid) FROM pg_rewrite w WHERE w.ev_class = c.oid)),
+    '; ' ORDER BY c.oid))
+  FROM r JOIN pg_class c ON c.oid = r.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 impl Inner {
     /// A session at the point that may read the table.
@@ -79,29 +66,44 @@ impl Inner {
     }
 
     /// What the server's refusal to read a table means.
-    async fn cannot_read(&self, table: &Table, e: tokio_postgres::Error) -> SourceError {
-        match e.code() {
-            Some(c) if *c == SqlState::INSUFFICIENT_PRIVILEGE => match self.guarded(table).await {
-                Ok(Some(by)) => SourceError::Hidden { id: self.id.clone(), table: table.name.clone(), by },
-                Ok(None) => self.failed(format!("reading {}", table.name))(e),
-                Err(other) => other,
-            },
-            Some(c) if *c == SqlState::UNDEFINED_TABLE || *c == SqlState::UNDEFINED_COLUMN => {
-                self.altered(table)
+    pub(super) async fn cannot_read(&self, table: &Table, e: tokio_postgres::Error) -> SourceError {
+        match self.refusal(table, &e).await {
+            Err(other) => other,
+            Ok(Refusal::Hidden(by)) => {
+                SourceError::Hidden { id: self.id.clone(), table: table.name.clone(), by }
             }
-            _ => self.failed(format!("reading {}", table.name))(e),
+            Ok(Refusal::Gone) => self.altered(table),
+            Ok(Refusal::Broken) => {
+                SourceError::Broken { id: self.id.clone(), table: table.name.clone(), why: Box::new(e) }
+            }
+            Ok(Refusal::Other) => self.failed(format!("reading {}", table.name))(e),
         }
     }
 
-    /// The table whose row security stands in the way.
-    async fn guarded(&self, table: &Table) -> Result<Option<String>, SourceError> {
-        if !self.has_row_security() {
-            return Ok(None);
+    async fn refusal(&self, table: &Table, e: &tokio_postgres::Error) -> Result<Refusal, SourceError> {
+        let Some(state) = e.code().filter(|state| !super::passing(state)) else { return Ok(Refusal::Other) };
+        if *state == SqlState::INSUFFICIENT_PRIVILEGE {
+            let guarded = shown::below(self, table).await?.into_iter().find(|below| below.guarded);
+            return Ok(guarded.map_or(Refusal::Other, |below| Refusal::Hidden(below.name)));
+        }
+        let undefined = *state == SqlState::UNDEFINED_TABLE || *state == SqlState::UNDEFINED_COLUMN;
+        if !undefined && !table.view {
+            return Ok(Refusal::Other);
         }
         let asking = self.asking().await?;
-        let found = rows(asking.client()?, GUARDED, &[&self.schema, &table.name]).await;
-        let found = found.map_err(self.failed(format!("looking at {}", table.name)))?;
+        let now = self.shape(asking.client()?, table).await?;
         asking.release().await;
-        Ok(found.first().map(|row| row.get(0)))
+        Ok(if now.is_empty() || !table.view { Refusal::Gone } else { Refusal::Broken })
     }
+}
+
+/// Why the server refuses to read a table.
+enum Refusal {
+    /// By the row security of this table.
+    Hidden(String),
+    /// It is there no longer.
+    Gone,
+    /// A view that fails as it is defined.
+    Broken,
+    Other,
 }

@@ -34,15 +34,16 @@ fn chosen(source: &Inner, mut table: Table) -> Result<Table, SourceError> {
     let unknown = |what: String| SourceError::Unknown { id: source.id.clone(), what };
     if table.view {
         if let Some(name) = wanted.iter().find(|name| table.column(name).is_none()) {
-            return Err(unknown(format!("column {}.{name}", table.name)));
+            let hint = table.differing_in_case(wanted);
+            return Err(unknown(format!("column {}.{name}{hint}", table.name)));
         }
     } else {
         let solid = wanted.iter().all(|name| table.column(name).is_some_and(|c| !c.nullable));
         let unique = unique_indexes(&source.db(), &table.name)
             .map_err(source.failed(format!("looking at the indexes of {}", table.name)))?;
         if !solid || !unique.contains(wanted) {
-            let columns = wanted.join(", ");
-            return Err(unknown(format!("unique index over {} ({columns}) without NULLs", table.name)));
+            let (columns, hint) = (wanted.join(", "), table.differing_in_case(wanted));
+            return Err(unknown(format!("unique index over {} ({columns}) without NULLs{hint}", table.name)));
         }
     }
     table.key.clone_from(wanted);

@@ -3,10 +3,12 @@
 //!
 //! Always: counts and storage classes, never a value; at most [`ROWS`] rows of a table are looked at.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Row;
 
 use super::{Inner, catalogue, quote};
-use crate::source::{Column, Examined, Grade, LegacyType, SourceError, Table};
+use crate::source::{Column, Examined, Grade, LegacyType, SourceError, Table, wrong_with};
 
 /// Rows of a table that are looked at.
 const ROWS: u64 = 1_000_000;
@@ -16,7 +18,7 @@ const COLUMNS: usize = 300;
 const CLASSES: [&str; 4] = ["integer", "real", "text", "blob"];
 
 /// Everything that is worth knowing before the first night.
-pub(super) fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
+pub(super) fn examine(source: &Inner, read: Option<&BTreeSet<String>>) -> Result<Vec<Examined>, SourceError> {
     let tables = catalogue::tables(source)?;
     let wrote = source.db().execute_batch("CREATE TABLE qianyi_must_not_write (x)").is_ok();
     let (grade, found) = if wrote {
@@ -29,18 +31,18 @@ pub(super) fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
         Examined::new("connection", Grade::Fine, format!("opened read-only, {} tables", tables.len()), ""),
         Examined::new("encoding", Grade::Fact, source.settings.spellings(), ""),
     ];
-    for table in &tables {
-        match columns(source, table) {
-            Ok(found) => checks.extend(found),
-            Err(e) => checks.push(Examined::new(
-                "tables",
-                Grade::Warning,
-                format!("{} cannot be read: {e}", table.name),
-                "mend it in the database, or list it under [[ignore]] in city.toml",
-            )),
-        }
+    for table in tables.iter().filter(|t| t.columns.is_empty()) {
+        let why = catalogue::broken(source, &table.name).unwrap_or_else(|| "it has no columns".to_owned());
+        let found = format!("{} cannot be read: {why}", table.name);
+        let advice = "mend it in the database, or list it under [[ignore]] in city.toml";
+        checks.push(Examined::new("tables", wrong_with(&table.name, read), found, advice));
     }
     Ok(checks)
+}
+
+/// How the columns of a table are read, and what does not fit them.
+pub(super) fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examined>, SourceError> {
+    columns(source, table).map_err(source.failed(format!("looking at the values of {}", table.name)))
 }
 
 /// How a column is read, in words.
@@ -105,16 +107,9 @@ fn held(row: &Row<'_>, first: usize) -> rusqlite::Result<Held> {
     Ok(Held { classes: [number(0)?, number(1)?, number(2)?, number(3)?], misfits: number(4)? })
 }
 
-/// How the columns of a table are read, and what does not fit them.
 fn columns(source: &Inner, table: &Table) -> rusqlite::Result<Vec<Examined>> {
     let known: Vec<(&Column, LegacyType)> =
         table.columns.iter().filter_map(|c| c.kind.map(|kind| (c, kind))).collect();
-    if known.is_empty() {
-        let why = catalogue::broken(source, &table.name).unwrap_or_else(|| "it has no columns".to_owned());
-        let advice = "mend it in the database, or list it under [[ignore]] in city.toml";
-        let found = format!("{} cannot be read: {why}", table.name);
-        return Ok(vec![Examined::new("tables", Grade::Warning, found, advice)]);
-    }
     let mut found = Vec::new();
     for some in known.chunks(COLUMNS) {
         found.extend(storage(source, table, some)?);

@@ -9,6 +9,7 @@ mod examine;
 mod measure;
 mod read;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -239,6 +240,11 @@ impl Source for Sqlite {
         self.blocking(catalogue::tables).await
     }
 
+    async fn whole(&self, table: &Table) -> Result<(), SourceError> {
+        let table = table.clone();
+        self.blocking(move |s| read::described(s, &table)).await
+    }
+
     async fn count(&self, table: &Table) -> Result<u64, SourceError> {
         let table = table.clone();
         self.blocking(move |s| read::count(s, &table)).await
@@ -278,8 +284,14 @@ impl Source for Sqlite {
         Ok(None)
     }
 
-    async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
-        self.blocking(examine::examine).await
+    async fn examine(&self, read: Option<&BTreeSet<String>>) -> Result<Vec<Examined>, SourceError> {
+        let read = read.cloned();
+        self.blocking(move |s| examine::examine(s, read.as_ref())).await
+    }
+
+    async fn oddities(&self, table: &Table) -> Result<Vec<Examined>, SourceError> {
+        let table = table.clone();
+        self.blocking(move |s| examine::oddities(s, &table)).await
     }
 
     async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {

@@ -59,7 +59,7 @@ fn all_columns(table: &Table) -> Vec<Column> {
 }
 
 /// A table that cannot even be described is refused by name, with SQLite's own word for it.
-fn described(source: &Inner, table: &Table) -> Result<(), SourceError> {
+pub(super) fn described(source: &Inner, table: &Table) -> Result<(), SourceError> {
     if !table.columns.is_empty() || !table.unread.is_empty() {
         return Ok(());
     }

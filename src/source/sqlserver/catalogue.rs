@@ -182,8 +182,7 @@ fn finished(source: &Inner, mut table: Table, keys: Vec<Key>, tracked: bool) -> 
     } else if keys.iter().any(|k| k.columns == wanted) && solid(&wanted) {
         wanted
     } else {
-        let names = || table.columns.iter().map(|c| c.name.as_str());
-        let hint: String = wanted.iter().map(|name| differs_in_case(name, names())).collect();
+        let hint = table.differing_in_case(&wanted);
         let what = format!("unique index over {} ({}) without NULLs{hint}", table.name, wanted.join(", "));
         return Err(SourceError::Unknown { id: source.id.clone(), what });
     };

@@ -66,7 +66,7 @@ pub(super) fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(Error) ->
             Some(token) if !passing(token) && RIGHTS.contains(&token.code()) => {
                 SourceError::Statement { id, what, source: Box::new(e) }
             }
-            Some(token) if !passing(token) => SourceError::Database { id, what, source: Box::new(e) },
+            Some(token) if !passing(token) => SourceError::Server { id, what, source: Box::new(e) },
             Some(_) | None => SourceError::Passing { id, what, source: Box::new(e) },
         }
     }

@@ -3,9 +3,10 @@
 //! Always: only questions, and never a trial of writing: the server's own answers say what the login could do. (There is no read-only
 //! transaction here, so a trial that succeeds would have written.)
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, Tls};
+use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, Tls, wrong_with};
 use super::literal::unicode;
 use super::{Inner, Way, answer, shown};
 
@@ -25,7 +26,10 @@ const TABLES: &str = "SELECT CAST(o.name AS nvarchar(128)),
 const NAMED: usize = 20;
 
 /// Everything that is worth knowing before the first night.
-pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError> {
+pub(super) async fn examine(
+    source: &Inner,
+    read: Option<&BTreeSet<String>>,
+) -> Result<Vec<Examined>, SourceError> {
     let mut all = Vec::new();
     for (name, value) in &source.facts {
         let look = name.starts_with("without") || name == OPEN_TRANSACTION;
@@ -34,8 +38,8 @@ pub(super) async fn examine(source: &Inner) -> Result<Vec<Examined>, SourceError
     }
     line(source, &mut all);
     encoding(source, &mut all);
-    rights(source, &mut all).await?;
-    shown::examine(source, &mut all).await?;
+    rights(source, read, &mut all).await?;
+    shown::examine(source, read, &mut all).await?;
     point(source, &mut all).await?;
     changes(source, &mut all).await?;
     watch(source, &mut all).await?;
@@ -76,7 +80,11 @@ fn encoding(source: &Inner, all: &mut Vec<Examined>) {
     }
 }
 
-async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+async fn rights(
+    source: &Inner,
+    read: Option<&BTreeSet<String>>,
+    all: &mut Vec<Examined>,
+) -> Result<(), SourceError> {
     let rows = source.plain().await?.ask(&source.id, "asking for rights".to_owned(), ROLES).await?;
     let row = rows.first();
     let flag = |at| row.and_then(|r| answer::int(r, at)) == Some(1);
@@ -106,7 +114,7 @@ async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
         rows.iter().filter(|r| answer::int(r, 1) != Some(1)).filter_map(|r| answer::text(r, 0)).collect();
     let sees_all = shown::sees_all_tables(source).await?;
     if !sees_all {
-        let found = "the login sees only what it has rights on: there may be more tables, and policies that hide rows";
+        let found = "the login sees only what it has rights on: there may be more tables, and policies and views that hide rows";
         let advice = format!("GRANT VIEW DEFINITION: {LOGIN}");
         all.push(Examined::new("rights", Grade::Warning, found, &advice));
     }
@@ -115,8 +123,14 @@ async fn rights(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
         let found = format!("{which} of {} can be read: {}", source.schema, rows.len());
         all.push(Examined::new("rights", if sees_all { Grade::Fine } else { Grade::Fact }, found, ""));
     } else {
-        let names = unreadable.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        all.push(Examined::new("rights", Grade::Wrong, format!("cannot read {names}"), &advice));
+        let (wrong, others): (Vec<String>, Vec<String>) =
+            unreadable.into_iter().partition(|table| wrong_with(table, read) == Grade::Wrong);
+        for (grade, tables) in [(Grade::Wrong, wrong), (Grade::Fact, others)] {
+            if !tables.is_empty() {
+                let names = tables.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+                all.push(Examined::new("rights", grade, format!("cannot read {names}"), &advice));
+            }
+        }
     }
     Ok(())
 }

@@ -73,6 +73,8 @@ struct Inner {
     /// A readable secondary of an availability group: it sees neither open transactions nor change tracking.
     secondary: bool,
     facts: Vec<(String, String)>,
+    /// Every view and function of the database that the login may see the definition of.
+    modules: tokio::sync::OnceCell<Vec<shown::Module>>,
     /// Questions that the server does not know, or not allow.
     unknown: std::sync::Mutex<BTreeSet<String>>,
     holder: Arc<Mutex<Holder>>,
@@ -112,7 +114,7 @@ impl Inner {
         }
         match self.plain().await?.ask(&self.id, "probing".to_owned(), sql).await {
             Ok(rows) => Ok(Some(rows)),
-            Err(SourceError::Database { .. } | SourceError::Statement { .. }) => {
+            Err(SourceError::Server { .. } | SourceError::Statement { .. }) => {
                 unknown().insert(sql.to_owned());
                 Ok(None)
             }
@@ -171,6 +173,7 @@ impl SqlServer {
             shapes: steady::Shapes::new(),
             secondary,
             facts,
+            modules: tokio::sync::OnceCell::new(),
             unknown: std::sync::Mutex::default(),
             holder: Arc::new(Mutex::new(holder)),
         };
@@ -237,6 +240,10 @@ impl Source for SqlServer {
         catalogue::tables(&self.inner).await
     }
 
+    async fn whole(&self, table: &Table) -> Result<(), SourceError> {
+        shown::whole(&self.inner, table).await
+    }
+
     async fn count(&self, table: &Table) -> Result<u64, SourceError> {
         read::count(&self.inner, table).await
     }
@@ -284,8 +291,8 @@ impl Source for SqlServer {
         })
     }
 
-    async fn examine(&self) -> Result<Vec<Examined>, SourceError> {
-        examine::examine(&self.inner).await
+    async fn examine(&self, read: Option<&BTreeSet<String>>) -> Result<Vec<Examined>, SourceError> {
+        examine::examine(&self.inner, read).await
     }
 
     async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {

@@ -144,7 +144,7 @@ pub(super) async fn ranges(source: &Arc<Inner>, table: &Table) -> Result<Vec<Bou
     let sampled = match sampled.map_err(|_| source.broken("sampling ended early"))? {
         Ok(batches) => batches,
         // A server without TABLESAMPLE: one range, which is cut while it is read.
-        Err(SourceError::Database { .. }) => return Ok(whole),
+        Err(SourceError::Server { .. }) => return Ok(whole),
         Err(e) => return Err(e),
     };
     let mut all = Vec::new();
@@ -345,7 +345,7 @@ impl Rows {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         self.builders.iter_mut().for_each(|b| b.finish(&mut arrays));
         (self.rows, self.bytes) = (0, 0);
-        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| SourceError::Database {
+        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| SourceError::Server {
             id: self.id.clone(),
             what: format!("building a batch of {}", self.table.name),
             source: Box::new(e),

@@ -296,7 +296,8 @@ impl Reader {
 
     /// One statement, its answer whole; gives the session back.
     pub(super) async fn ask(mut self, id: &str, what: String, sql: &str) -> Result<Vec<Row>, SourceError> {
-        match ask(self.session()?, sql).await {
+        // The driver's futures are large: on the heap, those that ask several questions stay small.
+        match Box::pin(ask(self.session()?, sql)).await {
             Ok(rows) => {
                 self.release();
                 Ok(rows)
@@ -342,7 +343,7 @@ async fn alive(manager: &Manager, session: &mut Session) -> bool {
 impl Inner {
     /// A session outside any transaction, for questions about the server.
     pub(super) async fn plain(&self) -> Result<Reader, SourceError> {
-        Ok(Reader::Pooled(Some(Box::new(session(&self.pool).await?))))
+        Ok(Reader::Pooled(Some(Box::new(Box::pin(session(&self.pool)).await?))))
     }
 
     /// A session at the point.
@@ -356,7 +357,7 @@ impl Inner {
                 let mut guard = self.holder.clone().lock_owned().await;
                 let there = match guard.health {
                     Health::Fine => true,
-                    Health::Doubtful => alive(self.pool.manager(), &mut guard.session).await,
+                    Health::Doubtful => Box::pin(alive(self.pool.manager(), &mut guard.session)).await,
                     Health::Lost => false,
                 };
                 guard.health = if there { Health::Fine } else { Health::Lost };

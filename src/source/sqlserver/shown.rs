@@ -1,11 +1,15 @@
-//! Whether a table shows this login all that it holds: security policies that filter rows, masks over columns.
+//! Whether a table shows this login all that it holds: security policies that filter rows, masks over columns, views that ask who
+//! reads them.
 //!
-//! Always: a part is never taken for the whole. A policy that lets the login see every row is proved by counting; what a view reads
-//! cannot be told, so beside a filter or a mask no view is read.
+//! Always: a part is never taken for the whole. A policy that lets the login see every row is proved by counting; what a view reads is
+//! told by the names in its definition alone, so beside a filter or a mask no view is read.
+
+use std::collections::BTreeSet;
 
 use tiberius::Row;
 
-use super::super::{Examined, Grade, SourceError, Table};
+use super::super::definition::{Dialect, asks, names};
+use super::super::{Examined, Grade, SourceError, Table, wrong_with};
 use super::literal::{quote, unicode};
 use super::{Inner, answer};
 
@@ -20,6 +24,46 @@ const MASKS: &str = "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarch
   FROM sys.masked_columns AS m JOIN sys.objects AS o ON o.object_id = m.object_id
   JOIN sys.schemas AS s ON s.schema_id = o.schema_id
   WHERE m.is_masked = 1 AND ISNULL(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UNMASK'), 0) = 0 ORDER BY s.name, o.name, m.name";
+/// Views and functions. Of an encrypted one, and without VIEW DEFINITION, nobody sees the definition.
+const MODULES: &str =
+    "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarchar(128)), CAST(m.definition AS nvarchar(max))
+  FROM sys.sql_modules AS m JOIN sys.objects AS o ON o.object_id = m.object_id JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+  WHERE o.type IN ('V', 'IF', 'TF', 'FN') ORDER BY s.name, o.name";
+const DIALECT: Dialect = Dialect {
+    words: &[
+        "suser_sname",
+        "suser_name",
+        "suser_id",
+        "suser_sid",
+        "user_name",
+        "user_id",
+        "current_user",
+        "session_user",
+        "system_user",
+        "original_login",
+        "session_context",
+        "context_info",
+        "connectionproperty",
+        "host_name",
+        "host_id",
+        "app_name",
+        "program_name",
+        "is_member",
+        "is_rolemember",
+        "is_srvrolemember",
+        "has_perms_by_name",
+        "has_dbaccess",
+        "permissions",
+        "database_principal_id",
+        "fn_my_permissions",
+        "loginproperty",
+        "dm_exec_sessions",
+        "dm_exec_connections",
+        "sysprocesses",
+        "@@spid",
+    ],
+    quotes: &[('"', '"'), ('[', ']')],
+};
 /// Rows come and go while they are counted twice.
 const TRIES: usize = 3;
 
@@ -43,11 +87,66 @@ async fn veils(source: &Inner, sql: &str) -> Result<Vec<Veil>, SourceError> {
     Ok(source.probe(sql).await?.unwrap_or_default().iter().filter_map(Veil::of).collect())
 }
 
-/// Refuses a table that shows this login less than it holds.
+/// A view or function.
+pub(super) struct Module {
+    schema: String,
+    name: String,
+    definition: Option<String>,
+}
+
+impl Inner {
+    /// Of a server that does not know the view there are none.
+    async fn modules(&self) -> Result<&[Module], SourceError> {
+        let asked = self.modules.get_or_try_init(|| async {
+            let rows = self.probe(MODULES).await?.unwrap_or_default();
+            let text = |row: &Row, at| answer::text(row, at).unwrap_or_default();
+            let module = |row: &Row| Module {
+                schema: text(row, 0),
+                name: text(row, 1),
+                definition: answer::text(row, 2),
+            };
+            Ok(rows.iter().map(module).collect())
+        });
+        asked.await.map(Vec::as_slice)
+    }
+}
+
+/// The view or function that asks who reads it, among a view and what its definition names, however deep; and by which word.
+async fn personal(source: &Inner, view: &str) -> Result<Option<(String, String)>, SourceError> {
+    let all = source.modules().await?;
+    let mut seen: Vec<usize> =
+        (0..all.len()).filter(|at| all[*at].schema == source.schema && all[*at].name == view).collect();
+    let mut next = 0;
+    while let Some(module) = seen.get(next).and_then(|at| all.get(*at)) {
+        next += 1;
+        let Some(definition) = &module.definition else { continue };
+        if let Some(word) = asks(definition, &DIALECT) {
+            return Ok(Some((module.name.clone(), word)));
+        }
+        let named: Vec<usize> =
+            (0..all.len()).filter(|at| !seen.contains(at) && names(definition, &all[*at].name)).collect();
+        seen.extend(named);
+    }
+    Ok(None)
+}
+
+/// Refuses a table or view that cannot be read: without the right to, or a view over what is not there.
+async fn readable(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    let sql = format!("SELECT TOP (0) 1 AS x FROM {} AS t{}", source.named(&table.name), source.hint);
+    match source.plain().await?.ask(&source.id, format!("reading {}", table.name), &sql).await {
+        Err(SourceError::Server { id, source: why, .. }) if table.view => {
+            Err(SourceError::Broken { id, table: table.name.clone(), why })
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Refuses a table that shows this login less than it holds, or that cannot be read.
 ///
 /// # Errors
-/// `SRC-032`, `SRC-033`.
+/// `SRC-018`, `SRC-032`, `SRC-033`, `SRC-051`, `SRC-052`.
 pub(super) async fn whole(source: &Inner, table: &Table) -> Result<(), SourceError> {
+    readable(source, table).await?;
     let filters = veils(source, FILTERS).await?;
     let masks = veils(source, MASKS).await?;
     let of = |veil: &&Veil| veil.schema == source.schema && veil.table == table.name;
@@ -63,7 +162,13 @@ pub(super) async fn whole(source: &Inner, table: &Table) -> Result<(), SourceErr
                 Err(refused(format!("it is a view, and the security policy {policy} filters {on}")))
             }
             (None, Some(mask)) => Err(refused(beside(mask, "is masked"))),
-            (None, None) => Ok(()),
+            (None, None) => match personal(source, &table.name).await? {
+                Some((by, word)) => {
+                    let (id, table) = (source.id.clone(), table.name.clone());
+                    Err(SourceError::Personal { id, table, by, word })
+                }
+                None => Ok(()),
+            },
         };
     }
     let masked: Vec<&str> = masks
@@ -108,7 +213,11 @@ async fn hidden(source: &Inner, filter: &Veil) -> Result<Option<(i64, i64)>, Sou
 }
 
 /// What `doctor` says of it, by table.
-pub(super) async fn examine(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+pub(super) async fn examine(
+    source: &Inner,
+    read: Option<&BTreeSet<String>>,
+    all: &mut Vec<Examined>,
+) -> Result<(), SourceError> {
     let advice = "let the policy's predicate pass qianyi's login, or read a copy in which it is off";
     for filter in veils(source, FILTERS).await?.iter().filter(|veil| veil.schema == source.schema) {
         let (policy, table) = (&filter.name, &filter.table);
@@ -119,13 +228,24 @@ pub(super) async fn examine(source: &Inner, all: &mut Vec<Examined>) -> Result<(
             }
             Some((seen, there)) => {
                 let found = format!("{table}: the security policy {policy} shows {seen} of {there} rows");
-                Examined::new("rows", Grade::Wrong, found, advice)
+                Examined::new("rows", wrong_with(table, read), found, advice)
             }
         });
     }
     for mask in veils(source, MASKS).await?.iter().filter(|veil| veil.schema == source.schema) {
         let found = format!("{}.{} is masked for this login", mask.table, mask.name);
-        all.push(Examined::new("rows", Grade::Wrong, found, "GRANT UNMASK to qianyi's login"));
+        let grade = wrong_with(&mask.table, read);
+        all.push(Examined::new("rows", grade, found, "GRANT UNMASK to qianyi's login"));
+    }
+    for module in source.modules().await? {
+        let unread = wrong_with(&module.name, read) == Grade::Fact;
+        if module.schema != source.schema || module.definition.is_some() || unread {
+            continue;
+        }
+        let found = format!("{}: its definition cannot be seen", module.name);
+        let advice =
+            "GRANT VIEW DEFINITION; where it is encrypted, make sure that it does not ask who reads it";
+        all.push(Examined::new("views", Grade::Warning, found, advice));
     }
     Ok(())
 }

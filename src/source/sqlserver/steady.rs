@@ -1,7 +1,7 @@
 //! Whether a table is still the one that it was when the point was taken.
 //!
 //! Always: compared when a reading of it begins, and again when it has ended: metadata is not versioned, so a table that was altered or
-//! put in another's place meanwhile would show what no point held. SQL Server itself ends a snapshot then (3961); others need not.
+//! put in another's place meanwhile, or whose partitions were switched, would show what no point held. SQL Server itself ends a snapshot then (3961); others need not.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,19 @@ const SHAPES: &str = "SELECT CAST(o.name AS nvarchar(128)), CAST(o.object_id AS 
   FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id JOIN sys.columns AS c ON c.object_id = o.object_id
   WHERE s.name = {schema} AND o.type IN ('U', 'V'){more} ORDER BY o.object_id, c.column_id";
 
+/// The partitions of a table, which is one where it has no others: TRUNCATE and a switch put others in their place.
+const PARTITIONS: &str = "SELECT CAST(o.name AS nvarchar(128)), CAST(p.partition_id AS bigint)
+  FROM sys.partitions AS p JOIN sys.objects AS o ON o.object_id = p.object_id JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+  WHERE s.name = {schema} AND o.type = 'U' AND p.index_id IN (0, 1){more} ORDER BY o.object_id, p.partition_number";
+
 /// The shape of every table, by its name.
 pub(super) type Shapes = BTreeMap<String, Vec<String>>;
 
 /// The shapes now; of one table, or of all.
 pub(super) async fn shapes(source: &Inner, table: Option<&str>) -> Result<Shapes, SourceError> {
     let more = table.map(|name| format!(" AND o.name = {}", unicode(name))).unwrap_or_default();
-    let sql = SHAPES.replace("{schema}", &unicode(&source.schema)).replace("{more}", &more);
+    let asked = |sql: &str| sql.replace("{schema}", &unicode(&source.schema)).replace("{more}", &more);
+    let sql = asked(SHAPES);
     // A server that does not tell is not asked again.
     let rows = source.probe(&sql).await?.unwrap_or_default();
     let mut all = Shapes::new();
@@ -33,6 +39,15 @@ pub(super) async fn shapes(source: &Inner, table: Option<&str>) -> Result<Shapes
         let altered = if source.way == Way::OneSession { text(2) } else { String::new() };
         let column = [text(3), number(4), number(5), number(6), number(7), number(8)].join(" ");
         all.entry(text(0)).or_default().push(format!("{} {altered} {column}", number(1)));
+    }
+    // Nor does it without a point.
+    let partitions =
+        if source.way == Way::OneSession { source.probe(&asked(PARTITIONS)).await? } else { None };
+    for row in partitions.iter().flatten() {
+        let (name, partition) = (answer::text(row, 0), answer::int(row, 1));
+        if let (Some(name), Some(partition)) = (name, partition) {
+            all.entry(name).or_default().push(format!("partition {partition}"));
+        }
     }
     Ok(all)
 }

@@ -42,6 +42,13 @@ fn done(mut command: Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Copies a folder with its owners.
+fn copy(from: &Path, to: &Path) -> Command {
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(from).arg(to);
+    copy
+}
+
 impl Cluster {
     pub fn start() -> Self {
         let dir = tempfile::Builder::new().prefix("qypg").tempdir().unwrap();
@@ -83,11 +90,30 @@ impl Cluster {
         let _ = stop.status();
     }
 
-    /// Stops the server, sets the number of its next transaction, and starts it.
-    pub fn set_next_transaction(&self, number: u32) {
+    /// Stops the server in order, and copies its files to a folder beside them.
+    pub fn copy_files(&self) {
+        self.stopped();
+        done(copy(&self.data(), &self.dir.path().join("copy")));
+        self.up();
+    }
+
+    /// Stops the server, and puts the copied files back: without a recovery, so that the cluster looks the same.
+    pub fn put_back(&self) {
+        self.stopped();
+        std::fs::remove_dir_all(self.data()).unwrap();
+        done(copy(&self.dir.path().join("copy"), &self.data()));
+        self.up();
+    }
+
+    fn stopped(&self) {
         let mut stop = command("pg_ctl");
         stop.args(["-w", "-s", "-m", "fast", "-D"]).arg(self.data()).arg("stop");
         done(stop);
+    }
+
+    /// Stops the server, sets the number of its next transaction, and starts it.
+    pub fn set_next_transaction(&self, number: u32) {
+        self.stopped();
         let mut reset = command("pg_resetwal");
         reset.args(["-x", &number.to_string(), "-D"]).arg(self.data());
         done(reset);
@@ -229,5 +255,6 @@ impl Drop for Cluster {
         self.down();
         // What the server's user made, root may remove; otherwise it is the same user.
         let _ = std::fs::remove_dir_all(self.data());
+        let _ = std::fs::remove_dir_all(self.dir.path().join("copy"));
     }
 }

@@ -106,6 +106,14 @@ impl Engine {
         shown::mask(&self.server, database, table, column)
     }
 
+    /// Puts another partition in the place of a table's own, as ALTER TABLE … SWITCH does.
+    ///
+    /// # Errors
+    /// No such database or table.
+    pub fn switch(&self, database: &str, table: &str) -> Result<(), SqlError> {
+        shown::switch(&self.server, database, table)
+    }
+
     /// Forgets the changes that a table's tracking has noted so far, as the cleanup would.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ pub struct DatabaseState {
     /// Counts changes of tables that are no changes of rows; by object id the last one.
     pub schema_version: u64,
     pub reshaped: BTreeMap<i32, u64>,
+    /// Tables of which a partition was switched, by object id.
+    pub switched: BTreeSet<i32>,
     pub filters: Vec<Filter>,
     /// Masked columns: object id and column id.
     pub masks: BTreeSet<(i32, i32)>,

@@ -102,3 +102,11 @@ pub fn mask(server: &Server, database: &str, table: &str, column: &str) -> Resul
     database.state().masks.insert((found.id, id));
     Ok(())
 }
+
+/// Another partition stands in the place of a table's own.
+pub fn switch(server: &Server, database: &str, table: &str) -> Result<(), SqlError> {
+    let found = table_of(server, database, table)?;
+    let database = server.database(database).ok_or_else(|| no_database(database))?;
+    database.state().switched.insert(found.id);
+    Ok(())
+}

@@ -13,8 +13,8 @@ use super::types;
 use super::{Quirks, collate};
 
 /// Every view with its columns: name and type. n: sysname, x: nvarchar(60), c: char(2), i: int, s: smallint, t: tinyint,
-/// g: bigint, b: bit, d: datetime, u: uniqueidentifier.
-const VIEWS: [(&str, &str); 24] = [
+/// g: bigint, b: bit, d: datetime, u: uniqueidentifier, m: nvarchar(max).
+const VIEWS: [(&str, &str); 25] = [
     (
         "databases",
         "name:n database_id:i source_database_id:i create_date:d compatibility_level:t \
@@ -57,6 +57,7 @@ const VIEWS: [(&str, &str); 24] = [
         "object_id:i index_id:i index_column_id:i column_id:i key_ordinal:t is_descending_key:b \
             is_included_column:b",
     ),
+    ("sql_modules", "object_id:i definition:m"),
     ("partitions", "partition_id:g object_id:i index_id:i partition_number:i rows:g"),
     ("allocation_units", "allocation_unit_id:g type:t type_desc:x container_id:g total_pages:g used_pages:g"),
     ("dm_db_partition_stats", "partition_id:g object_id:i index_id:i partition_number:i row_count:g"),
@@ -149,6 +150,7 @@ fn kind(letter: &str) -> SqlType {
     match letter {
         "n" => SqlType::NVarChar { chars: Some(128), collation },
         "x" => SqlType::NVarChar { chars: Some(60), collation },
+        "m" => SqlType::NVarChar { chars: None, collation },
         "c" => SqlType::Char { bytes: 2, collation },
         "s" => SqlType::SmallInt,
         "t" => SqlType::TinyInt,
@@ -230,6 +232,14 @@ fn rows(
                 all.extend(masked.map(|column| {
                     vec![int(table.id), text(&column.name), int(column.id), int(1), text("default()")]
                 }));
+            }
+            // As it was parsed: every name that it says is in it.
+            "sql_modules" => {
+                let query = database.state().views.get(&table.id).map(|query| format!("{query:?}"));
+                let seen = session.may("VIEW DEFINITION", &key);
+                all.extend(
+                    query.map(|query| vec![int(table.id), maybe(Some(query.as_str()).filter(|_| seen))]),
+                );
             }
             "indexes" => all.extend(index_rows(&table)),
             "index_columns" => all.extend(index_columns(&table)),
@@ -467,7 +477,8 @@ fn partitions(
     let stale = session.server.quirks().stale_row_counts;
     let rows = if stale { 0 } else { counted.map_err(|error| unwrap(&error))? };
     let row = |(_, id, ..): (Option<&str>, i32, i32, [bool; 3])| {
-        let partition = (i64::from(table.id) << 16) + i64::from(id);
+        let switched = i64::from(session.database.state().switched.contains(&table.id));
+        let partition = (i64::from(table.id) << 16) + (switched << 8) + i64::from(id);
         vec![int(partition), int(table.id), int(id), int(1), int(rows)]
     };
     Ok(storage(table).into_iter().map(row).collect())
