@@ -14,7 +14,7 @@ use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::failpoint;
 
 /// A file could not be created, written, synced, renamed or removed.
@@ -33,8 +33,8 @@ pub struct DurableError {
 }
 
 impl Consequence for DurableError {
-    fn follow(&self) -> Follow {
-        Follow::Resume
+    fn retry_class(&self) -> RetryClass {
+        RetryClass::Resume
     }
 }
 

@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::dataset::BATCH_ROWS;
 use crate::durable::{self, DurableError};
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::functions::FunctionRegistry;
 
 /// The pool's share of `--memory`, in percent: the process takes 1.2 to 2.5 times the pool.
@@ -80,13 +80,13 @@ pub enum EngineError {
 }
 
 impl Consequence for EngineError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
             Self::Exhausted { .. } | Self::Full { .. } | Self::Query { .. } | Self::Start { .. } => {
-                Follow::Resume
+                RetryClass::Resume
             }
-            Self::Float { .. } => Follow::Usage,
-            Self::Durable(e) => e.follow(),
+            Self::Float { .. } => RetryClass::Usage,
+            Self::Durable(e) => e.retry_class(),
         }
     }
 }

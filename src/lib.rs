@@ -1,35 +1,35 @@
 //! qianyi (迁移): from a city's legacy social-insurance database to sealed, reconciled national data.
 //!
-//! The library never prints and never exits. Rooms by floor, highest first; a room imports from lower floors only
-//! (ARCHITECTURE.md; checked by tests/it/house.rs).
+//! The library never prints and never exits. Modules by layer, highest first; a module imports from lower layers only
+//! (ARCHITECTURE.md; checked by tests/it/layout.rs).
 
-// floor 3: walks
+// layer 3: workflows
 pub mod config;
 pub mod fixture;
+pub mod pipeline;
 pub mod profile;
-pub mod run;
 pub mod schedule;
 
-// floor 2: stages, none imports another
+// layer 2: stages, none imports another
 pub mod gate;
 pub mod mapping;
 pub mod package;
-pub mod quality;
 pub mod raw;
 pub mod reconcile;
 pub mod report;
 pub mod source;
+pub mod validate;
 
-// floor 1: what stages share
+// layer 1: what stages share
+pub mod artifacts;
 pub mod dataset;
 pub mod engine;
 pub mod functions;
+pub mod measures;
 pub mod national;
 pub mod state;
-pub mod tally;
-pub mod trail;
 
-// floor 0: ground
+// layer 0: foundation
 pub mod civil;
 pub mod clock;
 pub mod durable;

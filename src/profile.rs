@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::dataset::{self, DatasetError};
 use crate::encoding::bytes_column;
 use crate::engine::{Engine, EngineError, Joins};
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::mapping::{City, CodeColumn, held_columns};
 use crate::raw::{RawTable, RawView};
 
@@ -96,10 +96,10 @@ pub enum ProfileError {
 }
 
 impl Consequence for ProfileError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Dataset(e) => e.follow(),
-            Self::Engine(e) => e.follow(),
+            Self::Dataset(e) => e.retry_class(),
+            Self::Engine(e) => e.retry_class(),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Trying again what failed for a passing reason, with growing and jittered pauses. The only place that knows the crate `backoff`.
+//! Trying again what failed for a transient reason, with growing and jittered pauses. The only place that knows the crate `backoff`.
 //!
-//! Always: what did not fail for a passing reason is never tried again; the last error is handed out unchanged.
+//! Always: what did not fail for a transient reason is never tried again; the last error is handed out unchanged.
 //! Must not know: what is tried.
 
 use std::time::Duration;
@@ -13,15 +13,15 @@ const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// An error that knows whether the same call may succeed a little later.
-pub trait Passing {
+pub trait Transient {
     /// True when it may.
-    fn passing(&self) -> bool;
+    fn is_transient(&self) -> bool;
 }
 
 /// What a call came to that may have done a part of its work.
 pub enum Tried<T> {
     Done(T),
-    /// It failed after it had got on: the count of retries begins anew.
+    /// It failed after it had got on: the count of retries begins again.
     GotOn,
 }
 
@@ -29,7 +29,7 @@ pub enum Tried<T> {
 ///
 /// # Errors
 /// The last error of `work`.
-pub fn retry<T, E: Passing>(
+pub fn retry<T, E: Transient>(
     retries: u32,
     mut work: impl FnMut() -> Result<Tried<T>, E>,
     mut wait: impl FnMut(Option<&E>, Duration),
@@ -49,7 +49,7 @@ pub fn retry<T, E: Passing>(
                 pauses.reset();
                 wait(None, pauses.next_backoff().unwrap_or(FIRST));
             }
-            Err(e) if e.passing() && left > 0 => {
+            Err(e) if e.is_transient() && left > 0 => {
                 left -= 1;
                 wait(Some(&e), pauses.next_backoff().unwrap_or(LONGEST));
             }
@@ -60,13 +60,13 @@ pub fn retry<T, E: Passing>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Passing, Tried, retry};
+    use super::{Transient, Tried, retry};
 
     #[derive(Debug, Clone, Copy, PartialEq)]
     struct Failure(bool);
 
-    impl Passing for Failure {
-        fn passing(&self) -> bool {
+    impl Transient for Failure {
+        fn is_transient(&self) -> bool {
             self.0
         }
     }

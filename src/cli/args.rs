@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use qianyi::run::Held;
+use qianyi::pipeline::Held;
 
 /// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
 #[derive(Debug, Parser)]
@@ -114,7 +114,7 @@ pub struct FixtureArgs {
 /// `extract`.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
-    /// Read this table anew, whatever its method of following changes; may be given several times.
+    /// Read this table again, whatever its method of following changes; may be given several times.
     #[arg(long, value_name = "TABLE")]
     pub full: Vec<String>,
 }

@@ -9,9 +9,9 @@ use qianyi::config::{DemoLayer, Layers, Settings, load, time_zone};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City};
 use qianyi::national::{self, National};
+use qianyi::pipeline::RunSettings;
 use qianyi::progress::Progress;
 use qianyi::report::{Lang, Words};
-use qianyi::run::RunSettings;
 use qianyi::state::{State, StateError};
 use qianyi::stop::Stop;
 
@@ -89,7 +89,7 @@ impl Context {
             time_zone: settings.time_zone,
             config_digest: settings.digest.clone(),
             lang: self.lang,
-            anew: std::collections::BTreeSet::new(),
+            full_refresh: std::collections::BTreeSet::new(),
             held: Vec::new(),
             command: command.to_owned(),
             expected: settings.expected.clone(),

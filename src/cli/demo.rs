@@ -2,7 +2,7 @@
 
 use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::package::verify;
-use qianyi::run::{finished, render_report, run};
+use qianyi::pipeline::{finished, render_report, run};
 use qianyi::state::State;
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use super::{out, package, summary};
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    summary: &'a qianyi::trail::Summary,
+    summary: &'a qianyi::artifacts::Summary,
     report: String,
     staged: String,
     package: String,
@@ -39,8 +39,8 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let workdir = &context.workdir;
     // The demo shows a blocked run's package, too; the package says that it is none for upload.
     let (built, _) =
-        qianyi::run::build_package(workdir, &engine, &national, &ended, true, progress.as_ref())?;
-    // The page shows the new border, too.
+        qianyi::pipeline::build_package(workdir, &engine, &national, &ended, true, progress.as_ref())?;
+    // The page shows the new boundary, too.
     render_report(&finished(workdir, Some(&done.run))?, context.lang)?;
     let verified = verify(&built.path, progress.as_ref())?;
     let report = ended.dir.page().display().to_string();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use miette::Diagnostic;
 use qianyi::mapping::City;
-use qianyi::run::plan::{Plan, Planned, plan};
-use qianyi::run::sources_of;
+use qianyi::pipeline::plan::{Plan, Planned, plan};
+use qianyi::pipeline::sources_of;
 use qianyi::source::{self, Examined, Grade, SourceSettings};
 use qianyi::state::State;
 use qianyi::{clock, durable};
@@ -40,7 +40,7 @@ fn examined(what: &str, grade: Grade, found: String, advice: &str) -> Examined {
 fn refused(what: &str, e: &(impl Diagnostic + ?Sized)) -> Examined {
     let code = e.code().map(|c| format!("{c}: ")).unwrap_or_default();
     let advice = e.help().map(|h| h.to_string()).unwrap_or_default();
-    examined(what, Grade::Wrong, format!("{code}{e}"), &advice)
+    examined(what, Grade::Error, format!("{code}{e}"), &advice)
 }
 
 /// One source: what its adapter looks at, what its text speaks for, and what a run would refuse or could not read.
@@ -75,8 +75,8 @@ async fn source(
             Err(e) => checks.push(examined("values", Grade::Warning, format!("{}: {e}", table.name), "")),
         }
     }
-    let problem = |p: &qianyi::run::Problem| {
-        examined("run", Grade::Wrong, format!("{}: {}", p.code, p.problem), &p.advice)
+    let problem = |p: &qianyi::pipeline::Problem| {
+        examined("run", Grade::Error, format!("{}: {}", p.code, p.problem), &p.advice)
     };
     checks.extend(plan.iter().flat_map(|p| &p.problems).map(problem));
     Ok((checks, plan))
@@ -97,14 +97,14 @@ fn window(of: &SourceSettings) -> Examined {
         all if open(of) => format!("reading is allowed {}; it is {at}", all.join(", ")),
         all => format!("reading is allowed {}; it is {at}: no values were looked at", all.join(", ")),
     };
-    examined("window", Grade::Fact, found, "")
+    examined("window", Grade::Info, found, "")
 }
 
 /// Room in the work directory for what the plans read.
 fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
     let free = durable::free_bytes(&context.workdir)?;
     let read = |p: &Plan| {
-        let tables = p.tables.iter().filter(|t| matches!(t.fate, Planned::Read { .. }));
+        let tables = p.tables.iter().filter(|t| matches!(t.disposition, Planned::Read { .. }));
         tables
             .map(|t| t.rows.unwrap_or(0).saturating_mul(BYTES_A_ROW).saturating_add(t.lob_bytes))
             .sum::<u64>()
@@ -120,7 +120,7 @@ fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
     Some(if free < needed {
         examined("disk", Grade::Warning, found, "make room, or choose another --workdir")
     } else {
-        examined("disk", Grade::Fine, found, "")
+        examined("disk", Grade::Ok, found, "")
     })
 }
 
@@ -143,7 +143,7 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     }
     let mut machine = vec![examined(
         "time zone",
-        Grade::Fact,
+        Grade::Info,
         format!(
             "{}; it is {}",
             settings.time_zone,
@@ -160,7 +160,7 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     }
     let (_, city) = mapped?;
     sources_of(&city, &settings.sources)?;
-    let wrong = all.iter().any(|s| s.checks.iter().any(|c| c.grade == Grade::Wrong));
+    let wrong = all.iter().any(|s| s.checks.iter().any(|c| c.grade == Grade::Error));
     Ok(if wrong { Ended::Blocked } else { Ended::Done })
 }
 
@@ -172,10 +172,10 @@ fn table(context: &Context, all: &[Shown]) -> Result<String, Failure> {
         .collect();
     let row = |source: &str, c: &Examined| {
         let grade = match c.grade {
-            Grade::Fine => "fine",
-            Grade::Fact => "fact",
+            Grade::Ok => "ok",
+            Grade::Info => "info",
             Grade::Warning => "warning",
-            Grade::Wrong => "wrong",
+            Grade::Error => "error",
         };
         vec![
             if source == MACHINE { words.say("doctor", MACHINE) } else { source.to_owned() },

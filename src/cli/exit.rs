@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use qianyi::error::Follow;
-use qianyi::trail::Status;
+use qianyi::artifacts::Status;
+use qianyi::error::RetryClass;
 
 use super::failure::Failure;
 
@@ -42,9 +42,9 @@ pub fn of_ended(ended: Ended) -> u8 {
 
 /// The exit status of a command that failed.
 pub fn of_failure(failure: &Failure) -> u8 {
-    match failure.follow {
-        Follow::Resume | Follow::Bug => 1,
-        Follow::Usage => 2,
+    match failure.retry_class {
+        RetryClass::Resume | RetryClass::Bug => 1,
+        RetryClass::Usage => 2,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `qianyi extract`: the legacy tables, copied exactly into raw.
 
-use qianyi::run::extract_only;
+use qianyi::pipeline::extract_only;
 
 use super::args::ExtractArgs;
 use super::context::Context;
@@ -13,7 +13,7 @@ pub fn extract(context: &Context, args: &ExtractArgs) -> Result<Ended, Failure> 
     let settings = context.settings()?;
     context.log("extract")?;
     let mut run = context.run_settings(&settings, "extract");
-    run.anew = args.full.iter().cloned().collect();
+    run.full_refresh = args.full.iter().cloned().collect();
     let done = extract_only(&run, &context.progress())?;
     if context.json {
         out::json(&done);

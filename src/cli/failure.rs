@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::mask;
 use thiserror::Error;
 
@@ -18,7 +18,7 @@ const WIDTH: usize = 100;
 /// An error of any room, and what follows from it.
 #[derive(Debug)]
 pub struct Failure {
-    pub follow: Follow,
+    pub retry_class: RetryClass,
     pub error: Box<dyn Diagnostic + Send + Sync>,
 }
 
@@ -36,14 +36,14 @@ pub enum Usage {
 }
 
 impl Consequence for Usage {
-    fn follow(&self) -> Follow {
-        Follow::Usage
+    fn retry_class(&self) -> RetryClass {
+        RetryClass::Usage
     }
 }
 
 impl<E: Consequence + Diagnostic + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { follow: error.follow(), error: Box::new(error) }
+        Self { retry_class: error.retry_class(), error: Box::new(error) }
     }
 }
 

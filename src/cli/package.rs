@@ -1,8 +1,8 @@
 //! `qianyi package`: seal a run's staged tables, or check a package.
 
 use qianyi::package::{Verified, newest};
+use qianyi::pipeline::{build_package, finished, render_report};
 use qianyi::report::Words;
-use qianyi::run::{build_package, finished, render_report};
 
 use super::args::{BuildArgs, VerifyArgs};
 use super::context::{Context, mappings};
@@ -20,7 +20,7 @@ pub fn build(context: &Context, args: &BuildArgs) -> Result<Ended, Failure> {
     let progress = context.progress();
     let (workdir, allow) = (&context.workdir, args.allow_blocked);
     let (built, adds_up) = build_package(workdir, &engine, &national, &of, allow, progress.as_ref())?;
-    // The page shows the new border, too.
+    // The page shows the new boundary, too.
     render_report(&finished(workdir, Some(&of.summary.run))?, context.lang)?;
     if context.json {
         out::json(&built);
@@ -36,8 +36,8 @@ pub fn build(context: &Context, args: &BuildArgs) -> Result<Ended, Failure> {
         ));
         out::line(&built.path.display().to_string());
     }
-    let border = adds_up.borders.iter().find(|b| b.border == "staged-package").map(|b| b.totals);
-    let even = border.is_some_and(|t| t.unexplained_rows + t.unexplained_fen == 0);
+    let boundary = adds_up.boundaries.iter().find(|b| b.boundary == "staged-package").map(|b| b.totals);
+    let even = boundary.is_some_and(|t| t.unexplained_rows + t.unexplained_fen == 0);
     Ok(if even { Ended::Done } else { Ended::Blocked })
 }
 

@@ -1,9 +1,9 @@
 //! `qianyi plan`: what a run would do, and what it would refuse, asked of the source (or of an extract); nothing is written.
 
 use qianyi::mask;
+use qianyi::pipeline::plan::{Plan, Planned, PlannedTable, UnmappedCode, plan as planned, plan_held};
+use qianyi::pipeline::{Ends, Problem, held, sources_of};
 use qianyi::report::Words;
-use qianyi::run::plan::{Plan, Planned, PlannedTable, UnmappedCode, plan as planned, plan_held};
-use qianyi::run::{Ends, Problem, held, sources_of};
 use qianyi::source;
 use qianyi::state::State;
 
@@ -59,7 +59,7 @@ fn number(n: Option<u64>) -> String {
 fn tables(words: &Words, plan: &Plan) -> String {
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "legacy_table"), Align::Left),
-        (words.say("plan", "fate"), Align::Left),
+        (words.say("plan", "disposition"), Align::Left),
         (words.say("plan", "feeds"), Align::Left),
         (words.say("plan", "rows"), Align::Right),
         (words.say("plan", "chunks"), Align::Right),
@@ -69,14 +69,14 @@ fn tables(words: &Words, plan: &Plan) -> String {
         .tables
         .iter()
         .map(|t| {
-            let fate = match &t.fate {
+            let disposition = match &t.disposition {
                 Planned::Read { by } => format!("{by}.toml"),
                 Planned::Ignored { reason } => format!("{}: {reason}", words.say("plan", "ignored")),
                 Planned::Unmapped => words.say("page", "undecided"),
             };
             vec![
                 t.table.clone(),
-                fate,
+                disposition,
                 t.feeds.join(" "),
                 number(t.rows),
                 number(t.chunks),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use qianyi::pipeline::{as_of, sources_of};
 use qianyi::profile::{Profile, TableProfile, profile as profiled};
 use qianyi::raw;
-use qianyi::run::{as_of, sources_of};
 use qianyi::state::State;
 
 use super::context::{Context, mappings};

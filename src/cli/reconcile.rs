@@ -1,10 +1,10 @@
 //! `qianyi reconcile`: a run's sides, compared again; exit status 3 when anything is unexplained.
 
+use qianyi::artifacts::{Boundary, Judged, Reconciliation};
 use qianyi::mask;
+use qianyi::pipeline::{finished, reconcile_again};
 use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
-use qianyi::run::{finished, reconcile_again};
-use qianyi::trail::{Border, Judged, Reconciliation};
 
 use super::args::RunArgs;
 use super::context::Context;
@@ -29,16 +29,16 @@ pub fn reconcile(context: &Context, args: &RunArgs) -> Result<Ended, Failure> {
 /// Borders, then every line that does not add up.
 fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
     let head: Vec<(String, Align)> = vec![
-        (words.say("page", "border"), Align::Left),
+        (words.say("page", "boundary"), Align::Left),
         (words.say("page", "lines_n"), Align::Right),
         (unexplained(words, "rows"), Align::Right),
         (unexplained(words, "yuan"), Align::Right),
     ];
-    let row = |b: &Border| {
+    let row = |b: &Boundary| {
         let (lines, rows) = (out::grouped(b.lines.len() as u64), out::grouped(b.totals.unexplained_rows));
-        vec![words.say("border", &b.border), lines, rows, yuan(b.totals.unexplained_fen)]
+        vec![words.say("boundary", &b.boundary), lines, rows, yuan(b.totals.unexplained_fen)]
     };
-    let rows: Vec<Vec<String>> = adds_up.borders.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = adds_up.boundaries.iter().map(row).collect();
     let mut text = format!(
         "{} {} · {}: {}\n{}\n",
         words.say("page", "reconciliation"),
@@ -56,11 +56,11 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
 /// Every line that does not add up, and every unit of money that is wrong.
 pub(super) fn unexplained_lines(words: &Words, adds_up: &Reconciliation) -> Vec<String> {
     let mut lines = Vec::new();
-    for border in &adds_up.borders {
-        for line in border.lines.iter().filter(|l| l.unexplained > 0) {
+    for boundary in &adds_up.boundaries {
+        for line in boundary.lines.iter().filter(|l| l.unexplained > 0) {
             lines.push(format!(
                 "{} {} {}: {} ≠ {} ({} {})",
-                border.border,
+                boundary.boundary,
                 line.table,
                 line.measure,
                 count(line.left),

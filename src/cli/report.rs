@@ -1,6 +1,6 @@
 //! `qianyi report`: the page of a run, rendered again in the language asked for.
 
-use qianyi::run::{finished, render_report};
+use qianyi::pipeline::{finished, render_report};
 use serde::Serialize;
 
 use super::args::RunArgs;

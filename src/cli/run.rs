@@ -1,6 +1,6 @@
 //! `qianyi run`: from the source, or from an extract that is there, to staged, reconciled, reported.
 
-use qianyi::run::{RunSettings, finished, run};
+use qianyi::pipeline::{RunSettings, finished, run};
 
 use super::args::HeldArgs;
 use super::context::Context;

@@ -1,17 +1,17 @@
 //! `qianyi schedule`: the jobs of the configuration in the foreground; `qianyi schedule install`: systemd units as text.
 //!
-//! Always: a job is the same library call as its command, under settings that are read anew each time. What happens goes to standard
+//! Always: a job is the same library call as its command, under settings that are read again each time. What happens goes to standard
 //! error as it happens, without progress of the work when quiet.
 
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use qianyi::run::{self, RunSettings};
+use qianyi::artifacts::Status;
+use qianyi::pipeline::{self, RunSettings};
 use qianyi::schedule::units::{self, Units};
 use qianyi::schedule::{self, Body, Event, JobKind, JobSettings, Schedule, ScheduleError, WallClock};
 use qianyi::state::JobOutcome;
 use qianyi::stop::Stop;
-use qianyi::trail::Status;
 use qianyi::{clock, schedule::Ended as JobEnded};
 use serde::Serialize;
 
@@ -127,11 +127,11 @@ fn work(context: &Context, job: &JobSettings, stop: &Stop) -> Result<JobEnded, F
     let progress = context.progress();
     match job.job {
         JobKind::Extract => {
-            let done = run::extract_only(&of, &progress)?;
+            let done = pipeline::extract_only(&of, &progress)?;
             Ok(JobEnded::done(Some(done.iter().map(|e| e.rows).sum())))
         }
         JobKind::Run => {
-            let done = run::run(&of, &progress)?;
+            let done = pipeline::run(&of, &progress)?;
             let outcome = match done.status {
                 Status::Done => JobOutcome::Done,
                 Status::Blocked => JobOutcome::Blocked,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use qianyi::artifacts::{Acknowledged, Blocker, Reconciliation, Status, Summary, Suspicion};
 use qianyi::clock;
 use qianyi::mask;
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
-use qianyi::trail::{Acknowledged, Blocker, Reconciliation, Status, Summary, Suspicion};
 
 use super::out::{self, Align};
 use super::reconcile::unexplained_lines;
@@ -103,15 +103,15 @@ fn blocked(words: &Words, by: &Blocker) -> String {
 }
 
 fn tables(words: &Words, of: &Summary) -> String {
-    let fate = |key: &str| (words.say("fate", key), Align::Right);
+    let disposition = |key: &str| (words.say("disposition", key), Align::Right);
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "table"), Align::Left),
         (words.say("page", "table_title"), Align::Left),
         (words.say("way", "mapped"), Align::Right),
-        fate("accepted"),
-        fate("rejected"),
-        fate("held"),
-        fate("excluded"),
+        disposition("accepted"),
+        disposition("rejected"),
+        disposition("held"),
+        disposition("excluded"),
     ];
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut total = [0_u64; 5];

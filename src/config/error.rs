@@ -3,7 +3,7 @@
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 
 /// One mistake in a configuration file, shown with its line.
 #[derive(Debug, Error, Diagnostic)]
@@ -63,7 +63,7 @@ pub enum ConfigError {
 }
 
 impl Consequence for ConfigError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
             Self::Unreadable { .. }
             | Self::Mistakes { .. }
@@ -72,8 +72,8 @@ impl Consequence for ConfigError {
             | Self::Absent { .. }
             | Self::NoMappings { .. }
             | Self::Unlisted { .. }
-            | Self::SourceTwice { .. } => Follow::Usage,
-            Self::Merge { .. } => Follow::Bug,
+            | Self::SourceTwice { .. } => RetryClass::Usage,
+            Self::Merge { .. } => RetryClass::Bug,
         }
     }
 }

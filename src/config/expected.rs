@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{Reader, nearest};
-use crate::trail::Suspicion;
+use crate::artifacts::Suspicion;
 
 const LIMIT_KEYS: &[&str] = &["accepted_min"];
 const ACKNOWLEDGED_KEYS: &[&str] = &["what", "name", "by", "reason"];
@@ -70,7 +70,7 @@ fn acknowledged(
                 let known = Suspicion::ALL.map(Suspicion::name);
                 if !known.contains(&text) {
                     let hint =
-                        format!("the nearest is `{}`; known are {}", nearest(text, known), known.join(", "));
+                        format!("did you mean `{}`? Known are {}", nearest(text, known), known.join(", "));
                     reader.mistake(span, format!("`what` cannot be `{text}`"), Some(hint));
                 }
             }

@@ -133,7 +133,7 @@ impl Reader<'_> {
     pub(super) fn keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
             let hint =
-                format!("the nearest is `{}`; known are {}", nearest(key.get_ref(), known), known.join(", "));
+                format!("did you mean `{}`? Known are {}", nearest(key.get_ref(), known), known.join(", "));
             self.mistake(key.span(), format!("there is no setting `{}`", key.get_ref()), Some(hint));
         }
     }
@@ -156,7 +156,7 @@ impl Reader<'_> {
                         _ => format!("`{key}` cannot be `{word}`"),
                     };
                     let hint =
-                        format!("the nearest is `{}`; known are {}", nearest(word, *words), words.join(", "));
+                        format!("did you mean `{}`? Known are {}", nearest(word, *words), words.join(", "));
                     self.mistake(value.span(), message, Some(hint));
                 }
                 None => self.mistake(value.span(), format!("`{key}` is not a text in quotes"), None),
@@ -313,7 +313,7 @@ impl Reader<'_> {
     }
 }
 
-pub(super) fn beside(folder: &Path, value: &mut toml::Value) {
+pub(super) fn resolve_relative_to(folder: &Path, value: &mut toml::Value) {
     if let toml::Value::String(path) = value {
         *path = folder.join(path.as_str()).display().to_string();
     }
@@ -324,7 +324,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     let mut reader = Reader { file, text, mistakes: Vec::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for e in errors {
-        reader.mistake(e.span().unwrap_or(0..0), format!("this is no TOML: {}", e.message()), None);
+        reader.mistake(e.span().unwrap_or(0..0), format!("invalid TOML: {}", e.message()), None);
     }
     reader.check(table.get_ref());
     if !reader.mistakes.is_empty() {
@@ -334,21 +334,21 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     }
     let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let mut reader = Reader { file, text, mistakes: Vec::new() };
-        reader.mistake(e.span().unwrap_or(0..0), format!("this is no TOML: {}", e.message()), None);
+        reader.mistake(e.span().unwrap_or(0..0), format!("invalid TOML: {}", e.message()), None);
         ConfigError::Mistakes { mistakes: reader.mistakes }
     })?;
     if let Some(mappings) = table.get_mut("mappings") {
-        beside(folder, mappings);
+        resolve_relative_to(folder, mappings);
     }
-    jobs::settle(folder, &mut table);
+    jobs::resolve_paths(folder, &mut table);
     if let Some(toml::Value::Array(sources)) = table.get_mut("sources") {
         for source in sources {
             if let Some(path) = source.get_mut("path") {
-                beside(folder, path);
+                resolve_relative_to(folder, path);
             }
             for key in ["password_file", "ca"] {
                 if let Some(path) = source.get_mut("server").and_then(|s| s.get_mut(key)) {
-                    beside(folder, path);
+                    resolve_relative_to(folder, path);
                 }
             }
         }

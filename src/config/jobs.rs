@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Reader, beside, nearest};
+use super::file::{Reader, nearest, resolve_relative_to};
 use crate::schedule::{Times, WebAddress};
 
 const JOB_KEYS: &[&str] = &["name", "cron", "job", "missed", "jitter_seconds"];
@@ -141,20 +141,20 @@ fn plain(name: &str) -> bool {
 
 fn one_of(reader: &mut Reader<'_>, at: &Spanned<DeValue<'_>>, key: &str, given: &str, known: &[&str]) {
     if !known.contains(&given) {
-        let hint = format!("the nearest is `{}`; known are {}", nearest(given, known), known.join(", "));
+        let hint = format!("did you mean `{}`? Known are {}", nearest(given, known), known.join(", "));
         reader.mistake(at.span(), format!("`{key}` cannot be `{given}`"), Some(hint));
     }
 }
 
 /// Makes the paths relative to the file's folder; a program named without a folder is looked for as a shell does.
-pub(super) fn settle(folder: &Path, table: &mut toml::Table) {
+pub(super) fn resolve_paths(folder: &Path, table: &mut toml::Table) {
     if let Some(metrics) = table.get_mut("metrics") {
-        beside(folder, metrics);
+        resolve_relative_to(folder, metrics);
     }
     let command = table.get_mut("notify").and_then(|n| n.get_mut("command"));
     if let Some(program) = command.and_then(|c| c.get_mut(0))
         && program.as_str().is_some_and(|p| p.contains('/'))
     {
-        beside(folder, program);
+        resolve_relative_to(folder, program);
     }
 }

@@ -23,7 +23,7 @@ pub use error::{ConfigError, Mistake};
 
 use crate::durable::hex;
 use crate::folder;
-use crate::run::{Acknowledgement, Expected};
+use crate::pipeline::{Acknowledgement, Expected};
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
 

@@ -21,7 +21,7 @@ pub use reader::{PartReader, read_columns, read_part, row_count, schema_of};
 pub use writer::{PartInfo, PartWriter};
 
 use crate::durable::DurableError;
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::folder;
 
 /// Rows of every batch that the writer hands to Parquet, whatever came in.
@@ -37,7 +37,7 @@ pub enum DatasetError {
     #[error("{path} cannot be read as a Parquet part")]
     #[diagnostic(
         code("DAT-001"),
-        help("delete the part and run the command again: it will be computed anew")
+        help("delete the part and run the command again: it will be computed again")
     )]
     Unreadable { path: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{path} could not be written")]
@@ -70,13 +70,13 @@ pub enum DatasetError {
 }
 
 impl Consequence for DatasetError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
             Self::Unreadable { .. } | Self::RowCount { .. } | Self::Digest { .. } | Self::Empty { .. } => {
-                Follow::Resume
+                RetryClass::Resume
             }
-            Self::Unwritable { .. } | Self::Listing { .. } => Follow::Resume,
-            Self::Durable(e) => e.follow(),
+            Self::Unwritable { .. } | Self::Listing { .. } => RetryClass::Resume,
+            Self::Durable(e) => e.retry_class(),
         }
     }
 }

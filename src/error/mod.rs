@@ -6,7 +6,7 @@
 
 /// What a person or a scheduler does next; the binary turns it into an exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
+pub enum RetryClass {
     /// The command line, the configuration, a mapping or a path is wrong: mend it and run again (exit status 2).
     Usage,
     /// The machine or the source failed (disk full, lost connection, lock held): mend that and run again; the work goes on
@@ -19,5 +19,5 @@ pub enum Follow {
 /// Implemented by every error enum of the house.
 pub trait Consequence {
     /// What follows from this error.
-    fn follow(&self) -> Follow;
+    fn retry_class(&self) -> RetryClass;
 }

@@ -24,7 +24,7 @@ const PROVINCES: [u8; 35] = [
 
 /// What is the matter with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum IdCheck {
     Ok,
     Ok15,
     Empty,
@@ -36,7 +36,7 @@ enum Verdict {
     Digit,
 }
 
-impl Verdict {
+impl IdCheck {
     fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -54,7 +54,7 @@ impl Verdict {
 
 /// A number taken apart.
 struct Citizen {
-    verdict: Verdict,
+    verdict: IdCheck,
     /// 18 characters when the verdict is `Ok` or `Ok15`.
     number: String,
     /// Days since 1970-01-01.
@@ -62,12 +62,12 @@ struct Citizen {
 }
 
 impl Citizen {
-    fn fault(verdict: Verdict) -> Self {
+    fn fault(verdict: IdCheck) -> Self {
         Self { verdict, number: String::new(), birth: None }
     }
 
     fn good(&self) -> bool {
-        matches!(self.verdict, Verdict::Ok | Verdict::Ok15)
+        matches!(self.verdict, IdCheck::Ok | IdCheck::Ok15)
     }
 
     /// 1 male, 2 female: parity of the sequence.
@@ -91,14 +91,14 @@ fn examine(text: &str, as_of: NaiveDate) -> Citizen {
     let normal = half_width(text).trim().to_uppercase();
     let bytes = normal.as_bytes();
     let charset = match bytes.len() {
-        0 => return Citizen::fault(Verdict::Empty),
+        0 => return Citizen::fault(IdCheck::Empty),
         15 => bytes.iter().all(u8::is_ascii_digit),
         18 => bytes[..17].iter().all(u8::is_ascii_digit) && (bytes[17].is_ascii_digit() || bytes[17] == b'X'),
         _ if normal.chars().count() == 15 || normal.chars().count() == 18 => false,
-        _ => return Citizen::fault(Verdict::Length),
+        _ => return Citizen::fault(IdCheck::Length),
     };
     if !charset {
-        return Citizen::fault(Verdict::Charset);
+        return Citizen::fault(IdCheck::Charset);
     }
     let old = bytes.len() == 15;
     let digits: Vec<u8> = if old {
@@ -109,19 +109,19 @@ fn examine(text: &str, as_of: NaiveDate) -> Citizen {
         bytes[..17].to_vec()
     };
     if !PROVINCES.contains(&u8::try_from(number(&digits[..2])).unwrap_or(0)) {
-        return Citizen::fault(Verdict::Province);
+        return Citizen::fault(IdCheck::Province);
     }
     let (year, month, day) = (number(&digits[6..10]), number(&digits[10..12]), number(&digits[12..14]));
-    let Some(birth) = real(year, month, day) else { return Citizen::fault(Verdict::Date) };
+    let Some(birth) = real(year, month, day) else { return Citizen::fault(IdCheck::Date) };
     if year < 1900 || birth > as_of {
-        return Citizen::fault(Verdict::Range);
+        return Citizen::fault(IdCheck::Range);
     }
     let check = check_character(&digits);
     if !old && bytes[17] != check {
-        return Citizen::fault(Verdict::Digit);
+        return Citizen::fault(IdCheck::Digit);
     }
     let number = digits.iter().chain([&check]).map(|b| char::from(*b)).collect();
-    let verdict = if old { Verdict::Ok15 } else { Verdict::Ok };
+    let verdict = if old { IdCheck::Ok15 } else { IdCheck::Ok };
     Citizen { verdict, number, birth: Some(days(birth)) }
 }
 
@@ -140,21 +140,21 @@ fn over(
 /// `id_check(text)`: ok, ok15, empty, length, charset, province, date, range or digit; NULL is `empty`.
 pub(super) fn id_check(as_of: NaiveDate) -> ScalarUDF {
     over("id_check", as_of, DataType::Utf8, |rows| {
-        Arc::new(rows.map(|c| Some(c.map_or(Verdict::Empty, |c| c.verdict).name())).collect::<StringArray>())
+        Arc::new(rows.map(|c| Some(c.map_or(IdCheck::Empty, |c| c.verdict).name())).collect::<StringArray>())
     })
 }
 
 /// `id_valid(text)`: true for a faultless 18-digit number only; NULL for NULL.
 pub(super) fn id_valid(as_of: NaiveDate) -> ScalarUDF {
     over("id_valid", as_of, DataType::Boolean, |rows| {
-        Arc::new(rows.map(|c| c.map(|c| c.verdict == Verdict::Ok)).collect::<BooleanArray>())
+        Arc::new(rows.map(|c| c.map(|c| c.verdict == IdCheck::Ok)).collect::<BooleanArray>())
     })
 }
 
 /// `id18(text)`, also called `id15_to_18`: the 18-digit candidate of a good 15-digit number, else NULL.
 pub(super) fn id18(as_of: NaiveDate, name: &str) -> ScalarUDF {
     over(name, as_of, DataType::Utf8, |rows| {
-        let candidate = |c: Citizen| (c.verdict == Verdict::Ok15).then_some(c.number);
+        let candidate = |c: Citizen| (c.verdict == IdCheck::Ok15).then_some(c.number);
         Arc::new(rows.map(|c| c.and_then(candidate)).collect::<StringArray>())
     })
 }

@@ -13,7 +13,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 use super::scalar::{Scalar, Takes};
 
-/// The first and the last year that a date can have; 9999-12-31 and 1753-01-01 are declared null tokens, or notes.
+/// The first and the last year that a date can have; 9999-12-31 and 1753-01-01 are declared null tokens, or read errors.
 const YEARS: std::ops::RangeInclusive<u32> = 1850..=2099;
 /// Days from 0001-01-01 (day 1) to 1970-01-01.
 const EPOCH: i32 = 719_163;

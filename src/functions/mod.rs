@@ -1,7 +1,7 @@
 //! Every scalar function of ours, one file a theme, and the one registry.
 //!
 //! Always: a function is pure, vectorised and exact: the same arguments give the same value on every machine and in every partition;
-//! no floating point takes part in money. What does not fit is NULL (`*_of`), an answer (`id_check`) or a note (readers).
+//! no floating point takes part in money. What does not fit is NULL (`*_of`), an answer (`id_check`) or a read error (readers).
 //! Must not know: tables, mappings, cities; a city's key domains, code lists and font table come in as data.
 
 mod citizen;
@@ -10,11 +10,11 @@ mod date;
 mod json;
 mod key;
 mod money;
-mod noted;
 mod orgcode;
 mod period;
 mod raw;
 mod read;
+mod read_errors;
 mod scalar;
 mod text;
 
@@ -30,10 +30,10 @@ pub use date::{Century, DateForm};
 pub use json::JsonPath;
 pub use key::{Domain, Domains, digests, key_text};
 pub use money::{Unit, kept_fen};
-pub use noted::{Notice, Refused, noting};
 pub use period::PeriodForm;
 pub use raw::{RawKind, Zone, refusal, zone_of};
 pub use read::{Font, NullTokens, Read, Reader, reader, spelled_key};
+pub use read_errors::{Notice, Refused, noting};
 
 /// What the functions of one city stand on.
 #[derive(Debug, Clone, Default)]

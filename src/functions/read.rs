@@ -1,7 +1,7 @@
-//! Readers: one raw legacy column → a typed value, or NULL and a note (FORMS 2, layer 1).
+//! Readers: one raw legacy column → a typed value, or NULL and a read error (FORMS 2, layer 1).
 //!
-//! Always: a value that is no null token and cannot be decoded, parsed or translated becomes NULL and a note with its bytes; notes
-//! arise nowhere else. A reader gives a struct {value, note, code[, shift]}: `note` the bytes, `code` what failed, `shift` (money) what
+//! Always: a value that is no null token and cannot be decoded, parsed or translated becomes NULL and a read error with its bytes; read errors
+//! arise nowhere else. A reader gives a struct {value, read error, code[, shift]}: `read error` the bytes, `code` what failed, `shift` (money) what
 //! rounding to fen changed, in 10⁻⁴ yuan.
 //! Must not know: mapping files, and which raw types there are (raw.rs).
 
@@ -149,11 +149,11 @@ pub struct Reader {
     pub zone: Option<Zone>,
 }
 
-/// Notes of a batch: row, what failed, bytes.
+/// Read errors of a batch: row, what failed, bytes.
 #[derive(Default)]
-struct Notes(Vec<(usize, &'static str, Vec<u8>)>);
+struct ReadErrors(Vec<(usize, &'static str, Vec<u8>)>);
 
-impl Notes {
+impl ReadErrors {
     fn finish(self, rows: usize) -> [ArrayRef; 2] {
         if self.0.is_empty() {
             return [new_null_array(&DataType::Binary, rows), new_null_array(&DataType::Utf8, rows)];
@@ -175,7 +175,7 @@ impl Notes {
 fn fields(read: &Read) -> Fields {
     let mut fields = vec![
         Field::new("value", read.gives(), true),
-        Field::new("note", DataType::Binary, true),
+        Field::new("read_error", DataType::Binary, true),
         Field::new("code", DataType::Utf8, true),
     ];
     if matches!(read, Read::Money(_)) {
@@ -201,51 +201,51 @@ impl Reader {
     }
 
     /// Walks the rows: `parse` says what a value is, if it is one; `done` hears of every row.
-    fn walk<T>(
+    fn each_cell<T>(
         &self,
         call: &Call,
         parse: impl Fn(&Cell<'_>) -> Option<T>,
         mut done: impl FnMut(Option<T>),
-    ) -> Result<Notes> {
+    ) -> Result<ReadErrors> {
         let raw = raw(call, self.zone)?;
-        let mut notes = Notes::default();
+        let mut read_errors = ReadErrors::default();
         for row in 0..call.rows {
             let cell = raw.cell(row, |bytes| self.decoded(bytes));
             let value = match &cell {
                 Cell::Null => None,
                 Cell::Undecodable(bytes) => {
-                    notes.0.push((row, "bytes", bytes.to_vec()));
+                    read_errors.0.push((row, "bytes", bytes.to_vec()));
                     None
                 }
                 _ if self.nulls.hold(&cell) => None,
                 _ => {
                     let value = parse(&cell);
                     if value.is_none() {
-                        notes.0.push((row, self.read.name(), cell.kept()));
+                        read_errors.0.push((row, self.read.name(), cell.kept()));
                     }
                     value
                 }
             };
             done(value);
         }
-        Ok(notes)
+        Ok(read_errors)
     }
 
-    fn text(&self, call: &Call, pad: Option<usize>) -> Result<(ArrayRef, Notes)> {
+    fn text(&self, call: &Call, pad: Option<usize>) -> Result<(ArrayRef, ReadErrors)> {
         let raw = raw(call, self.zone)?;
         let mut out = StringBuilder::with_capacity(call.rows, raw.text_bytes());
-        let mut notes = Notes::default();
+        let mut read_errors = ReadErrors::default();
         for row in 0..call.rows {
             let cell = raw.cell(row, |bytes| self.decoded(bytes));
             match &cell {
                 Cell::Null => out.append_null(),
                 Cell::Undecodable(bytes) => {
-                    notes.0.push((row, "bytes", bytes.to_vec()));
+                    read_errors.0.push((row, "bytes", bytes.to_vec()));
                     out.append_null();
                 }
                 _ if self.nulls.hold(&cell) => out.append_null(),
                 Cell::Loose(_) => {
-                    notes.0.push((row, self.read.name(), cell.kept()));
+                    read_errors.0.push((row, self.read.name(), cell.kept()));
                     out.append_null();
                 }
                 Cell::Text(_) | Cell::Number(_) | Cell::Float(_) | Cell::Day(_) | Cell::Moment(_, _) => {
@@ -258,14 +258,14 @@ impl Reader {
                 }
             }
         }
-        Ok((Arc::new(out.finish()), notes))
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
     /// A code list is asked before the null tokens.
-    fn code(&self, call: &Call, list: &CodeList) -> Result<(ArrayRef, Notes)> {
+    fn code(&self, call: &Call, list: &CodeList) -> Result<(ArrayRef, ReadErrors)> {
         let raw = raw(call, self.zone)?;
         let mut out = StringBuilder::with_capacity(call.rows, call.rows * 3);
-        let mut notes = Notes::default();
+        let mut read_errors = ReadErrors::default();
         for row in 0..call.rows {
             let cell = raw.cell(row, |bytes| self.decoded(bytes));
             let translated = match &cell {
@@ -279,57 +279,57 @@ impl Reader {
                 (Cell::Null, None) => out.append_null(),
                 (_, None) => {
                     if let Cell::Undecodable(bytes) = &cell {
-                        notes.0.push((row, "bytes", bytes.to_vec()));
+                        read_errors.0.push((row, "bytes", bytes.to_vec()));
                     } else if !self.nulls.hold(&cell) {
-                        notes.0.push((row, self.read.name(), cell.kept()));
+                        read_errors.0.push((row, self.read.name(), cell.kept()));
                     }
                     out.append_null();
                 }
             }
         }
-        Ok((Arc::new(out.finish()), notes))
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
-    fn date(&self, call: &Call, century: Century, forms: &[DateForm]) -> Result<(ArrayRef, Notes)> {
+    fn date(&self, call: &Call, century: Century, forms: &[DateForm]) -> Result<(ArrayRef, ReadErrors)> {
         let mut out = Date32Builder::with_capacity(call.rows);
         let parse = |cell: &Cell<'_>| match whole_day(cell) {
             Some(day) => date::known(day).map(date::days),
             None => date::parse(&cell.digits()?, century, forms),
         };
-        let notes = self.walk(call, parse, |v| out.append_option(v))?;
-        Ok((Arc::new(out.finish()), notes))
+        let read_errors = self.each_cell(call, parse, |v| out.append_option(v))?;
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
-    fn period(&self, call: &Call, forms: &[PeriodForm]) -> Result<(ArrayRef, Notes)> {
+    fn period(&self, call: &Call, forms: &[PeriodForm]) -> Result<(ArrayRef, ReadErrors)> {
         let mut out = Int32Builder::with_capacity(call.rows);
         let parse = |cell: &Cell<'_>| match whole_day(cell) {
             Some(day) => period::of_day(day),
             None => period::parse(&cell.digits()?, forms),
         };
-        let notes = self.walk(call, parse, |v| out.append_option(v))?;
-        Ok((Arc::new(out.finish()), notes))
+        let read_errors = self.each_cell(call, parse, |v| out.append_option(v))?;
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
-    fn time(&self, call: &Call) -> Result<(ArrayRef, Notes)> {
+    fn time(&self, call: &Call) -> Result<(ArrayRef, ReadErrors)> {
         let mut out = TimestampMicrosecondBuilder::with_capacity(call.rows);
         let parse = |cell: &Cell<'_>| match (cell, whole_day(cell)) {
             (Cell::Moment(micros, _), Some(day)) => date::known(day).map(|_| *micros),
             (_, Some(day)) => date::known(day).map(|_| i64::from(day) * DAY),
             (_, None) => parse_time(&cell.digits()?),
         };
-        let notes = self.walk(call, parse, |v| out.append_option(v))?;
-        Ok((Arc::new(out.finish()), notes))
+        let read_errors = self.each_cell(call, parse, |v| out.append_option(v))?;
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
-    fn int(&self, call: &Call) -> Result<(ArrayRef, Notes)> {
+    fn int(&self, call: &Call) -> Result<(ArrayRef, ReadErrors)> {
         let column = call.array(0)?;
         if column.data_type().is_integer() && !self.nulls.digits && call.args.len() == 1 {
-            return Ok((cast(&column, &DataType::Int64)?, Notes::default()));
+            return Ok((cast(&column, &DataType::Int64)?, ReadErrors::default()));
         }
         let mut out = Int64Builder::with_capacity(call.rows);
         let parse = |cell: &Cell<'_>| i64::try_from(cell.number()?.whole()?).ok();
-        let notes = self.walk(call, parse, |v| out.append_option(v))?;
-        Ok((Arc::new(out.finish()), notes))
+        let read_errors = self.each_cell(call, parse, |v| out.append_option(v))?;
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
     fn money(&self, call: &Call, unit: Unit) -> Result<Vec<ArrayRef>> {
@@ -346,15 +346,15 @@ impl Reader {
             };
             Some((amount.fen, shift))
         };
-        let notes = self.walk(call, parse, |value| {
+        let read_errors = self.each_cell(call, parse, |value| {
             out.append_option(value.map(|(fen, _)| fen));
             shifts.append_option(value.and_then(|(_, shift)| shift).filter(|s| *s != 0));
         })?;
-        let [bytes, codes] = notes.finish(call.rows);
+        let [bytes, codes] = read_errors.finish(call.rows);
         Ok(vec![Arc::new(out.finish()), bytes, codes, Arc::new(shifts.finish())])
     }
 
-    fn rate(&self, call: &Call, places: u8, scale: i8) -> Result<(ArrayRef, Notes)> {
+    fn rate(&self, call: &Call, places: u8, scale: i8) -> Result<(ArrayRef, ReadErrors)> {
         let mut out = Decimal128Builder::with_capacity(call.rows).with_data_type(self.read.gives());
         let parse = |cell: &Cell<'_>| {
             let exact = cell.number()?;
@@ -366,12 +366,12 @@ impl Reader {
             };
             rate.filter(|r| r.abs() <= RATE_LIMIT)
         };
-        let notes = self.walk(call, parse, |v| out.append_option(v))?;
-        Ok((Arc::new(out.finish()), notes))
+        let read_errors = self.each_cell(call, parse, |v| out.append_option(v))?;
+        Ok((Arc::new(out.finish()), read_errors))
     }
 
     fn columns(&self, call: &Call) -> Result<Vec<ArrayRef>> {
-        let (value, notes) = match &self.read {
+        let (value, read_errors) = match &self.read {
             Read::Text { pad } => self.text(call, *pad)?,
             Read::Date { century, forms } => self.date(call, *century, forms)?,
             Read::Period { forms } => self.period(call, forms)?,
@@ -381,7 +381,7 @@ impl Reader {
             Read::Time => self.time(call)?,
             Read::Code(list) => self.code(call, list)?,
         };
-        let [bytes, codes] = notes.finish(call.rows);
+        let [bytes, codes] = read_errors.finish(call.rows);
         Ok(vec![value, bytes, codes])
     }
 }

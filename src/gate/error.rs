@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 
 /// What can go wrong at the gate.
 #[derive(Debug, Error, Diagnostic)]
@@ -40,13 +40,13 @@ pub enum GateError {
 }
 
 impl Consequence for GateError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Order { .. } | Self::TooMany { .. } => Follow::Usage,
-            Self::Uneven { .. } => Follow::Bug,
-            Self::Dataset(e) => e.follow(),
-            Self::Engine(e) => e.follow(),
-            Self::Durable(e) => e.follow(),
+            Self::Order { .. } | Self::TooMany { .. } => RetryClass::Usage,
+            Self::Uneven { .. } => RetryClass::Bug,
+            Self::Dataset(e) => e.retry_class(),
+            Self::Engine(e) => e.retry_class(),
+            Self::Durable(e) => e.retry_class(),
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The gate: what becomes of every mapped row (DESIGN.md "fate"; FORMS 6).
+//! The gate: what becomes of every mapped row (DESIGN.md "disposition"; FORMS 6).
 //!
-//! Always: every row gets exactly one fate; precedence excluded > rejected > held > accepted. A row outside the table's scope is
+//! Always: every row gets exactly one disposition; precedence excluded > rejected > held > accepted. A row outside the table's scope is
 //! excluded, and so is a child of an excluded parent, unless it carries money: then it is held. A row with a blocking finding is
 //! rejected; a child of a rejected or held parent is held. Rows keep their order and their parts, so that the same rows give the same
 //! bytes whatever the partitions.
 //! Must not know: how a finding came about, sources, cities.
 
+mod decision;
 mod error;
 mod part;
-mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,15 +16,15 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use decision::{Blocked, Parents};
 pub use error::GateError;
 use part::{Decided, decide_part};
-use verdict::{Blocked, Parents};
 
+use crate::artifacts::disposition_schema;
 use crate::dataset::{PartInfo, PartWriter, row_count, schema_of};
 use crate::durable;
 use crate::engine::Engine;
 use crate::national::{National, Table};
-use crate::trail::fate_schema;
 
 /// A branch's mapped rows.
 #[derive(Debug, Clone)]
@@ -34,34 +34,34 @@ pub struct GatedBranch {
     pub mapped: Vec<PathBuf>,
 }
 
-/// A parent table behind the gate: its fates and staged parts.
+/// A parent table behind the gate: its dispositions and staged parts.
 #[derive(Debug, Clone, Default)]
-pub struct ParentFates {
-    pub fates: Vec<PathBuf>,
+pub struct ParentDispositions {
+    pub dispositions: Vec<PathBuf>,
     pub staged: Vec<PathBuf>,
 }
 
-/// What is decided, and where rows go. The folders are made anew.
+/// What is decided, and where rows go. The folders are made again.
 pub struct Decide<'a> {
     pub national: &'a National,
     pub table: &'a Table,
     pub branches: &'a [GatedBranch],
     pub findings: &'a [PathBuf],
     /// National tables earlier in the load order, by name.
-    pub parents: &'a BTreeMap<String, ParentFates>,
+    pub parents: &'a BTreeMap<String, ParentDispositions>,
     /// Accepted rows, as mapped.
     pub staged: &'a Path,
-    /// The others, with `_fate` and `_reason`.
+    /// The others, with `_disposition` and `_reason`.
     pub rejected: &'a Path,
-    /// The others' fates.
-    pub fates: &'a Path,
+    /// The others' dispositions.
+    pub dispositions: &'a Path,
 }
 
-/// Rows that were not accepted, by fate and reason.
+/// Rows that were not accepted, by disposition and reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NotAccepted {
     /// excluded, rejected or held.
-    pub fate: String,
+    pub disposition: String,
     /// `out_of_scope`, the rules, or the parent's table.
     pub reason: String,
     pub rows: u64,
@@ -75,14 +75,14 @@ pub struct GateReport {
     pub not_accepted: Vec<NotAccepted>,
     pub staged: Vec<PartInfo>,
     pub rejected: Vec<PartInfo>,
-    pub fates: Vec<PartInfo>,
+    pub dispositions: Vec<PartInfo>,
 }
 
 impl GateReport {
     /// What its children look at.
-    pub fn parent_fates(&self) -> ParentFates {
+    pub fn parent_dispositions(&self) -> ParentDispositions {
         let paths = |parts: &[PartInfo]| parts.iter().map(|p| p.path.clone()).collect();
-        ParentFates { fates: paths(&self.fates), staged: paths(&self.staged) }
+        ParentDispositions { dispositions: paths(&self.dispositions), staged: paths(&self.staged) }
     }
 }
 
@@ -91,11 +91,11 @@ impl GateReport {
 /// # Errors
 /// `GAT-…`, `DAT-…`, `ENG-…`, `DUR-001`.
 pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError> {
-    for folder in [of.staged, of.rejected, of.fates] {
+    for folder in [of.staged, of.rejected, of.dispositions] {
         durable::remove_dir_all(folder)?;
         durable::create_dir_all(folder)?;
     }
-    let limit = engine.pool_bytes() / verdict::VERDICT_BYTES;
+    let limit = engine.pool_bytes() / decision::VERDICT_BYTES;
     let blocked = Blocked::read(of, limit)?;
     let parents = Parents::read(of, limit)?;
     let work: Vec<(String, &PathBuf)> = of
@@ -112,7 +112,7 @@ pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError>
         not_accepted: Vec::new(),
         staged: Vec::new(),
         rejected: Vec::new(),
-        fates: Vec::new(),
+        dispositions: Vec::new(),
     };
     let mut others: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
     for (one, (_, part)) in decided.into_iter().zip(&work) {
@@ -120,14 +120,18 @@ pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError>
         report.accepted += one.staged.rows;
         report.staged.push(one.staged);
         report.rejected.extend(one.rejected);
-        report.fates.extend(one.fates);
+        report.dispositions.extend(one.dispositions);
         for (at, rows) in one.others {
             *others.entry(at).or_default() += rows;
         }
     }
     report.not_accepted = others
         .into_iter()
-        .map(|((fate, reason), rows)| NotAccepted { fate: fate.to_owned(), reason, rows })
+        .map(|((disposition, reason), rows)| NotAccepted {
+            disposition: disposition.to_owned(),
+            reason,
+            rows,
+        })
         .collect();
     at_least_one_part(of, &mut report)?;
     even(of, report)
@@ -143,8 +147,10 @@ fn at_least_one_part(of: &Decide<'_>, report: &mut GateReport) -> Result<(), Gat
         let schema = part::rejected_schema(&mapped);
         report.rejected.push(PartWriter::create(&of.rejected.join("none.parquet"), schema)?.finish()?);
     }
-    if report.fates.is_empty() {
-        report.fates.push(PartWriter::create(&of.fates.join("none.parquet"), fate_schema())?.finish()?);
+    if report.dispositions.is_empty() {
+        report
+            .dispositions
+            .push(PartWriter::create(&of.dispositions.join("none.parquet"), disposition_schema())?.finish()?);
     }
     if report.staged.is_empty() {
         let schema = of.table.mapped_schema();
@@ -156,12 +162,12 @@ fn at_least_one_part(of: &Decide<'_>, report: &mut GateReport) -> Result<(), Gat
 fn even(of: &Decide<'_>, report: GateReport) -> Result<GateReport, GateError> {
     let sum = |parts: &[PartInfo]| parts.iter().map(|p| p.rows).sum::<u64>();
     let others: u64 = report.not_accepted.iter().map(|n| n.rows).sum();
-    let (rejected, fates) = (sum(&report.rejected), sum(&report.fates));
-    if report.accepted + others == report.rows && rejected == others && fates == others {
+    let (rejected, dispositions) = (sum(&report.rejected), sum(&report.dispositions));
+    if report.accepted + others == report.rows && rejected == others && dispositions == others {
         return Ok(report);
     }
     let what = format!(
-        "{} mapped, {} accepted, {others} others, {rejected} kept beside, {fates} fates",
+        "{} mapped, {} accepted, {others} others, {rejected} kept beside, {dispositions} dispositions",
         report.rows, report.accepted
     );
     Err(GateError::Uneven { table: of.table.name.clone(), what })

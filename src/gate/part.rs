@@ -1,4 +1,4 @@
-//! One mapped part through the gate: its accepted rows, and the others with their fates.
+//! One mapped part through the gate: its accepted rows, and the others with their dispositions.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,11 +9,11 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::StreamExt;
 
-use super::verdict::{Blocked, Lost, Parents, place};
+use super::decision::{Blocked, Lost, Parents, place};
 use super::{Decide, GateError};
+use crate::artifacts::disposition_schema;
 use crate::dataset::{PartInfo, PartWriter, register, schema_of};
 use crate::engine::{Engine, Joins};
-use crate::trail::fate_schema;
 
 /// The reason of a row outside the table's scope.
 const OUT_OF_SCOPE: &str = "out_of_scope";
@@ -22,22 +22,22 @@ const OUT_OF_SCOPE: &str = "out_of_scope";
 pub(super) struct Decided {
     pub(super) staged: PartInfo,
     pub(super) rejected: Option<PartInfo>,
-    pub(super) fates: Option<PartInfo>,
-    /// Rows by fate and reason.
+    pub(super) dispositions: Option<PartInfo>,
+    /// Rows by disposition and reason.
     pub(super) others: BTreeMap<(&'static str, String), u64>,
 }
 
 /// The columns of rows that were not accepted.
 pub(super) fn rejected_schema(mapped: &SchemaRef) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = mapped.fields().iter().cloned().collect();
-    fields.push(Arc::new(Field::new("_fate", DataType::Utf8, false)));
+    fields.push(Arc::new(Field::new("_disposition", DataType::Utf8, false)));
     fields.push(Arc::new(Field::new("_reason", DataType::Utf8, false)));
     Arc::new(Schema::new(fields))
 }
 
-/// The fate of a row that is not accepted.
-struct Fate {
-    fate: &'static str,
+/// The disposition of a row that is not accepted.
+struct Disposition {
+    disposition: &'static str,
     reason: String,
     parent: Option<String>,
 }
@@ -47,7 +47,7 @@ struct Out {
     schema: SchemaRef,
     staged: PartWriter,
     rejected: Option<PartWriter>,
-    fates: Option<PartWriter>,
+    dispositions: Option<PartWriter>,
     others: BTreeMap<(&'static str, String), u64>,
 }
 
@@ -95,7 +95,7 @@ pub(super) fn decide_part(
 ) -> Result<Decided, GateError> {
     let schema = schema_of(part)?;
     let staged = PartWriter::create(&of.staged.join(name), schema.clone())?;
-    let mut out = Out { schema, staged, rejected: None, fates: None, others: BTreeMap::new() };
+    let mut out = Out { schema, staged, rejected: None, dispositions: None, others: BTreeMap::new() };
     let session = engine.session(1, Joins::OneSmall);
     register(&session, "mapped", &[part.to_owned()])?;
     let sql = asked(of, parents);
@@ -113,7 +113,7 @@ pub(super) fn decide_part(
     Ok(Decided {
         staged: out.staged.finish()?,
         rejected: finished(out.rejected)?,
-        fates: finished(out.fates)?,
+        dispositions: finished(out.dispositions)?,
         others: out.others,
     })
 }
@@ -139,7 +139,7 @@ fn decide_batch(
         of_parents.push((parent, column(&format!("__parent{no}"))?.as_string::<i32>()));
     }
     let mut buffer = Vec::new();
-    let mut fates: Vec<Option<Fate>> = Vec::with_capacity(batch.num_rows());
+    let mut dispositions: Vec<Option<Disposition>> = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
         let rules = if blocked.is_empty() {
             None
@@ -151,27 +151,27 @@ fn decide_batch(
         let lost = of_parents.iter().filter(|(_, keys)| keys.is_valid(row)).filter_map(|(parent, keys)| {
             Some((parent.table.as_str(), keys.value(row), parent.lost(keys.value(row))?))
         });
-        fates.push(fate(inside.value(row), money.value(row), rules, lost));
+        dispositions.push(disposition(inside.value(row), money.value(row), rules, lost));
     }
     let rows = batch
         .project(&(0..out.schema.fields().len()).collect::<Vec<_>>())
         .and_then(|b| RecordBatch::try_new(out.schema.clone(), b.columns().to_vec()))
         .map_err(|e| uneven(e.to_string()))?;
-    write(of, &rows, fates, name, out).map_err(|e| match e {
+    write(of, &rows, dispositions, name, out).map_err(|e| match e {
         Written::Arrow(e) => uneven(e.to_string()),
         Written::Gate(e) => e,
     })
 }
 
-/// The precedence of fates.
-fn fate<'a>(
+/// The precedence of dispositions.
+fn disposition<'a>(
     inside: bool,
     money: bool,
     rules: Option<&str>,
     lost: impl Iterator<Item = (&'a str, &'a str, Lost)>,
-) -> Option<Fate> {
-    let by = |fate, reason: &str, parent: Option<&str>| {
-        Some(Fate { fate, reason: reason.to_owned(), parent: parent.map(str::to_owned) })
+) -> Option<Disposition> {
+    let by = |disposition, reason: &str, parent: Option<&str>| {
+        Some(Disposition { disposition, reason: reason.to_owned(), parent: parent.map(str::to_owned) })
     };
     if !inside {
         return by("excluded", OUT_OF_SCOPE, None);
@@ -210,37 +210,39 @@ impl From<crate::dataset::DatasetError> for Written {
 fn write(
     of: &Decide<'_>,
     rows: &RecordBatch,
-    fates: Vec<Option<Fate>>,
+    dispositions: Vec<Option<Disposition>>,
     name: &str,
     out: &mut Out,
 ) -> Result<(), Written> {
-    if fates.iter().all(Option::is_none) {
+    if dispositions.iter().all(Option::is_none) {
         return Ok(out.staged.write(rows)?);
     }
-    let accepted: BooleanArray = fates.iter().map(|f| Some(f.is_none())).collect();
-    let others: BooleanArray = fates.iter().map(|f| Some(f.is_some())).collect();
+    let accepted: BooleanArray = dispositions.iter().map(|f| Some(f.is_none())).collect();
+    let others: BooleanArray = dispositions.iter().map(|f| Some(f.is_some())).collect();
     out.staged.write(&filter_record_batch(rows, &accepted)?)?;
     let rows = filter_record_batch(rows, &others)?;
-    let fates: Vec<Fate> = fates.into_iter().flatten().collect();
-    let text = |of: &dyn Fn(&Fate) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(fates.iter().map(of)))
+    let dispositions: Vec<Disposition> = dispositions.into_iter().flatten().collect();
+    let text = |of: &dyn Fn(&Disposition) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(dispositions.iter().map(of)))
     };
-    let (fate, reason) = (text(&|f| f.fate), text(&|f| &f.reason));
+    let (disposition, reason) = (text(&|f| f.disposition), text(&|f| &f.reason));
     let schema = rejected_schema(&out.schema);
     let mut columns = rows.columns().to_vec();
-    columns.extend([fate.clone(), reason.clone()]);
+    columns.extend([disposition.clone(), reason.clone()]);
     let kept = RecordBatch::try_new(schema.clone(), columns)?;
     let lineage = ["_key", "_source", "_skey"].map(|c| rows.column_by_name(c).cloned());
     let [Some(key), Some(source), Some(skey)] = lineage else {
         let what = "no lineage".to_owned();
         return Err(Written::Gate(GateError::Uneven { table: of.table.name.clone(), what }));
     };
-    let parent: ArrayRef = Arc::new(fates.iter().map(|f| f.parent.as_deref()).collect::<StringArray>());
-    let said = RecordBatch::try_new(fate_schema(), vec![key, source, skey, fate, reason, parent])?;
+    let parent: ArrayRef =
+        Arc::new(dispositions.iter().map(|f| f.parent.as_deref()).collect::<StringArray>());
+    let said =
+        RecordBatch::try_new(disposition_schema(), vec![key, source, skey, disposition, reason, parent])?;
     into(&mut out.rejected, &of.rejected.join(name), schema)?.write(&kept)?;
-    into(&mut out.fates, &of.fates.join(name), fate_schema())?.write(&said)?;
-    for f in fates {
-        *out.others.entry((f.fate, f.reason)).or_default() += 1;
+    into(&mut out.dispositions, &of.dispositions.join(name), disposition_schema())?.write(&said)?;
+    for f in dispositions {
+        *out.others.entry((f.disposition, f.reason)).or_default() += 1;
     }
     Ok(())
 }

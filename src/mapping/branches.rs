@@ -22,7 +22,7 @@ use crate::functions::{FunctionRegistry, FunctionSettings};
 use crate::national::{self, National};
 
 /// What a branch is checked against.
-pub(super) struct Around<'a> {
+pub(super) struct CheckContext<'a> {
     pub(super) national: &'a National,
     pub(super) views: &'a [SourceView],
     pub(super) planner: &'a Planner,
@@ -53,7 +53,7 @@ const BRANCH_KEYS: [&str; 10] =
 /// Reads one file of layer 2.
 pub(super) fn table(
     path: &Path,
-    around: &Around<'_>,
+    context: &CheckContext<'_>,
     faults: &mut Vec<MappingFault>,
 ) -> Option<TableMapping> {
     let doc = Doc::open(path);
@@ -61,17 +61,17 @@ pub(super) fn table(
     let mapping = if doc.senseless() {
         None
     } else {
-        mapping(&doc, &Table::open(&doc, &parsed, 0..0, &["columns", "branch"]), path, around)
+        mapping(&doc, &Table::open(&doc, &parsed, 0..0, &["columns", "branch"]), path, context)
     };
     drop(parsed);
     faults.extend(doc.finish());
     mapping
 }
 
-fn mapping(doc: &Doc, table: &Table<'_>, path: &Path, around: &Around<'_>) -> Option<TableMapping> {
+fn mapping(doc: &Doc, table: &Table<'_>, path: &Path, context: &CheckContext<'_>) -> Option<TableMapping> {
     let name = stem(path);
-    let Some(national) = around.national.table(&name) else {
-        let near = nearest(&name, around.national.tables.iter().map(|t| t.name.as_str()));
+    let Some(national) = context.national.table(&name) else {
+        let near = nearest(&name, context.national.tables.iter().map(|t| t.name.as_str()));
         let message = format!("there is no national table {name}");
         doc.hinted(Mistake::National, 0..0, message, format!("the nearest is {near}; rename the file"));
         return None;
@@ -92,7 +92,7 @@ fn mapping(doc: &Doc, table: &Table<'_>, path: &Path, around: &Around<'_>) -> Op
             share(&common, &mut branch, &mut places);
             places.strange |= table.strange;
             let before = doc.noted();
-            check::branch(doc, &branch, &places, national, around);
+            check::branch(doc, &branch, &places, national, context);
             doc.once(before, &shared, &branch.name);
             branches.push(check::finished(branch));
         }
@@ -208,7 +208,7 @@ fn filter(doc: &Doc, table: &Table<'_>) -> Option<LeftOut> {
             if known.is_none() {
                 let near = nearest(&reason.value, names.iter().copied());
                 let message = format!("there is no reason `{}`", reason.value);
-                let hint = format!("the nearest is `{near}`; the closed list is {}", names.join(", "));
+                let hint = format!("did you mean `{near}`?; the closed list is {}", names.join(", "));
                 doc.hinted(Mistake::Reason, reason.span, message, hint);
             }
             Some(LeftOut { sql: sql.value, reason: known? })
@@ -275,7 +275,7 @@ fn shape(
         other => {
             let near = nearest(other, ["row", "split", "group"]);
             let message = format!("there is no shape `{other}`");
-            doc.hinted(Mistake::Form, name.span, message, format!("the nearest is `{near}`"));
+            doc.hinted(Mistake::Form, name.span, message, format!("did you mean `{near}`?"));
             None
         }
     }
@@ -288,7 +288,7 @@ fn mapped(doc: &Doc, table: &Table<'_>, national: &national::Table) -> Columns {
         let Some(column) = national.column(&name.value) else {
             let near = nearest(&name.value, national.columns.iter().map(|c| c.code.as_str()));
             let message = format!("{} has no column `{}`", national.name, name.value);
-            doc.hinted(Mistake::National, name.span.clone(), message, format!("the nearest is `{near}`"));
+            doc.hinted(Mistake::National, name.span.clone(), message, format!("did you mean `{near}`?"));
             continue;
         };
         if let Some(content) = content(doc, value) {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use datafusion::sql::sqlparser::ast::Expr;
 
-use super::branches::{Around, Places};
+use super::branches::{CheckContext, Places};
 use super::error::nearest;
 use super::fault::Mistake;
 use super::file::{Branch, ColumnRef, Content, Generation, Mapped, Reading, Shape, SourceView};
@@ -23,7 +23,7 @@ pub(super) struct Check<'a> {
     pub(super) branch: &'a Branch,
     pub(super) places: &'a Places,
     pub(super) national: &'a national::Table,
-    pub(super) around: &'a Around<'a>,
+    pub(super) context: &'a CheckContext<'a>,
     pub(super) views: BTreeMap<&'a str, &'a SourceView>,
 }
 
@@ -33,9 +33,9 @@ pub(super) fn branch(
     branch: &Branch,
     places: &Places,
     national: &national::Table,
-    around: &Around<'_>,
+    context: &CheckContext<'_>,
 ) {
-    let mut check = Check { doc, branch, places, national, around, views: BTreeMap::new() };
+    let mut check = Check { doc, branch, places, national, context, views: BTreeMap::new() };
     if !check.aliases() {
         return;
     }
@@ -68,7 +68,7 @@ pub(super) fn finished(mut branch: Branch) -> Branch {
         let Ok(mut expression) = refs::parse(sql) else { return };
         mapped.refers = refs::references(&expression).columns;
         if refs::ordered(&expression) {
-            *sql = refs::settled(&mut expression, &alias);
+            *sql = refs::normalized(&mut expression, &alias);
         }
     };
     branch.columns.iter_mut().for_each(finish);
@@ -85,12 +85,12 @@ impl<'a> Check<'a> {
         let all = std::iter::once((&self.branch.from, &self.places.from)).chain(joined);
         let mut good = true;
         for (legacy, span) in all {
-            let Some(view) = self.around.views.iter().find(|v| v.name == legacy.view) else {
+            let Some(view) = self.context.views.iter().find(|v| v.name == legacy.view) else {
                 good = false;
-                if self.around.broken.views.contains(&legacy.view) {
+                if self.context.broken.views.contains(&legacy.view) {
                     continue;
                 }
-                let near = nearest(&legacy.view, self.around.views.iter().map(|v| v.name.as_str()));
+                let near = nearest(&legacy.view, self.context.views.iter().map(|v| v.name.as_str()));
                 let message = format!("there is no view {} under sources/", legacy.view);
                 self.doc.hinted(Mistake::View, span.clone(), message, format!("the nearest is {near}"));
                 continue;
@@ -190,14 +190,14 @@ impl<'a> Check<'a> {
         let Some(view) = self.views.get(found.alias.as_str()) else {
             let near = nearest(&found.alias, self.views.keys().copied());
             let message = format!("there is no alias `{}`", found.alias);
-            self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, format!("the nearest is `{near}`"));
+            self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, format!("did you mean `{near}`?"));
             return false;
         };
         let schema = view.typed_schema();
         if schema.column_with_name(&found.column).is_some() {
             return true;
         }
-        if self.around.broken.hides(&view.name, &found.column) {
+        if self.context.broken.hides(&view.name, &found.column) {
             return false;
         }
         let skipped = view.column(&found.column).and_then(|c| match &c.reading {
@@ -211,10 +211,7 @@ impl<'a> Check<'a> {
             ),
             None => {
                 let near = nearest(&found.column, schema.fields().iter().map(|f| f.name().as_str()));
-                (
-                    format!("{} has no column `{}`", view.name, found.column),
-                    format!("the nearest is `{near}`"),
-                )
+                (format!("{} has no column `{}`", view.name, found.column), format!("did you mean `{near}`?"))
             }
         };
         self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, hint);
@@ -223,8 +220,8 @@ impl<'a> Check<'a> {
 
     fn function(&self, called: &Called, span: &Range<usize>) -> bool {
         let name = called.name.as_str();
-        let planner = self.around.planner;
-        if self.around.functions.caller(name) == Some(Caller::Rules) {
+        let planner = self.context.planner;
+        if self.context.functions.caller(name) == Some(Caller::Rules) {
             let message = format!("{name} changes what a value says: only rules call it, and leave a change");
             let hint = "map the value as it stands; a rule proposes the repair";
             self.doc.hinted(Mistake::Forbidden, span.clone(), message, hint);
@@ -245,8 +242,8 @@ impl<'a> Check<'a> {
                 return false;
             }
         }
-        let settings = self.around.settings;
-        let broken = self.around.broken;
+        let settings = self.context.settings;
+        let broken = self.context.broken;
         match name {
             "id" if broken.city => false,
             "id" => self.named(called, span, Mistake::Domain, "key domain", settings.domains.keys()),
@@ -308,7 +305,7 @@ impl<'a> Check<'a> {
         }
         let near = nearest(first, names.iter().copied());
         let message = format!("there is no {what} `{first}`");
-        self.doc.hinted(mistake, span.clone(), message, format!("the nearest is `{near}`"));
+        self.doc.hinted(mistake, span.clone(), message, format!("did you mean `{near}`?"));
         false
     }
 
@@ -357,7 +354,7 @@ impl<'a> Check<'a> {
 
     /// Reference 0.3: a G2 column under the same name means something else.
     fn trap(&self, mapped: &Mapped, expression: &Expr, span: &Range<usize>) {
-        let Some(trap) = self.around.national.traps.iter().find(|t| t.code == mapped.column) else { return };
+        let Some(trap) = self.context.national.traps.iter().find(|t| t.code == mapped.column) else { return };
         let references = refs::references(expression);
         let translated: Vec<&ColumnRef> =
             references.functions.iter().filter(|f| f.name == "code_of").flat_map(|f| &f.columns).collect();
@@ -395,7 +392,7 @@ impl<'a> Check<'a> {
             }
             let Ok(expression) = refs::parse(sql) else { continue };
             let references = refs::references(&expression);
-            let aggregate = references.functions.iter().find(|f| self.around.planner.aggregates(&f.name));
+            let aggregate = references.functions.iter().find(|f| self.context.planner.aggregates(&f.name));
             let joined = references.columns.iter().find(|c| c.alias != self.branch.from.alias);
             if let Some(culprit) = aggregate.map(|f| f.name.clone()).or(joined.map(|c| c.alias.clone())) {
                 let message =

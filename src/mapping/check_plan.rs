@@ -25,7 +25,7 @@ impl Check<'_> {
         tables.extend(joined.map(|(i, alias)| (join_name(i), alias)));
         for (name, alias) in tables {
             let Some(view) = self.views.get(alias) else { return false };
-            if let Err(message) = self.around.planner.table(&name, view.typed_schema()) {
+            if let Err(message) = self.context.planner.table(&name, view.typed_schema()) {
                 self.doc.fault(Mistake::Sql, self.places.whole.clone(), message);
                 return false;
             }
@@ -65,12 +65,12 @@ impl Check<'_> {
 
     /// The types of an expression after so many joins, if it plans; `written` is the SQL that stands at the place.
     fn plans(&self, joined: usize, sql: &str, span: &Range<usize>, written: &str) -> Option<Types> {
-        let planner = self.around.planner;
+        let planner = self.context.planner;
         let quiet = |sql: &str| guard::tried(sql);
         let mut tried = self.branch.clone();
         tried.joins.iter_mut().for_each(|join| join.on = quiet(&join.on));
         let planned = planner.types(&sql::probe(self.branch, joined, sql)).and_then(|types| {
-            planner.settled(&sql::probe(&tried, joined, &quiet(sql)))?;
+            planner.check_types(&sql::probe(&tried, joined, &quiet(sql)))?;
             Ok(types)
         });
         match planned {
@@ -98,7 +98,7 @@ impl Check<'_> {
 
     /// Plans the branch as a whole; column by column where it is split, has other mistakes, or does not plan.
     pub(super) fn types(&self, columns: &[(&Mapped, Range<usize>)], incomplete: bool) {
-        let planner = self.around.planner;
+        let planner = self.context.planner;
         // As it runs it has the types of what is written: one plan, unless there is a mistake to be placed.
         if !incomplete
             && let Shape::Row | Shape::Group(_) = &self.branch.shape
@@ -108,10 +108,10 @@ impl Check<'_> {
             return;
         }
         let whole = (!incomplete)
-            .then(|| self.around.planner.types(&sql::rows(self.branch, &self.national.key, Order::ByKey)));
+            .then(|| self.context.planner.types(&sql::rows(self.branch, &self.national.key, Order::ByKey)));
         if let (Some(Ok(types)), Shape::Row | Shape::Group(_)) = (&whole, &self.branch.shape) {
             self.all_fit(columns, types);
-            self.settled(columns);
+            self.check_types(columns);
             return;
         }
         let mut found = false;
@@ -120,7 +120,7 @@ impl Check<'_> {
         }
         match (whole, found) {
             (Some(Err(refusal)), false) => self.refused(refusal, &self.places.whole, None),
-            (Some(Ok(_)), false) => self.settled(columns),
+            (Some(Ok(_)), false) => self.check_types(columns),
             (Some(_), true) | (None, _) => {}
         }
     }
@@ -135,14 +135,15 @@ impl Check<'_> {
 
     /// The SELECT of a branch as it runs.
     fn guarded(&self, branch: &Branch, key: &[String]) -> String {
-        let planner = self.around.planner;
+        let planner = self.context.planner;
         let guarded = guard::guarded(&self.national.name, branch, &|name| planner.aggregates(name));
         sql::rows(&guarded.rows, key, Order::ByKey)
     }
 
     /// The branch as it runs, with its casts reporting: it plans, and no value is cast in silence.
-    fn settled(&self, columns: &[(&Mapped, Range<usize>)]) {
-        let runs = |branch: &Branch, key: &[String]| self.around.planner.settled(&self.guarded(branch, key));
+    fn check_types(&self, columns: &[(&Mapped, Range<usize>)]) {
+        let runs =
+            |branch: &Branch, key: &[String]| self.context.planner.check_types(&self.guarded(branch, key));
         let Err(whole) = runs(self.branch, &self.national.key) else { return };
         let mut found = false;
         for (mapped, span) in columns {
@@ -169,7 +170,7 @@ impl Check<'_> {
 
     /// Plans one column alone; whether it was at fault.
     fn alone(&self, mapped: &Mapped, span: &Range<usize>) -> bool {
-        match self.around.planner.types(&sql::rows(&self.only(mapped), &[], Order::AsItComes)) {
+        match self.context.planner.types(&sql::rows(&self.only(mapped), &[], Order::AsItComes)) {
             Ok(types) => types.first().is_some_and(|(_, found)| !self.fits(mapped, found, span)),
             Err(refusal) => {
                 self.refused(refusal, span, None);

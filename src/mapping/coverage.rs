@@ -1,4 +1,4 @@
-//! What a mapping covers: every legacy column and every national column with its fate, and of every code column how much of what
+//! What a mapping covers: every legacy column and every national column with its disposition, and of every code column how much of what
 //! stands in it is translated.
 //!
 //! Always: a column is in exactly one state; what nobody decided about says so (`unmapped`). Codes are counted over raw, as they stand
@@ -18,14 +18,14 @@ use datafusion::prelude::SessionContext;
 
 use super::raw_columns::{held_columns, reading};
 use super::{Branch, City, Content, LegacyTable, MappingError, Reading, SourceView, TableMapping, Viewed};
+use crate::artifacts::{
+    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage, NationalCoverage,
+    NotMapped, Origin, Reach, Share, Unfed,
+};
 use crate::dataset;
 use crate::engine::{Engine, Joins};
 use crate::functions::{CodeList, NullTokens, Read};
 use crate::national::{Kind, Mandatory, National};
-use crate::trail::{
-    CodeCoverage, Coverage, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, NationalCoverage,
-    NotMapped, Origin, Reach, Share, Unfed,
-};
 
 /// Leading zeros that a code may have lost or have too many of.
 const MOST_ZEROS: usize = 6;
@@ -207,15 +207,20 @@ fn legacy_columns(
         .iter()
         .map(|column| {
             let feeds: Vec<String> = reach.get(*column).into_iter().flatten().cloned().collect();
-            let fate = view.map_or(LegacyFate::Unmapped, |v| fate(v, column, !feeds.is_empty()));
-            LegacyColumnCoverage { column: (*column).to_owned(), fate, feeds }
+            let disposition =
+                view.map_or(LegacyDisposition::Unmapped, |v| disposition(v, column, !feeds.is_empty()));
+            LegacyColumnCoverage { column: (*column).to_owned(), disposition, feeds }
         })
         .collect();
     // What is skipped is not read from the source; a family's file may name columns that a table of it does not have.
     for skipped in view.iter().flat_map(|v| &v.columns).filter(|c| !held.contains(&c.from.as_str())) {
         if let Reading::Skip(reason) = &skipped.reading {
-            let fate = LegacyFate::Skipped { reason: reason.clone() };
-            columns.push(LegacyColumnCoverage { column: skipped.from.clone(), fate, feeds: Vec::new() });
+            let disposition = LegacyDisposition::Skipped { reason: reason.clone() };
+            columns.push(LegacyColumnCoverage {
+                column: skipped.from.clone(),
+                disposition,
+                feeds: Vec::new(),
+            });
         }
     }
     LegacyTableCoverage {
@@ -228,15 +233,15 @@ fn legacy_columns(
     }
 }
 
-fn fate(view: &SourceView, column: &str, feeds: bool) -> LegacyFate {
+fn disposition(view: &SourceView, column: &str, feeds: bool) -> LegacyDisposition {
     let mut readings = view.columns.iter().filter(|c| c.from == column).map(|c| &c.reading).peekable();
     if feeds {
-        return LegacyFate::Mapped;
+        return LegacyDisposition::Mapped;
     }
     match readings.peek() {
-        None => LegacyFate::Unmapped,
-        Some(Reading::Skip(reason)) => LegacyFate::Skipped { reason: reason.clone() },
-        Some(Reading::Viewed(_)) => LegacyFate::Unused,
+        None => LegacyDisposition::Unmapped,
+        Some(Reading::Skip(reason)) => LegacyDisposition::Skipped { reason: reason.clone() },
+        Some(Reading::Viewed(_)) => LegacyDisposition::Unused,
     }
 }
 

@@ -7,7 +7,7 @@ use super::file::LayerOne;
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::mask::MaskKind;
 
 /// A legacy table does not fit its mapping, or a plan could not be run.
@@ -55,7 +55,7 @@ pub enum MappingError {
     #[error("the raw parts of {table} do not say in which encoding the bytes of {column} are")]
     #[diagnostic(
         code("MAP-110"),
-        help("an earlier version wrote them: read the table again with `qianyi extract --anew {table}`")
+        help("an earlier version wrote them: read the table again with `qianyi extract --full {table}`")
     )]
     NoEncoding { table: String, column: String },
     #[error("a typed dataset of the view {view} is missing")]
@@ -73,7 +73,7 @@ pub enum MappingError {
 }
 
 impl Consequence for MappingError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
             Self::NoColumn { .. }
             | Self::Unlisted { .. }
@@ -81,11 +81,11 @@ impl Consequence for MappingError {
             | Self::JoinTwice { .. }
             | Self::Expression { .. }
             | Self::Unreadable { .. }
-            | Self::NoEncoding { .. } => Follow::Usage,
-            Self::RowCount { .. } | Self::NotRead { .. } => Follow::Bug,
-            Self::Engine(e) => e.follow(),
-            Self::Dataset(e) => e.follow(),
-            Self::Durable(e) => e.follow(),
+            | Self::NoEncoding { .. } => RetryClass::Usage,
+            Self::RowCount { .. } | Self::NotRead { .. } => RetryClass::Bug,
+            Self::Engine(e) => e.retry_class(),
+            Self::Dataset(e) => e.retry_class(),
+            Self::Durable(e) => e.retry_class(),
         }
     }
 }

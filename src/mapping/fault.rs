@@ -7,12 +7,12 @@ use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 
 /// What kind of mistake; its code is described in docs/mapping.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mistake {
-    /// The file cannot be read, or is no TOML or CSV.
+    /// The file cannot be read, or is invalid TOML or CSV.
     File,
     /// A key is unknown, missing, or has a value of the wrong form.
     Form,
@@ -196,7 +196,7 @@ impl Diagnostic for MappingErrors {
 }
 
 impl Consequence for MappingErrors {
-    fn follow(&self) -> Follow {
-        Follow::Usage
+    fn retry_class(&self) -> RetryClass {
+        RetryClass::Usage
     }
 }

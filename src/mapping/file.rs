@@ -361,14 +361,14 @@ impl Branch {
         self.filter.as_ref().is_none_or(|f| f.reason != Reason::NOT_THIS_TABLE)
     }
 
-    /// The national columns on which a note about a layer-1 column becomes a finding: those that refer to it through the first
+    /// The national columns on which a read error about a layer-1 column becomes a finding: those that refer to it through the first
     /// alias. Ascending, each once.
-    pub fn noted_columns(&self, layer_one: &str) -> Vec<&str> {
+    pub fn read_error_columns(&self, layer_one: &str) -> Vec<&str> {
         let taking = self.all_columns().filter(|m| self.takes(m, layer_one));
         taking.map(|m| m.column.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The national columns on which a note of layer 2 becomes a finding, by what the note calls its column: `TABLE.COLUMN` is that
+    /// The national columns on which a read error of layer 2 becomes a finding, by what the read error calls its column: `TABLE.COLUMN` is that
     /// column, `TABLE.join r` every column that refers to `r`. What a condition refused left its row out: it has none.
     pub fn own_columns(&self, table: &str) -> BTreeMap<String, Vec<String>> {
         let mut own: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -201,7 +201,7 @@ impl VisitorMut for Walk<'_> {
                     guards => guards.iter().map(|g| format!("({g})")).collect::<Vec<_>>().join(" AND "),
                 };
                 sites.push(Site { column: self.column.clone(), expression: open.text });
-                format!("_noted({}, {value}, {result}, {row}, {guard})", sites.len() - 1)
+                format!("_read_error({}, {value}, {result}, {row}, {guard})", sites.len() - 1)
             }
         };
         // What is put together from pieces that parsed does parse.
@@ -340,18 +340,18 @@ mod tests {
             ("TRY_CAST(d.x AS INT)", "TRY_CAST(d.x AS INT)"),
             ("CAST('1' AS INT)", "CAST('1' AS INT)"),
             ("d.x / 2", "d.x / 2"),
-            ("CAST(d.x AS INT)", "_noted(0, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", true)"),
+            ("CAST(d.x AS INT)", "_read_error(0, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", true)"),
             (
                 "d.y AND CAST(d.x AS INT) > 5",
-                "d.y AND _noted(0, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", ((d.y) IS NOT FALSE)) > 5",
+                "d.y AND _read_error(0, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", ((d.y) IS NOT FALSE)) > 5",
             ),
             (
                 "CASE WHEN d.y THEN 1 ELSE CAST(d.x AS INT) END",
-                "CASE WHEN d.y THEN 1 ELSE _noted(0, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", ((d.y) IS NOT TRUE)) END",
+                "CASE WHEN d.y THEN 1 ELSE _read_error(0, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", ((d.y) IS NOT TRUE)) END",
             ),
             (
                 "coalesce(d.y, code_of('l', d.x, 'refuse'))",
-                "coalesce(d.y, _noted(0, _unmapped('l', d.x), code_of('l', d.x, 'null'), d.\"_skey\", ((d.y) IS NULL)))",
+                "coalesce(d.y, _read_error(0, _unmapped('l', d.x), code_of('l', d.x, 'null'), d.\"_skey\", ((d.y) IS NULL)))",
             ),
         ] {
             let mut guard =
@@ -368,9 +368,9 @@ mod tests {
         let pair = [("CAST(d.k AS INT)".to_owned(), refs::parse(&by).unwrap())];
         assert_eq!(guard.sql("C", "id('p', CAST(d.k AS INT))", Some(&pair)), format!("id('p', {by})"));
         let inside = guard.sql("C", "sum(CAST(d.x AS INT))", Some(&pair));
-        assert_eq!(inside, "sum(_noted(1, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", true))");
+        assert_eq!(inside, "sum(_read_error(1, d.x, TRY_CAST(d.x AS INT), d.\"_skey\", true))");
         let outside = guard.sql("C", "CAST(sum(d.x) AS INT)", Some(&pair));
-        assert_eq!(outside, "_noted(2, sum(d.x), TRY_CAST(sum(d.x) AS INT), min(d.\"_skey\"), true)");
+        assert_eq!(outside, "_read_error(2, sum(d.x), TRY_CAST(sum(d.x) AS INT), min(d.\"_skey\"), true)");
         let mut division = refs::parse("d.a / d.b").unwrap();
         quiet(&mut division, &[]);
         assert_eq!(division.to_string(), "CASE WHEN (d.b) <> 0 THEN (d.a) / (d.b) END");

@@ -1,4 +1,4 @@
-//! Layer 1: the raw parts of one legacy table → typed parts and notes.
+//! Layer 1: the raw parts of one legacy table → typed parts and read errors.
 //!
 //! Always: one row in, one row out. With a unique key, raw part n becomes typed part n in the order of raw, parts side by side. Without
 //! one, the table is ordered by key and content digest of the raw row, and each row gets its occurrence; what is equal in both is equal
@@ -26,12 +26,12 @@ use super::file::{City, SourceView};
 use super::parts::{Naming, Parts, fresh};
 use super::raw_columns::{check_columns, reading, zone};
 use super::unique;
+use crate::artifacts::read_error_schema;
 use crate::dataset::{self, PartInfo};
 use crate::encoding::bytes_column;
 use crate::engine::{Engine, Joins};
 use crate::functions::spelled_key;
 use crate::mask::{self, MaskKind};
-use crate::trail::note_schema;
 
 /// Rows of the key and of its order inside plans.
 const KEY: &str = "__skey";
@@ -59,7 +59,7 @@ impl LegacyTable {
 #[derive(Debug, Clone)]
 pub struct Layer1Out {
     pub typed: PathBuf,
-    pub notes: PathBuf,
+    pub read_errors: PathBuf,
 }
 
 /// What rounding to fen changed in one column.
@@ -76,9 +76,9 @@ pub struct Rounding {
 pub struct Layer1Report {
     pub rows: u64,
     pub typed: Vec<PartInfo>,
-    pub notes: Vec<PartInfo>,
-    /// Notes by layer-1 column and code.
-    pub noted: BTreeMap<String, BTreeMap<String, u64>>,
+    pub read_errors: Vec<PartInfo>,
+    /// Read errors by layer-1 column and code.
+    pub read_error_counts: BTreeMap<String, BTreeMap<String, u64>>,
     /// Money columns that rounding changed.
     pub rounding: BTreeMap<String, Rounding>,
 }
@@ -87,9 +87,9 @@ impl Layer1Report {
     fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.typed.extend(other.typed);
-        self.notes.extend(other.notes);
-        for (column, codes) in other.noted {
-            let counts = self.noted.entry(column).or_default();
+        self.read_errors.extend(other.read_errors);
+        for (column, codes) in other.read_error_counts {
+            let counts = self.read_error_counts.entry(column).or_default();
             for (code, n) in codes {
                 *counts.entry(code).or_default() += n;
             }
@@ -114,7 +114,7 @@ struct Plan {
     view: String,
 }
 
-/// Reads one legacy table. Columns out: `_source`, `_skey`, then the view's; notes as `trail::note_schema`.
+/// Reads one legacy table. Columns out: `_source`, `_skey`, then the view's; read errors as `artifacts::read_error_schema`.
 ///
 /// # Errors
 /// `MAP-101`, `MAP-102`, `MAP-109`, `MAP-110` when raw and the view's file do not fit; `MAP-103` when a key said to be unique is not; `ENG-001`, `ENG-002`;
@@ -130,7 +130,7 @@ pub fn read_layer1(
     let raw = dataset::schema_of(first)?;
     check_columns(view, &legacy.name, &raw)?;
     fresh(&out.typed)?;
-    fresh(&out.notes)?;
+    fresh(&out.read_errors)?;
     let plan = Arc::new(plan(city, view, &raw, legacy)?);
     if view.unique { row_wise(engine, &plan, legacy, out) } else { ordered(engine, &plan, &raw, legacy, out) }
 }
@@ -280,10 +280,10 @@ fn with_occurrence(engine: &Engine) -> Result<Function, DataFusionError> {
     function(engine, "with_occurrence")
 }
 
-/// Splits what the readers give into typed rows and notes, and counts.
+/// Splits what the readers give into typed rows and read errors, and counts.
 struct Sink {
     typed: Parts,
-    notes: Parts,
+    read_errors: Parts,
     report: Layer1Report,
 }
 
@@ -298,7 +298,7 @@ impl Sink {
     fn new(plan: &Plan, out: &Layer1Out, naming: &Naming) -> Self {
         Self {
             typed: Parts::new(&out.typed, plan.typed.clone(), naming.clone()),
-            notes: Parts::new(&out.notes, note_schema(), naming.clone()),
+            read_errors: Parts::new(&out.read_errors, read_error_schema(), naming.clone()),
             report: Layer1Report::default(),
         }
     }
@@ -336,15 +336,15 @@ impl Sink {
         keys: &StringArray,
         read: &[(&str, &StructArray)],
     ) -> Result<(), Failure> {
-        let noted: Vec<_> = read.iter().filter(|(_, r)| r.column(1).null_count() < r.len()).collect();
-        if noted.is_empty() {
+        let read_errors: Vec<_> = read.iter().filter(|(_, r)| r.column(1).null_count() < r.len()).collect();
+        if read_errors.is_empty() {
             return Ok(());
         }
         let text = || StringBuilder::new();
         let (mut source, mut skey, mut column, mut code) = (text(), text(), text(), text());
         let mut bytes = BinaryBuilder::new();
         for row in 0..keys.len() {
-            for (name, reading) in &noted {
+            for (name, reading) in &read_errors {
                 let values = reading.column(1).as_binary::<i32>();
                 if values.is_null(row) {
                     continue;
@@ -355,7 +355,7 @@ impl Sink {
                 column.append_value(name);
                 code.append_value(what);
                 bytes.append_value(values.value(row));
-                let counts = self.report.noted.entry((*name).to_owned()).or_default();
+                let counts = self.report.read_error_counts.entry((*name).to_owned()).or_default();
                 *counts.entry(what.to_owned()).or_default() += 1;
             }
         }
@@ -366,14 +366,14 @@ impl Sink {
             Arc::new(code.finish()),
             Arc::new(bytes.finish()),
         ];
-        let batch = RecordBatch::try_new(note_schema(), columns)?;
-        Ok(self.notes.write(&batch)?)
+        let batch = RecordBatch::try_new(read_error_schema(), columns)?;
+        Ok(self.read_errors.write(&batch)?)
     }
 
     fn finish(self) -> Result<Layer1Report, Failure> {
-        let Self { typed, notes, mut report } = self;
+        let Self { typed, read_errors, mut report } = self;
         report.typed = typed.finish()?;
-        report.notes = notes.finish()?;
+        report.read_errors = read_errors.finish()?;
         Ok(report)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use super::branches::{self, Around};
+use super::branches::{self, CheckContext};
 use super::fault::{MappingErrors, MappingFault, Mistake};
 use super::file::{City, SourceView, TableMapping};
 use super::national_codes;
@@ -55,7 +55,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         .collect();
     overlaps(&views, &mut faults);
     let broken = broken.into_inner();
-    let around = Around {
+    let context = CheckContext {
         national,
         views: &views,
         planner: &planner,
@@ -63,8 +63,8 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         settings: &settings,
         broken: &broken,
     };
-    let tables = tables(dir, &around, &mut faults);
-    national_codes::check(&around, &tables, &sheets, &mut faults);
+    let tables = tables(dir, &context, &mut faults);
+    national_codes::check(&context, &tables, &sheets, &mut faults);
     fed_all_the_same(&views, &tables, &mut faults);
     let digest = digest(dir, &mut faults);
     if !faults.is_empty() {
@@ -89,11 +89,11 @@ fn crosswalks(national: &National) -> BTreeMap<String, Arc<CodeList>> {
 }
 
 /// Layer 2 in load order of the national tables.
-fn tables(dir: &Path, around: &Around<'_>, faults: &mut Vec<MappingFault>) -> Vec<TableMapping> {
+fn tables(dir: &Path, context: &CheckContext<'_>, faults: &mut Vec<MappingFault>) -> Vec<TableMapping> {
     let paths = files(dir, "toml", faults).into_iter().filter(|p| stem(p) != "city");
     let mut tables: Vec<TableMapping> =
-        paths.filter_map(|path| branches::table(&path, around, faults)).collect();
-    let place = |t: &TableMapping| around.national.tables.iter().position(|n| n.name == t.table);
+        paths.filter_map(|path| branches::table(&path, context, faults)).collect();
+    let place = |t: &TableMapping| context.national.tables.iter().position(|n| n.name == t.table);
     tables.sort_by_key(place);
     tables
 }

@@ -1,7 +1,7 @@
 //! The mapping of a city: raw legacy tables → typed layer-1 views → national tables (FORMS 2; docs/mapping.md has the file form).
 //!
 //! Always: layer 1 gives one row for one row; layer 2 is SQL over layer-1 views; a value that either cannot make sense of is NULL and a
-//! note (read error) of its row, never the end of the run; every row of a legacy table is used by a branch or left out for a reason from a closed list; the same inputs give the same bytes with any number
+//! read error (read error) of its row, never the end of the run; every row of a legacy table is used by a branch or left out for a reason from a closed list; the same inputs give the same bytes with any number
 //! of partitions.
 //! Must not know: databases, quality, gate.
 
@@ -18,12 +18,12 @@ mod guard;
 mod layer1;
 mod load;
 mod national_codes;
-mod noted;
 mod parts;
 mod pattern;
 mod plan;
 mod planner;
 mod raw_columns;
+mod read_errors;
 mod refs;
 mod sources;
 mod sql;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::sql::sqlparser::ast::Expr;
 
-use super::branches::Around;
+use super::branches::CheckContext;
 use super::csv::Sheet;
 use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
@@ -21,13 +21,13 @@ const NAMED: usize = 10;
 
 /// Notes every list of the city that gives a national column codes which its national code list does not have.
 pub(super) fn check(
-    around: &Around<'_>,
+    context: &CheckContext<'_>,
     tables: &[TableMapping],
     sheets: &BTreeMap<String, Sheet>,
     faults: &mut Vec<MappingFault>,
 ) {
-    for ((list, national), column) in fed(around, tables) {
-        let (Some(sheet), Some(codes)) = (sheets.get(&list), around.national.codes.get(national)) else {
+    for ((list, national), column) in fed(context, tables) {
+        let (Some(sheet), Some(codes)) = (sheets.get(&list), context.national.codes.get(national)) else {
             continue;
         };
         faults.extend(unknown(sheet, national, codes, &column));
@@ -35,10 +35,10 @@ pub(super) fn check(
 }
 
 /// Which lists of the city feed which national code lists, with the first column by which they do (`AC01.AAC005`).
-fn fed<'n>(around: &Around<'n>, tables: &[TableMapping]) -> BTreeMap<(String, &'n str), String> {
+fn fed<'n>(context: &CheckContext<'n>, tables: &[TableMapping]) -> BTreeMap<(String, &'n str), String> {
     let mut found = BTreeMap::new();
     for table in tables {
-        let Some(national) = around.national.table(&table.table) else { continue };
+        let Some(national) = context.national.table(&table.table) else { continue };
         for branch in &table.branches {
             for mapped in branch.all_columns() {
                 let column = national.column(&mapped.column);
@@ -47,7 +47,7 @@ fn fed<'n>(around: &Around<'n>, tables: &[TableMapping]) -> BTreeMap<(String, &'
                 else {
                     continue;
                 };
-                for list in lists(around.views, branch, sql) {
+                for list in lists(context.views, branch, sql) {
                     let name = || format!("{}.{}", table.table, mapped.column);
                     found.entry((list, codes)).or_insert_with(name);
                 }
@@ -94,7 +94,7 @@ fn unknown(sheet: &Sheet, national: &str, codes: &CodeList, column: &str) -> Opt
         let padded = zeros(code);
         lost |= padded.is_some();
         let near = padded.unwrap_or_else(|| nearest(code, codes.codes.keys().map(String::as_str)));
-        named.push(format!("`{code}` (line {line}, the nearest is `{near}`)"));
+        named.push(format!("`{code}` (line {line}, did you mean `{near}`?)"));
     }
     if wrong.len() > NAMED {
         named.push(format!("{} more", wrong.len() - NAMED));

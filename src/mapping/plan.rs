@@ -4,9 +4,9 @@
 //! first part, then those of its second, …); everything else is ordered by `_key`, `_skey` and cut into parts of fixed size, a split
 //! each of its parts by itself. No query has more than one scan of the driving table, so memory does not grow with the parts of a split.
 //! A join never changes the number of rows: a key that several joined rows have is an error before anything is computed. A value that
-//! an expression refuses, or that its national column does not hold, is NULL and a note of its row. Rows used + rows left out = rows of
+//! an expression refuses, or that its national column does not hold, is NULL and a read error of its row. Rows used + rows left out = rows of
 //! the legacy table.
-//! Must not know: findings, fates.
+//! Must not know: findings, dispositions.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,16 +24,16 @@ use super::failure::Failure;
 use super::file::{Branch, City, Group, Join, Part, Reason, Shape, TableMapping};
 use super::guard::{self, Guarded};
 use super::layer1::LegacyTable;
-use super::noted::{Counts, Noted, Row, value_text};
 use super::parts::{Naming, Parts, file_name, prefix, without};
+use super::read_errors::{Counts, ReadErrorSink, Row, value_text};
 use super::sql::{self, FROM, Order, join_name};
 use super::unique;
+use crate::artifacts::lineage_schema;
 use crate::dataset::{self, PartInfo};
 use crate::engine::{Engine, EngineError, Joins};
 use crate::functions::noting;
 use crate::mask::{self, MaskKind};
 use crate::national::National;
-use crate::trail::lineage_schema;
 
 /// Up to so many rows on the joined side, a hash join holds it in memory; above, both sides are sorted and merged, which spills.
 const SMALL_SIDE: u64 = 200_000;
@@ -83,8 +83,8 @@ pub struct MappedOut {
     pub mapped: PathBuf,
     /// `lineage/<NATIONAL>/<branch>`; written by group branches only.
     pub lineage: PathBuf,
-    /// `notes/mapped/<NATIONAL>/<branch>`; written only where there are read errors.
-    pub notes: PathBuf,
+    /// `read errors/mapped/<NATIONAL>/<branch>`; written only where there are read errors.
+    pub read_errors: PathBuf,
 }
 
 /// What one branch made of one legacy table: `total` = `used` + Σ `left_out`.
@@ -101,9 +101,9 @@ pub struct BranchReport {
     pub parts: Vec<PartInfo>,
     pub lineage: Vec<PartInfo>,
     /// Read errors of layer 2: what an expression refused, what did not fit its national type.
-    pub notes: Vec<PartInfo>,
+    pub read_errors: Vec<PartInfo>,
     /// Their number by column (`AC01.AAC003`) and code (the expression, or `fit`).
-    pub noted: Counts,
+    pub read_error_counts: Counts,
 }
 
 /// One branch over one legacy table, ready to run.
@@ -115,7 +115,7 @@ struct Edge<'a> {
     branch: &'a Branch,
     /// The same over single rows, for the lineage of a group.
     single: &'a Branch,
-    noted: &'a Arc<Noted>,
+    read_errors: &'a Arc<ReadErrorSink>,
     typed: &'a TypedTables,
     /// `ylbx.GRJBXX`
     label: String,
@@ -159,16 +159,20 @@ pub fn translate(
         state.aggregate_functions().contains_key(name) && !state.scalar_functions().contains_key(name)
     };
     let Guarded { rows, lineage, sites } = guard::guarded(&table.table, branch, &aggregates);
-    let noted = Noted::begin(&out.notes, &prefix, &label, sites)?;
-    let finish =
-        Arc::new(Finish { schema, label: label.clone(), table: table.table.clone(), noted: noted.clone() });
+    let read_errors = ReadErrorSink::begin(&out.read_errors, &prefix, &label, sites)?;
+    let finish = Arc::new(Finish {
+        schema,
+        label: label.clone(),
+        table: table.table.clone(),
+        read_errors: read_errors.clone(),
+    });
     let edge = Edge {
         engine,
         city,
         table,
         branch: &rows,
         single: &lineage,
-        noted: &noted,
+        read_errors: &read_errors,
         typed,
         label,
         from,
@@ -185,7 +189,7 @@ pub fn translate(
     };
     let mut report = done.map_err(|e| edge.at_fault(e))?;
     edge.conserved(&report)?;
-    (report.notes, report.noted) = noted.finish(engine, &report.lineage)?;
+    (report.read_errors, report.read_error_counts) = read_errors.finish(engine, &report.lineage)?;
     Ok(report)
 }
 
@@ -200,7 +204,7 @@ impl Edge<'_> {
 
     /// The functions that report refused values, in a session that runs this branch.
     fn reports(&self, session: &SessionContext) {
-        for function in noting(self.city.codes.clone(), self.noted.notice()) {
+        for function in noting(self.city.codes.clone(), self.read_errors.notice()) {
             session.register_udf(function);
         }
     }
@@ -451,7 +455,7 @@ struct Finish {
     schema: SchemaRef,
     label: String,
     table: String,
-    noted: Arc<Noted>,
+    read_errors: Arc<ReadErrorSink>,
 }
 
 impl Finish {
@@ -475,7 +479,7 @@ impl Finish {
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 
-    /// In the national type; a value that does not fit is NULL, and a note of its row.
+    /// In the national type; a value that does not fit is NULL, and a read error of its row.
     fn fit(
         &self,
         batch: &RecordBatch,
@@ -496,7 +500,7 @@ impl Finish {
                 (None, None) => Row::Legacy(""),
             };
             let column = format!("{}.{column}", self.table);
-            self.noted.misfit(at, &column, &value_text(found.as_ref(), row))?;
+            self.read_errors.misfit(at, &column, &value_text(found.as_ref(), row))?;
         }
         Ok(fitted)
     }

@@ -71,7 +71,7 @@ impl Planner {
     }
 
     /// The types of a query whose written casts report, which is [`settled`](Self::settled) as well: one plan for both.
-    pub(super) fn settled_types(&self, sql: &str) -> Result<Vec<(String, DataType)>, Refusal> {
+    pub(super) fn check_types_types(&self, sql: &str) -> Result<Vec<(String, DataType)>, Refusal> {
         let plan = self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?;
         match silent_cast(&plan) {
             Some((from, to)) => Err(Refusal::Cast(from, to)),
@@ -80,7 +80,7 @@ impl Planner {
     }
 
     /// Whether a query whose written casts report (guard.rs) plans, and casts nothing else that a row may hold.
-    pub(super) fn settled(&self, sql: &str) -> Result<(), Refusal> {
+    pub(super) fn check_types(&self, sql: &str) -> Result<(), Refusal> {
         let plan = self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?;
         match silent_cast(&plan) {
             Some((from, to)) => Err(Refusal::Cast(from, to)),

@@ -164,7 +164,7 @@ pub(super) fn joined_columns(on: &Expr, alias: &str) -> Option<Vec<String>> {
 }
 
 /// The same SQL with every ordered aggregate ordered to the end: `<alias>._skey` tells rows apart that are equal before.
-pub(super) fn settled(expression: &mut Expr, alias: &str) -> String {
+pub(super) fn normalized(expression: &mut Expr, alias: &str) -> String {
     let _ = visit_expressions_mut(expression, |e| {
         if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = e {
             for clause in &mut list.clauses {

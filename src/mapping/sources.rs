@@ -248,7 +248,7 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
     if let Some(id) = source.as_ref().filter(|s| !known(s)) {
         let near = nearest(&id.value, given.head.source_ids.iter().map(String::as_str));
         let message = format!("city.toml names no source `{}`", id.value);
-        doc.hinted(Mistake::View, id.span.clone(), message, format!("the nearest is `{near}`"));
+        doc.hinted(Mistake::View, id.span.clone(), message, format!("did you mean `{near}`?"));
     }
     let generation = table.required("generation").and_then(|g| {
         let known = Generation::named(&g.value);
@@ -356,7 +356,7 @@ fn key(doc: &Doc, table: &Table<'_>, columns: &[LayerOne], broken: &dyn Fn(&str)
 fn unknown_column(doc: &Doc, name: &At<String>, columns: &[LayerOne]) {
     let near = nearest(&name.value, columns.iter().map(|c| c.name.as_str()));
     let message = format!("there is no column `{}` under [columns]", name.value);
-    doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("the nearest is `{near}`"));
+    doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("did you mean `{near}`?"));
 }
 
 fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) -> MeasureSpec {
@@ -415,7 +415,7 @@ fn not_mapped(doc: &Doc, table: &Table<'_>, amounts: &[At<String>]) -> BTreeMap<
         if !amounts.iter().any(|a| a.value == name.value) {
             let near = nearest(&name.value, amounts.iter().map(|a| a.value.as_str()));
             let message = format!("`{}` is not under `amounts`", name.value);
-            doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("the nearest is `{near}`"));
+            doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("did you mean `{near}`?"));
         } else if reason.is_empty() {
             doc.fault(Mistake::Form, value.span(), "say why this amount feeds no national measure");
         } else {
@@ -477,7 +477,7 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
             }
             let near = nearest(&list.value, given.lists.keys().map(String::as_str));
             let message = format!("there is no code list `{}`", list.value);
-            doc.hinted(Mistake::CodeList, list.span, message, format!("the nearest is `{near}`"));
+            doc.hinted(Mistake::CodeList, list.span, message, format!("did you mean `{near}`?"));
             return None;
         };
         return Some(Read::Code(codes.clone()));
@@ -508,7 +508,7 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
         other => {
             let near = nearest(other, ["text", "date", "period", "int", "time"]);
             let message = format!("nothing parses as `{other}`");
-            doc.hinted(Mistake::Form, parse.span, message, format!("the nearest is `{near}`"));
+            doc.hinted(Mistake::Form, parse.span, message, format!("did you mean `{near}`?"));
             None
         }
     }
@@ -535,7 +535,7 @@ fn forms<F: Copy>(table: &Table<'_>, all: &[(&'static str, F)]) -> Option<Vec<F>
         let Some((_, form)) = all.iter().find(|(n, _)| *n == name.value) else {
             let near = nearest(&name.value, all.iter().map(|(n, _)| *n));
             let message = format!("there is no form `{}`", name.value);
-            table.doc.hinted(Mistake::Form, name.span, message, format!("the nearest is `{near}`"));
+            table.doc.hinted(Mistake::Form, name.span, message, format!("did you mean `{near}`?"));
             return None;
         };
         forms.push(*form);

@@ -78,7 +78,7 @@ impl Doc {
                 &self.path,
                 &self.text,
                 span,
-                format!("this is no TOML: {}", e.message()),
+                format!("invalid TOML: {}", e.message()),
             );
             if !self.faults.borrow().iter().any(|f| f.line == fault.line) {
                 self.add(fault);
@@ -171,7 +171,7 @@ impl<'d> Table<'d> {
                 None if matches!(value.get_ref(), DeValue::Table(_)) => {
                     format!("did you mean `[{near}]`? known are {}", known.join(", "))
                 }
-                None => format!("the nearest is `{near}`; known are {}", known.join(", ")),
+                None => format!("did you mean `{near}`? Known are {}", known.join(", ")),
             };
             let message = format!("there is no key `{}` here", key.get_ref());
             doc.hinted(Mistake::Form, key.span(), message, hint);

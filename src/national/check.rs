@@ -11,7 +11,7 @@ use super::file::{ColumnFile, Reader, TableFile, Text, kind, unknown};
 use super::{CodeList, Degree, GateFile, Kind, Mandatory, Rule, Table};
 
 /// What a table is checked against.
-struct Around<'a> {
+struct CheckContext<'a> {
     names: BTreeMap<&'a str, &'a TableFile>,
     codes: &'a BTreeMap<String, CodeList>,
     rules: &'a BTreeMap<String, Rule>,
@@ -29,18 +29,18 @@ pub(super) fn tables(
     gate: &GateFile,
 ) -> Vec<Table> {
     let names = read.iter().map(|(_, f)| (f.table.get_ref().as_str(), f)).collect();
-    let around = Around { names, codes, rules, gate, common };
+    let context = CheckContext { names, codes, rules, gate, common };
     let mut tables = Vec::new();
     for (text, file) in read {
         let mut seen = BTreeSet::new();
         for column in file.column.iter().chain(common) {
             if !seen.insert(column.code.get_ref().clone()) {
-                reader.fault(text, column.code.span(), format!("{} stands twice", column.code.get_ref()));
+                reader.fault(text, column.code.span(), format!("{} is defined twice", column.code.get_ref()));
             }
         }
-        file.column.iter().for_each(|c| column(reader, text, c, &around));
+        file.column.iter().for_each(|c| column(reader, text, c, &context));
         keys(reader, text, file, &seen);
-        parents(reader, text, file, &around, &seen);
+        parents(reader, text, file, &context, &seen);
         let table = file.table(common);
         predicates(reader, text, file, &table);
         tables.push(table);
@@ -48,7 +48,7 @@ pub(super) fn tables(
     tables
 }
 
-fn column(reader: &mut Reader, text: &Text, column: &ColumnFile, around: &Around<'_>) {
+fn column(reader: &mut Reader, text: &Text, column: &ColumnFile, context: &CheckContext<'_>) {
     let parsed = kind(column.kind.get_ref());
     if parsed.is_none() {
         let message = "a type is id, text(n), date, period, time, money, rate(p,s) or int(n)";
@@ -61,18 +61,18 @@ fn column(reader: &mut Reader, text: &Text, column: &ColumnFile, around: &Around
         reader.fault(text, column.mandatory.span(), "a column with `when` is mandatory = \"no\" otherwise");
     }
     if let Some(rule) = &column.empty {
-        let known = around.rules.contains_key(rule.get_ref());
-        if !known || around.gate.decide(rule.get_ref(), Degree::Hard).is_none() {
+        let known = context.rules.contains_key(rule.get_ref());
+        if !known || context.gate.decide(rule.get_ref(), Degree::Hard).is_none() {
             reader.fault(
                 text,
                 rule.span(),
-                unknown("rule of emptiness", rule.get_ref(), around.rules.keys()),
+                unknown("rule of emptiness", rule.get_ref(), context.rules.keys()),
             );
         }
     }
     let Some(list) = &column.codes else { return };
-    let Some(codes) = around.codes.get(list.get_ref()) else {
-        reader.fault(text, list.span(), unknown("code list", list.get_ref(), around.codes.keys()));
+    let Some(codes) = context.codes.get(list.get_ref()) else {
+        reader.fault(text, list.span(), unknown("code list", list.get_ref(), context.codes.keys()));
         return;
     };
     match parsed {
@@ -108,22 +108,22 @@ fn parents(
     reader: &mut Reader,
     text: &Text,
     file: &TableFile,
-    around: &Around<'_>,
+    context: &CheckContext<'_>,
     columns: &BTreeSet<String>,
 ) {
     for parent in &file.parent {
-        if !around.rules.contains_key(parent.rule.get_ref()) {
+        if !context.rules.contains_key(parent.rule.get_ref()) {
             reader.fault(
                 text,
                 parent.rule.span(),
-                unknown("rule", parent.rule.get_ref(), around.rules.keys()),
+                unknown("rule", parent.rule.get_ref(), context.rules.keys()),
             );
         }
         if reader.unread.contains(parent.table.get_ref()) {
             continue;
         }
-        let Some(other) = around.names.get(parent.table.get_ref().as_str()) else {
-            let known: Vec<String> = around.names.keys().map(|n| (*n).to_owned()).collect();
+        let Some(other) = context.names.get(parent.table.get_ref().as_str()) else {
+            let known: Vec<String> = context.names.keys().map(|n| (*n).to_owned()).collect();
             reader.fault(text, parent.table.span(), unknown("table", parent.table.get_ref(), &known));
             continue;
         };
@@ -132,7 +132,7 @@ fn parents(
             reader.fault(text, parent.table.span(), message);
         }
         let kind_in = |f: &TableFile, name: &str| {
-            let all = f.column.iter().chain(around.common);
+            let all = f.column.iter().chain(context.common);
             all.filter(|c| c.code.get_ref() == name).find_map(|c| kind(c.kind.get_ref()))
         };
         for (column, key) in parent.columns.iter().zip(&other.key) {

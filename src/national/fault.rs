@@ -6,7 +6,7 @@ use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 
 /// One mistake.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Diagnostic for NationalError {
 }
 
 impl Consequence for NationalError {
-    fn follow(&self) -> Follow {
-        Follow::Usage
+    fn retry_class(&self) -> RetryClass {
+        RetryClass::Usage
     }
 }

@@ -238,7 +238,7 @@ fn sort(reader: &mut Reader, text: &Text, schema: &SchemaFile, tables: &mut [Tab
             reader.fault(text, name.span(), format!("there is no {}.toml", name.get_ref()));
         }
         if place.insert(name.get_ref().as_str(), at).is_some() {
-            reader.fault(text, name.span(), format!("{} stands twice", name.get_ref()));
+            reader.fault(text, name.span(), format!("{} is defined twice", name.get_ref()));
         }
     }
     for table in tables.iter() {
@@ -265,7 +265,7 @@ fn read_rules(reader: &mut Reader, dir: &Path) -> BTreeMap<String, Rule> {
             reader.fault(&text, span.clone(), format!("severity {severity} is none of B, E, W, I"));
         }
         if rules.insert(rule.clone(), Rule { severity, title_zh, title_en }).is_some() {
-            reader.fault(&text, span, format!("rule {rule} stands twice"));
+            reader.fault(&text, span, format!("rule {rule} is defined twice"));
         }
     }
     rules
@@ -283,7 +283,7 @@ fn read_gate(reader: &mut Reader, dir: &Path, rules: &BTreeMap<String, Rule>) ->
         match (degree, gate) {
             (Some(degree), Some(gate)) => {
                 if lines.insert((rule.clone(), degree.text()), gate).is_some() {
-                    reader.fault(&text, span, format!("{rule} {} stands twice", degree.text()));
+                    reader.fault(&text, span, format!("{rule} {} is defined twice", degree.text()));
                 }
             }
             _ => reader.fault(&text, span, "degree is hard, soft or *; gate is block, mark or count"),
@@ -306,7 +306,7 @@ fn read_codes(reader: &mut Reader, dir: &Path) -> BTreeMap<String, CodeList> {
                 );
             }
             if list.codes.insert(code.clone(), Code { name, source, standing }).is_some() {
-                reader.fault(&text, span, format!("code {code} stands twice"));
+                reader.fault(&text, span, format!("code {code} is defined twice"));
             }
         }
         lists.insert(stem(&path), list);
@@ -333,7 +333,7 @@ fn read_crosswalks(
                 reader.fault(&text, span.clone(), format!("{code} is not in codes/{name}.csv"));
             }
             if list.codes.insert(legacy.clone(), code).is_some() {
-                reader.fault(&text, span, format!("legacy code {legacy} stands twice"));
+                reader.fault(&text, span, format!("legacy code {legacy} is defined twice"));
             }
         }
         lists.insert(format!("G2/{name}"), list);

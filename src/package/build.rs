@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
 use super::{Contents, PackageError, PackedPart, PackedTable, numbered};
+use crate::artifacts::{Reconciliation, Status, Summary};
 use crate::durable;
 use crate::progress::Progress;
-use crate::trail::{Reconciliation, Status, Summary};
 
 /// One staged part as its run recorded it.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
-use crate::error::{Consequence, Follow};
-use crate::tally::TallyError;
+use crate::error::{Consequence, RetryClass};
+use crate::measures::MeasureError;
 
 /// What can go wrong while a package is built or looked at.
 #[derive(Debug, Error, Diagnostic)]
@@ -45,21 +45,21 @@ pub enum PackageError {
     Dataset(#[from] DatasetError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Tally(#[from] TallyError),
+    Tally(#[from] MeasureError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
 }
 
 impl Consequence for PackageError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Blocked { .. } | Self::NotABag { .. } | Self::None { .. } => Follow::Usage,
-            Self::Changed { .. } | Self::Unreadable { .. } => Follow::Resume,
-            Self::Form { .. } => Follow::Bug,
-            Self::Dataset(e) => e.follow(),
-            Self::Tally(e) => e.follow(),
-            Self::Durable(e) => e.follow(),
+            Self::Blocked { .. } | Self::NotABag { .. } | Self::None { .. } => RetryClass::Usage,
+            Self::Changed { .. } | Self::Unreadable { .. } => RetryClass::Resume,
+            Self::Form { .. } => RetryClass::Bug,
+            Self::Dataset(e) => e.retry_class(),
+            Self::Tally(e) => e.retry_class(),
+            Self::Durable(e) => e.retry_class(),
         }
     }
 }

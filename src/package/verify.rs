@@ -9,8 +9,8 @@ use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
 use super::{Contents, PackageError};
 use crate::dataset::row_count;
 use crate::durable;
+use crate::measures::content_digest;
 use crate::progress::Progress;
-use crate::tally::content_digest;
 
 /// One thing that is wrong with a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

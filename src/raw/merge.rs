@@ -142,11 +142,17 @@ pub fn merge(
     key: &[String],
     folder: &Path,
 ) -> Result<Merged, RawError> {
-    let fates = fates(base, upserts, deletes.map(std::slice::from_ref).unwrap_or_default(), key)?;
+    let dispositions =
+        dispositions(base, upserts, deletes.map(std::slice::from_ref).unwrap_or_default(), key)?;
     let mut changed = Changed::default();
     let mut parts = Vec::new();
-    for ((number, part), fates) in (1_u32..).zip(base).zip(&fates) {
-        parts.extend(without(part, fates, &folder.join(format!("m{number:06}.parquet")), &mut changed)?);
+    for ((number, part), dispositions) in (1_u32..).zip(base).zip(&dispositions) {
+        parts.extend(without(
+            part,
+            dispositions,
+            &folder.join(format!("m{number:06}.parquet")),
+            &mut changed,
+        )?);
     }
     parts.extend(upserts.iter().filter(|p| p.rows > 0).cloned());
     changed.inserted = rows(upserts).saturating_sub(changed.updated);
@@ -163,40 +169,40 @@ pub fn merge(
 
 /// What becomes of a row of the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Disposition {
     Stays,
     /// There is a newer one.
     Replaced,
     Deleted,
 }
 
-/// The fate of every row of every part of the base.
-fn fates(
+/// The disposition of every row of every part of the base.
+fn dispositions(
     base: &[PartInfo],
     upserts: &[PartInfo],
     deletes: &[PartInfo],
     key: &[String],
-) -> Result<Vec<Vec<Fate>>, RawError> {
+) -> Result<Vec<Vec<Disposition>>, RawError> {
     let size = |part: &PartInfo| usize::try_from(part.rows).unwrap_or(0);
-    let mut all: Vec<Vec<Fate>> = base.iter().map(|p| vec![Fate::Stays; size(p)]).collect();
+    let mut all: Vec<Vec<Disposition>> = base.iter().map(|p| vec![Disposition::Stays; size(p)]).collect();
     let of = passes(rows(upserts) + rows(deletes));
     for pass in 0..of {
-        let mut known: Map<Fate> = Map::default();
-        for (parts, fate) in [(deletes, Fate::Deleted), (upserts, Fate::Replaced)] {
+        let mut known: Map<Disposition> = Map::default();
+        for (parts, disposition) in [(deletes, Disposition::Deleted), (upserts, Disposition::Replaced)] {
             each_key(parts, key, |k| {
                 if k % of == pass {
-                    known.insert(k, fate);
+                    known.insert(k, disposition);
                 }
             })?;
         }
         if known.is_empty() {
             continue;
         }
-        for (part, fates) in base.iter().zip(&mut all) {
-            let mut row = fates.iter_mut();
+        for (part, dispositions) in base.iter().zip(&mut all) {
+            let mut row = dispositions.iter_mut();
             each_key(std::slice::from_ref(part), key, |k| {
-                if let (Some(fate), Some(found)) = (row.next(), known.get(&k)) {
-                    *fate = *found;
+                if let (Some(disposition), Some(found)) = (row.next(), known.get(&k)) {
+                    *disposition = *found;
                 }
             })?;
         }
@@ -207,12 +213,12 @@ fn fates(
 /// A part without the rows that changed or went; itself where there are none, nothing where none is left.
 fn without(
     part: &PartInfo,
-    fates: &[Fate],
+    dispositions: &[Disposition],
     path: &Path,
     changed: &mut Changed,
 ) -> Result<Option<PartInfo>, RawError> {
-    let count = |wanted: Fate| fates.iter().filter(|f| **f == wanted).count() as u64;
-    let (updated, deleted) = (count(Fate::Replaced), count(Fate::Deleted));
+    let count = |wanted: Disposition| dispositions.iter().filter(|f| **f == wanted).count() as u64;
+    let (updated, deleted) = (count(Disposition::Replaced), count(Disposition::Deleted));
     changed.updated += updated;
     changed.deleted += deleted;
     if updated + deleted == 0 {
@@ -222,10 +228,10 @@ fn without(
         return Ok(None);
     }
     let mut rest = PartWriter::create(path, schema_of(&part.path)?)?;
-    let mut fates = fates.iter();
+    let mut dispositions = dispositions.iter();
     for batch in read_part(&part.path)? {
         let batch = batch?;
-        let keep = fates.by_ref().take(batch.num_rows()).map(|f| *f == Fate::Stays).collect();
+        let keep = dispositions.by_ref().take(batch.num_rows()).map(|f| *f == Disposition::Stays).collect();
         rest.write(&kept(&batch, keep, &part.path)?)?;
     }
     Ok(Some(rest.finish()?))

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::dataset::{DatasetError, PartInfo, PartWriter, schema_of};
 use crate::durable::{self, DurableError};
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::state::{Extract, ExtractId, State, StateError};
 use crate::{failpoint, folder};
 
@@ -37,11 +37,11 @@ pub enum RawError {
 }
 
 impl Consequence for RawError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::NoExtract { .. } => Follow::Usage,
-            Self::State(e) => e.follow(),
-            Self::Dataset(e) => e.follow(),
+            Self::NoExtract { .. } => RetryClass::Usage,
+            Self::State(e) => e.retry_class(),
+            Self::Dataset(e) => e.retry_class(),
         }
     }
 }
@@ -118,7 +118,7 @@ pub struct RawView {
     pub started: String,
     /// By legacy table.
     pub tables: BTreeMap<String, RawTable>,
-    /// What the source counted and summed itself: the `source` side of the border source-raw.
+    /// What the source counted and summed itself: the `source` side of the boundary source-raw.
     pub measures: Option<PartInfo>,
 }
 

@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 
 /// What can go wrong while comparing.
 #[derive(Debug, Error, Diagnostic)]
@@ -19,9 +19,9 @@ pub enum ReconcileError {
 }
 
 impl Consequence for ReconcileError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Overflow { .. } => Follow::Usage,
+            Self::Overflow { .. } => RetryClass::Usage,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reconciliation: the two sides of every border, compared (FORMS 7; docs/reconciliation.md).
+//! Reconciliation: the two sides of every boundary, compared (FORMS 7; docs/reconciliation.md).
 //!
 //! Always: cell by cell, in integers; a difference has a reason from the data or is unexplained. A table or measure that only one side
 //! has is unexplained in full. Nothing cancels out: a line's unexplained is the sum of its cells' absolute ones.
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 pub use error::ReconcileError;
 
-use crate::tally::{LEFT_OUT, Measure, border, side, unit_digits};
-use crate::trail::{Border, Cell, Line, Reconciliation, Totals, Unit};
+use crate::artifacts::{Boundary, Cell, Line, Reconciliation, Totals, Unit};
+use crate::measures::{LEFT_OUT, Measure, boundary, side, unit_digits};
 
 /// Cells listed of one line.
 const CELLS: usize = 100;
@@ -22,24 +22,24 @@ const HALF_A_FEN: u128 = 50;
 /// The reason of a difference that rounding to fen makes.
 const ROUNDING: &str = "rounding";
 
-/// The measures of every side of every border of a run.
+/// The measures of every side of every boundary of a run.
 pub struct Sides<'a> {
     pub run: &'a str,
     pub measures: &'a [Measure],
 }
 
-/// A border and its sides, left and right.
+/// A boundary and its sides, left and right.
 struct Meeting {
-    border: &'static str,
+    boundary: &'static str,
     left: &'static str,
     right: &'static str,
 }
 
 const MEETINGS: [Meeting; 4] = [
-    Meeting { border: border::SOURCE_RAW, left: side::SOURCE, right: side::RAW },
-    Meeting { border: border::RAW_MAPPED, left: side::RAW, right: side::MAPPED },
-    Meeting { border: border::MAPPED_FATES, left: side::MAPPED, right: side::FATES },
-    Meeting { border: border::STAGED_PACKAGE, left: side::STAGED, right: side::PACKAGE },
+    Meeting { boundary: boundary::SOURCE_RAW, left: side::SOURCE, right: side::RAW },
+    Meeting { boundary: boundary::RAW_MAPPED, left: side::RAW, right: side::MAPPED },
+    Meeting { boundary: boundary::MAPPED_DISPOSITIONS, left: side::MAPPED, right: side::DISPOSITIONS },
+    Meeting { boundary: boundary::STAGED_PACKAGE, left: side::STAGED, right: side::PACKAGE },
 ];
 
 /// One cell of one line while it is summed.
@@ -55,21 +55,21 @@ type CellKey<'a> = (&'a str, &'a str);
 /// Table and measure → cells.
 type Lines<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<CellKey<'a>, Sum>>;
 
-/// Compares all sides. A border without any measure is left out.
+/// Compares all sides. A boundary without any measure is left out.
 ///
 /// # Errors
 /// `REC-001` when a sum does not fit 128 bits.
 pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
-    let mut borders = Vec::new();
+    let mut boundaries = Vec::new();
     let mut totals = Totals::default();
     for meeting in &MEETINGS {
         let lines = gather(meeting, of.measures)?;
         if lines.is_empty() {
             continue;
         }
-        let border = compare(meeting, lines)?;
-        add(&mut totals, border.totals);
-        borders.push(border);
+        let boundary = compare(meeting, lines)?;
+        add(&mut totals, boundary.totals);
+        boundaries.push(boundary);
     }
     let (unit_of_money, unexplained_fen) = money::compare(of.measures)?;
     add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen });
@@ -78,7 +78,7 @@ pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
     let (plausible, unexplained_fen) = plausible::compare(of.measures, &told)?;
     add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen });
     let run = of.run.to_owned();
-    Ok(Reconciliation { version: 2, run, borders, unit_of_money, plausible, totals })
+    Ok(Reconciliation { version: 2, run, boundaries, unit_of_money, plausible, totals })
 }
 
 fn add(sum: &mut Totals, more: Totals) {
@@ -100,11 +100,11 @@ impl Sum {
     }
 }
 
-/// Sorts the measures of a border into cells. A bucket on either side is a reason why rows do not go on: on the left it is part of the
+/// Sorts the measures of a boundary into cells. A bucket on either side is a reason why rows do not go on: on the left it is part of the
 /// left sum; on the right it is what the right sum lacks.
 fn gather<'a>(meeting: &Meeting, measures: &'a [Measure]) -> Result<Lines<'a>, ReconcileError> {
     let mut lines: Lines<'a> = BTreeMap::new();
-    for m in measures.iter().filter(|m| m.border == meeting.border) {
+    for m in measures.iter().filter(|m| m.boundary == meeting.boundary) {
         let cells = lines.entry((&m.table, &m.measure)).or_default();
         let sum = cells.entry((&m.insurance, &m.period)).or_default();
         let what = || format!("{} {}", m.table, m.measure);
@@ -122,7 +122,7 @@ fn gather<'a>(meeting: &Meeting, measures: &'a [Measure]) -> Result<Lines<'a>, R
     Ok(lines)
 }
 
-fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError> {
+fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Boundary, ReconcileError> {
     let values: BTreeMap<(&str, &str), i128> = lines
         .iter()
         .filter_map(|((table, measure), cells)| {
@@ -133,7 +133,7 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError
     let mut done = Vec::new();
     let mut totals = Totals::default();
     for ((table, measure), mut cells) in lines {
-        if meeting.border == border::RAW_MAPPED
+        if meeting.boundary == boundary::RAW_MAPPED
             && let Some(column) = measure.strip_prefix("e4:")
         {
             let of = values.get(&(table, column)).copied().unwrap_or(0);
@@ -147,8 +147,8 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Border, ReconcileError
             done.push(line);
         }
     }
-    Ok(Border {
-        border: meeting.border.to_owned(),
+    Ok(Boundary {
+        boundary: meeting.boundary.to_owned(),
         left_side: meeting.left.to_owned(),
         right_side: meeting.right.to_owned(),
         lines: done,

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{ReconcileError, grow};
-use crate::tally::{Measure, NONE, border, side};
-use crate::trail::UnitOfMoney;
+use crate::artifacts::UnitOfMoney;
+use crate::measures::{Measure, NONE, boundary, side};
 
 /// From so many times on, a sum is taken for 100 times (or a hundredth of) the other.
 const FAR_OFF: i128 = 30;
@@ -24,7 +24,8 @@ struct Year<'a> {
 /// Every insurance and year that has both, and the fen that are unexplained.
 pub(super) fn compare(measures: &[Measure]) -> Result<(Vec<UnitOfMoney>, u64), ReconcileError> {
     let mut years: BTreeMap<(&str, &str), Year<'_>> = BTreeMap::new();
-    let told = |m: &&Measure| m.border == border::DETAILS_LEDGERS && m.measure == "fen" && m.period != NONE;
+    let told =
+        |m: &&Measure| m.boundary == boundary::DETAILS_LEDGERS && m.measure == "fen" && m.period != NONE;
     for m in measures.iter().filter(told) {
         let year = years.entry((&m.insurance, &m.period)).or_default();
         let what = || format!("payment details {} {}", m.insurance, m.period);

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ReconcileError, grow};
-use crate::tally::{Measure, border, plausible_bucket as bucket};
-use crate::trail::{Judged, Plausible};
+use crate::artifacts::{Judged, Plausible};
+use crate::measures::{Measure, boundary, plausible_bucket as bucket};
 
 /// Fewer rows say nothing.
 const LEAST_ROWS: u64 = 10;
@@ -26,7 +26,7 @@ pub(super) fn compare(
     told: &BTreeSet<(String, String)>,
 ) -> Result<(Vec<Plausible>, u64), ReconcileError> {
     let mut votes: BTreeMap<[&str; 4], Votes> = BTreeMap::new();
-    for m in measures.iter().filter(|m| m.border == border::PLAUSIBLE) {
+    for m in measures.iter().filter(|m| m.boundary == boundary::PLAUSIBLE) {
         let Some((unit, check)) = m.measure.split_once(':') else { continue };
         let one = votes.entry([check, &m.table, &m.insurance, &m.period]).or_default();
         if unit == "rows" {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::number::{self, count};
 use super::words::Words;
-use crate::trail::{Acknowledged, Judged, NotChecked, Plausible, Suspicion, Unchecked};
+use crate::artifacts::{Acknowledged, Judged, NotChecked, Plausible, Suspicion, Unchecked};
 
 /// A line of `[[acknowledged]]`.
 #[derive(Serialize)]
@@ -86,8 +86,8 @@ pub(super) fn plausible<'a>(of: &'a [Plausible], words: &Words) -> Vec<Plausible
     let view = |p: &'a Plausible| PlausibleView {
         check: &p.check,
         table: &p.table,
-        insurance: super::adds_up::bucket(&p.insurance, words),
-        year: super::adds_up::bucket(&p.year, words),
+        insurance: super::reconciliation::bucket(&p.insurance, words),
+        year: super::reconciliation::bucket(&p.year, words),
         rows: count(p.rows),
         inside: count(p.inside),
         times_100: count(p.times_100),

@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 
 /// What can go wrong while the page is written.
 #[derive(Debug, Error, Diagnostic)]
@@ -20,10 +20,10 @@ pub enum ReportError {
 }
 
 impl Consequence for ReportError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::TwoRuns { .. } => Follow::Usage,
-            Self::Template(_) | Self::Words(_) => Follow::Bug,
+            Self::TwoRuns { .. } => RetryClass::Usage,
+            Self::Template(_) | Self::Words(_) => RetryClass::Bug,
         }
     }
 }

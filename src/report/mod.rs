@@ -4,12 +4,12 @@
 //! numbers are written from integers.
 //! Must not know: rows, files, the mapping, the rules.
 
-mod adds_up;
 mod answers;
-mod covered;
+mod coverage;
 mod error;
 pub mod number;
 mod page;
+mod reconciliation;
 mod words;
 
 use std::borrow::Cow;
@@ -21,8 +21,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_form
 pub use error::ReportError;
 pub use words::Words;
 
+use crate::artifacts::{Coverage, Reconciliation, Summary};
 use crate::mask;
-use crate::trail::{Coverage, Reconciliation, Summary};
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");

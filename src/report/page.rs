@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Lang;
-use super::adds_up::{self, Balance};
 use super::answers::{self, Answer, Open, PlausibleView};
-use super::covered::{self, Covered};
+use super::coverage::{self, Covered};
 use super::number::{self, NOTHING, count};
+use super::reconciliation::{self, Balance};
 use super::words::Words;
-use crate::clock;
-use crate::trail::{
-    Blocker, Coverage, ExtractRow, FateRow, FindingRow, LeftAlone, NotedRow, Reconciliation, StageRow,
-    Status, Summary, Suspicion, TableRow,
+use crate::artifacts::{
+    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
+    StageRow, Status, Summary, Suspicion, TableRow,
 };
+use crate::clock;
 
-/// Fates in the order of the page; `accepted` is none of them.
-const FATES: [&str; 4] = ["rejected", "held", "excluded", "merged"];
+/// Dispositions in the order of the page; `accepted` is none of them.
+const DISPOSITIONS: [&str; 4] = ["rejected", "held", "excluded", "merged"];
 
 /// Everything the template writes.
 #[derive(Serialize)]
@@ -37,9 +37,9 @@ pub(super) struct Page<'a> {
     extracts: Vec<Extract<'a>>,
     way: Way,
     tables: Tables<'a>,
-    fates: Vec<Fate<'a>>,
+    dispositions: Vec<Disposition<'a>>,
     findings: Vec<Finding<'a>>,
-    notes: Vec<Note<'a>>,
+    read_errors: Vec<ReadErrorLine<'a>>,
     covered: Covered<'a>,
     balance: Balance<'a>,
     left_alone: Vec<Left<'a>>,
@@ -104,7 +104,7 @@ struct Way {
     source: String,
     raw: String,
     mapped: String,
-    fates: Vec<Share>,
+    dispositions: Vec<Share>,
     staged: String,
 }
 
@@ -139,10 +139,10 @@ struct TableLine<'a> {
 }
 
 #[derive(Serialize)]
-struct Fate<'a> {
+struct Disposition<'a> {
     table: &'a str,
     title: &'a str,
-    fate: String,
+    disposition: String,
     class: &'a str,
     reason: &'a str,
     /// The reason in words, where we know any.
@@ -163,7 +163,7 @@ struct Finding<'a> {
 }
 
 #[derive(Serialize)]
-struct Note<'a> {
+struct ReadErrorLine<'a> {
     table: &'a str,
     column: &'a str,
     code: &'a str,
@@ -215,11 +215,11 @@ pub(super) fn page<'a>(
         extracts: summary.extracts.iter().map(|e| extract(e, words)).collect(),
         way: way(summary, reconciliation, words),
         tables: tables(&summary.tables),
-        fates: fates(summary, lang, words),
+        dispositions: dispositions(summary, lang, words),
         findings: findings(&summary.findings, lang, words),
-        notes: notes(&summary.notes, words),
-        covered: covered::covered(coverage, words),
-        balance: adds_up::balance(reconciliation, words),
+        read_errors: read_errors(&summary.read_errors, words),
+        covered: coverage::covered(coverage, words),
+        balance: reconciliation::balance(reconciliation, words),
         left_alone: left_alone(&summary.left_alone),
         stages: summary.stages.iter().map(|s| stage(s, words)).collect(),
     }
@@ -243,7 +243,7 @@ fn head<'a>(of: &'a Summary, words: &Words) -> Head<'a> {
     }
 }
 
-/// What blocks. The reconciliation speaks for itself: a package that was built later may have added a border to it.
+/// What blocks. The reconciliation speaks for itself: a package that was built later may have added a boundary to it.
 fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Vec<Blocking> {
     let mut all = Vec::new();
     let totals = reconciliation.totals;
@@ -289,10 +289,9 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
 /// Where the page tells more of it.
 fn section(what: Suspicion) -> &'static str {
     match what {
-        Suspicion::EmptyBranch
-        | Suspicion::CodeList
-        | Suspicion::Encoding
-        | Suspicion::ConstantMeasure => "coverage",
+        Suspicion::EmptyBranch | Suspicion::CodeList | Suspicion::Encoding | Suspicion::ConstantMeasure => {
+            "coverage"
+        }
         Suspicion::EmptyTable | Suspicion::Acceptance => "tables",
         Suspicion::Implausible => "unit-of-money",
     }
@@ -303,7 +302,7 @@ fn unexplained(rows: u64, fen: u64, of: &Reconciliation, words: &Words) -> Block
     Blocking {
         what: words.say("blocker", "unexplained"),
         at: format!("{} {row} · {} {yuan}", count(rows), number::yuan(fen)),
-        why: adds_up::first_lines(of, words),
+        why: reconciliation::first_lines(of, words),
         section: "reconciliation",
     }
 }
@@ -325,7 +324,7 @@ fn way(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Way
     let sum = |of: fn(&TableRow) -> u64| summary.tables.iter().map(of).sum::<u64>();
     let mapped = sum(|t| t.mapped);
     let counted = |n: Option<i128>| n.map_or(NOTHING.to_owned(), count);
-    let fates: [(&'static str, u64); 5] = [
+    let dispositions: [(&'static str, u64); 5] = [
         ("accepted", sum(|t| t.accepted)),
         ("rejected", sum(|t| t.rejected)),
         ("held", sum(|t| t.held)),
@@ -334,16 +333,20 @@ fn way(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Way
     ];
     let share = |(class, rows): &(&'static str, u64)| Share {
         class,
-        name: words.say("fate", class),
+        name: words.say("disposition", class),
         rows: count(*rows),
         share: number::share(*rows, mapped),
     };
     Way {
-        source: counted(adds_up::rows(reconciliation, "source-raw", |l| l.left)),
+        source: counted(reconciliation::rows(reconciliation, "source-raw", |l| l.left)),
         raw: count(summary.extracts.iter().map(|e| e.rows).sum::<u64>()),
         mapped: count(mapped),
-        fates: fates.iter().filter(|(class, rows)| *class != "merged" || *rows > 0).map(share).collect(),
-        staged: counted(adds_up::rows(reconciliation, "mapped-fates", |l| l.right)),
+        dispositions: dispositions
+            .iter()
+            .filter(|(class, rows)| *class != "merged" || *rows > 0)
+            .map(share)
+            .collect(),
+        staged: counted(reconciliation::rows(reconciliation, "mapped-dispositions", |l| l.right)),
     }
 }
 
@@ -396,12 +399,12 @@ fn rank(order: &[&str], code: &str) -> usize {
     order.iter().position(|c| *c == code).unwrap_or(order.len())
 }
 
-fn fates<'a>(summary: &'a Summary, lang: Lang, words: &Words) -> Vec<Fate<'a>> {
+fn dispositions<'a>(summary: &'a Summary, lang: Lang, words: &Words) -> Vec<Disposition<'a>> {
     let rules: BTreeMap<&str, &str> =
         summary.findings.iter().map(|f| (f.rule.as_str(), title(f, lang))).collect();
     let titles: BTreeMap<&str, &str> =
         summary.tables.iter().map(|t| (t.table.as_str(), t.title.as_str())).collect();
-    let in_words = |of: &FateRow| {
+    let in_words = |of: &DispositionRow| {
         if let Some(title) = titles.get(of.reason.as_str()) {
             return format!("{} {title}", words.say("reason", "parent"));
         }
@@ -413,14 +416,14 @@ fn fates<'a>(summary: &'a Summary, lang: Lang, words: &Words) -> Vec<Fate<'a>> {
         let known: Vec<&str> = of.reason.split([',', ' ', '+', ';']).filter_map(rule).collect();
         known.join(" · ")
     };
-    let mut rows: Vec<&FateRow> = summary.fates.iter().collect();
-    rows.sort_by_key(|f| (rank(&FATES, &f.fate), Reverse(f.rows), &f.table, &f.reason));
+    let mut rows: Vec<&DispositionRow> = summary.dispositions.iter().collect();
+    rows.sort_by_key(|f| (rank(&DISPOSITIONS, &f.disposition), Reverse(f.rows), &f.table, &f.reason));
     rows.into_iter()
-        .map(|f| Fate {
+        .map(|f| Disposition {
             table: &f.table,
             title: titles.get(f.table.as_str()).copied().unwrap_or_default(),
-            fate: words.say("fate", &f.fate),
-            class: &f.fate,
+            disposition: words.say("disposition", &f.disposition),
+            class: &f.disposition,
             reason: &f.reason,
             words: in_words(f),
             rows: count(f.rows),
@@ -448,15 +451,15 @@ fn findings<'a>(of: &'a [FindingRow], lang: Lang, words: &Words) -> Vec<Finding<
         .collect()
 }
 
-fn notes<'a>(of: &'a [NotedRow], words: &Words) -> Vec<Note<'a>> {
-    let mut rows: Vec<&NotedRow> = of.iter().collect();
+fn read_errors<'a>(of: &'a [ReadErrorRow], words: &Words) -> Vec<ReadErrorLine<'a>> {
+    let mut rows: Vec<&ReadErrorRow> = of.iter().collect();
     rows.sort_by_key(|n| (Reverse(n.rows), &n.table, &n.column, &n.code));
     rows.into_iter()
-        .map(|n| Note {
+        .map(|n| ReadErrorLine {
             table: &n.table,
             column: &n.column,
             code: &n.code,
-            words: words.say("note", &n.code),
+            words: words.say("read_error", &n.code),
             rows: count(n.rows),
         })
         .collect()

@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::state::StateError;
 
 /// What can end a scheduler.
@@ -33,11 +33,11 @@ pub enum ScheduleError {
 }
 
 impl Consequence for ScheduleError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::NoJobs | Self::Path { .. } | Self::User { .. } => Follow::Usage,
-            Self::Signals { .. } | Self::Thread => Follow::Bug,
-            Self::State(e) => e.follow(),
+            Self::NoJobs | Self::Path { .. } | Self::User { .. } => RetryClass::Usage,
+            Self::Signals { .. } | Self::Thread => RetryClass::Bug,
+            Self::State(e) => e.retry_class(),
         }
     }
 }
@@ -66,13 +66,13 @@ pub enum NotifyError {
 }
 
 impl Consequence for NotifyError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
             Self::Start { .. }
             | Self::Command { .. }
             | Self::Slow { .. }
             | Self::Unreachable { .. }
-            | Self::Refused { .. } => Follow::Resume,
+            | Self::Refused { .. } => RetryClass::Resume,
         }
     }
 }

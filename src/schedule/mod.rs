@@ -7,16 +7,16 @@
 mod calendar;
 mod due;
 mod error;
+mod jobs;
 mod metrics;
 mod notify;
 mod settings;
 mod summary;
 pub mod units;
-mod walk;
 mod webhook;
 
 pub use due::{begins, jitter, next, ready, seen};
 pub use error::{NotifyError, ScheduleError};
+pub use jobs::{Body, Event, Schedule, Time, WallClock, walk};
 pub use settings::{JobKind, JobSettings, Missed, NotifySettings, Times, Told, WebAddress};
 pub use summary::{Ended, JobSummary};
-pub use walk::{Body, Event, Schedule, Time, WallClock, walk};

@@ -6,9 +6,9 @@
 use miette::Diagnostic;
 use serde::Serialize;
 
+use crate::artifacts::Blocker;
 use crate::mask;
 use crate::state::{JobEnd, JobOutcome};
-use crate::trail::Blocker;
 
 /// What the body of a job answers.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,8 @@ use std::error::Error;
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
-use crate::error::{Consequence, Follow};
-use crate::retry::Passing;
+use crate::error::{Consequence, RetryClass};
+use crate::retry::Transient;
 
 /// A failure of a source. Each names what to check.
 #[derive(Debug, ThisError, Diagnostic)]
@@ -132,14 +132,14 @@ pub enum SourceError {
         )
     )]
     Tls { id: String, server: String, source: Box<dyn Error + Send + Sync> },
-    #[error("source {id}: {what} failed for a reason that passes")]
+    #[error("source {id}: transient error: {what}")]
     #[diagnostic(
         code("SRC-017"),
         help(
             "it was tried again as often as `retries` says; run the same command again later: it goes on from here"
         )
     )]
-    Passing { id: String, what: String, source: Box<dyn Error + Send + Sync> },
+    Transient { id: String, what: String, source: Box<dyn Error + Send + Sync> },
     #[error("source {id}: the server refuses {what}")]
     #[diagnostic(
         code("SRC-018"),
@@ -186,7 +186,7 @@ pub enum SourceError {
     #[diagnostic(
         code("SRC-023"),
         help(
-            "extract the table anew: set `changes = \"full\"` for one extract (or give `--full {table}`); then lengthen the server's retention or extract more often"
+            "extract the table again: set `changes = \"full\"` for one extract (or give `--full {table}`); then lengthen the server's retention or extract more often"
         )
     )]
     Expired { id: String, table: String, since: String, oldest: String },
@@ -282,14 +282,14 @@ pub enum SourceError {
     TooLarge { id: String, what: String },
 }
 
-impl Passing for SourceError {
-    fn passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Passing { .. } | Self::Interrupted { .. })
+impl Transient for SourceError {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Transient { .. } | Self::Interrupted { .. })
     }
 }
 
 impl Consequence for SourceError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
             Self::Missing { .. }
             | Self::NotAFile { .. }
@@ -318,17 +318,17 @@ impl Consequence for SourceError {
             | Self::Converted { .. }
             | Self::Certificate { .. }
             | Self::Undecodable { .. }
-            | Self::TooLarge { .. } => Follow::Usage,
+            | Self::TooLarge { .. } => RetryClass::Usage,
             Self::Database { .. }
             | Self::Server { .. }
             | Self::Interrupted { .. }
             | Self::Unreachable { .. }
-            | Self::Passing { .. }
+            | Self::Transient { .. }
             | Self::Statement { .. }
             | Self::Moved { .. }
             | Self::Altered { .. }
             | Self::PointEnded { .. }
-            | Self::Protocol { .. } => Follow::Resume,
+            | Self::Protocol { .. } => RetryClass::Resume,
         }
     }
 }

@@ -52,13 +52,13 @@ pub struct Point {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
-    Fine,
+    Ok,
     /// Worth knowing.
-    Fact,
+    Info,
     /// It works, but somebody should look.
     Warning,
     /// It would fail, or hurt.
-    Wrong,
+    Error,
 }
 
 /// One thing that was looked at on a source.
@@ -81,8 +81,8 @@ impl Examined {
 /// How grave it is that something is `Wrong` with a table: with one that nothing reads it is worth knowing, and no more.
 pub(crate) fn wrong_with(table: &str, read: Option<&BTreeSet<String>>) -> Grade {
     match read {
-        Some(read) if !read.contains(table) => Grade::Fact,
-        Some(_) | None => Grade::Wrong,
+        Some(read) if !read.contains(table) => Grade::Info,
+        Some(_) | None => Grade::Error,
     }
 }
 
@@ -97,7 +97,7 @@ pub struct TableMeasures {
 }
 
 /// One answer: `measure` is `rows`; of an exact column the sum in units of its last declared digit (`int:`, `fen:`, `e4:<column>`, see
-/// [`crate::tally::last_digit`]); of a float column `e4:`, Σ trunc(x·10⁴); of money written as text `values:` and `bytes:` (values that
+/// [`crate::measures::last_digit`]); of a float column `e4:`, Σ trunc(x·10⁴); of money written as text `values:` and `bytes:` (values that
 /// are not NULL, and their bytes).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Measured {
@@ -158,7 +158,7 @@ pub trait Source: Send + Sync {
     }
 
     /// Why reading should pause: the server is slow, or somebody waits for a lock of ours.
-    async fn pressed(&self) -> Result<Option<String>, SourceError>;
+    async fn under_load(&self) -> Result<Option<String>, SourceError>;
 
     /// Connections, rights, encodings, TLS, isolation, change tracking: what `doctor` shows. `read`: the tables that a mapping reads
     /// (without one, all); nothing about another one is `Wrong`.
@@ -166,7 +166,7 @@ pub trait Source: Send + Sync {
 
     /// How far the changes of a table have come at this source's point, in the server's own typed value as text; `None` where the
     /// method needs none.
-    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError>;
+    async fn watermark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError>;
 
     /// Whether the changes since a watermark can be trusted: that the server's history went on from there. Where it cannot tell, the
     /// table is read in full.

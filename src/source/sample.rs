@@ -46,7 +46,7 @@ pub async fn sampled_encodings(source: &dyn Source, tables: &[Table]) -> Vec<Exa
     let Votes { ascii, utf8, gbk, other } = all;
     let counts =
         format!("sampled text: {ascii} values of ASCII, {gbk} of GBK, {utf8} of UTF-8, {other} of neither");
-    found.insert(0, Examined::new("encodings", Grade::Fact, counts, ""));
+    found.insert(0, Examined::new("encodings", Grade::Info, counts, ""));
     found
 }
 
@@ -87,7 +87,7 @@ fn judged(table: &Table, column: &Column, votes: Votes) -> Option<Examined> {
                 "set `encoding = \"{for_other}\"` for the source, [sources.tables.{}] or the column, once somebody has compared a name",
                 table.name
             );
-            Some(Examined::new("encodings", Grade::Wrong, found, &advice))
+            Some(Examined::new("encodings", Grade::Error, found, &advice))
         }
         None if votes.speaks_for().is_none() && utf8 > 0 && gbk > 0 => {
             let found = format!("{name} is read as {read_as}, but holds several encodings: {counts}");

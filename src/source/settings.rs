@@ -226,7 +226,7 @@ pub struct Limits {
     pub lock_milliseconds: u64,
     /// A question that the server usually answers at once takes longer than this: it is slow, reading pauses.
     pub slow_milliseconds: u64,
-    /// How often an operation that failed for a passing reason is tried again.
+    /// How often an operation that failed for a transient reason is tried again.
     pub retries: u32,
 }
 
@@ -379,6 +379,6 @@ pub enum Drift {
     Stop,
     /// Go on with the columns of the last extract; new ones are not read.
     Freeze,
-    /// Take the table as it is now: it is read anew.
+    /// Take the table as it is now: it is read again.
     Accept,
 }

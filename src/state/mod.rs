@@ -31,7 +31,7 @@ pub use run::{Run, RunStatus};
 
 use crate::dataset::PartInfo;
 use crate::durable::{self, DurableError};
-use crate::error::{Consequence, Follow};
+use crate::error::{Consequence, RetryClass};
 use crate::failpoint;
 use lock::Lock;
 
@@ -104,14 +104,14 @@ pub enum StateError {
 }
 
 impl Consequence for StateError {
-    fn follow(&self) -> Follow {
+    fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => Follow::Resume,
+            Self::Locked { .. } | Self::Scheduled { .. } | Self::Sql { .. } => RetryClass::Resume,
             Self::Missing { .. } | Self::TooNew { .. } | Self::TooOld { .. } | Self::Damaged { .. } => {
-                Follow::Usage
+                RetryClass::Usage
             }
-            Self::Impossible { .. } => Follow::Bug,
-            Self::Durable(e) => e.follow(),
+            Self::Impossible { .. } => RetryClass::Bug,
+            Self::Durable(e) => e.retry_class(),
         }
     }
 }

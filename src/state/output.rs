@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{RunId, State, StateError, from_json, one, sql, to_json};
 use crate::dataset::PartInfo;
 
-/// One finished output. `counts` is the stage's own (rows used, fates, ...); `digest` is empty where the stage has none.
+/// One finished output. `counts` is the stage's own (rows used, dispositions, ...); `digest` is empty where the stage has none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     pub stage: String,

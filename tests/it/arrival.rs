@@ -1,12 +1,12 @@
 //! "0 unexplained" must not hold when something is broken: each test breaks one thing in the demo city's mapping, and the run sees it.
 
-use qianyi::encoding::TextEncoding;
-use qianyi::error::Consequence;
-use qianyi::run::{Acknowledgement, Finished, RunSettings, finished, run};
-use qianyi::source::TableSettings;
-use qianyi::trail::{
+use qianyi::artifacts::{
     Blocker, Judged, LegacyTableCoverage, Line, Reach, Status, Summary, Suspicion, Unchecked,
 };
+use qianyi::encoding::TextEncoding;
+use qianyi::error::Consequence;
+use qianyi::pipeline::{Acknowledgement, Finished, RunSettings, finished, run};
+use qianyi::source::TableSettings;
 
 use crate::support::copy_folder;
 use crate::support::demo::{city, folder, ran, run_settings};
@@ -53,7 +53,7 @@ impl Broken {
 
 /// The line of a measure of a table; none when there is none.
 fn line<'a>(ended: &'a Finished, table: &str, measure: &str) -> Option<&'a Line> {
-    let lines = ended.reconciliation.borders.iter().flat_map(|b| &b.lines);
+    let lines = ended.reconciliation.boundaries.iter().flat_map(|b| &b.lines);
     lines.into_iter().find(|l| l.table == table && l.measure == measure)
 }
 
@@ -206,7 +206,7 @@ fn one_empty_table_of_a_family_blocks_though_the_branch_has_rows() {
 #[test]
 fn few_accepted_rows_and_a_code_list_that_translates_less_than_half_block() {
     let mut broken = Broken::new(60);
-    let sex = "legacy,code,name,note\n9,9,未说明,\n";
+    let sex = "legacy,code,name,read_error\n9,9,未说明,\n";
     std::fs::write(broken.of.city.join("codes/sex.csv"), sex).unwrap();
     broken.of.expected.accepted_min = 100;
     let (summary, _) = broken.run();
@@ -290,7 +290,7 @@ fn a_key_that_is_not_unique_is_refused_wherever_its_twins_lie() {
     let shown = format!("{error}");
     assert!(shown.contains("ylbx.GRJBXX") && shown.contains("unique"), "{shown}");
     assert!(shown.matches(" row ").count() == 2, "both rows are named: {shown}");
-    assert_eq!(error.follow(), qianyi::error::Follow::Usage);
+    assert_eq!(error.retry_class(), qianyi::error::RetryClass::Usage);
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::failpoint;
-use qianyi::run::extract::{ExtractError, Origin};
+use qianyi::pipeline::extract::{ExtractError, Origin};
 use qianyi::source::{ChangeMethod, SourceError, SourceSettings};
 use qianyi::state::{Changed, ExtractStatus, State};
 
@@ -246,10 +246,10 @@ fn a_history_that_the_server_does_not_have_is_refused_with_the_way_out() {
         threads.block_on(cluster.run("grow", &format!("UPDATE t SET x = 'w{n}' WHERE id = 1")));
         let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
         assert!(matches!(refused, ExtractError::Source(SourceError::Expired { .. })), "{refused}");
-        assert_eq!(refused.follow(), Follow::Usage);
+        assert_eq!(refused.retry_class(), RetryClass::Usage);
         let help = miette::Diagnostic::help(&refused).unwrap().to_string();
         assert!(help.contains("--full t"), "{help}");
-        Attempt { anew: &["t"], ..Attempt::of(work.path(), &settings, &["t"]) }.make().unwrap();
+        Attempt { full_refresh: &["t"], ..Attempt::of(work.path(), &settings, &["t"]) }.make().unwrap();
         assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
     }
 }
@@ -285,7 +285,7 @@ fn a_copy_that_was_put_back_and_has_overtaken_the_watermark_is_read_in_full() {
 #[test]
 fn numbers_of_transactions_may_wrap_around_between_extracts() {
     let (cluster, threads, plain) = thousand();
-    // The server is brought close to where its 32-bit numbers begin anew.
+    // The server is brought close to where its 32-bit numbers begin again.
     threads.block_on(cluster.run("grow", "VACUUM FREEZE"));
     cluster.set_next_transaction(4_294_967_200);
     let work = tempfile::tempdir().unwrap();

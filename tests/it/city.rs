@@ -1,4 +1,4 @@
-//! The demo city's mapping: it loads, translates every dirt form without a note, and fills what the national schema asks for.
+//! The demo city's mapping: it loads, translates every dirt form without a read error, and fills what the national schema asks for.
 
 use qianyi::fixture::Defects;
 use qianyi::national::Mandatory;
@@ -88,8 +88,12 @@ fn broken(made: &MappedCity) -> Vec<String> {
 #[test]
 fn a_city_without_defects_gives_no_note_and_breaks_nothing() {
     let made = MappedCity::make(300, 7, Defects::None);
-    let notes: Vec<_> =
-        made.layer1.iter().filter(|(_, r)| !r.noted.is_empty()).map(|(t, r)| (t, &r.noted)).collect();
-    assert!(notes.is_empty(), "{notes:#?}");
+    let read_errors: Vec<_> = made
+        .layer1
+        .iter()
+        .filter(|(_, r)| !r.read_error_counts.is_empty())
+        .map(|(t, r)| (t, &r.read_error_counts))
+        .collect();
+    assert!(read_errors.is_empty(), "{read_errors:#?}");
     assert_eq!(broken(&made), Vec::<String>::new());
 }

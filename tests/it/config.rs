@@ -195,7 +195,7 @@ fn an_acknowledgement_says_what_which_who_and_why_and_counts_for_the_digest() {
     let cases = [
         ("[limits]\naccepted_min = 101\n", "from 0 to 100"),
         ("[limits]\naccepted_min = \"90\"\n", "from 0 to 100"),
-        ("[limits]\naccept_min = 9\n", "the nearest is `accepted_min`"),
+        ("[limits]\naccept_min = 9\n", "did you mean `accepted_min`?"),
         ("acknowledged = 1\n", "written [[acknowledged]]"),
         (
             "[[acknowledged]]\nwhat = \"empty_brunch\"\nname = \"a\"\nby = \"b\"\nreason = \"c\"\n",

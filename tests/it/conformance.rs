@@ -4,10 +4,10 @@
 //! `QIANYI_TEST_SQLSERVER` (an ADO.NET connection string) runs it against a real SQL Server.
 
 use arrow::array::RecordBatch;
+use qianyi::artifacts::Summary;
 use qianyi::fixture::{copy_to_postgres, copy_to_sqlserver};
+use qianyi::measures::Measure;
 use qianyi::source::{SourceError, SourceSettings, TableMeasures, connect};
-use qianyi::tally::Measure;
-use qianyi::trail::Summary;
 
 use crate::support::demo::{city, ran, run_settings};
 use crate::support::extracts::{Attempt, extracted, rows, runtime, summed};
@@ -542,7 +542,8 @@ fn a_sum_of_more_than_38_digits_is_refused_by_table_and_column() {
 
 /// What must be equal whatever the source.
 fn contents(summary: &Summary) -> Vec<(String, u64, u64, String)> {
-    let row = |t: &qianyi::trail::TableRow| (t.table.clone(), t.mapped, t.accepted, t.content_digest.clone());
+    let row =
+        |t: &qianyi::artifacts::TableRow| (t.table.clone(), t.mapped, t.accepted, t.content_digest.clone());
     summary.tables.iter().map(row).collect()
 }
 
@@ -568,7 +569,7 @@ fn the_same_city_gives_the_same_staged_content_from_all_three() {
         let found = ran(&settings);
         assert_eq!(contents(&found), contents(&expected), "{name}");
         assert_eq!(found.findings, expected.findings, "{name}");
-        assert_eq!(found.notes, expected.notes, "{name}");
+        assert_eq!(found.read_errors, expected.read_errors, "{name}");
         assert_eq!((found.unexplained_rows, found.unexplained_fen), (0, 0), "{name}");
         assert_eq!(found.extracts[0].consistency, consistency, "{name}");
     }

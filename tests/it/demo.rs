@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use qianyi::artifacts::{Blocker, Status, Summary};
 use qianyi::error::Consequence;
 use qianyi::fixture::truth_path;
+use qianyi::pipeline::{finished, reconcile_again, run};
 use qianyi::progress::{Progress, Silent};
-use qianyi::run::{finished, reconcile_again, run};
-use qianyi::trail::{Blocker, Status, Summary};
 
 use crate::support::demo::{city, folder, ran, run_settings};
 use crate::support::{copy_folder, parquet_under, truth};
@@ -18,7 +18,7 @@ use crate::support::{copy_folder, parquet_under, truth};
 fn digests(workdir: &Path, run: &str) -> BTreeMap<String, String> {
     let dir = workdir.join("runs").join(run);
     let mut found = BTreeMap::new();
-    for folder in ["staged", "rejected", "fates", "findings"] {
+    for folder in ["staged", "rejected", "dispositions", "findings"] {
         for part in parquet_under(&dir.join(folder)) {
             let name = part.strip_prefix(&dir).unwrap().display().to_string();
             found.insert(name, qianyi::durable::sha256(&part).unwrap());
@@ -51,7 +51,7 @@ fn of_20_000_persons_every_planted_structural_defect_is_found_nothing_else_and_a
     assert_eq!((summary.status, summary.blocked_by.as_slice()), (Status::Done, &[][..]));
     // Over a million payment rows, in bounded memory.
     let ended = finished(&workdir, None).unwrap();
-    let payments: i128 = ended.reconciliation.borders[0]
+    let payments: i128 = ended.reconciliation.boundaries[0]
         .lines
         .iter()
         .filter(|l| l.measure == "rows" && (l.table.contains("GRJFMX") || l.table.contains("SYJFMX")))
@@ -64,21 +64,21 @@ fn of_20_000_persons_every_planted_structural_defect_is_found_nothing_else_and_a
     }
     assert!(summary.peak_rss_bytes > 0 && summary.peak_rss_bytes < 1 << 30, "{}", summary.peak_rss_bytes);
     for table in &summary.tables {
-        let fates = table.accepted + table.rejected + table.held + table.excluded + table.merged;
-        assert_eq!(table.mapped, fates, "{}", table.table);
+        let dispositions = table.accepted + table.rejected + table.held + table.excluded + table.merged;
+        assert_eq!(table.mapped, dispositions, "{}", table.table);
     }
     assert_eq!(ended.summary, summary);
     assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);
-    // What coverage counts as untranslated are exactly the notes about codes.
+    // What coverage counts as untranslated are exactly the read errors about codes.
     let mut codes: BTreeMap<String, u64> = BTreeMap::new();
     for code in ended.coverage.codes.iter().filter(|c| c.unmapped.rows > 0) {
         *codes.entry(format!("{}.{}", code.source, code.table)).or_default() += code.unmapped.rows;
     }
-    let mut notes: BTreeMap<String, u64> = BTreeMap::new();
-    for note in summary.notes.iter().filter(|n| n.code == "code") {
-        *notes.entry(note.table.clone()).or_default() += note.rows;
+    let mut read_errors: BTreeMap<String, u64> = BTreeMap::new();
+    for read_error in summary.read_errors.iter().filter(|n| n.code == "code") {
+        *read_errors.entry(read_error.table.clone()).or_default() += read_error.rows;
     }
-    assert_eq!(codes, notes);
+    assert_eq!(codes, read_errors);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn run_in_a_child() {
     let progress: Arc<dyn Progress> = Arc::new(Silent);
     match run(&run_settings(Path::new(&source), Path::new(&work), 2), &progress) {
         Ok(_) => println!("operations={}", qianyi::durable::operations()),
-        Err(e) => println!("follow={:?} {e}", e.follow()),
+        Err(e) => println!("follow={:?} {e}", e.retry_class()),
     }
 }
 

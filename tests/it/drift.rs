@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
+use qianyi::pipeline::extract::ExtractError;
+use qianyi::pipeline::{RunError, RunSettings, extract_only};
 use qianyi::progress::{Progress, Silent};
-use qianyi::run::extract::ExtractError;
-use qianyi::run::{RunError, RunSettings, extract_only};
 use qianyi::source::{ChangeMethod, Drift, SourceSettings, TableSettings};
 use qianyi::state::{Changed, State};
 
@@ -89,7 +89,7 @@ fn columns_that_changed_stop_the_extract_until_somebody_chooses() {
             extracted(work.path(), &freeze, &["t"]).unwrap();
             assert_eq!(rows(work.path(), "t"), frozen_truth(), "{method:?}");
         }
-        // Accepted: all of it is read anew, with every value of the new column.
+        // Accepted: all of it is read again, with every value of the new column.
         let done = extracted(work.path(), &accept, &["t"]).unwrap();
         assert_eq!(done.rows_read, 297);
         assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
@@ -146,16 +146,16 @@ fn a_table_that_vanished_stops_the_extract_until_that_is_accepted() {
             .starts_with("GRJFMX_1999 is no longer the table of the last extract: - the whole table"),
         "{refused}"
     );
-    assert_eq!(refused.follow(), Follow::Usage);
+    assert_eq!(refused.retry_class(), RetryClass::Usage);
     let accepted = TableSettings { drift: Drift::Accept, ..TableSettings::default() };
     of.sources[0].tables.insert("GRJFMX_1999".to_owned(), accepted.clone());
     extract_city(&of).unwrap();
     of.sources[0].tables.clear();
     extract_city(&of).unwrap();
-    of.anew.insert("GRJFMY".to_owned());
+    of.full_refresh.insert("GRJFMY".to_owned());
     let unknown = extract_city(&of).unwrap_err();
-    assert!(unknown.to_string().contains("table GRJFMY to read anew"), "{unknown}");
-    of.anew.clear();
+    assert!(unknown.to_string().contains("table GRJFMY to read again"), "{unknown}");
+    of.full_refresh.clear();
     // What is set for a table that never was is a slip of the pen.
     of.sources[0].tables.insert("GRJFMX_1899".to_owned(), accepted);
     let unknown = extract_city(&of).unwrap_err();

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use qianyi::durable::{self, DurableFile};
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 
 #[test]
 fn a_file_is_absent_until_it_is_complete() {
@@ -46,5 +46,5 @@ fn removing_what_is_not_there_is_fine_and_a_refusal_names_the_path() {
     durable::remove_file(&dir.path().join("none")).unwrap();
     let error = durable::write(&dir.path().join("none/a.bin"), b"").unwrap_err();
     assert!(error.to_string().ends_with("none/.a.bin.tmp could not be created"), "{error}");
-    assert_eq!(error.follow(), Follow::Resume);
+    assert_eq!(error.retry_class(), RetryClass::Resume);
 }

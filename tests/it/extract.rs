@@ -10,13 +10,13 @@ use qianyi::encoding::TextEncoding;
 use qianyi::error::Consequence;
 use qianyi::failpoint;
 use qianyi::fixture::{Defects, FixtureSettings, generate};
+use qianyi::measures::{RawSide, raw_side, read_measures, side};
+use qianyi::pipeline::extract::{ExtractError, Extracted, Extraction, Origin, extract};
 use qianyi::progress::Silent;
 use qianyi::raw;
-use qianyi::run::extract::{ExtractError, Extracted, Extraction, Origin, extract};
 use qianyi::source::{SourceSettings, TableMeasures, connect};
 use qianyi::state::{ExtractStatus, State};
 use qianyi::stop::Stop;
-use qianyi::tally::{RawSide, raw_side, read_measures, side};
 use rusqlite::types::Value;
 
 use crate::support::legacy::{Legacy, settings};
@@ -69,11 +69,11 @@ async fn run(
             limits: &settings.limits,
             zone: settings.time_zone,
             chunk_rows: settings.chunk_rows,
-            anew: &BTreeSet::new(),
+            full_refresh: &BTreeSet::new(),
             measures,
             stop: &Stop::new(),
             progress: Arc::new(Silent),
-            purpose: qianyi::run::extract::Purpose::Extract,
+            purpose: qianyi::pipeline::extract::Purpose::Extract,
         })
     })
 }
@@ -120,7 +120,7 @@ async fn an_extract_holds_every_row_and_the_sums_of_the_source() {
     assert!(work.path().join("raw/ylbx/GRJBXX/e0001/000004.parquet").is_file());
     let measures = work.path().join("raw/ylbx/e0001.measures.parquet");
     let shown: Vec<String> =
-        text_rows(&measures, &["border", "side", "table", "measure", "insurance", "period"])
+        text_rows(&measures, &["boundary", "side", "table", "measure", "insurance", "period"])
             .into_iter()
             .map(|r| r.into_iter().map(Option::unwrap).collect::<Vec<_>>().join(","))
             .collect();
@@ -286,7 +286,7 @@ async fn extract_in_a_child() {
     match run(Path::new(&work), &settings(Path::new(&source), CHUNK_ROWS), &wanted()).await {
         Ok(_) => println!("operations={}", qianyi::durable::operations()),
         Err(e) => {
-            println!("follow={:?}", e.follow());
+            println!("follow={:?}", e.retry_class());
             panic!("{:?}", miette::Report::new(e));
         }
     }

@@ -40,13 +40,13 @@ fn truth(database: &Path) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Compares with a golden file; `QIANYI_REWRITE=1` writes it anew for a person to read.
+/// Compares with a golden file; `QIANYI_REWRITE=1` writes it again for a person to read.
 fn check_golden(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/baicheng").join(name);
     if std::env::var_os("QIANYI_REWRITE").is_some() {
         std::fs::write(&path, found).unwrap();
     }
-    assert_eq!(found, std::fs::read_to_string(&path).unwrap(), "{name}: QIANYI_REWRITE=1 writes it anew");
+    assert_eq!(found, std::fs::read_to_string(&path).unwrap(), "{name}: QIANYI_REWRITE=1 writes it again");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn the_truth_lists_what_was_planted_and_every_planned_defect_is_there() {
         assert!(report.defects.contains_key(&defect), "{defect} is not in a small city");
     }
     let distinct: std::collections::BTreeSet<_> = lines.iter().collect();
-    assert_eq!(distinct.len(), lines.len(), "no line stands twice");
+    assert_eq!(distinct.len(), lines.len(), "no line is defined twice");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
+use qianyi::artifacts::Status;
 use qianyi::dataset::{self, DatasetError, PartWriter};
-use qianyi::trail::Status;
 
 use crate::support::demo::{city, ran, run_settings};
 

@@ -1,13 +1,13 @@
-//! The gate on rows made by hand: every row one fate, in order of precedence.
+//! The gate on rows made by hand: every row one disposition, in order of precedence.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use qianyi::artifacts::finding_schema;
 use qianyi::engine::{Engine, EngineSettings};
-use qianyi::gate::{Decide, GateError, GateReport, GatedBranch, ParentFates, decide};
+use qianyi::gate::{Decide, GateError, GateReport, GatedBranch, ParentDispositions, decide};
 use qianyi::mapping;
 use qianyi::national::{self, National};
-use qianyi::trail::finding_schema;
 use tempfile::TempDir;
 
 use crate::support::demo::{as_of, folder};
@@ -19,7 +19,7 @@ struct Gate {
     dir: TempDir,
     national: National,
     engine: Engine,
-    fates: BTreeMap<String, ParentFates>,
+    dispositions: BTreeMap<String, ParentDispositions>,
 }
 
 impl Gate {
@@ -30,7 +30,7 @@ impl Gate {
         let spill = dir.path().join("spill");
         let settings = EngineSettings { memory: 1 << 28, spill, partitions };
         let engine = Engine::start(settings, city.functions(as_of())).unwrap();
-        Self { dir, national, engine, fates: BTreeMap::new() }
+        Self { dir, national, engine, dispositions: BTreeMap::new() }
     }
 
     fn out(&self, what: &str, table: &str) -> PathBuf {
@@ -40,7 +40,7 @@ impl Gate {
     /// Decides about `rows` of `table`; `blocking` are findings (rule, `_key`, `_skey`).
     fn decide(&mut self, table: &str, rows: &[Row<'_>], blocking: &[(&str, &str, &str)]) -> GateReport {
         let report = self.try_decide(table, &[rows], blocking).unwrap();
-        self.fates.insert(table.to_owned(), report.parent_fates());
+        self.dispositions.insert(table.to_owned(), report.parent_dispositions());
         report
     }
 
@@ -83,17 +83,17 @@ impl Gate {
                 table: of,
                 branches: &[GatedBranch { name: "b".to_owned(), mapped }],
                 findings: &findings,
-                parents: &self.fates,
+                parents: &self.dispositions,
                 staged: &self.out("staged", table),
                 rejected: &self.out("rejected", table),
-                fates: &self.out("fates", table),
+                dispositions: &self.out("dispositions", table),
             },
         )
     }
 
-    /// `_key fate reason parent` of every row that was not accepted.
-    fn fates(&self, table: &str) -> Vec<String> {
-        texts(&self.out("fates", table), &["_key", "fate", "reason", "parent"])
+    /// `_key disposition reason parent` of every row that was not accepted.
+    fn dispositions(&self, table: &str) -> Vec<String> {
+        texts(&self.out("dispositions", table), &["_key", "disposition", "reason", "parent"])
     }
 
     fn staged(&self, table: &str) -> Vec<String> {
@@ -122,7 +122,7 @@ fn excluded_goes_before_rejected_before_held_and_children_follow_their_parents()
         &[("STR-03", "2", "2"), ("FIX-10", "2", "2"), ("STR-03", "2", "2"), ("FIL-04", "3", "3")],
     );
     assert_eq!((report.rows, report.accepted), (3, 2));
-    assert_eq!(gate.fates("AC01"), ["2 rejected FIX-10,STR-03 -"]);
+    assert_eq!(gate.dispositions("AC01"), ["2 rejected FIX-10,STR-03 -"]);
     assert_eq!(gate.staged("AC01"), ["1", "3"]);
 
     let relation = |key: &'static str, person: &'static str, insurance: &'static str| {
@@ -135,7 +135,7 @@ fn excluded_goes_before_rejected_before_held_and_children_follow_their_parents()
             ("_skey", key),
         ]
     };
-    // 13: outside the scope and with a finding; 14: rejected although its parent is; 15: of nobody (that is a finding, no fate).
+    // 13: outside the scope and with a finding; 14: rejected although its parent is; 15: of nobody (that is a finding, no disposition).
     let relations = [
         relation("11", "1", "110"),
         relation("12", "2", "110"),
@@ -146,7 +146,10 @@ fn excluded_goes_before_rejected_before_held_and_children_follow_their_parents()
     let rows: Vec<Row<'_>> = relations.iter().map(Vec::as_slice).collect();
     let report = gate.decide("AC02", &rows, &[("STR-03", "13", "13"), ("STR-03", "14", "14")]);
     assert_eq!((report.rows, report.accepted), (5, 2));
-    assert_eq!(gate.fates("AC02"), ["12 held AC01 2", "13 excluded out_of_scope -", "14 rejected STR-03 -"]);
+    assert_eq!(
+        gate.dispositions("AC02"),
+        ["12 held AC01 2", "13 excluded out_of_scope -", "14 rejected STR-03 -"]
+    );
 
     // A grandchild of the rejected person; children of the excluded relation with and without money.
     let paid = |key: &'static str, relation: &'static str, money: &'static str| {
@@ -169,10 +172,10 @@ fn excluded_goes_before_rejected_before_held_and_children_follow_their_parents()
     ];
     let rows: Vec<Row<'_>> = payments.iter().map(Vec::as_slice).collect();
     let report = gate.decide("AC43", &rows, &[("STR-03", "23", "23")]);
-    assert_eq!(gate.fates("AC43"), ["22 held AC02 12", "23 excluded AC02 13", "24 held AC02 13"]);
+    assert_eq!(gate.dispositions("AC43"), ["22 held AC02 12", "23 excluded AC02 13", "24 held AC02 13"]);
     assert_eq!((report.rows, report.accepted), (4, 1));
     let reasons: Vec<_> =
-        report.not_accepted.iter().map(|n| (n.fate.as_str(), n.reason.as_str(), n.rows)).collect();
+        report.not_accepted.iter().map(|n| (n.disposition.as_str(), n.reason.as_str(), n.rows)).collect();
     assert_eq!(reasons, [("excluded", "AC02", 1), ("held", "AC02", 2)]);
 }
 
@@ -185,7 +188,7 @@ fn a_parent_key_with_an_accepted_row_holds_nobody() {
     ];
     let rows: Vec<Row<'_>> = persons.iter().map(<[_; 4]>::as_slice).collect();
     gate.decide("AC01", &rows, &[("STR-02", "1", "b")]);
-    assert_eq!(gate.fates("AC01"), ["1 rejected STR-02 -"]);
+    assert_eq!(gate.dispositions("AC01"), ["1 rejected STR-02 -"]);
     let child: Row<'_> = &[
         ("AAZ159", "7"),
         ("AAC001", "1"),
@@ -206,7 +209,7 @@ fn a_row_of_a_group_is_found_by_its_key_and_one_of_a_split_by_key_and_origin() {
     let two: Row<'_> =
         &[("AAZ159", "3"), ("AAE140", "110"), ("_key", "3"), ("_source", "s.T"), ("_skey", "x")];
     gate.decide("AC02", &[group, one, two], &[("STR-01", "1", "NULL"), ("STR-02", "3", "x")]);
-    assert_eq!(gate.fates("AC02"), ["1 rejected STR-01 -", "3 rejected STR-02 -"]);
+    assert_eq!(gate.dispositions("AC02"), ["1 rejected STR-01 -", "3 rejected STR-02 -"]);
     assert_eq!(gate.staged("AC02"), ["2"]);
 }
 
@@ -214,7 +217,10 @@ fn a_row_of_a_group_is_found_by_its_key_and_one_of_a_split_by_key_and_origin() {
 fn a_table_without_rows_still_gives_its_datasets() {
     let mut gate = Gate::new(2);
     let report = gate.decide("AC01", &[], &[]);
-    assert_eq!((report.rows, report.staged.len(), report.rejected.len(), report.fates.len()), (0, 1, 1, 1));
+    assert_eq!(
+        (report.rows, report.staged.len(), report.rejected.len(), report.dispositions.len()),
+        (0, 1, 1, 1)
+    );
 }
 
 #[test]
@@ -233,7 +239,7 @@ fn rows_keep_their_order_and_their_parts_whatever_the_partitions() {
         let expected: Vec<&String> =
             keys.iter().enumerate().filter(|(n, _)| n % 37 != 0).map(|(_, k)| k).collect();
         assert!(kept.iter().eq(expected));
-        let parts = report.staged.iter().chain(&report.rejected).chain(&report.fates);
+        let parts = report.staged.iter().chain(&report.rejected).chain(&report.dispositions);
         parts.map(|p| p.sha256.clone()).collect::<Vec<_>>()
     };
     assert_eq!(files(1), files(4));

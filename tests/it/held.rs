@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use qianyi::artifacts::{Blocker, Status, Summary, TableRow};
+use qianyi::pipeline::{Held, RunError, RunSettings, run};
 use qianyi::progress::{Progress, Silent};
-use qianyi::run::{Held, RunError, RunSettings, run};
 use qianyi::state::{NewExtract, State};
-use qianyi::trail::{Blocker, Status, Summary, TableRow};
 
 use crate::support::copy_folder;
 use crate::support::demo::{city, folder, ran, run_settings};
@@ -71,7 +71,7 @@ fn the_same_mapping_gives_the_same_without_the_source_and_another_one_what_it_sa
     }
     // A line of a code list less: rows of that sex have none now.
     bench.edit("codes/sex.csv", "女,2,女,文字\n", "");
-    let sex = |of: &Summary| of.notes.iter().filter(|n| n.column == "XB").map(|n| n.rows).sum::<u64>();
+    let sex = |of: &Summary| of.read_errors.iter().filter(|n| n.column == "XB").map(|n| n.rows).sum::<u64>();
     let other = ran(&bench.of);
     assert!(sex(&other) > sex(&bench.first), "{} {}", sex(&other), sex(&bench.first));
     let persons = |of: &Summary| of.tables.iter().find(|t| t.table == "AC01").cloned();
@@ -108,8 +108,8 @@ fn a_plan_over_an_extract_says_what_it_did_not_look_at() {
     let national = qianyi::national::load(&bench.of.national).unwrap();
     let city = qianyi::mapping::load(&bench.of.city, &national).unwrap();
     let state = State::open_readonly(&bench.of.workdir).unwrap();
-    let held = qianyi::run::held(&state, &city, &bench.of.held).unwrap();
-    let plan = qianyi::run::plan::plan_held("ylbx", &city, &held["ylbx"]);
+    let held = qianyi::pipeline::held(&state, &city, &bench.of.held).unwrap();
+    let plan = qianyi::pipeline::plan::plan_held("ylbx", &city, &held["ylbx"]);
     let of = |name: &str| plan.tables.iter().find(|t| t.table == name).unwrap();
     let persons = of("GRJBXX");
     assert!(persons.rows > Some(0) && persons.chunks.is_none() && persons.unmapped_codes.is_none());

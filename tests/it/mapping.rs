@@ -270,12 +270,15 @@ fn what_an_expression_refuses_is_a_finding_of_its_row_and_the_run_goes_on() {
     of.city = mapped;
     let summary = ran(&of);
     assert_eq!(summary.unexplained_rows, 0, "{:?}", summary.blocked_by);
-    let noted: Vec<_> = summary.notes.iter().filter(|n| n.column == "AC01.AAC007").collect();
-    let [noted] = noted.as_slice() else { panic!("{noted:?}") };
-    assert_eq!((noted.code.as_str(), noted.table.as_str()), ("CAST(d.XM AS DATE)", "ylbx.GRJBXX"));
-    let found = |f: &&qianyi::trail::FindingRow| f.rule == "STR-01" && f.column == "AAC007";
+    let read_errors: Vec<_> = summary.read_errors.iter().filter(|n| n.column == "AC01.AAC007").collect();
+    let [read_errors] = read_errors.as_slice() else { panic!("{read_errors:?}") };
+    assert_eq!(
+        (read_errors.code.as_str(), read_errors.table.as_str()),
+        ("CAST(d.XM AS DATE)", "ylbx.GRJBXX")
+    );
+    let found = |f: &&qianyi::artifacts::FindingRow| f.rule == "STR-01" && f.column == "AAC007";
     let rows: u64 = summary.findings.iter().filter(found).map(|f| f.rows).sum();
-    assert!(noted.rows > 30, "{noted:?}");
+    assert!(read_errors.rows > 30, "{read_errors:?}");
     // The county counter's persons have findings of their own there.
-    assert!(rows >= noted.rows, "{rows} of {noted:?}");
+    assert!(rows >= read_errors.rows, "{rows} of {read_errors:?}");
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::error::Consequence;
 use qianyi::package::{Problem, verify};
+use qianyi::pipeline::{Finished, build_package, finished};
 use qianyi::progress::Silent;
-use qianyi::run::{Finished, build_package, finished};
 use qianyi::{mapping, national};
 use tempfile::TempDir;
 
@@ -49,9 +49,9 @@ impl Sealed {
     fn build(&self) -> PathBuf {
         let (built, adds_up) =
             build_package(&self.workdir, &self.engine, &self.national, &self.run, false, &Silent).unwrap();
-        let border = adds_up.borders.iter().find(|b| b.border == "staged-package").unwrap();
-        assert!(border.lines.len() > 60);
-        assert_eq!((border.totals.unexplained_rows, border.totals.unexplained_fen), (0, 0));
+        let boundary = adds_up.boundaries.iter().find(|b| b.boundary == "staged-package").unwrap();
+        assert!(boundary.lines.len() > 60);
+        assert_eq!((boundary.totals.unexplained_rows, boundary.totals.unexplained_fen), (0, 0));
         built.path
     }
 
@@ -162,7 +162,7 @@ fn the_same_run_is_sealed_to_the_same_bytes_and_a_changed_staged_file_is_refused
     let error = build_package(&sealed.workdir, &sealed.engine, &sealed.national, &sealed.run, false, &Silent)
         .unwrap_err();
     assert!(error.to_string().contains("is not the file that run r0001 staged"), "{error}");
-    assert_eq!(error.follow(), qianyi::error::Follow::Resume);
+    assert_eq!(error.retry_class(), qianyi::error::RetryClass::Resume);
     assert!(!sealed.workdir.join("packages/p0004-r0001").exists());
 }
 

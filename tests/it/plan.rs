@@ -5,9 +5,9 @@ use std::path::Path;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City};
 use qianyi::national;
+use qianyi::pipeline::plan::{Plan, Planned, plan};
+use qianyi::pipeline::{extract_only, sources_of};
 use qianyi::profile::profile;
-use qianyi::run::plan::{Plan, Planned, plan};
-use qianyi::run::{extract_only, sources_of};
 use qianyi::state::State;
 use qianyi::{raw, source};
 
@@ -44,7 +44,11 @@ fn the_demo_citys_plan_is_complete_but_for_the_planted_codes_and_writes_nothing(
     let found = planned(&database, &load(&folder("baicheng")));
     assert!(found.missing_tables.is_empty());
     assert!(found.tables.iter().all(|t| t.unmapped_columns.is_empty() && t.missing_columns.is_empty()));
-    assert!(found.tables.iter().all(|t| t.fate != Planned::Unmapped || t.is_view), "{:?}", found.tables);
+    assert!(
+        found.tables.iter().all(|t| t.disposition != Planned::Unmapped || t.is_view),
+        "{:?}",
+        found.tables
+    );
     assert!(found.rows > 10_000 && found.chunks >= Some(40), "{} {:?}", found.rows, found.chunks);
     assert_eq!(qianyi::durable::sha256(&database).unwrap(), before);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), files);
@@ -63,7 +67,7 @@ fn columns_tables_and_codes_that_nobody_decided_about_are_named() {
     assert!(!found.is_complete());
     let persons = found.tables.iter().find(|t| t.table == "GRJBXX").unwrap();
     assert_eq!(persons.unmapped_columns, ["ZP"]);
-    assert_eq!(persons.fate, Planned::Read { by: "GRJBXX".to_owned() });
+    assert_eq!(persons.disposition, Planned::Read { by: "GRJBXX".to_owned() });
     assert!(persons.feeds.contains(&"AC01".to_owned()));
     let sex: Vec<_> = persons
         .unmapped_codes
@@ -76,7 +80,7 @@ fn columns_tables_and_codes_that_nobody_decided_about_are_named() {
     let undecided: Vec<_> = found
         .tables
         .iter()
-        .filter(|t| t.fate == Planned::Unmapped && !t.is_view)
+        .filter(|t| t.disposition == Planned::Unmapped && !t.is_view)
         .map(|t| t.table.as_str())
         .collect();
     assert!(!undecided.is_empty() && undecided.iter().all(|t| t.starts_with("TEST_")), "{undecided:?}");

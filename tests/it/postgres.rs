@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use qianyi::artifacts::Summary;
 use qianyi::fixture::copy_to_postgres;
 use qianyi::progress::{Progress, Silent};
 use qianyi::raw;
 use qianyi::source::{SourceError, connect};
 use qianyi::state::State;
-use qianyi::trail::Summary;
 
 use crate::support::demo::{city, folder, ran, run_settings};
 use crate::support::extracts::{extracted, rows, runtime};
@@ -17,7 +17,8 @@ use crate::support::pg::Cluster;
 
 /// What must be equal whatever the source.
 fn contents(summary: &Summary) -> Vec<(String, u64, u64, String)> {
-    let row = |t: &qianyi::trail::TableRow| (t.table.clone(), t.mapped, t.accepted, t.content_digest.clone());
+    let row =
+        |t: &qianyi::artifacts::TableRow| (t.table.clone(), t.mapped, t.accepted, t.content_digest.clone());
     summary.tables.iter().map(row).collect()
 }
 
@@ -38,14 +39,14 @@ fn the_same_city_gives_the_same_staged_content_from_postgres() {
     let found = ran(&settings);
     assert_eq!(contents(&found), contents(&expected));
     assert_eq!(found.findings, expected.findings);
-    assert_eq!(found.notes, expected.notes);
+    assert_eq!(found.read_errors, expected.read_errors);
     assert_eq!((found.unexplained_rows, found.unexplained_fen), (0, 0));
     assert_eq!(found.extracts[0].consistency, "exported snapshot");
     // A parent of which it reads a part and not the rest: both are named, and nothing is read.
     let other = r#"CREATE TABLE "JF_OTHER" () INHERITS ("GRJFMX_1998")"#;
     runtime().block_on(cluster.run("city", other));
     let progress: Arc<dyn Progress> = Arc::new(Silent);
-    let refused = qianyi::run::run(&settings, &progress).unwrap_err().to_string();
+    let refused = qianyi::pipeline::run(&settings, &progress).unwrap_err().to_string();
     assert!(refused.contains("GRJFMX_1998") && refused.contains("GRJFMX_1999"), "{refused}");
 }
 
@@ -120,7 +121,7 @@ fn a_server_that_restarts_in_the_middle_is_read_on() {
         if n == ranges.len() / 2 {
             cluster.down();
             let lost = threads.block_on(source.read_chunk(&tables[0], range)).err().unwrap();
-            assert!(qianyi::retry::Passing::passing(&lost), "{lost:?}");
+            assert!(qianyi::retry::Transient::is_transient(&lost), "{lost:?}");
             cluster.up();
         }
         let stream = threads.block_on(source.read_chunk(&tables[0], range)).unwrap();
@@ -134,7 +135,7 @@ fn a_server_that_restarts_in_the_middle_is_read_on() {
     let moved = loop {
         match threads.block_on(source.count(&tables[0])) {
             Ok(n) => panic!("counted {n} at another point"),
-            Err(e) if qianyi::retry::Passing::passing(&e) => {}
+            Err(e) if qianyi::retry::Transient::is_transient(&e) => {}
             Err(e) => break e,
         }
     };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use qianyi::run::extract::ExtractError;
+use qianyi::pipeline::extract::ExtractError;
 use qianyi::source::{ChangeMethod, Grade, Source, SourceError, SourceSettings, connect};
 
 use crate::support::extracts::{
@@ -119,9 +119,9 @@ fn a_login_from_which_row_security_hides_rows_reads_nothing_and_doctor_says_so()
             (whole, found.grade)
         })
     };
-    assert_eq!(graded(&reader), (false, Grade::Wrong));
+    assert_eq!(graded(&reader), (false, Grade::Error));
     let free = as_user("free");
-    assert_eq!(graded(&free), (true, Grade::Fact));
+    assert_eq!(graded(&free), (true, Grade::Info));
     assert_eq!(extracted(work.path(), &free, &["t"]).unwrap().tables[0].rows, 10);
 }
 

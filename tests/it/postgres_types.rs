@@ -1,7 +1,7 @@
 //! Types of PostgreSQL: each value comes out exactly, as text that the server fixes, or beside its column as it is written there.
 
 use qianyi::encoding::TextEncoding;
-use qianyi::run::extract::ExtractError;
+use qianyi::pipeline::extract::ExtractError;
 use qianyi::source::{LegacyType, SourceError, SourceSettings, TableMeasures, connect};
 
 use crate::support::extracts::{extracted, rows, runtime, summed};

@@ -88,7 +88,7 @@ impl Bench {
         let checks = doctor.json[0]["checks"].as_array().unwrap_or_else(|| panic!("{}", doctor.errors));
         let found = |p: &&Value| {
             let text = format!("{}: {}", p["code"].as_str().unwrap(), p["problem"].as_str().unwrap());
-            checks.iter().any(|c| c["what"] == "run" && c["grade"] == "wrong" && c["found"] == text.as_str())
+            checks.iter().any(|c| c["what"] == "run" && c["grade"] == "error" && c["found"] == text.as_str())
         };
         assert!(problems.iter().all(|p| found(&p)), "{checks:?}");
         if !codes.is_empty() {
@@ -192,7 +192,7 @@ fn national_codes_whose_zeros_a_spreadsheet_took_are_refused_with_list_line_and_
             "MAP-007",
             "codes/MZ.csv:2",
             "AAC005",
-            "`1` (line 2, the nearest is `01`)",
+            "`1` (line 2, did you mean `01`?)",
             "leading zeros are lost",
         ] {
             assert!(

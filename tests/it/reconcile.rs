@@ -1,12 +1,12 @@
 //! Reconciliation on measures made by hand: what adds up, what is explained, what is not.
 
 use proptest::prelude::*;
+use qianyi::artifacts::{Judged, Line, Reconciliation};
+use qianyi::measures::{Measure, boundary, side};
 use qianyi::reconcile::{ReconcileError, Sides, reconcile};
-use qianyi::tally::{Measure, border, side};
-use qianyi::trail::{Judged, Line, Reconciliation};
 
 fn m(
-    border: &str,
+    boundary: &str,
     side: &str,
     table: &str,
     measure: &str,
@@ -15,7 +15,7 @@ fn m(
     value: i128,
 ) -> Measure {
     Measure {
-        border: border.to_owned(),
+        boundary: boundary.to_owned(),
         side: side.to_owned(),
         table: table.to_owned(),
         measure: measure.to_owned(),
@@ -30,16 +30,16 @@ fn compared(measures: &[Measure]) -> Reconciliation {
     reconcile(&Sides { run: "r0001", measures }).unwrap()
 }
 
-/// The only line of the only border.
+/// The only line of the only boundary.
 fn only(measures: &[Measure]) -> Line {
     let mut all = compared(measures);
-    assert_eq!((all.borders.len(), all.borders[0].lines.len()), (1, 1));
-    all.borders.remove(0).lines.remove(0)
+    assert_eq!((all.boundaries.len(), all.boundaries[0].lines.len()), (1, 1));
+    all.boundaries.remove(0).lines.remove(0)
 }
 
-const SR: &str = border::SOURCE_RAW;
-const RM: &str = border::RAW_MAPPED;
-const MF: &str = border::MAPPED_FATES;
+const SR: &str = boundary::SOURCE_RAW;
+const RM: &str = boundary::RAW_MAPPED;
+const MF: &str = boundary::MAPPED_DISPOSITIONS;
 
 #[test]
 fn equal_sides_leave_nothing_and_cells_that_cancel_out_do_not() {
@@ -84,12 +84,12 @@ fn rows_left_out_for_a_reason_are_explained_and_one_more_is_not() {
 }
 
 #[test]
-fn fates_explain_what_is_not_accepted() {
+fn dispositions_explain_what_is_not_accepted() {
     let measures = [
         m(MF, side::MAPPED, "AC43", "fen:AAE020", ("110", "200101"), "", 100),
-        m(MF, side::FATES, "AC43", "fen:AAE020", ("110", "200101"), "", 70),
-        m(MF, side::FATES, "AC43", "fen:AAE020", ("110", "200101"), "rejected", 20),
-        m(MF, side::FATES, "AC43", "fen:AAE020", ("110", "200101"), "held", 9),
+        m(MF, side::DISPOSITIONS, "AC43", "fen:AAE020", ("110", "200101"), "", 70),
+        m(MF, side::DISPOSITIONS, "AC43", "fen:AAE020", ("110", "200101"), "rejected", 20),
+        m(MF, side::DISPOSITIONS, "AC43", "fen:AAE020", ("110", "200101"), "held", 9),
     ];
     let line = only(&measures);
     assert_eq!((line.left, line.right, line.unexplained), (100, 70, 1));
@@ -108,7 +108,7 @@ fn rounding_explains_half_a_fen_a_value_and_no_more() {
     };
     let line = |raw, mapped| {
         let all = compared(&sides(raw, mapped));
-        all.borders[0].lines.iter().find(|l| l.measure == "e4:JE").unwrap().clone()
+        all.boundaries[0].lines.iter().find(|l| l.measure == "e4:JE").unwrap().clone()
     };
     let within = line(1_000, 1_200);
     assert_eq!((within.unexplained, within.explained["rounding"]), (0, -200));
@@ -125,7 +125,7 @@ fn rounding_explains_half_a_fen_a_value_and_no_more() {
 }
 
 fn year(side: &str, table: &str, year: &str, value: i128) -> Measure {
-    m(border::DETAILS_LEDGERS, side, table, "fen", ("110", year), "", value)
+    m(boundary::DETAILS_LEDGERS, side, table, "fen", ("110", year), "", value)
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn voted(insurance: &str, votes: [i128; 4], fen: i128) -> Vec<Measure> {
     let of = ["", "times_100", "hundredth", "neither"].into_iter().zip(votes);
     let cell = (insurance, "2005");
     let line = |measure: &str, bucket: &str, value: i128| {
-        m(border::PLAUSIBLE, side::AMOUNTS, "s.A", measure, cell, bucket, value)
+        m(boundary::PLAUSIBLE, side::AMOUNTS, "s.A", measure, cell, bucket, value)
     };
     let mut all: Vec<Measure> =
         of.map(|(bucket, rows)| line("rows:AC43.AAE022/AAE180", bucket, rows)).collect();

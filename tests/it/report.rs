@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
+use qianyi::artifacts::{Blocker, Cell, Coverage, Suspicion};
 use qianyi::report::{Lang, ReportError, number, render};
-use qianyi::trail::{Blocker, Cell, Coverage, Suspicion};
 
 use crate::support::page::{balanced, blocked, covered, done, reconciled};
 
@@ -69,7 +69,7 @@ fn what_blocks_stands_before_everything_else() {
     assert!(!page.contains("Done"), "{page}");
 }
 
-/// A border that a package added later counts, though the summary was written before.
+/// A boundary that a package added later counts, though the summary was written before.
 #[test]
 fn a_run_that_was_done_reads_blocked_when_its_reconciliation_no_longer_adds_up() {
     let (_, adds_up) = blocked();
@@ -84,7 +84,7 @@ fn a_run_that_was_done_reads_blocked_when_its_reconciliation_no_longer_adds_up()
 #[test]
 fn the_worst_cells_are_shown_and_the_rest_is_counted() {
     let mut adds_up = balanced();
-    let line = &mut adds_up.borders[1].lines[1];
+    let line = &mut adds_up.boundaries[1].lines[1];
     line.cells = (0..25)
         .map(|n| Cell {
             insurance: "110".to_owned(),
@@ -112,17 +112,17 @@ fn names_that_look_like_html_are_only_text() {
     summary.blocked_by.push(Blocker::Undecided { table: evil.to_owned() });
     summary.tables[0].table = evil.to_owned();
     summary.tables[0].content_digest = evil.to_owned();
-    summary.fates[0].fate = evil.to_owned();
+    summary.dispositions[0].disposition = evil.to_owned();
     summary.findings[0].title_en = evil.to_owned();
     summary.findings[0].gate = evil.to_owned();
-    summary.notes[0].code = evil.to_owned();
+    summary.read_errors[0].code = evil.to_owned();
     summary.left_alone[0].reason = evil.to_owned();
     summary.extracts[0].point = evil.to_owned();
     summary.stages[0].stage = evil.to_owned();
-    adds_up.borders[1].border = evil.to_owned();
-    adds_up.borders[1].lines[0].table = evil.to_owned();
-    adds_up.borders[1].lines[0].measure = evil.to_owned();
-    adds_up.borders[1].lines[0].explained = BTreeMap::from([(evil.to_owned(), 0)]);
+    adds_up.boundaries[1].boundary = evil.to_owned();
+    adds_up.boundaries[1].lines[0].table = evil.to_owned();
+    adds_up.boundaries[1].lines[0].measure = evil.to_owned();
+    adds_up.boundaries[1].lines[0].explained = BTreeMap::from([(evil.to_owned(), 0)]);
     adds_up.unit_of_money[0].table = evil.to_owned();
     coverage.codes[0].list = evil.to_owned();
     coverage.legacy[0].table = evil.to_owned();
@@ -188,9 +188,9 @@ fn every_tag_is_closed_where_it_belongs() {
 fn an_empty_run_says_that_there_is_nothing() {
     let mut summary = done();
     summary.tables.clear();
-    summary.fates.clear();
+    summary.dispositions.clear();
     summary.findings.clear();
-    summary.notes.clear();
+    summary.read_errors.clear();
     summary.left_alone.clear();
     let page = text(&render(&summary, &reconciled(vec![], vec![]), &Coverage::default(), Lang::En).unwrap());
     for said in [
@@ -271,13 +271,21 @@ fn every_code_that_a_run_can_say_has_a_word() {
             assert!(labels[section].contains_key(*code), "{section}.{code}");
         }
     };
-    use qianyi::tally::{border, side};
-    known("border", &[border::SOURCE_RAW, border::RAW_MAPPED, border::MAPPED_FATES, border::STAGED_PACKAGE]);
-    known("side", &[side::SOURCE, side::RAW, side::MAPPED, side::FATES, side::STAGED, side::PACKAGE]);
+    use qianyi::measures::{boundary, side};
+    known(
+        "boundary",
+        &[
+            boundary::SOURCE_RAW,
+            boundary::RAW_MAPPED,
+            boundary::MAPPED_DISPOSITIONS,
+            boundary::STAGED_PACKAGE,
+        ],
+    );
+    known("side", &[side::SOURCE, side::RAW, side::MAPPED, side::DISPOSITIONS, side::STAGED, side::PACKAGE]);
     let reasons: Vec<&str> = qianyi::mapping::REASONS.iter().map(|(name, _)| *name).collect();
     known("reason", &reasons);
     known("reason", &["rejected", "held", "excluded", "merged", "out_of_scope"]);
-    known("fate", &["accepted", "rejected", "held", "excluded", "merged"]);
+    known("disposition", &["accepted", "rejected", "held", "excluded", "merged"]);
     known("measure", &["rows", "parts", "groups", "fen", "e4", "int", "values", "bytes"]);
     known("stage", &["extract", "read", "map", "cover", "check", "gate", "count"]);
     use qianyi::national::Gate;
@@ -288,7 +296,7 @@ fn every_code_that_a_run_can_say_has_a_word() {
     assert!(levels.len() > 20);
     known("level", &levels);
     known("suspect", &Suspicion::ALL.map(Suspicion::name));
-    known("note", &["bytes", "text", "date", "period", "time", "int", "rate", "money", "code"]);
+    known("read_error", &["bytes", "text", "date", "period", "time", "int", "rate", "money", "code"]);
 }
 
 #[test]

@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
+use qianyi::artifacts::Blocker;
 use qianyi::schedule::{
     Body, Ended, Event, JobKind, JobSettings, Missed, NotifySettings, Schedule, ScheduleError, Time, Times,
     Told, WebAddress, begins, jitter, next, ready, walk,
 };
 use qianyi::state::{JobEnd, JobOutcome, Jobs, State, StateError};
 use qianyi::stop::Stop;
-use qianyi::trail::Blocker;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Eight hours before Greenwich, without summer time in these years.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use qianyi::config::{ConfigError, Layers, load};
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::progress::Progress;
 use qianyi::schedule::units::{self, Units};
 use qianyi::schedule::{JobKind, JobSettings, Missed, ScheduleError, Times, Told};
@@ -263,10 +263,10 @@ fn a_walk_that_is_stopped_anywhere_goes_on_from_there() {
     for stage in ["extract", "read", "map"] {
         of.stop = Stop::new();
         let progress: Arc<dyn Progress> = Arc::new(StopsAt(stage, of.stop.clone()));
-        let error = qianyi::run::run(&of, &progress).unwrap_err();
+        let error = qianyi::pipeline::run(&of, &progress).unwrap_err();
         let code = miette::Diagnostic::code(&error).map(|c| c.to_string());
         assert_eq!(code.as_deref(), Some("EXT-010"), "{stage}: {error}");
-        assert_eq!(error.follow(), Follow::Resume);
+        assert_eq!(error.retry_class(), RetryClass::Resume);
     }
     of.stop = Stop::new();
     let summary = crate::support::demo::ran(&of);

@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use proptest::prelude::*;
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::source::{Bounds, Frequency, KeyValue, SourceError, TableMeasures, connect};
 use rusqlite::types::Value;
 
@@ -338,7 +338,7 @@ async fn what_is_no_readable_database_is_refused_with_what_to_check() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     std::fs::write(
-        at("note.txt"),
+        at("read_error.txt"),
         "not a database, but long enough to have a header of a hundred bytes, ".repeat(3),
     )
     .unwrap();
@@ -348,13 +348,13 @@ async fn what_is_no_readable_database_is_refused_with_what_to_check() {
     for (name, says) in [
         ("missing.db", "there is no database at"),
         ("", "is no file"),
-        ("note.txt", "is not a SQLite database"),
+        ("read_error.txt", "is not a SQLite database"),
         ("empty.db", "is not a SQLite database"),
         ("wal.db", "is in WAL mode, which cannot be read without writing beside it"),
     ] {
         let Err(error) = connect(&settings(&at(name), 10)).await else { panic!("{name} was opened") };
         assert!(error.to_string().contains(says), "{error}");
-        assert_eq!(error.follow(), Follow::Usage);
+        assert_eq!(error.retry_class(), RetryClass::Usage);
     }
 }
 
@@ -370,7 +370,7 @@ async fn a_damaged_database_is_an_error_not_a_short_table() {
     let source = legacy.connect(10_000).await;
     let error = batches(&*source, &table(&*source, "T").await).await.unwrap_err();
     assert!(error.to_string().starts_with("source ylbx: "), "{error}");
-    assert_eq!(error.follow(), Follow::Resume);
+    assert_eq!(error.retry_class(), RetryClass::Resume);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 use qianyi::encoding::{TextEncoding, encoding_of};
 use qianyi::engine::{Engine, EngineSettings};
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::profile::profile;
 use qianyi::raw;
 use qianyi::source::{Bounds, Grade, Source, SourceError, Table, TableMeasures, connect};
@@ -254,7 +254,7 @@ async fn a_view_is_read_as_one_range_and_a_broken_one_is_named_without_stopping_
     let error = source.chunks(&broken).await.unwrap_err();
     assert_eq!(error.to_string(), "source ylbx: broken cannot be read as it is defined");
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("no such table: main.gone"));
-    assert_eq!(error.follow(), Follow::Usage);
+    assert_eq!(error.retry_class(), RetryClass::Usage);
     let said = source.examine(None).await.unwrap();
     let broken: Vec<_> = said.iter().filter(|e| e.found.contains("broken")).collect();
     assert!(broken.len() == 1 && broken[0].found.contains("main.gone"), "{broken:?}");
@@ -270,10 +270,10 @@ async fn doctor_says_how_columns_are_read_and_what_does_not_fit_them() {
     let said = source.oddities(&table(&*source, "ry").await).await.unwrap();
     let has = |grade: Grade, what: &str| said.iter().any(|e| e.grade == grade && e.found.contains(what));
     assert!(
-        has(Grade::Fact, "ry.xm (TEXT) is read as text, bytes in gbk; it holds 3 text, 1 blob"),
+        has(Grade::Info, "ry.xm (TEXT) is read as text, bytes in gbk; it holds 3 text, 1 blob"),
         "{said:?}"
     );
-    assert!(has(Grade::Fact, "ry.u (no type) is read as text"), "{said:?}");
+    assert!(has(Grade::Info, "ry.u (no type) is read as text"), "{said:?}");
     for what in [
         "ry.d (DOUBLE) is read as a float, which 2 values of 4 rows are not",
         "ry.b (BOOLEAN) is read as 0 or 1, which 1 values",
@@ -303,7 +303,7 @@ async fn a_column_with_the_name_of_one_of_ours_is_refused_by_name_unless_it_is_s
             error.to_string(),
             format!("source ylbx: column {name}.{column} has a name that qianyi uses for {taken_for}")
         );
-        assert_eq!(error.follow(), Follow::Usage);
+        assert_eq!(error.retry_class(), RetryClass::Usage);
         assert!(batches(&*source, &whole).await.is_err());
         let cut: Table = whole.reading_only(|c| c != column);
         assert!(batches(&*source, &cut).await.is_ok(), "{name}");

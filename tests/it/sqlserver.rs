@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::fixture::copy_to_sqlserver;
-use qianyi::retry::Passing;
-use qianyi::run::extract::ExtractError;
+use qianyi::pipeline::extract::ExtractError;
+use qianyi::retry::Transient;
 use qianyi::source::{Bounds, ChangeMethod, Consistency, Drift, Grade, SourceError, SourceSettings, connect};
 
 use crate::changes::{Deed, run_cases};
@@ -121,7 +121,7 @@ fn rows_that_a_method_misses_are_refused_and_both_ways_out_work() {
     let settings = follow(&plain, "t", ChangeMethod::Timestamp, Some("at"));
     let ways: [(&[&str], SourceSettings); 2] =
         [(&["t"], settings.clone()), (&[], follow(&plain, "t", ChangeMethod::Compare, None))];
-    for (n, (anew, after)) in ways.into_iter().enumerate() {
+    for (n, (full_refresh, after)) in ways.into_iter().enumerate() {
         let work = tempfile::tempdir().unwrap();
         extracted(work.path(), &settings, &["t"]).unwrap();
         server.run(&[&format!(
@@ -131,10 +131,10 @@ fn rows_that_a_method_misses_are_refused_and_both_ways_out_work() {
         for _ in 0..2 {
             let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
             assert!(matches!(refused, ExtractError::Increment { .. }), "{refused}");
-            assert_eq!(refused.follow(), Follow::Usage);
+            assert_eq!(refused.retry_class(), RetryClass::Usage);
             assert_eq!(rows(work.path(), "t").len(), 20 + n, "the last sound view stays");
         }
-        Attempt { anew, ..Attempt::of(work.path(), &after, &["t"]) }.make().unwrap();
+        Attempt { full_refresh, ..Attempt::of(work.path(), &after, &["t"]) }.make().unwrap();
         assert_eq!(rows(work.path(), "t"), truth(&plain, "t"));
         nothing_stray(work.path());
         server.run(&["UPDATE t SET x = N'then', at = SYSUTCDATETIME() WHERE a = 1"]);
@@ -155,14 +155,14 @@ fn a_history_that_was_cleaned_up_is_refused_with_the_way_out() {
     server.run(&["ALTER TABLE t DISABLE CHANGE_TRACKING", "ALTER TABLE t ENABLE CHANGE_TRACKING"]);
     let refused = extracted(work.path(), &settings, &["t"]).unwrap_err();
     let ExtractError::Source(SourceError::Expired { .. }) = &refused else { panic!("{refused:?}") };
-    assert_eq!(refused.follow(), Follow::Usage);
+    assert_eq!(refused.retry_class(), RetryClass::Usage);
     let shown = format!("{:?}", miette::Report::new(refused));
     assert!(shown.contains("--full t"), "{shown}");
-    let anew = crate::support::extracts::Attempt {
-        anew: &["t"],
+    let full_refresh = crate::support::extracts::Attempt {
+        full_refresh: &["t"],
         ..crate::support::extracts::Attempt::of(work.path(), &settings, &["t"])
     };
-    anew.make().unwrap();
+    full_refresh.make().unwrap();
     assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
 }
 
@@ -176,7 +176,7 @@ fn a_watermark_of_another_database_is_not_counted_in_this_one() {
     for method in [ChangeMethod::ChangeTracking, ChangeMethod::Rowversion] {
         let work = tempfile::tempdir().unwrap();
         extracted(work.path(), &follow(&first.settings(10), "t", method, None), &["t"]).unwrap();
-        // It is another table, though of the same name: read anew.
+        // It is another table, though of the same name: read again.
         extracted(work.path(), &follow(&second.settings(10), "t", method, None), &["t"]).unwrap();
         assert_eq!(rows(work.path(), "t"), truth(&second.settings(10), "t"), "{method:?}");
     }
@@ -273,7 +273,7 @@ fn an_answer_that_was_left_in_the_middle_is_never_mistaken_for_another() {
     let lost = loop {
         match threads.block_on(source.count(&of)) {
             Ok(n) => panic!("counted {n} at another point"),
-            Err(e) if e.passing() => {}
+            Err(e) if e.is_transient() => {}
             Err(e) => break e,
         }
     };
@@ -297,7 +297,7 @@ fn doctor_proves_what_the_login_can_do() {
     assert!(
         grades(&powerful, "read-only").iter().any(|(g, f)| *g == Grade::Warning && f.contains("2 tables"))
     );
-    assert!(grades(&powerful, "encoding").iter().all(|(g, _)| *g == Grade::Fine));
+    assert!(grades(&powerful, "encoding").iter().all(|(g, _)| *g == Grade::Ok));
     let reader = format!("reader_{}", server.database);
     server.run(&[
         &format!("CREATE LOGIN [{reader}] WITH PASSWORD = N'Only-reads-1'"),
@@ -306,11 +306,11 @@ fn doctor_proves_what_the_login_can_do() {
         &format!("GRANT VIEW DEFINITION TO [{reader}]"),
     ]);
     let weak = server.settings_as(&server.database, &reader, "Only-reads-1", 10);
-    assert!(grades(&weak, "read-only").iter().all(|(g, _)| *g == Grade::Fine));
-    assert_eq!(grades(&weak, "rights"), [(Grade::Wrong, "cannot read q".to_owned())]);
+    assert!(grades(&weak, "read-only").iter().all(|(g, _)| *g == Grade::Ok));
+    assert_eq!(grades(&weak, "rights"), [(Grade::Error, "cannot read q".to_owned())]);
     // A table that nothing reads decides nothing.
     let only = |name: &str| Some(std::collections::BTreeSet::from([name.to_owned()]));
-    for (read, grade) in [(only("p"), Grade::Fact), (only("q"), Grade::Wrong)] {
+    for (read, grade) in [(only("p"), Grade::Info), (only("q"), Grade::Error)] {
         let said =
             threads.block_on(async { connect(&weak).await.unwrap().examine(read.as_ref()).await }).unwrap();
         assert!(said.iter().any(|e| e.grade == grade && e.found == "cannot read q"), "{read:?}");
@@ -320,7 +320,7 @@ fn doctor_proves_what_the_login_can_do() {
     let rights = grades(&weak, "rights");
     assert_eq!(rights.len(), 2, "{rights:?}");
     assert!(rights[0].0 == Grade::Warning && rights[0].1.contains("there may be more tables"), "{rights:?}");
-    assert!(rights[1].0 == Grade::Fact && rights[1].1.contains("that it sees"), "{rights:?}");
+    assert!(rights[1].0 == Grade::Info && rights[1].1.contains("that it sees"), "{rights:?}");
     server.run(&[&format!("GRANT VIEW DEFINITION TO [{reader}]")]);
     assert!(grades(&weak, "blocking").iter().all(|(g, _)| *g == Grade::Warning));
     // What it may not read stops the extract, and is named.
@@ -336,8 +336,8 @@ fn the_catalogue_says_what_a_table_is_and_how_its_changes_could_be_followed() {
     grown(&server, 300);
     let long = "x".repeat(20_000);
     server.run(&[
-        "CREATE TABLE lobs (k int NOT NULL PRIMARY KEY, picture image, note varchar(max))",
-        &format!("INSERT INTO lobs (k, note) VALUES (1, CAST('{long}' AS varchar(max))), (2, CAST('{long}' AS varchar(max)))"),
+        "CREATE TABLE lobs (k int NOT NULL PRIMARY KEY, picture image, read_error varchar(max))",
+        &format!("INSERT INTO lobs (k, read_error) VALUES (1, CAST('{long}' AS varchar(max))), (2, CAST('{long}' AS varchar(max)))"),
         "CREATE TABLE heap (a int, b varchar(9) COLLATE Latin1_General_BIN)",
         "CREATE TABLE two (a int NOT NULL PRIMARY KEY, b int NOT NULL, c int NULL)",
         "CREATE UNIQUE INDEX two_b ON two (b)",
@@ -380,9 +380,9 @@ fn columns_that_changed_stop_the_extract_until_somebody_chooses() {
     };
     let work = tempfile::tempdir().unwrap();
     extracted(work.path(), &with(Drift::Stop), &["t"]).unwrap();
-    server.run(&["ALTER TABLE t ADD note varchar(9)", "UPDATE t SET note = 'n' WHERE a = 1"]);
+    server.run(&["ALTER TABLE t ADD read_error varchar(9)", "UPDATE t SET read_error = 'n' WHERE a = 1"]);
     let refused = extracted(work.path(), &with(Drift::Stop), &["t"]).unwrap_err();
-    assert!(refused.to_string().contains("+ note varchar(9)"), "{refused}");
+    assert!(refused.to_string().contains("+ read_error varchar(9)"), "{refused}");
     extracted(work.path(), &with(Drift::Freeze), &["t"]).unwrap();
     assert!(rows(work.path(), "t").iter().all(|r| !r.ends_with("n|∅")));
     let refused = extracted(work.path(), &with(Drift::Stop), &["t"]).unwrap_err();
@@ -409,9 +409,9 @@ fn every_session_is_gentle_and_says_who_it_is() {
     extracted(work.path(), &settings, &["t"]).unwrap();
     let threads = runtime();
     let source = threads.block_on(connect(&settings)).unwrap();
-    assert_eq!(threads.block_on(source.pressed()).unwrap(), None);
+    assert_eq!(threads.block_on(source.under_load()).unwrap(), None);
     engine.block(true);
-    assert!(threads.block_on(source.pressed()).unwrap().unwrap().contains("wait for a lock of ours"));
+    assert!(threads.block_on(source.under_load()).unwrap().unwrap().contains("wait for a lock of ours"));
     engine.block(false);
     wire.faults().clear();
     let heard = heard.lock().unwrap();
@@ -451,7 +451,7 @@ fn servers_that_lack_something_say_so_and_are_read_all_the_same() {
     let source = threads.block_on(connect(&server.settings(10))).unwrap();
     let facts = source.facts();
     assert!(facts.iter().any(|(name, _)| name == "without MAXDOP"), "{facts:?}");
-    assert_eq!(threads.block_on(source.pressed()).unwrap(), None);
+    assert_eq!(threads.block_on(source.under_load()).unwrap(), None);
     assert_eq!(truth(&server.settings(10), "t"), expected);
     for method in [ChangeMethod::ChangeTracking, ChangeMethod::Rowversion] {
         let work = tempfile::tempdir().unwrap();
@@ -472,7 +472,7 @@ fn servers_that_lack_something_say_so_and_are_read_all_the_same() {
     ] {
         engine.set_quirks(bent);
         let refused = threads.block_on(connect(&server.settings(10))).err().unwrap();
-        assert!(matches!(refused, SourceError::Converted { .. }) && !refused.passing(), "{refused:?}");
+        assert!(matches!(refused, SourceError::Converted { .. }) && !refused.is_transient(), "{refused:?}");
         assert!(refused.to_string().contains("Chinese_PRC_CI_AS (code page GBK)"), "{refused}");
     }
 }

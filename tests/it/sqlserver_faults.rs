@@ -1,9 +1,9 @@
 //! SQL Server over lines that break and servers that fail: what was ordered by the hundred ends with the right rows. Only the tests' own
 //! server fails on command.
 
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::fixture::copy_to_sqlserver;
-use qianyi::retry::Passing;
+use qianyi::retry::Transient;
 use qianyi::source::connect;
 
 use crate::sqlserver::grown;
@@ -79,7 +79,7 @@ fn over_a_server_that_fails_two_hundred_times_an_extract_ends_with_the_right_row
             // Some rounds, until all faults were met.
             Ok(_) if wire.faults().injected() < 200 => std::fs::remove_dir_all(&torn).unwrap(),
             Ok(_) => break,
-            Err(e) => assert!(e.passing() && e.follow() == Follow::Resume, "{e:?}"),
+            Err(e) => assert!(e.is_transient() && e.retry_class() == RetryClass::Resume, "{e:?}"),
         }
         assert!(starts < 400, "no end after {} faults", wire.faults().injected());
     }
@@ -109,7 +109,7 @@ fn a_server_that_restarts_in_the_middle_is_read_on() {
             let lost =
                 threads.block_on(source.read_chunk(&of, range)).map(|s| s.collect::<Result<Vec<_>, _>>());
             let lost = lost.and_then(|r| r).err().unwrap();
-            assert!(lost.passing(), "{lost:?}");
+            assert!(lost.is_transient(), "{lost:?}");
             wire.up();
         }
         let stream = threads.block_on(source.read_chunk(&of, range)).unwrap();

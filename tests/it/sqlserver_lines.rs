@@ -1,6 +1,6 @@
 //! Lines to a SQL Server: TLS and certificates, logins, answers that cannot be decoded.
 
-use qianyi::retry::Passing;
+use qianyi::retry::Transient;
 use qianyi::source::{SourceError, Tls, connect};
 
 use crate::support::extracts::runtime;
@@ -18,7 +18,7 @@ fn a_wrong_password_or_database_is_refused_at_once() {
     for settings in wrong {
         let refused = threads.block_on(connect(&settings)).err().unwrap();
         assert!(matches!(refused, SourceError::Refused { .. }), "{refused:?}");
-        assert!(!refused.passing());
+        assert!(!refused.is_transient());
     }
     // Servers of other makers say it with another number.
     let own = Mssql::own_with(Options::default());
@@ -26,11 +26,11 @@ fn a_wrong_password_or_database_is_refused_at_once() {
     let said = Fault::ErrorToken { number: 911, class: 16, state: 1, message, after_rows: 0 };
     own.own().unwrap().wire.faults().arm(On::Login, said);
     let refused = threads.block_on(connect(&own.settings(10))).err().unwrap();
-    assert!(matches!(refused, SourceError::Refused { .. }) && !refused.passing(), "{refused:?}");
+    assert!(matches!(refused, SourceError::Refused { .. }) && !refused.is_transient(), "{refused:?}");
     let mut nowhere = server.settings(10);
     nowhere.server.as_mut().unwrap().port = Some(1);
     let lost = threads.block_on(connect(&nowhere)).err().unwrap();
-    assert!(matches!(lost, SourceError::Unreachable { .. }) && lost.passing(), "{lost:?}");
+    assert!(matches!(lost, SourceError::Unreachable { .. }) && lost.is_transient(), "{lost:?}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn lines_are_protected_as_configured_and_old_servers_are_told_what_to_do() {
     assert_eq!(tried(&encrypted, Tls::Verify, true).unwrap(), "verify");
     // Nobody vouches for it; one that is marked as an authority cannot be named as `ca`: what it must be is said.
     let refused = tried(&encrypted, Tls::Verify, false).unwrap_err();
-    assert!(matches!(refused, SourceError::Certificate { .. }) && !refused.passing(), "{refused:?}");
+    assert!(matches!(refused, SourceError::Certificate { .. }) && !refused.is_transient(), "{refused:?}");
     assert!(format!("{:?}", miette::Report::new(refused)).contains("`ca` must hold"));
     let authority =
         Mssql::own_with(Options { encryption: Encryption::Required, authority: true, ..Options::default() });

@@ -1,8 +1,8 @@
 //! Which rows a SQL Server shows: views, security policies, masks, tables that are altered or set back while they are read, transactions
 //! that commit late.
 
-use qianyi::error::{Consequence, Follow};
-use qianyi::run::extract::{ExtractError, Origin};
+use qianyi::error::{Consequence, RetryClass};
+use qianyi::pipeline::extract::{ExtractError, Origin};
 use qianyi::source::{Bounds, ChangeMethod, Grade, SourceError, SourceSettings, connect};
 
 use crate::sqlserver::grown;
@@ -119,14 +119,14 @@ fn rows_that_a_security_policy_hides_are_never_taken_for_all() {
         let refused = extracted(work.path(), &settings, &[name]).unwrap_err();
         assert!(matches!(refused, ExtractError::Source(SourceError::Filtered { .. })), "{refused:?}");
         assert!(refused.to_string().contains(said), "{refused}");
-        assert_eq!(refused.follow(), Follow::Usage);
+        assert_eq!(refused.retry_class(), RetryClass::Usage);
     }
     // `plan` asks for the ranges, too.
     let threads = runtime();
     let source = threads.block_on(connect(&settings)).unwrap();
     let of = threads.block_on(table(&*source, "t"));
     assert!(matches!(threads.block_on(source.chunks(&of)), Err(SourceError::Filtered { .. })));
-    assert!(examined(&settings, "rows").iter().any(|(g, f)| *g == Grade::Wrong && f.contains("6 of 20")));
+    assert!(examined(&settings, "rows").iter().any(|(g, f)| *g == Grade::Error && f.contains("6 of 20")));
     // A login that the predicate lets through sees all, which counting proves.
     server.run(&[
         "CREATE LOGIN auditor WITH PASSWORD = N'Sees-all-1'",
@@ -136,7 +136,7 @@ fn rows_that_a_security_policy_hides_are_never_taken_for_all() {
     ]);
     let auditor = server.settings_as(&server.database, "auditor", "Sees-all-1", 10);
     assert_eq!(extracted(work.path(), &auditor, &["t"]).unwrap().tables[0].rows, 20);
-    assert!(examined(&auditor, "rows").iter().all(|(g, _)| *g == Grade::Fine));
+    assert!(examined(&auditor, "rows").iter().all(|(g, _)| *g == Grade::Ok));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_masked_column_is_refused_and_never_read_as_its_mask() {
     let work = tempfile::tempdir().unwrap();
     let refused = extracted(work.path(), &clerk, &["t"]).unwrap_err();
     assert!(refused.to_string().contains("masks x of t"), "{refused}");
-    assert!(examined(&clerk, "rows").iter().any(|(g, f)| *g == Grade::Wrong && f.contains("t.x")));
+    assert!(examined(&clerk, "rows").iter().any(|(g, f)| *g == Grade::Error && f.contains("t.x")));
     server.run(&["GRANT UNMASK TO clerk"]);
     extracted(work.path(), &clerk, &["t"]).unwrap();
     assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
@@ -166,7 +166,7 @@ fn a_table_that_is_altered_or_truncated_while_it_is_read_is_refused() {
     for ddl in [
         "TRUNCATE TABLE t",
         "ALTER TABLE t ALTER COLUMN x nvarchar(80)",
-        "ALTER TABLE t ADD note varchar(9)",
+        "ALTER TABLE t ADD read_error varchar(9)",
         "CREATE INDEX later ON t (x)",
         "DROP TABLE t",
     ] {
@@ -188,7 +188,7 @@ fn a_table_that_is_altered_or_truncated_while_it_is_read_is_refused() {
         let refused = read(&ranges[1]).unwrap_err();
         let ended = matches!(refused, SourceError::Altered { .. } | SourceError::PointEnded { .. });
         assert!(ended, "{ddl}: {refused:?}");
-        assert_eq!(refused.follow(), Follow::Resume);
+        assert_eq!(refused.retry_class(), RetryClass::Resume);
         // The control count is no witness: it would count what is no longer there.
         assert!(threads.block_on(source.count(&of)).is_err(), "{ddl}");
     }
@@ -304,7 +304,7 @@ fn a_database_that_was_set_back_to_an_older_state_is_refused_by_every_watermark(
             matches!(refused, ExtractError::Source(SourceError::Expired { .. })),
             "{method:?}: {refused:?}"
         );
-        Attempt { anew: &["t"], ..Attempt::of(work.path(), &settings, &["t"]) }.make().unwrap();
+        Attempt { full_refresh: &["t"], ..Attempt::of(work.path(), &settings, &["t"]) }.make().unwrap();
         assert_eq!(rows(work.path(), "t"), truth(&server.settings(10), "t"));
     }
 }
@@ -325,7 +325,7 @@ fn alias_types_are_their_base_types_and_a_hierarchy_is_the_text_that_the_server_
 
 #[test]
 fn a_run_that_was_killed_after_its_extract_goes_on_over_it_and_not_over_one_that_was_made_for_itself() {
-    use qianyi::run::extract::Purpose;
+    use qianyi::pipeline::extract::Purpose;
     let server = Mssql::start();
     grown(&server, 30);
     let settings = server.settings(10);

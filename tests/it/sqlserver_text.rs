@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
 use qianyi::encoding::{TextEncoding, encoding_of};
+use qianyi::measures::{RawSide, raw_side};
 use qianyi::source::{
     ColumnSettings, Grade, SourceError, SourceSettings, TableMeasures, connect, sampled_encodings,
 };
-use qianyi::tally::{RawSide, raw_side};
 
 use crate::support::extracts::{extracted, rows, runtime};
 use crate::support::legacy::{batches, table};
@@ -52,7 +52,7 @@ fn gbk_bytes_in_a_latin1_column_are_seen_by_doctor_and_read_by_a_setting() {
     latin(&server);
     let plain = server.settings_of(&format!("{}_l", server.database), 2);
     let said = looked_at(&plain);
-    let wrong: Vec<_> = said.iter().filter(|(grade, ..)| *grade == Grade::Wrong).collect();
+    let wrong: Vec<_> = said.iter().filter(|(grade, ..)| *grade == Grade::Error).collect();
     assert_eq!(wrong.len(), 2, "{said:?}");
     assert!(wrong.iter().all(|(_, found, advice)| {
         found.contains("read as windows-1252: 6 values speak for GBK")
@@ -70,7 +70,7 @@ fn gbk_bytes_in_a_latin1_column_are_seen_by_doctor_and_read_by_a_setting() {
         extracted(work.path(), &settings, &["ry"]).unwrap();
         assert_eq!(rows(work.path(), "ry")[0], "0|张三|∅|0号|∅");
     }
-    assert!(looked_at(&by_source).iter().all(|(grade, ..)| *grade != Grade::Wrong));
+    assert!(looked_at(&by_source).iter().all(|(grade, ..)| *grade != Grade::Error));
     // Ranges are cut at keys of such text, and hold every row once.
     let work = tempfile::tempdir().unwrap();
     let done = extracted(work.path(), &by_source, &["dw"]).unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use qianyi::dataset::PartInfo;
-use qianyi::error::{Consequence, Follow};
+use qianyi::error::{Consequence, RetryClass};
 use qianyi::state::{ExtractStatus, NewExtract, Output, RunStatus, State, StateError};
 
 fn part(workdir: &std::path::Path, name: &str) -> PartInfo {
@@ -20,7 +20,7 @@ fn a_second_writer_is_told_who_holds_the_work_directory() {
     assert_eq!(pid, &std::process::id().to_string());
     assert_eq!(command, "qianyi extract");
     assert!(since.ends_with('Z') && since.len() == 20, "{since}");
-    assert_eq!(error.follow(), Follow::Resume);
+    assert_eq!(error.retry_class(), RetryClass::Resume);
     assert!(State::open_readonly(dir.path()).is_ok(), "readers need no lock");
     drop(first);
     assert!(State::open(dir.path(), "qianyi run").is_ok());
@@ -125,7 +125,7 @@ fn a_damaged_state_says_so_and_is_left_as_it_is() {
     for opened in [State::open(dir.path(), "test").err(), State::open_readonly(dir.path()).err()] {
         let error = opened.unwrap();
         assert!(matches!(error, StateError::Damaged { .. }), "{error}");
-        assert_eq!(error.follow(), Follow::Usage);
+        assert_eq!(error.retry_class(), RetryClass::Usage);
     }
     assert_eq!(std::fs::read(dir.path().join("state.db")).unwrap(), before);
 }
@@ -161,6 +161,6 @@ fn what_is_recorded_about_a_thing_that_is_not_there_is_an_error() {
     for (no, refused) in refused.into_iter().enumerate() {
         let error = refused.unwrap_err();
         assert!(matches!(error, StateError::Impossible { .. }), "{no}: {error}");
-        assert_eq!(error.follow(), Follow::Bug);
+        assert_eq!(error.retry_class(), RetryClass::Bug);
     }
 }

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use qianyi::artifacts::{Reconciliation, Summary};
 use qianyi::fixture::{copy_to_postgres, copy_to_sqlserver};
-use qianyi::run::{RunSettings, finished};
+use qianyi::pipeline::{RunSettings, finished};
 use qianyi::source::SourceSettings;
-use qianyi::trail::{Reconciliation, Summary};
 use rusqlite::Connection;
 
 use crate::support::demo::{city, ran, run_settings};
@@ -37,7 +37,7 @@ fn run_over(source: SourceSettings, database: &Path, workdir: &Path) -> (Summary
 }
 
 fn left(of: &Reconciliation, table: &str, measure: &str) -> i128 {
-    let mut lines = of.borders.iter().flat_map(|b| &b.lines);
+    let mut lines = of.boundaries.iter().flat_map(|b| &b.lines);
     lines
         .find(|l| l.table == table && l.measure == measure)
         .unwrap_or_else(|| panic!("{table} {measure}"))
@@ -62,10 +62,11 @@ fn amounts_beyond_64_bits_and_one_wild_value_end_no_run() {
         let (summary, reconciled) = run_over(source, &database, &dir.path().join(name));
         let sum = left(&reconciled, "ylbx.GRZH", "e10:YE");
         assert!(sum > 10_i128.pow(30) + 2_000_000_000 * 10_i128.pow(10), "{name}: {sum}");
-        let read = |n: &&qianyi::trail::NotedRow| n.table == "ylbx.GRZH" && n.column == "YE";
-        let noted: Vec<_> = summary.notes.iter().filter(read).map(|n| (n.code.as_str(), n.rows)).collect();
-        assert_eq!(noted, [("money", 1)], "{name}");
-        let found = |f: &&qianyi::trail::FindingRow| f.table == "AC50" && f.rule == "STR-01";
+        let read = |n: &&qianyi::artifacts::ReadErrorRow| n.table == "ylbx.GRZH" && n.column == "YE";
+        let read_errors: Vec<_> =
+            summary.read_errors.iter().filter(read).map(|n| (n.code.as_str(), n.rows)).collect();
+        assert_eq!(read_errors, [("money", 1)], "{name}");
+        let found = |f: &&qianyi::artifacts::FindingRow| f.table == "AC50" && f.rule == "STR-01";
         assert_eq!(
             summary.findings.iter().filter(found).map(|f| f.rows).sum::<u64>(),
             1,
@@ -87,14 +88,18 @@ fn a_number_written_as_text_in_a_column_of_decimals_is_read() {
     db.execute_batch(&format!("UPDATE GRZH SET YE = '1,234,567.50' {first}")).unwrap();
     drop(db);
     let (summary, after) = run("after");
-    assert!(!summary.notes.iter().any(|n| n.table == "ylbx.GRZH" && n.column == "YE"), "{:?}", summary.notes);
+    assert!(
+        !summary.read_errors.iter().any(|n| n.table == "ylbx.GRZH" && n.column == "YE"),
+        "{:?}",
+        summary.read_errors
+    );
     // The source's own sum leaves it out; what arrives holds it.
     let fen = |yuan: f64| format!("{:.0}", yuan * 100.0).parse::<i128>().unwrap();
     assert_eq!(left(&after, "ylbx.GRZH", "left_out:YE"), 1);
     assert_eq!(left(&before, "ylbx.GRZH", "fen:YE") - left(&after, "ylbx.GRZH", "fen:YE"), fen(old));
     let arrived = |of: &Reconciliation| {
-        let border = of.borders.iter().find(|b| b.border == "raw-mapped").unwrap();
-        border.lines.iter().find(|l| l.table == "ylbx.GRZH" && l.measure == "fen:YE").unwrap().right
+        let boundary = of.boundaries.iter().find(|b| b.boundary == "raw-mapped").unwrap();
+        boundary.lines.iter().find(|l| l.table == "ylbx.GRZH" && l.measure == "fen:YE").unwrap().right
     };
     assert_eq!(arrived(&after) - arrived(&before), 123_456_750 - fen(old));
 }

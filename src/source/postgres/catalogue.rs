@@ -145,7 +145,7 @@ fn identity(source: &Inner, oid: i64, parts: &By<Vec<(i64, String)>>) -> String 
         at += 1;
     }
     let numbers: Vec<String> = all.iter().map(ToString::to_string).collect();
-    // A server that does not say which cluster it is says so anew after each start.
+    // A server that does not say which cluster it is says so again after each start.
     let history = if source.cluster.contains(super::ask::STARTED) { "" } else { source.cluster.as_str() };
     format!("oid {} {history}", numbers.join("+")).trim_end().to_owned()
 }

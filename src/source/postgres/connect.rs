@@ -152,7 +152,7 @@ impl ServerCertVerifier for AnyCertificate {
 
 /// What makes a transaction gentle, and what it spells the same everywhere: the statements that begin every one, and what the server
 /// does not know, as facts. Nothing of it outlives its transaction: behind a pooler the session is somebody else's then.
-pub(super) async fn settle(
+pub(super) async fn set_up_session(
     client: &Client,
     settings: &SourceSettings,
     client_encoding: &str,

@@ -49,7 +49,7 @@ pub(super) async fn examine(
     let mut all = Vec::new();
     // Who is open now is asked below.
     for (name, value) in source.facts.iter().filter(|(name, _)| name != OPEN_TRANSACTION) {
-        let grade = if name.starts_with("without") { Grade::Warning } else { Grade::Fact };
+        let grade = if name.starts_with("without") { Grade::Warning } else { Grade::Info };
         all.push(Examined::new(name, grade, value, ""));
     }
     if source.server.tls != super::super::Tls::Verify {
@@ -61,7 +61,7 @@ pub(super) async fn examine(
     hidden_rows(source, read, &mut all).await?;
     point(source, &mut all);
     watching(source, &mut all).await?;
-    pace(source, &mut all).await?;
+    limits(source, &mut all).await?;
     Ok(all)
 }
 
@@ -73,7 +73,7 @@ async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
         let found = found.map_err(source.failed("testing the encoding"))?;
         asking.release().await;
         let back: String = found.first().map(|row| row.get(0)).unwrap_or_default();
-        let grade = if back == KNOWN { Grade::Fine } else { Grade::Wrong };
+        let grade = if back == KNOWN { Grade::Ok } else { Grade::Error };
         all.push(Examined::new("encoding", grade, "UTF-8, there and back", ""));
         return Ok(());
     }
@@ -83,7 +83,7 @@ async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
     };
     let found = format!("{held}; read as {}", source.text.encoding);
     let advice = "check `encoding` against a name that you know: `qianyi profile` shows values";
-    all.push(Examined::new("encoding", Grade::Fact, found, advice));
+    all.push(Examined::new("encoding", Grade::Info, found, advice));
     Ok(())
 }
 
@@ -109,7 +109,7 @@ async fn rights(
         let found = format!("{user} could write to {writable} tables; transactions are set to read only");
         all.push(Examined::new("rights", Grade::Warning, found, advice));
     } else {
-        all.push(Examined::new("rights", Grade::Fine, format!("{user} can write to no table"), ""));
+        all.push(Examined::new("rights", Grade::Ok, format!("{user} can write to no table"), ""));
     }
     if ask(CREATES, &[&source.schema]).await?.first().is_some_and(|r| r.get(0)) {
         let found = format!("{user} could make tables in {}", source.schema);
@@ -118,12 +118,12 @@ async fn rights(
     }
     let unreadable = ask(UNREADABLE, &[&source.schema]).await?;
     if unreadable.is_empty() {
-        all.push(Examined::new("rights", Grade::Fine, "every table can be read", ""));
+        all.push(Examined::new("rights", Grade::Ok, "every table can be read", ""));
     } else {
         let names = unreadable.iter().map(|row| name(source, row, 0));
         let (wrong, others): (Vec<String>, Vec<String>) =
-            names.partition(|table| wrong_with(table, read) == Grade::Wrong);
-        for (grade, tables) in [(Grade::Wrong, wrong), (Grade::Fact, others)] {
+            names.partition(|table| wrong_with(table, read) == Grade::Error);
+        for (grade, tables) in [(Grade::Error, wrong), (Grade::Info, others)] {
             if !tables.is_empty() {
                 all.push(Examined::new("rights", grade, format!("cannot read {}", listed(&tables)), advice));
             }
@@ -143,10 +143,10 @@ async fn read_only(source: &Inner, all: &mut Vec<Examined>) -> Result<(), Source
     asking.release().await;
     let (grade, found) = match refused {
         Err(e) if e.code().is_some_and(|c| matches!(c.code(), "25006" | "42501")) => {
-            (Grade::Fine, "the server refuses a write of our transaction")
+            (Grade::Ok, "the server refuses a write of our transaction")
         }
         Err(_) => (Grade::Warning, "the server refused a write, but for another reason"),
-        Ok(()) => (Grade::Wrong, "a read-only transaction could write (it was rolled back)"),
+        Ok(()) => (Grade::Error, "a read-only transaction could write (it was rolled back)"),
     };
     all.push(Examined::new("read-only", grade, found, ""));
     Ok(())
@@ -178,18 +178,18 @@ async fn hidden_rows(
                 Examined::new("row security", grade, found, "ALTER ROLE … BYPASSRLS for the login")
             } else {
                 let found = format!("{name}: has row security, which does not hold for this login");
-                Examined::new("row security", Grade::Fact, found, "")
+                Examined::new("row security", Grade::Info, found, "")
             });
         }
         if guarded.is_empty() {
-            all.push(Examined::new("row security", Grade::Fine, "no table has any", ""));
+            all.push(Examined::new("row security", Grade::Ok, "no table has any", ""));
         }
     }
     for row in ask(FILTERED).await? {
         let (name, barrier): (String, bool) = (name(source, &row, 0), row.get(1));
         let kind = if barrier { "a security barrier" } else { "a view that may leave rows out" };
         let found = format!("{name} is {kind}: it is read as it shows itself");
-        all.push(Examined::new("views", Grade::Fact, found, ""));
+        all.push(Examined::new("views", Grade::Info, found, ""));
     }
     let foreign = ask(FOREIGN).await?;
     if !foreign.is_empty() {
@@ -203,7 +203,7 @@ async fn hidden_rows(
 }
 
 fn point(source: &Inner, all: &mut Vec<Examined>) {
-    let grade = if source.point.consistency == "fuzzy" { Grade::Warning } else { Grade::Fine };
+    let grade = if source.point.consistency == "fuzzy" { Grade::Warning } else { Grade::Ok };
     let advice =
         if grade == Grade::Warning { "never fit for cutover: choose another `consistency`" } else { "" };
     all.push(Examined::new("consistency", grade, &source.point.consistency, advice));
@@ -222,7 +222,7 @@ async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
     if source.tells_waiting {
         let blind = "cannot see who waits for a lock of ours; reading pauses only for a slow server";
         all.push(if sees {
-            Examined::new("watching", Grade::Fine, "sees who waits for a lock of ours", "")
+            Examined::new("watching", Grade::Ok, "sees who waits for a lock of ours", "")
         } else {
             Examined::new("watching", Grade::Warning, blind, grant)
         });
@@ -233,7 +233,7 @@ async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
             format!("open since {}: {}", open.since, open.whose),
             "the method `timestamp` goes back to its beginning each time, as long as it is open",
         ),
-        (None, true) => (Grade::Fine, "no transaction of others is open".to_owned(), ""),
+        (None, true) => (Grade::Ok, "no transaction of others is open".to_owned(), ""),
         (None, false) => (
             Grade::Warning,
             "transactions of others cannot be seen: the method `timestamp` is right, but cannot say who holds it back".to_owned(),
@@ -244,19 +244,19 @@ async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
     Ok(())
 }
 
-async fn pace(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+async fn limits(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let asking = source.asking().await?;
     let begun = Instant::now();
     let sql = "SELECT extract(epoch FROM clock_timestamp())::double precision";
     let found = rows(asking.client()?, sql, &[]).await.map_err(source.failed("asking for the time"))?;
     let took = begun.elapsed();
     asking.release().await;
-    all.push(Examined::new("answer", Grade::Fact, format!("{} ms there and back", took.as_millis()), ""));
+    all.push(Examined::new("answer", Grade::Info, format!("{} ms there and back", took.as_millis()), ""));
     #[allow(clippy::cast_precision_loss)]
     let ours = crate::clock::unix_seconds() as f64;
     let apart = found.first().map_or(0.0, |row| (row.get::<_, f64>(0) - ours).abs());
     let (grade, advice) =
-        if apart > 60.0 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Fine, "") };
+        if apart > 60.0 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Ok, "") };
     all.push(Examined::new("clock", grade, format!("{apart:.0} s apart"), advice));
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::super::{Column, Frequency, LegacyType, Measured, SourceError, Table, 
 use super::decode::{expression, padded};
 use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
-use crate::tally::{LARGEST_SUM, LEFT_OUT, SPELLED_DIGITS, last_digit};
+use crate::measures::{LARGEST_SUM, LEFT_OUT, SPELLED_DIGITS, last_digit};
 
 /// Digits of a sum of as many values as a table can have, each of 38.
 const DIGITS: u32 = 60;

@@ -127,11 +127,11 @@ fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(tokio_postgres::Erro
     let (id, what) = (id.to_owned(), what.into());
     move |e| {
         let Some(state) = e.code().cloned() else {
-            return SourceError::Passing { id, what, source: Box::new(e) };
+            return SourceError::Transient { id, what, source: Box::new(e) };
         };
         let source = Box::new(e);
-        if passing(&state) {
-            SourceError::Passing { id, what, source }
+        if is_transient(&state) {
+            SourceError::Transient { id, what, source }
         } else if state == SqlState::INSUFFICIENT_PRIVILEGE {
             SourceError::Statement { id, what, source }
         } else {
@@ -141,7 +141,7 @@ fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(tokio_postgres::Erro
 }
 
 /// Classes that pass: connection (08), rollback (40), resources (53), intervention (57), lock not available.
-fn passing(state: &SqlState) -> bool {
+fn is_transient(state: &SqlState) -> bool {
     let class = state.code().get(..2).unwrap_or_default();
     matches!(class, "08" | "40" | "53" | "57") || *state == SqlState::LOCK_NOT_AVAILABLE
 }
@@ -184,7 +184,7 @@ impl Postgres {
         let mut facts = ask::server_facts(client, settings, &server).await?;
         let text = ask::text_form(client, settings).await?;
         let zone = ask::text(client, &settings.id, "asking for the time zone", "SHOW timezone").await?;
-        let (set_up, refused) = connect::settle(client, settings, &text.client_encoding).await?;
+        let (set_up, refused) = connect::set_up_session(client, settings, &text.client_encoding).await?;
         facts.extend(refused);
         let copy = ask::copy_form(client, settings, &mut facts).await?;
         let cluster = ask::cluster(client, &settings.id).await?;
@@ -286,7 +286,7 @@ impl Source for Postgres {
         self.inner.facts.clone()
     }
 
-    async fn pressed(&self) -> Result<Option<String>, SourceError> {
+    async fn under_load(&self) -> Result<Option<String>, SourceError> {
         let asking = self.inner.asking().await?;
         let begun = Instant::now();
         let waiting = if self.inner.tells_waiting {
@@ -309,8 +309,8 @@ impl Source for Postgres {
         examine::examine(&self.inner, read).await
     }
 
-    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
-        changes::mark(&self.inner, table, how).await
+    async fn watermark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+        changes::watermark(&self.inner, table, how).await
     }
 
     async fn goes_on(&self, since: &str) -> Result<bool, SourceError> {

@@ -151,7 +151,7 @@ pub(super) async fn ranges(source: &Inner, table: &Table) -> Result<Vec<Bounds>,
     let sampled = match sampled {
         Ok(rows) => rows,
         // A server without TABLESAMPLE, or a view: one range, which is cut while it is read.
-        Err(e) if e.code().is_some_and(|state| !super::passing(state)) => return Ok(whole),
+        Err(e) if e.code().is_some_and(|state| !super::is_transient(state)) => return Ok(whole),
         Err(e) => return Err(source.failed(format!("cutting {} into ranges", table.name))(e)),
     };
     let mut all = Vec::new();

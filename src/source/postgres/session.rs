@@ -238,7 +238,7 @@ impl Inner {
         }
     }
 
-    /// The holder was lost: the point is taken anew, and must be the same as before.
+    /// The holder was lost: the point is taken again, and must be the same as before.
     async fn take_again(&self, holder: &mut Holder) -> Result<(), SourceError> {
         // What is left of the old one may be in the middle of something.
         drop(holder.session.take().map(Object::take));

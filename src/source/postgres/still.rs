@@ -81,7 +81,9 @@ impl Inner {
     }
 
     async fn refusal(&self, table: &Table, e: &tokio_postgres::Error) -> Result<Refusal, SourceError> {
-        let Some(state) = e.code().filter(|state| !super::passing(state)) else { return Ok(Refusal::Other) };
+        let Some(state) = e.code().filter(|state| !super::is_transient(state)) else {
+            return Ok(Refusal::Other);
+        };
         if *state == SqlState::INSUFFICIENT_PRIVILEGE {
             let guarded = shown::below(self, table).await?.into_iter().find(|below| below.guarded);
             return Ok(guarded.map_or(Refusal::Other, |below| Refusal::Hidden(below.name)));

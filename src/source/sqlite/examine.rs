@@ -22,14 +22,14 @@ pub(super) fn examine(source: &Inner, read: Option<&BTreeSet<String>>) -> Result
     let tables = catalogue::tables(source)?;
     let wrote = source.db().execute_batch("CREATE TABLE qianyi_must_not_write (x)").is_ok();
     let (grade, found) = if wrote {
-        (Grade::Wrong, "a read-only connection could write (nothing was committed)")
+        (Grade::Error, "a read-only connection could write (nothing was committed)")
     } else {
-        (Grade::Fine, "the database refuses a write of this connection")
+        (Grade::Ok, "the database refuses a write of this connection")
     };
     let mut checks = vec![
         Examined::new("read-only", grade, found, ""),
-        Examined::new("connection", Grade::Fine, format!("opened read-only, {} tables", tables.len()), ""),
-        Examined::new("encoding", Grade::Fact, source.settings.spellings(), ""),
+        Examined::new("connection", Grade::Ok, format!("opened read-only, {} tables", tables.len()), ""),
+        Examined::new("encoding", Grade::Info, source.settings.spellings(), ""),
     ];
     for table in tables.iter().filter(|t| t.columns.is_empty()) {
         let why = catalogue::broken(source, &table.name).unwrap_or_else(|| "it has no columns".to_owned());
@@ -172,6 +172,6 @@ fn judged(table: &Table, column: &Column, kind: LegacyType, held: &Held, rows: i
     let mixed = held.classes.iter().filter(|n| **n > 0).count() > 1 && kind.is_text();
     let by_affinity = LegacyType::parse(&column.declared, chrono_tz::Tz::UTC).is_none();
     (mixed || by_affinity).then(|| {
-        Examined::new("columns", Grade::Fact, format!("{name} is read as {as_what}; it holds {classes}"), "")
+        Examined::new("columns", Grade::Info, format!("{name} is read as {as_what}; it holds {classes}"), "")
     })
 }

@@ -12,10 +12,10 @@ use rusqlite::types::ValueRef;
 
 use super::{Inner, quote};
 use crate::encoding::TextEncoding;
+use crate::measures::{LEFT_OUT, last_digit};
 use crate::source::decode::{Value, length, spelling, unscaled};
 use crate::source::summed::{self, Adds};
 use crate::source::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
-use crate::tally::{LEFT_OUT, last_digit};
 
 /// Integers are added up as so many of these, and rests.
 const PIECE: i128 = 1_000_000_000;

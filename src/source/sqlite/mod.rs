@@ -280,7 +280,7 @@ impl Source for Sqlite {
         Vec::new()
     }
 
-    async fn pressed(&self) -> Result<Option<String>, SourceError> {
+    async fn under_load(&self) -> Result<Option<String>, SourceError> {
         Ok(None)
     }
 
@@ -294,7 +294,7 @@ impl Source for Sqlite {
         self.blocking(move |s| examine::oddities(s, &table)).await
     }
 
-    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+    async fn watermark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
         match how.changes {
             ChangeMethod::Full | ChangeMethod::Compare => Ok(None),
             ChangeMethod::ChangeTracking | ChangeMethod::Rowversion | ChangeMethod::Timestamp => {

@@ -87,7 +87,7 @@ async fn one(source: &Inner, table: &Table, sql: &str) -> Result<Option<String>,
 }
 
 /// How far the changes have come at this point.
-pub(super) async fn mark(
+pub(super) async fn watermark(
     source: &Inner,
     table: &Table,
     how: &TableSettings,

@@ -189,7 +189,7 @@ impl Manager {
     }
 
     /// Makes a session gentle, and its answers whole.
-    async fn settle(&self, session: &mut Session) -> Result<(), SourceError> {
+    async fn set_up_session(&self, session: &mut Session) -> Result<(), SourceError> {
         let id = &self.settings.id;
         // Without these an answer could be cut, or compare otherwise.
         let needed =
@@ -230,7 +230,7 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Session, SourceError> {
         let mut session = self.connected().await?;
-        self.settle(&mut session).await?;
+        self.set_up_session(&mut session).await?;
         Ok(session)
     }
 

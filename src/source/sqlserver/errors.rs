@@ -24,7 +24,7 @@ const CLASS_RESOURCES: u8 = 17;
 const CLASS_FATAL: u8 = 20;
 
 /// True when the same statement may succeed a little later.
-fn passing(e: &TokenError) -> bool {
+fn is_transient(e: &TokenError) -> bool {
     let text = e.message().to_ascii_lowercase();
     PASSING.contains(&e.code())
         || e.class() == CLASS_RESOURCES
@@ -63,11 +63,11 @@ pub(super) fn failed(id: &str, what: impl Into<String>) -> impl FnOnce(Error) ->
             Some(token) if ALTERED.contains(&token.code()) => {
                 SourceError::PointEnded { id, what, source: Box::new(e) }
             }
-            Some(token) if !passing(token) && RIGHTS.contains(&token.code()) => {
+            Some(token) if !is_transient(token) && RIGHTS.contains(&token.code()) => {
                 SourceError::Statement { id, what, source: Box::new(e) }
             }
-            Some(token) if !passing(token) => SourceError::Server { id, what, source: Box::new(e) },
-            Some(_) | None => SourceError::Passing { id, what, source: Box::new(e) },
+            Some(token) if !is_transient(token) => SourceError::Server { id, what, source: Box::new(e) },
+            Some(_) | None => SourceError::Transient { id, what, source: Box::new(e) },
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     use tiberius::error::{Error, IoErrorKind};
 
     use super::{SourceError, failed};
-    use crate::retry::Passing;
+    use crate::retry::Transient;
 
     #[test]
     fn an_answer_that_cannot_be_decoded_is_not_asked_for_again_and_a_garbled_one_is() {
@@ -148,7 +148,7 @@ mod tests {
         ] {
             let shown = format!("{e:?}");
             let ours = failed("ylbx", "reading t")(e);
-            assert_eq!(ours.passing(), again, "{shown}");
+            assert_eq!(ours.is_transient(), again, "{shown}");
             assert!(again || matches!(ours, SourceError::Undecodable { .. }), "{shown}");
         }
     }

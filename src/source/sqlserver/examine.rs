@@ -33,7 +33,7 @@ pub(super) async fn examine(
     let mut all = Vec::new();
     for (name, value) in &source.facts {
         let look = name.starts_with("without") || name == OPEN_TRANSACTION;
-        let grade = if look { Grade::Warning } else { Grade::Fact };
+        let grade = if look { Grade::Warning } else { Grade::Info };
         all.push(Examined::new(name, grade, value, ""));
     }
     line(source, &mut all);
@@ -43,7 +43,7 @@ pub(super) async fn examine(
     point(source, &mut all).await?;
     changes(source, &mut all).await?;
     watch(source, &mut all).await?;
-    pace(source, &mut all).await?;
+    limits(source, &mut all).await?;
     Ok(all)
 }
 
@@ -76,7 +76,7 @@ fn encoding(source: &Inner, all: &mut Vec<Examined>) {
         let advice = "legacy text in it is bytes of another code page: set `encoding`, and compare names in `qianyi profile` with what you know";
         all.push(Examined::new("encoding", Grade::Warning, found, advice));
     } else {
-        all.push(Examined::new("encoding", Grade::Fine, format!("{found}, there and back"), ""));
+        all.push(Examined::new("encoding", Grade::Ok, format!("{found}, there and back"), ""));
     }
 }
 
@@ -108,7 +108,7 @@ async fn rights(
         all.push(Examined::new("read-only", Grade::Warning, found, &advice));
     } else {
         let found = format!("the server says that {user} can write to no table");
-        all.push(Examined::new("read-only", Grade::Fine, found, ""));
+        all.push(Examined::new("read-only", Grade::Ok, found, ""));
     }
     let unreadable: Vec<String> =
         rows.iter().filter(|r| answer::int(r, 1) != Some(1)).filter_map(|r| answer::text(r, 0)).collect();
@@ -121,11 +121,11 @@ async fn rights(
     if unreadable.is_empty() {
         let which = if sees_all { "every table" } else { "every table that it sees" };
         let found = format!("{which} of {} can be read: {}", source.schema, rows.len());
-        all.push(Examined::new("rights", if sees_all { Grade::Fine } else { Grade::Fact }, found, ""));
+        all.push(Examined::new("rights", if sees_all { Grade::Ok } else { Grade::Info }, found, ""));
     } else {
         let (wrong, others): (Vec<String>, Vec<String>) =
-            unreadable.into_iter().partition(|table| wrong_with(table, read) == Grade::Wrong);
-        for (grade, tables) in [(Grade::Wrong, wrong), (Grade::Fact, others)] {
+            unreadable.into_iter().partition(|table| wrong_with(table, read) == Grade::Error);
+        for (grade, tables) in [(Grade::Error, wrong), (Grade::Info, others)] {
             if !tables.is_empty() {
                 let names = tables.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
                 all.push(Examined::new("rights", grade, format!("cannot read {names}"), &advice));
@@ -137,9 +137,9 @@ async fn rights(
 
 async fn point(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let (grade, advice) = match source.way {
-        Way::Still => (Grade::Fine, ""),
+        Way::Still => (Grade::Ok, ""),
         Way::OneSession => {
-            (Grade::Fact, "one reader; for several, read a database snapshot or a restored copy")
+            (Grade::Info, "one reader; for several, read a database snapshot or a restored copy")
         }
         Way::Fuzzy => (Grade::Warning, "never fit for cutover: choose another `consistency`"),
     };
@@ -155,7 +155,7 @@ async fn point(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErro
     } else {
         ""
     };
-    let grade = if advice.is_empty() { Grade::Fact } else { Grade::Warning };
+    let grade = if advice.is_empty() { Grade::Info } else { Grade::Warning };
     all.push(Examined::new("isolation", grade, found, advice));
     Ok(())
 }
@@ -174,17 +174,17 @@ async fn changes(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceEr
     } else {
         ""
     };
-    all.push(Examined::new("changes", Grade::Fact, found, advice));
+    all.push(Examined::new("changes", Grade::Info, found, advice));
     if source.way == Way::Still {
         let found = "timestamp: transactions that were open when the copy was made are undone in it";
         let advice = "`overlap_seconds` must be longer than the longest transaction, or choose `compare`";
-        all.push(Examined::new("stamps", Grade::Fact, found, advice));
+        all.push(Examined::new("stamps", Grade::Info, found, advice));
     }
     let sql = "SELECT CAST(@@DBTS AS bigint) - (CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1)";
     match source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) {
         None => all.push(Examined::new(
             "rowversion",
-            Grade::Fact,
+            Grade::Info,
             "the server does not say how far rowversions have come",
             "",
         )),
@@ -205,7 +205,7 @@ async fn watch(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErro
     let sees =
         source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) == Some(1);
     if sees {
-        all.push(Examined::new("blocking", Grade::Fine, "sessions that wait for us are seen", ""));
+        all.push(Examined::new("blocking", Grade::Ok, "sessions that wait for us are seen", ""));
     } else {
         let found = "the login cannot see who waits for it; reading pauses only when the server is slow";
         all.push(Examined::new(
@@ -218,14 +218,14 @@ async fn watch(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErro
     Ok(())
 }
 
-async fn pace(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
+async fn limits(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let mut reader = source.plain().await?;
     reader.session()?;
     let begun = Instant::now();
     let sql = "SELECT CONVERT(varchar(33), SYSUTCDATETIME(), 126)";
     let rows = reader.ask(&source.id, "asking for the time".to_owned(), sql).await?;
     let took = begun.elapsed();
-    all.push(Examined::new("answer", Grade::Fact, format!("{} ms there and back", took.as_millis()), ""));
+    all.push(Examined::new("answer", Grade::Info, format!("{} ms there and back", took.as_millis()), ""));
     let said = rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default();
     let Ok(theirs) = chrono::NaiveDateTime::parse_from_str(&said, "%Y-%m-%dT%H:%M:%S%.f") else {
         all.push(Examined::new("clock", Grade::Warning, "the server does not tell its time", ""));
@@ -234,7 +234,7 @@ async fn pace(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError
     let ours = crate::clock::unix_seconds();
     let apart = theirs.and_utc().timestamp().abs_diff(ours);
     let (grade, advice) =
-        if apart > 60 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Fine, "") };
+        if apart > 60 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Ok, "") };
     all.push(Examined::new("clock", grade, format!("{apart} s apart"), advice));
     Ok(())
 }

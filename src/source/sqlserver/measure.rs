@@ -13,7 +13,7 @@ use super::decode::{expression, value};
 use super::literal::quote;
 use super::{Inner, answer};
 use crate::encoding::TextEncoding;
-use crate::tally::{LEFT_OUT, last_digit};
+use crate::measures::{LEFT_OUT, last_digit};
 
 /// A value, or a sum, that its type does not hold.
 const ARITHMETIC_OVERFLOW: u32 = 8115;

@@ -280,7 +280,7 @@ impl Source for SqlServer {
         Ok(Some(Box::new(Self::connect(&settings).await?)))
     }
 
-    async fn pressed(&self) -> Result<Option<String>, SourceError> {
+    async fn under_load(&self) -> Result<Option<String>, SourceError> {
         let begun = Instant::now();
         let waiting = ask::waiting_for_us(&self.inner).await?;
         let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
@@ -295,8 +295,8 @@ impl Source for SqlServer {
         examine::examine(&self.inner, read).await
     }
 
-    async fn mark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
-        changes::mark(&self.inner, table, how).await
+    async fn watermark(&self, table: &Table, how: &TableSettings) -> Result<Option<String>, SourceError> {
+        changes::watermark(&self.inner, table, how).await
     }
 
     async fn changed(

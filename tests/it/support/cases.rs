@@ -2,7 +2,7 @@
 //!
 //! Sections start with `=== name`. Given: `national.toml`, `city.toml`, `sources/….toml`, `codes/….csv`, `<NATIONAL>.toml`, `raw/<TABLE>.csv`
 //! (the header has `name:type`, `∅` is NULL, `x'hex'` are bytes that did not decode, a line `---` begins the next part). Expected: `expect/…`.
-//! With QIANYI_REWRITE_CASES=1 the expected sections are written anew, for a person to read.
+//! With QIANYI_REWRITE_CASES=1 the expected sections are written again, for a person to read.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -151,13 +151,13 @@ fn run(
         let view = city.view_of(&legacy.source_id, &legacy.name).unwrap();
         let out = Layer1Out {
             typed: work.join("typed").join(&legacy.name),
-            notes: work.join("notes").join(&legacy.name),
+            read_errors: work.join("read_errors").join(&legacy.name),
         };
         match mapping::read_layer1(&engine, city, view, legacy, &out) {
             Ok(report) => {
-                digests.extend(report.typed.iter().chain(&report.notes).map(|p| p.sha256.clone()));
+                digests.extend(report.typed.iter().chain(&report.read_errors).map(|p| p.sha256.clone()));
                 found.insert(format!("typed/{}.csv", legacy.name), csv_of(&out.typed));
-                found.insert(format!("notes/{}.csv", legacy.name), csv_of(&out.notes));
+                found.insert(format!("read_errors/{}.csv", legacy.name), csv_of(&out.read_errors));
                 if !report.rounding.is_empty() {
                     let line = |(c, r): (&String, &mapping::Rounding)| {
                         format!("{c}: {} rows, {}\n", r.rows, r.shift)
@@ -179,8 +179,11 @@ fn run(
             let view = city.view(&branch.from.view).unwrap();
             let name = format!("{}.{}", table.table, branch.name);
             let dir = |kind: &str| work.join(kind).join(&table.table).join(&branch.name);
-            let out =
-                MappedOut { mapped: dir("mapped"), lineage: dir("lineage"), notes: dir("notes/mapped") };
+            let out = MappedOut {
+                mapped: dir("mapped"),
+                lineage: dir("lineage"),
+                read_errors: dir("read_errors/mapped"),
+            };
             let mut counts = String::new();
             for legacy in raw.iter().filter(|l| view.matches(&l.name)) {
                 let result =
@@ -188,7 +191,7 @@ fn run(
                 match result {
                     Ok(r) => {
                         digests.extend(
-                            r.parts.iter().chain(&r.lineage).chain(&r.notes).map(|p| p.sha256.clone()),
+                            r.parts.iter().chain(&r.lineage).chain(&r.read_errors).map(|p| p.sha256.clone()),
                         );
                         let _ = write!(
                             counts,
@@ -207,8 +210,8 @@ fn run(
             }
             found.insert(format!("mapped/{name}.counts"), counts);
             found.insert(format!("mapped/{name}.csv"), csv_of(&out.mapped));
-            if out.notes.exists() {
-                found.insert(format!("notes/{name}.csv"), csv_of(&out.notes));
+            if out.read_errors.exists() {
+                found.insert(format!("read_errors/{name}.csv"), csv_of(&out.read_errors));
             }
             if out.lineage.exists() {
                 found.insert(format!("lineage/{name}.csv"), csv_of(&out.lineage));

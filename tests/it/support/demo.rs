@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use qianyi::artifacts::Summary;
 use qianyi::config::{DemoLayer, Layers, load};
 use qianyi::fixture::{Defects, FixtureSettings, generate};
+use qianyi::pipeline::{Expected, RunSettings, run};
 use qianyi::progress::{Progress, Silent};
 use qianyi::report::Lang;
-use qianyi::run::{Expected, RunSettings, run};
 use qianyi::stop::Stop;
-use qianyi::trail::Summary;
 
 use super::legacy::settings;
 
@@ -51,7 +51,7 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         time_zone: qianyi::clock::DEFAULT_ZONE,
         config_digest: "test".to_owned(),
         lang: Lang::Zh,
-        anew: BTreeSet::new(),
+        full_refresh: BTreeSet::new(),
         held: Vec::new(),
         command: "run".to_owned(),
         expected: expected(),

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use qianyi::dataset::{PartInfo, read_part};
+use qianyi::measures::{Measure, RawSide, raw_side, read_measures, side};
+use qianyi::pipeline::extract::{ExtractError, Extracted, Extraction, Purpose, extract};
 use qianyi::progress::{Progress, Silent};
-use qianyi::run::extract::{ExtractError, Extracted, Extraction, Purpose, extract};
 use qianyi::source::{ChangeMethod, SourceSettings, Table, TableMeasures, TableSettings, connect};
 use qianyi::state::{ExtractId, Reading, State};
 use qianyi::stop::Stop;
-use qianyi::tally::{Measure, RawSide, raw_side, read_measures, side};
 use qianyi::{durable, raw};
 
 use super::parquet_under;
@@ -27,7 +27,7 @@ pub struct Attempt<'a> {
     pub workdir: &'a Path,
     pub settings: &'a SourceSettings,
     pub tables: &'a [&'a str],
-    pub anew: &'a [&'a str],
+    pub full_refresh: &'a [&'a str],
     pub measures: &'a [TableMeasures],
     pub stop: Stop,
     pub progress: Arc<dyn Progress>,
@@ -41,7 +41,7 @@ impl<'a> Attempt<'a> {
             workdir,
             settings,
             tables,
-            anew: &[],
+            full_refresh: &[],
             measures: &[],
             stop,
             progress,
@@ -64,7 +64,7 @@ impl<'a> Attempt<'a> {
             limits: &self.settings.limits,
             zone: self.settings.time_zone,
             chunk_rows: self.settings.chunk_rows,
-            anew: &self.anew.iter().map(|t| (*t).to_owned()).collect(),
+            full_refresh: &self.full_refresh.iter().map(|t| (*t).to_owned()).collect(),
             measures: self.measures,
             stop: &self.stop,
             progress: self.progress,

@@ -12,9 +12,9 @@ use qianyi::mapping::{
     self, BranchReport, City, Layer1Out, Layer1Report, LegacyTable, MappedOut, TypedTables,
 };
 use qianyi::national::{self, National};
+use qianyi::pipeline;
 use qianyi::progress::{Progress, Silent};
 use qianyi::raw::{self, RawView};
-use qianyi::run;
 use qianyi::source::SourceSettings;
 use qianyi::state::State;
 use tempfile::TempDir;
@@ -83,7 +83,7 @@ impl MappedCity {
             let Some(view) = self.city.view_of(&legacy.source_id, &legacy.name) else { continue };
             let out = Layer1Out {
                 typed: self.dir.path().join("typed").join(&legacy.name),
-                notes: self.dir.path().join("notes").join(&legacy.name),
+                read_errors: self.dir.path().join("read_errors").join(&legacy.name),
             };
             let report = shown(mapping::read_layer1(&self.engine, &self.city, view, legacy, &out));
             typed.add(legacy, out.typed);
@@ -96,7 +96,12 @@ impl MappedCity {
                     let out = MappedOut {
                         mapped: self.mapped(&table.table).join(&branch.name),
                         lineage: self.dir.path().join("lineage").join(&table.table).join(&branch.name),
-                        notes: self.dir.path().join("notes/mapped").join(&table.table).join(&branch.name),
+                        read_errors: self
+                            .dir
+                            .path()
+                            .join("read_errors/mapped")
+                            .join(&table.table)
+                            .join(&branch.name),
                     };
                     let report = shown(mapping::translate(
                         &self.engine,
@@ -157,6 +162,6 @@ fn extracted(workdir: &Path, city: &City, source: &SourceSettings) -> RawView {
     let progress: Arc<dyn Progress> = Arc::new(Silent);
     let mut settings = run_settings(&source.path, workdir, 1);
     settings.sources = vec![source.clone()];
-    run::extract_all(&state, city, &settings, run::extract::Purpose::Run, &progress).unwrap();
+    pipeline::extract_all(&state, city, &settings, pipeline::extract::Purpose::Run, &progress).unwrap();
     raw::current(&state, &source.id).unwrap()
 }

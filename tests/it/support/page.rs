@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use qianyi::trail::{
-    Acknowledged, Blocker, Border, Cell, CodeCoverage, Coverage, ExtractRow, FateRow, FindingRow, Judged,
-    LeftAlone, LegacyColumnCoverage, LegacyFate, LegacyTableCoverage, Line, NationalCoverage, NotChecked,
-    NotMapped, NotedRow, Origin, Plausible, Reach, Reconciliation, Share, StageRow, Status, Summary,
-    Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney,
+use qianyi::artifacts::{
+    Acknowledged, Blocker, Boundary, Cell, CodeCoverage, Coverage, DispositionRow, ExtractRow, FindingRow,
+    Judged, LeftAlone, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage, Line, NationalCoverage,
+    NotChecked, NotMapped, Origin, Plausible, Reach, ReadErrorRow, Reconciliation, Share, StageRow, Status,
+    Summary, Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney,
 };
 
 pub const FEN: Unit = Unit::Money { digits: 2 };
@@ -27,8 +27,13 @@ pub fn table(table: &str, title: &str, rows: [u64; 4]) -> TableRow {
     }
 }
 
-pub fn fate(table: &str, fate: &str, reason: &str, rows: u64) -> FateRow {
-    FateRow { table: table.to_owned(), fate: fate.to_owned(), reason: reason.to_owned(), rows }
+pub fn disposition(table: &str, disposition: &str, reason: &str, rows: u64) -> DispositionRow {
+    DispositionRow {
+        table: table.to_owned(),
+        disposition: disposition.to_owned(),
+        reason: reason.to_owned(),
+        rows,
+    }
 }
 
 pub fn finding(rule: &str, zh: &str, en: &str, how: [&str; 4], rows: u64) -> FindingRow {
@@ -105,12 +110,12 @@ pub fn done() -> Summary {
             table("AC43", "缴费明细", [1_000_000, 20, 300, 4]),
             table("AC01", "个人基本信息", [2000, 20, 0, 1]),
         ],
-        fates: vec![
-            fate("AC43", "held", "AC01", 300),
-            fate("AC01", "excluded", "out_of_scope", 1),
-            fate("AC43", "excluded", "out_of_scope", 4),
-            fate("AC43", "rejected", "STR-05", 20),
-            fate("AC01", "rejected", "FIL-01,FIL-02", 20),
+        dispositions: vec![
+            disposition("AC43", "held", "AC01", 300),
+            disposition("AC01", "excluded", "out_of_scope", 1),
+            disposition("AC43", "excluded", "out_of_scope", 4),
+            disposition("AC43", "rejected", "STR-05", 20),
+            disposition("AC01", "rejected", "FIL-01,FIL-02", 20),
         ],
         findings: vec![
             finding("FIL-08", "联系地址为空", "address is empty", ["E", "mark", "AC01", "AAE006"], 1500),
@@ -118,9 +123,19 @@ pub fn done() -> Summary {
             finding("STR-05", "主键重复", "key is not unique", ["B", "block", "AC43", "AAZ223"], 20),
             finding("FIL-01", "姓名为空", "name is empty", ["B", "block", "AC01", "AAC003"], 3),
         ],
-        notes: vec![
-            NotedRow { table: "ylbx.GRJBXX".into(), column: "CSRQ".into(), code: "date".into(), rows: 17 },
-            NotedRow { table: "ylbx.GRJBXX".into(), column: "XM".into(), code: "bytes".into(), rows: 1200 },
+        read_errors: vec![
+            ReadErrorRow {
+                table: "ylbx.GRJBXX".into(),
+                column: "CSRQ".into(),
+                code: "date".into(),
+                rows: 17,
+            },
+            ReadErrorRow {
+                table: "ylbx.GRJBXX".into(),
+                column: "XM".into(),
+                code: "bytes".into(),
+                rows: 1200,
+            },
         ],
         left_alone: vec![left_alone("TMP1", "temporary table", true)],
         unexplained_rows: 0,
@@ -145,24 +160,24 @@ pub fn line(table: &str, measure: &str, unit: Unit, sides: [i128; 2], explained:
     }
 }
 
-pub fn border(border: &str, lines: Vec<Line>) -> Border {
-    let (left, right) = border.split_once('-').unwrap();
+pub fn boundary(boundary: &str, lines: Vec<Line>) -> Boundary {
+    let (left, right) = boundary.split_once('-').unwrap();
     let sum = |unit: Unit| {
         let of = lines.iter().filter(|l| l.unit == unit).map(|l| l.unexplained);
         u64::try_from(of.sum::<u128>()).unwrap()
     };
     let totals = Totals { unexplained_rows: sum(Unit::Rows), unexplained_fen: sum(FEN) };
-    let (border, left_side, right_side) = (border.to_owned(), left.to_owned(), right.to_owned());
-    Border { border, left_side, right_side, lines, totals }
+    let (boundary, left_side, right_side) = (boundary.to_owned(), left.to_owned(), right.to_owned());
+    Boundary { boundary, left_side, right_side, lines, totals }
 }
 
-pub fn reconciled(borders: Vec<Border>, unit_of_money: Vec<UnitOfMoney>) -> Reconciliation {
+pub fn reconciled(boundaries: Vec<Boundary>, unit_of_money: Vec<UnitOfMoney>) -> Reconciliation {
     let totals = Totals {
-        unexplained_rows: borders.iter().map(|b| b.totals.unexplained_rows).sum(),
-        unexplained_fen: borders.iter().map(|b| b.totals.unexplained_fen).sum(),
+        unexplained_rows: boundaries.iter().map(|b| b.totals.unexplained_rows).sum(),
+        unexplained_fen: boundaries.iter().map(|b| b.totals.unexplained_fen).sum(),
     };
     let plausible = vec![plausible("ylbx.GRJFMX", [2000, 1990, 10], Judged::Inside)];
-    Reconciliation { version: 2, run: "r0001".to_owned(), borders, unit_of_money, plausible, totals }
+    Reconciliation { version: 2, run: "r0001".to_owned(), boundaries, unit_of_money, plausible, totals }
 }
 
 pub fn plausible(table: &str, [rows, inside, times_100]: [u64; 3], verdict: Judged) -> Plausible {
@@ -193,9 +208,9 @@ pub fn years(year: &str, details_fen: i128, fault: Option<&str>) -> UnitOfMoney 
 
 /// One code without a national code, one legacy column nobody decided about, one national column that the city does not have.
 pub fn covered() -> Coverage {
-    let column = |column: &str, fate: LegacyFate| LegacyColumnCoverage {
+    let column = |column: &str, disposition: LegacyDisposition| LegacyColumnCoverage {
         column: column.to_owned(),
-        fate,
+        disposition,
         feeds: Vec::new(),
     };
     let code = |list: &str, unmapped: Share| CodeCoverage {
@@ -224,10 +239,10 @@ pub fn covered() -> Coverage {
             ignored: None,
             reach: Reach::JoinedOnly,
             columns: vec![
-                column("XM", LegacyFate::Mapped),
-                column("BZ", LegacyFate::Unused),
-                column("CZY", LegacyFate::Skipped { reason: "operator".to_owned() }),
-                column("BY1", LegacyFate::Unmapped),
+                column("XM", LegacyDisposition::Mapped),
+                column("BZ", LegacyDisposition::Unused),
+                column("CZY", LegacyDisposition::Skipped { reason: "operator".to_owned() }),
+                column("BY1", LegacyDisposition::Unmapped),
             ],
         }],
         national: vec![
@@ -267,7 +282,7 @@ pub fn balanced() -> Reconciliation {
         line("ylbx.GRJFMX→AC43", "rows", Unit::Rows, [1_232_546, 1_000_324], &[("summary_row", 232_222)]),
         line("ylbx.GRJFMX→AC43", "fen:AAE020+AAE022", FEN, [98_765_432_105, 98_765_432_105], &[]),
     ];
-    let fates = vec![
+    let dispositions = vec![
         line("AC01", "rows", Unit::Rows, [2021, 2000], &[("rejected", 20), ("excluded", 1)]),
         line(
             "AC43",
@@ -278,7 +293,11 @@ pub fn balanced() -> Reconciliation {
         ),
     ];
     reconciled(
-        vec![border("source-raw", source), border("raw-mapped", mapped), border("mapped-fates", fates)],
+        vec![
+            boundary("source-raw", source),
+            boundary("raw-mapped", mapped),
+            boundary("mapped-dispositions", dispositions),
+        ],
         vec![years("1998", 100_000_005, None), years("1999", 99_999_905, None)],
     )
 }
@@ -305,13 +324,13 @@ pub fn blocked() -> (Summary, Reconciliation) {
             unexplained: 109_999,
         },
     ];
-    let mut borders = adds_up.borders;
-    borders[1].lines.push(wrong);
-    let lines = std::mem::take(&mut borders[1].lines);
-    borders[1] = border("raw-mapped", lines);
+    let mut boundaries = adds_up.boundaries;
+    boundaries[1].lines.push(wrong);
+    let lines = std::mem::take(&mut boundaries[1].lines);
+    boundaries[1] = boundary("raw-mapped", lines);
     let mut units = adds_up.unit_of_money;
     units.push(years("2000", 10_000_000_500, Some("times_100")));
-    adds_up = reconciled(borders, units);
+    adds_up = reconciled(boundaries, units);
     adds_up.plausible.push(plausible("ylbx.GRJFMX_2007", [300, 1, 299], Judged::Times100));
     adds_up.plausible.push(plausible("ylbx.SYJFMX", [300, 1, 2], Judged::Implausible));
     let mut summary = done();

@@ -238,10 +238,10 @@ async fn policy_injects_by_the_hundred() {
     let fake = Fake::new();
     let server = plain(&fake);
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let notes = seen.clone();
+    let read_errors = seen.clone();
     let mut random = 1_u64;
     server.faults().policy(Box::new(move |occasion| {
-        notes.lock().unwrap().push((occasion.connection, occasion.number, occasion.batch.is_some()));
+        read_errors.lock().unwrap().push((occasion.connection, occasion.number, occasion.batch.is_some()));
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let dice = random >> 33;
         match dice % 10 {

@@ -1,0 +1,252 @@
+//! The end of a run: reconciliation, manifest, summary, page, status.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::encodings::misread;
+use super::expected::{Found, judge};
+use super::extract::FUZZY;
+use super::gate_stage::Gated;
+use super::idle_money::idle_money;
+use super::manifest::manifest;
+use super::map_stage::{Edges, Typed};
+use super::runner::StageRunner;
+use super::unchecked::unchecked;
+use super::{RunError, RunSettings};
+use crate::artifacts::{
+    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
+    StageRow, Status, Summary, TableRow,
+};
+use crate::clock;
+use crate::durable;
+use crate::failpoint;
+use crate::measures::Measure;
+use crate::raw::RawView;
+use crate::reconcile::{self, Sides};
+use crate::report;
+use crate::state::RunStatus;
+use crate::validate::{CheckReport, Outcome};
+
+/// What the stages of a run came to.
+pub(super) struct RunResults<'a> {
+    pub(super) raw: &'a BTreeMap<String, RawView>,
+    pub(super) left: Vec<LeftAlone>,
+    pub(super) typed: &'a Typed,
+    pub(super) edges: &'a [Edges<'a>],
+    pub(super) coverage: &'a Coverage,
+    pub(super) checks: &'a BTreeMap<String, CheckReport>,
+    pub(super) gated: &'a BTreeMap<String, Gated>,
+    pub(super) measures: &'a [Measure],
+    pub(super) started: String,
+}
+
+/// Writes what a finished run says about itself, clears its scratch, and records its status last.
+pub(super) fn finish(
+    runner: StageRunner<'_>,
+    settings: &RunSettings,
+    results: RunResults<'_>,
+) -> Result<Summary, RunError> {
+    let run = runner.run.to_string();
+    let reconciliation = reconcile::reconcile(&Sides { run: &run, measures: results.measures })?;
+    store(&runner.dir.file("reconciliation.json"), &reconciliation)?;
+    store(&runner.dir.file("manifest.json"), &manifest(&runner, settings, results.raw)?)?;
+    let coverage = results.coverage;
+    let summary = summary(&runner, settings, results, &reconciliation)?;
+    store(&runner.dir.file("summary.json"), &summary)?;
+    durable::create_dir_all(&runner.dir.path().join("report"))?;
+    let page = report::render(&summary, &reconciliation, coverage, settings.lang)?;
+    durable::write(&runner.dir.page(), page.as_bytes())?;
+    failpoint::hit("run.written");
+    durable::remove_dir_all(&runner.dir.path().join("typed"))?;
+    durable::remove_dir_all(&runner.dir.path().join("scratch"))?;
+    let status = match summary.status {
+        Status::Done => RunStatus::Done,
+        Status::Blocked => RunStatus::Blocked,
+    };
+    runner.state.set_run(runner.run, status)?;
+    Ok(summary)
+}
+
+/// Writes a document of ours.
+pub(super) fn store(path: &Path, document: &impl Serialize) -> Result<(), RunError> {
+    let form = |source| RunError::Form { path: path.display().to_string(), source };
+    let mut text = serde_json::to_vec_pretty(document).map_err(form)?;
+    text.push(b'\n');
+    durable::write(path, &text)?;
+    Ok(())
+}
+
+fn summary(
+    runner: &StageRunner<'_>,
+    settings: &RunSettings,
+    results: RunResults<'_>,
+    adds_up: &Reconciliation,
+) -> Result<Summary, RunError> {
+    let mut blocked_by = blockers(&results, adds_up);
+    let idle = idle_money(runner, results.raw, results.typed, results.coverage)?;
+    let found = Found {
+        typed: results.typed,
+        edges: results.edges,
+        gated: results.gated,
+        misread: &misread(results.raw)?,
+        coverage: results.coverage,
+        reconciliation: adds_up,
+        idle: &idle,
+    };
+    let (suspects, acknowledged) = judge(&found, &settings.expected);
+    blocked_by.extend(suspects);
+    let not_checked =
+        unchecked(runner, results.raw, results.typed, results.coverage, results.measures, adds_up)?;
+    Ok(Summary {
+        version: 2,
+        run: runner.run.to_string(),
+        status: if blocked_by.is_empty() { Status::Done } else { Status::Blocked },
+        blocked_by,
+        acknowledged,
+        not_checked,
+        qianyi: env!("CARGO_PKG_VERSION").to_owned(),
+        city: runner.city.id.clone(),
+        city_name: runner.city.name.clone(),
+        as_of: runner.as_of.to_string(),
+        started: clock::stored_zoned(&results.started, settings.time_zone),
+        finished: clock::zoned(clock::instant(), settings.time_zone),
+        config_digest: settings.config_digest.clone(),
+        national_digest: runner.national.digest.clone(),
+        mapping_digest: runner.city.digest.clone(),
+        extracts: results.raw.iter().map(|(source, view)| extract_row(source, view, settings)).collect(),
+        stages: runner.stages.iter().map(rounded).collect(),
+        tables: tables(runner, results.gated),
+        dispositions: dispositions(results.gated),
+        findings: findings(runner, results.checks),
+        read_errors: read_errors(results.typed, results.edges),
+        left_alone: results.left,
+        unexplained_rows: adds_up.totals.unexplained_rows,
+        unexplained_fen: adds_up.totals.unexplained_fen,
+        peak_rss_bytes: peak_rss(),
+    })
+}
+
+/// A stage's account as people read it: milliseconds, whole rows a second.
+fn rounded(stage: &StageRow) -> StageRow {
+    let seconds = (stage.seconds * 1000.0).round() / 1000.0;
+    StageRow { seconds, rows_per_second: stage.rows_per_second.round(), ..stage.clone() }
+}
+
+/// Everything that keeps a run from being done.
+fn blockers(results: &RunResults<'_>, adds_up: &Reconciliation) -> Vec<Blocker> {
+    let mut all = Vec::new();
+    let totals = adds_up.totals;
+    if totals.unexplained_rows > 0 || totals.unexplained_fen > 0 {
+        all.push(Blocker::Unexplained { rows: totals.unexplained_rows, fen: totals.unexplained_fen });
+    }
+    for (table, check) in results.checks {
+        for checked in &check.checked {
+            if let Outcome::DidNotRun(why) = &checked.outcome {
+                let (rule, column, why) = (checked.rule.clone(), checked.column.clone(), why.clone());
+                all.push(Blocker::NotChecked { table: table.clone(), column, rule, why });
+            }
+        }
+    }
+    let undecided = results.left.iter().filter(|l| !l.mapped);
+    let fuzzy = results.raw.iter().filter(|(_, view)| view.consistency == FUZZY);
+    all.extend(fuzzy.map(|(source, _)| Blocker::Fuzzy { source: source.clone() }));
+    all.extend(undecided.map(|l| Blocker::Undecided { table: format!("{}.{}", l.source, l.table) }));
+    all
+}
+
+/// What a summary says about the current view of a source.
+pub(super) fn extract_row(source: &str, view: &RawView, settings: &RunSettings) -> ExtractRow {
+    ExtractRow {
+        source: source.to_owned(),
+        extract: view.extract.to_string(),
+        consistency: view.consistency.clone(),
+        point: view.point.clone(),
+        started: clock::stored_zoned(&view.started, settings.time_zone),
+        held: !settings.held.is_empty(),
+        tables: view.tables.len() as u64,
+        rows: view.tables.values().map(|t| t.rows).sum(),
+    }
+}
+
+fn tables(runner: &StageRunner<'_>, gated: &BTreeMap<String, Gated>) -> Vec<TableRow> {
+    let row = |table: &crate::national::Table| {
+        let of = gated.get(&table.name)?;
+        let disposition = |disposition: &str| {
+            of.gate.not_accepted.iter().filter(|n| n.disposition == disposition).map(|n| n.rows).sum()
+        };
+        Some(TableRow {
+            table: table.name.clone(),
+            title: table.title.clone(),
+            mapped: of.gate.rows,
+            accepted: of.gate.accepted,
+            rejected: disposition("rejected"),
+            held: disposition("held"),
+            excluded: disposition("excluded"),
+            merged: disposition("merged"),
+            file_digest: of.files.clone(),
+            content_digest: of.content.clone(),
+        })
+    };
+    runner.national.tables.iter().filter_map(row).collect()
+}
+
+fn dispositions(gated: &BTreeMap<String, Gated>) -> Vec<DispositionRow> {
+    let rows = gated.iter().flat_map(|(table, of)| {
+        of.gate.not_accepted.iter().map(|n| DispositionRow {
+            table: table.clone(),
+            disposition: n.disposition.clone(),
+            reason: n.reason.clone(),
+            rows: n.rows,
+        })
+    });
+    rows.collect()
+}
+
+fn findings(runner: &StageRunner<'_>, checks: &BTreeMap<String, CheckReport>) -> Vec<FindingRow> {
+    let rows = checks.iter().flat_map(|(table, check)| {
+        check.found.iter().map(|f| {
+            let rule = runner.national.rules.get(&f.rule);
+            FindingRow {
+                rule: f.rule.clone(),
+                title_zh: rule.map(|r| r.title_zh.clone()).unwrap_or_default(),
+                title_en: rule.map(|r| r.title_en.clone()).unwrap_or_default(),
+                level: f.level.clone(),
+                gate: f.gate.clone(),
+                table: table.clone(),
+                column: f.column.clone(),
+                rows: f.rows,
+            }
+        })
+    });
+    rows.collect()
+}
+
+/// What could not be read: of layer 1 by legacy column, of layer 2 by national column and expression.
+fn read_errors(typed: &Typed, edges: &[Edges<'_>]) -> Vec<ReadErrorRow> {
+    let mapped =
+        edges.iter().flat_map(|e| &e.reports).map(|(table, report)| (table, &report.read_error_counts));
+    let mut rows = Vec::new();
+    for (table, read_errors) in
+        typed.reports.iter().map(|(table, report)| (table, &report.read_error_counts)).chain(mapped)
+    {
+        for (column, codes) in read_errors {
+            rows.extend(codes.iter().map(|(code, n)| ReadErrorRow {
+                table: table.clone(),
+                column: column.clone(),
+                code: code.clone(),
+                rows: *n,
+            }));
+        }
+    }
+    rows
+}
+
+/// The most memory that this process ever held, as the kernel tells it.
+fn peak_rss() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().strip_suffix("kB")).and_then(|n| n.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

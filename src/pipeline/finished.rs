@@ -1,0 +1,98 @@
+//! A run that has ended, opened again: for its report, its reconciliation, its package.
+//!
+//! Always: only reads what the run left; takes no lock.
+
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use serde::de::DeserializeOwned;
+
+use super::RunError;
+use super::paths::RunDir;
+use crate::artifacts::{Coverage, Reconciliation, Summary};
+use crate::dataset;
+use crate::durable;
+use crate::measures::{self, Measure};
+use crate::reconcile::{self, Sides};
+use crate::report::{self, Lang};
+use crate::state::{RunId, RunStatus, State};
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub id: RunId,
+    pub dir: RunDir,
+    pub summary: Summary,
+    pub reconciliation: Reconciliation,
+    pub coverage: Coverage,
+}
+
+impl Finished {
+    /// The day that stood for today.
+    ///
+    /// # Errors
+    /// `RUN-005`.
+    pub fn as_of(&self) -> Result<NaiveDate, RunError> {
+        let form =
+            |source| RunError::Form { path: self.dir.file("summary.json").display().to_string(), source };
+        serde_json::from_value(self.summary.as_of.clone().into()).map_err(form)
+    }
+}
+
+/// The run named `id`, or the newest that has ended.
+///
+/// # Errors
+/// `RUN-003` when there is none; `RUN-005` when its files are not what this version writes; `STA-…`.
+pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> {
+    let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
+    let state = State::open_readonly(workdir)?;
+    let ended = |s: RunStatus| matches!(s, RunStatus::Done | RunStatus::Blocked);
+    let run = state
+        .runs()?
+        .into_iter()
+        .rfind(|r| ended(r.status) && id.is_none_or(|id| r.id.to_string() == id))
+        .ok_or_else(|| RunError::NoRun {
+            workdir: workdir.display().to_string(),
+            wanted: id.map(|id| format!(" {id}")).unwrap_or_default(),
+        })?;
+    let dir = RunDir::of(workdir, run.id);
+    let summary = read(&dir.file("summary.json"))?;
+    let reconciliation = read(&dir.file("reconciliation.json"))?;
+    let coverage = read(&dir.file("coverage.json"))?;
+    Ok(Finished { id: run.id, dir, summary, reconciliation, coverage })
+}
+
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let form = |source| RunError::Form { path: path.display().to_string(), source };
+    let text = std::fs::read(path).map_err(|e| form(serde_json::Error::io(e)))?;
+    serde_json::from_slice(&text).map_err(form)
+}
+
+/// Every measure that a run counted.
+pub(super) fn measures(dir: &RunDir) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    for part in dataset::parts(&dir.path().join("measures"))? {
+        all.extend(measures::read_measures(&part)?);
+    }
+    Ok(all)
+}
+
+/// Compares the sides of a run again, from its measures.
+///
+/// # Errors
+/// `MEA-…`, `DAT-…`, `REC-…`.
+pub fn reconcile_again(of: &Finished) -> Result<Reconciliation, RunError> {
+    let measures = measures(&of.dir)?;
+    Ok(reconcile::reconcile(&Sides { run: &of.id.to_string(), measures: &measures })?)
+}
+
+/// Renders the page of a run again; where it lies.
+///
+/// # Errors
+/// `RPT-…`, `DUR-001`.
+pub fn render_report(of: &Finished, lang: Lang) -> Result<PathBuf, RunError> {
+    let page = report::render(&of.summary, &of.reconciliation, &of.coverage, lang)?;
+    let path = of.dir.page();
+    durable::write(&path, page.as_bytes())?;
+    Ok(path)
+}

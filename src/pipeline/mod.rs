@@ -1,0 +1,41 @@
+//! The walks of a run: source → raw → mapped → gated → staged, reconciled and summed up; the only writer of state.db.
+//!
+//! Always: stage after stage, each a function from datasets to datasets; what a stage finished is in state.db and is not computed
+//! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
+//! Must not know: how a stage does its work, or how anything is printed.
+
+mod arrival;
+mod check_stage;
+mod encodings;
+mod error;
+mod expected;
+pub mod extract;
+mod finish;
+mod finished;
+mod gate_stage;
+mod held;
+mod idle_money;
+mod manifest;
+mod map_stage;
+mod measure_stage;
+mod parts;
+mod paths;
+pub mod plan;
+mod preflight;
+mod raw_stage;
+mod runner;
+mod seal;
+mod settings;
+mod unchecked;
+mod whole;
+
+pub use error::RunError;
+pub use finished::{Finished, finished, reconcile_again, render_report};
+pub use held::{Held, HeldExtract, held};
+pub use manifest::{Input, Made, Manifest, ManifestPart};
+pub use paths::RunDir;
+pub use preflight::{Ends, Problem};
+pub use raw_stage::{Inventory, extract_all, sources_of};
+pub use seal::build_package;
+pub use settings::{Acknowledgement, Expected, RunSettings};
+pub use whole::{as_of, extract_only, run};

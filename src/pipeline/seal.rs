@@ -1,0 +1,84 @@
+//! A finished run → its package, and the last boundary: staged against the package.
+
+use std::path::Path;
+
+use super::RunError;
+use super::finish::store;
+use super::finished::{Finished, read, reconcile_again};
+use super::manifest::Manifest;
+use crate::artifacts::Reconciliation;
+use crate::dataset;
+use crate::engine::Engine;
+use crate::measures::{self, Counted, boundary, side};
+use crate::national::National;
+use crate::package::{self, Build, Built, StagedPart, StagedTable};
+use crate::progress::Progress;
+use crate::state::State;
+
+/// Seals the staged tables of a run as the next package of the work directory, counts both sides, and adds the boundary to the run's
+/// reconciliation.
+///
+/// # Errors
+/// `STA-001` when another process writes here; `PKG-…`, `MEA-…`, `DUR-001`.
+pub fn build_package(
+    workdir: &Path,
+    engine: &Engine,
+    national: &National,
+    of: &Finished,
+    allow_blocked: bool,
+    progress: &dyn Progress,
+) -> Result<(Built, Reconciliation), RunError> {
+    let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
+    let _lock = State::open(workdir, "package build")?;
+    let path = of.dir.file("manifest.json");
+    let manifest: Manifest = read(&path)?;
+    let tables: Vec<StagedTable> = manifest
+        .outputs
+        .iter()
+        .filter(|o| o.stage == "gate")
+        .map(|o| StagedTable {
+            table: o.table.clone(),
+            parts: o
+                .parts
+                .iter()
+                .map(|p| StagedPart { path: workdir.join(&p.file), rows: p.rows, sha256: p.sha256.clone() })
+                .filter(|p| p.path.starts_with(of.dir.staged(&o.table)))
+                .collect(),
+        })
+        .collect();
+    let built = package::build(
+        &Build {
+            packages: &workdir.join("packages"),
+            summary: &of.summary,
+            reconciliation: &of.reconciliation,
+            manifest: &path,
+            tables: &tables,
+            allow_blocked,
+        },
+        progress,
+    )?;
+    let mut measures = Vec::new();
+    for table in national.tables.iter().filter(|t| tables.iter().any(|s| s.table == t.name)) {
+        let amounts: Vec<String> =
+            table.columns.iter().filter(|c| c.measure).map(|c| c.code.clone()).collect();
+        let packed = built.path.join("data").join("tables").join(&table.name);
+        for (side, folder) in [(side::STAGED, of.dir.staged(&table.name)), (side::PACKAGE, packed)] {
+            let counted = Counted {
+                boundary: boundary::STAGED_PACKAGE,
+                side,
+                table: &table.name,
+                parts: &dataset::parts(&folder)?,
+                bucket: None,
+                insurance: table.insurance.as_deref(),
+                period: table.period.as_deref(),
+                amounts: &amounts,
+            };
+            measures.extend(measures::count(engine, &counted)?);
+        }
+    }
+    // Of several packages of one run the newest is compared.
+    measures::write_measures(&of.dir.measures("package"), &measures)?;
+    let reconciliation = reconcile_again(of)?;
+    store(&of.dir.file("reconciliation.json"), &reconciliation)?;
+    Ok((built, reconciliation))
+}

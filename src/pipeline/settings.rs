@@ -1,0 +1,66 @@
+//! What a runner is given: where, which city, which sources, how much memory. Checked by config/ before it comes here.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use super::Held;
+use crate::artifacts::Suspicion;
+use crate::report::Lang;
+use crate::source::SourceSettings;
+use crate::stop::Stop;
+
+/// What a run is expected to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Percent of a national table's mapped rows that must be accepted.
+    pub accepted_min: u8,
+    pub acknowledged: Vec<Acknowledgement>,
+}
+
+/// Something that would block a run, and that somebody answers for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    pub what: Suspicion,
+    /// As the run names it: `AC43/kx`.
+    pub name: String,
+    /// Who answers for it.
+    pub by: String,
+    pub reason: String,
+}
+
+/// The settings of a run.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    pub workdir: PathBuf,
+    /// `mappings/national`.
+    pub national: PathBuf,
+    /// `mappings/<city>`.
+    pub city: PathBuf,
+    pub sources: Vec<SourceSettings>,
+    /// Bytes for the whole process.
+    pub memory: u64,
+    /// Parallel streams.
+    pub partitions: usize,
+    /// The day that stands for today; `None`: that of the extract point.
+    pub as_of: Option<NaiveDate>,
+    /// In which the day of an extract point is told, and times are shown.
+    pub time_zone: Tz,
+    /// SHA-256 of the merged configuration, without what cannot change a result (work directory, memory, partitions).
+    pub config_digest: String,
+    /// Language of the page.
+    pub lang: Lang,
+    /// Tables that are read again, whatever their method of following changes.
+    pub full_refresh: BTreeSet<String>,
+    /// Extracts that are there to stand on; none: every source is read.
+    pub held: Vec<Held>,
+    /// What another process is told is running here.
+    pub command: String,
+    /// What would block the run, and what of it is acknowledged.
+    pub expected: Expected,
+    /// Asked by whoever wants the runner to end at its next boundary.
+    pub stop: Stop,
+}

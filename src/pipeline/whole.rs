@@ -1,0 +1,187 @@
+//! One run from end to end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+
+use super::extract::Purpose;
+use super::finish::RunResults;
+use super::paths::RunDir;
+use super::runner::StageRunner;
+use super::{
+    RunError, RunSettings, check_stage, extract_all, finish, gate_stage, held, map_stage, measure_stage,
+};
+use crate::artifacts::{ExtractRow, LeftAlone, Summary};
+use crate::clock;
+use crate::durable::{self, hex};
+use crate::engine::{Engine, EngineSettings};
+use crate::mapping::{self, City};
+use crate::national::{self, National};
+use crate::progress::Progress;
+use crate::raw::{self, RawView};
+use crate::state::{ExtractId, RunId, RunStatus, State, StateError};
+
+/// Extracts what the city reads, and computes everything from raw to staged, reconciled.
+///
+/// # Errors
+/// Those of every stage; whatever failed, the same call goes on where it stopped.
+pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summary, RunError> {
+    let started = clock::now();
+    // Recorded paths must mean the same from any folder.
+    let workdir = std::path::absolute(&settings.workdir).unwrap_or_else(|_| settings.workdir.clone());
+    let settings = &RunSettings { workdir, ..settings.clone() };
+    let national = national::load(&settings.national)?;
+    let city = mapping::load(&settings.city, &national)?;
+    let state = State::open(&settings.workdir, &settings.command)?;
+    let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
+    let (run, as_of) = find_or_begin_run(&state, settings, &national, &city, &raw)?;
+    let dir = RunDir::of(&settings.workdir, run);
+    durable::create_dir_all(dir.path())?;
+    let engine = Engine::start(
+        EngineSettings {
+            memory: settings.memory,
+            spill: settings.workdir.join("spill"),
+            partitions: settings.partitions,
+        },
+        city.functions(as_of),
+    )?;
+    let mut runner = StageRunner {
+        state: &state,
+        engine: &engine,
+        national: &national,
+        city: &city,
+        run,
+        as_of,
+        dir,
+        progress: progress.clone(),
+        stop: settings.stop.clone(),
+        stages: Vec::new(),
+    };
+    for (rows, seconds) in read {
+        runner.time("extract", rows, seconds);
+    }
+    let typed = map_stage::read_all(&mut runner, &raw)?;
+    let edges = map_stage::map_all(&mut runner, &city, &raw, &typed)?;
+    let coverage = map_stage::cover(&mut runner, &raw, &edges)?;
+    let checks = check_stage::check_all(&mut runner, &typed, &edges)?;
+    let gated = gate_stage::decide_all(&mut runner, &edges, &checks)?;
+    let measures = measure_stage::count_all(&mut runner, &raw, &typed, &edges, &gated)?;
+    let results = RunResults {
+        raw: &raw,
+        left,
+        typed: &typed,
+        edges: &edges,
+        coverage: &coverage,
+        checks: &checks,
+        gated: &gated,
+        measures: &measures,
+        started,
+    };
+    finish::finish(runner, settings, results)
+}
+
+/// What a run stands on.
+struct Stands {
+    /// By source.
+    raw: BTreeMap<String, RawView>,
+    left: Vec<LeftAlone>,
+    /// Rows that were read of each source, and the seconds that it took.
+    read: Vec<(u64, f64)>,
+}
+
+/// Extracts every source, or takes the extracts that were named.
+fn stands(
+    state: &State,
+    city: &City,
+    settings: &RunSettings,
+    progress: &Arc<dyn Progress>,
+) -> Result<Stands, RunError> {
+    if !settings.held.is_empty() {
+        let (raw, left) = held::views(state, city, &settings.held)?;
+        return Ok(Stands { raw, left, read: Vec::new() });
+    }
+    let (extracted, left) = extract_all(state, city, settings, Purpose::Run, progress)?;
+    let mut raw = BTreeMap::new();
+    for source in extracted.keys() {
+        raw.insert(source.clone(), raw::current(state, source)?);
+    }
+    let read = extracted.values().map(|done| (done.rows_read, done.seconds)).collect();
+    Ok(Stands { raw, left, read })
+}
+
+/// Extracts what the city reads, and nothing more; the current extract of each source.
+///
+/// # Errors
+/// Those of extraction; whatever failed, the same call goes on where it stopped.
+pub fn extract_only(
+    settings: &RunSettings,
+    progress: &Arc<dyn Progress>,
+) -> Result<Vec<ExtractRow>, RunError> {
+    let national = national::load(&settings.national)?;
+    let city = mapping::load(&settings.city, &national)?;
+    let state = State::open(&settings.workdir, &settings.command)?;
+    let (extracted, _) = extract_all(&state, &city, settings, Purpose::Extract, progress)?;
+    let mut rows = Vec::new();
+    for source in extracted.keys() {
+        rows.push(finish::extract_row(source, &raw::current(&state, source)?, settings));
+    }
+    Ok(rows)
+}
+
+/// The day that stands for today over these extracts: the configured one, else the day on which the newest of them began, in the
+/// configured zone.
+///
+/// # Errors
+/// `STA-005` when state.db holds no time there.
+pub fn as_of(settings: &RunSettings, raw: &BTreeMap<String, RawView>) -> Result<NaiveDate, RunError> {
+    if let Some(day) = settings.as_of {
+        return Ok(day);
+    }
+    let now = clock::now();
+    // Their texts are of one form: the greatest is the newest.
+    let newest = raw.values().map(|view| &view.started).max().unwrap_or(&now);
+    let impossible = || StateError::Impossible { what: format!("extract begun at {newest}") };
+    Ok(clock::day(newest, settings.time_zone).ok_or_else(impossible)?)
+}
+
+/// The run that goes on, or a new one, and the day that stands for today in it; a run begun under another digest never goes on.
+fn find_or_begin_run(
+    state: &State,
+    settings: &RunSettings,
+    national: &National,
+    city: &City,
+    raw: &BTreeMap<String, RawView>,
+) -> Result<(RunId, NaiveDate), RunError> {
+    let mut sha = Sha256::new();
+    let mut add = |text: &str| {
+        sha.update((text.len() as u64).to_le_bytes());
+        sha.update(text.as_bytes());
+    };
+    add(env!("CARGO_PKG_VERSION"));
+    add(&settings.config_digest);
+    add(&national.digest);
+    add(&city.digest);
+    // The day of an extract point is fixed when the run begins: whoever goes on with it takes that day.
+    add(&settings.as_of.map_or_else(|| settings.time_zone.to_string(), |day| day.to_string()));
+    for (source, view) in raw {
+        add(source);
+        add(&view.extract.to_string());
+        add(&view.point);
+    }
+    let digest = hex(&sha.finalize());
+    let known = state.unfinished_run(&digest)?;
+    for old in state.runs()? {
+        if old.status == RunStatus::Running && known.as_ref().is_none_or(|k| k.id != old.id) {
+            durable::remove_dir_all(RunDir::of(&settings.workdir, old.id).path())?;
+            state.set_run(old.id, RunStatus::Abandoned)?;
+        }
+    }
+    let today = as_of(settings, raw)?;
+    if let Some(run) = known {
+        return Ok((run.id, run.as_of.unwrap_or(today)));
+    }
+    let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
+    Ok((state.begin_run(&digest, &extracts, today)?, today))
+}
