@@ -2,6 +2,10 @@
 
 mod cli;
 
+/// Streams of small batches allocate and free from several threads all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

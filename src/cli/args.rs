@@ -22,13 +22,13 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Where everything is kept: state.db, raw, runs, packages, logs.
-    #[arg(long, global = true, value_name = "DIR", default_value = "work")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "work", env = "QIANYI_WORKDIR")]
     pub workdir: PathBuf,
     /// A configuration file; may be given several times, a later one wins.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Vec<PathBuf>,
-    /// Language of what is printed and of the report; default: the locale's, else English.
-    #[arg(long, global = true, value_enum)]
+    /// Language of what is printed and of the report; default: `lang` of the configuration, else the locale's, else English.
+    #[arg(long, global = true, value_enum, env = "QIANYI_LANG")]
     pub lang: Option<LangArg>,
     /// Print the result as one JSON document.
     #[arg(long, global = true)]

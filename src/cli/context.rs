@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use qianyi::config::{DemoLayer, Layers, Settings, load, time_zone};
+use qianyi::config::{self, DemoLayer, Layers, Settings, load, time_zone};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City};
 use qianyi::national::{self, National};
@@ -35,12 +35,12 @@ impl Context {
         let environment = std::env::vars_os()
             .filter_map(|(n, v)| Some((n.into_string().ok()?, v.to_string_lossy().into_owned())))
             .collect();
+        let layers = Layers { demo: None, files: global.config, environment, memory: global.memory };
         let lang = match global.lang {
             Some(LangArg::Zh) => Lang::Zh,
             Some(LangArg::En) => Lang::En,
-            None => locale(),
+            None => config::lang(&layers).unwrap_or_else(locale),
         };
-        let layers = Layers { demo: None, files: global.config, environment, memory: global.memory };
         Self { workdir: global.workdir, lang, json: global.json, quiet: global.quiet, layers }
     }
 

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "city",
     "as_of",
     "time_zone",
+    "lang",
     "memory",
     "partitions",
     "sources",
@@ -78,6 +79,7 @@ const COLUMN_KEYS: &[&str] = &["encoding"];
 /// Keys whose value is one of a few words.
 const WORDS: &[(&str, &[&str])] = &[
     ("kind", SourceKind::ALL),
+    ("lang", &["zh", "en"]),
     ("login", &["sql", "windows"]),
     ("tls", &["verify", "trust", "login-only", "off"]),
     (

@@ -24,6 +24,7 @@ pub use error::{ConfigError, Mistake};
 use crate::durable::hex;
 use crate::folder;
 use crate::pipeline::{Acknowledgement, Expected};
+use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
 
@@ -40,8 +41,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("QIANYI_MEMORY", "memory"),
     ("QIANYI_PARTITIONS", "partitions"),
 ];
-/// Switches of tests, read by failpoint.rs, durable.rs and clock.rs.
-const SWITCHES: &[&str] = &["QIANYI_FAILPOINT", "QIANYI_DISK_FAULT", "QIANYI_CLOCK"];
+/// Variables that are no settings: options of the command line, and switches of tests (failpoint.rs, durable.rs, clock.rs).
+const OTHERS: &[&str] =
+    &["QIANYI_LANG", "QIANYI_WORKDIR", "QIANYI_FAILPOINT", "QIANYI_DISK_FAULT", "QIANYI_CLOCK"];
 /// Memory for each parallel stream that nobody asked for. Measured on 20 million rows with 1 GiB: 950 MiB resident with two streams,
 /// 1350 MiB with four.
 const STREAM_MEMORY: u64 = 384 << 20;
@@ -113,6 +115,7 @@ struct Merged {
     city: Option<String>,
     as_of: Option<String>,
     time_zone: Tz,
+    lang: Option<Lang>,
     memory: String,
     partitions: Option<String>,
     #[serde(default)]
@@ -204,6 +207,11 @@ pub fn time_zone(layers: &Layers) -> Result<Tz, ConfigError> {
     Ok(merge(layers)?.0.time_zone)
 }
 
+/// The language that the configuration names; `None` where it names none, or cannot be read (another call says why).
+pub fn lang(layers: &Layers) -> Option<Lang> {
+    merge(layers).ok()?.0.lang
+}
+
 /// The day that stands for today in the demo's city, and in every other that is generated.
 ///
 /// # Errors
@@ -250,7 +258,7 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
             }
             let table = toml::Table::from_iter([((*key).to_owned(), toml::Value::String(value.clone()))]);
             tables.push((name.clone(), table));
-        } else if !SWITCHES.contains(&name.as_str()) {
+        } else if !OTHERS.contains(&name.as_str()) {
             let nearest = file::nearest(name, VARIABLES.iter().map(|(v, _)| *v));
             return Err(ConfigError::Variable { variable: name.clone(), nearest });
         }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
+    UInt64Array,
 };
-use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::common::DFSchema;
 use datafusion::error::DataFusionError;
-use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, ident, lit};
+use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
@@ -234,25 +235,64 @@ fn ordered(
         let mut keyed = raw_columns;
         keyed.push(plan.legacy_key.clone().alias(KEY));
         keyed.push(digest.alias(DIGEST));
-        let by_content = vec![ident(DIGEST).sort(true, false)];
-        let occurrence = row_number().partition_by(vec![ident(KEY)]).order_by(by_content).build()?;
-        let keyed = session.table("raw").await?.select(keyed)?.window(vec![occurrence.alias(OCCURRENCE)])?;
-        let keyed = keyed.sort(vec![ident(KEY).sort(true, false), ident(DIGEST).sort(true, false)])?;
+        let keyed = session.table("raw").await?.select(keyed)?;
         // The order must be the query's last word: a projection above the sort would let the planner forget it. So the readers look
         // at each batch as it comes out.
+        let sorted = keyed.sort(vec![ident(KEY).sort(true, false), ident(DIGEST).sort(true, false)])?;
+        let counted = Occurrences::schema(sorted.schema().as_arrow());
+        let readable = DFSchema::try_from(counted.clone())?;
         let key = with_occurrence(engine)?.call(vec![ident(KEY), ident(OCCURRENCE)]);
         let readers: Vec<Arc<dyn PhysicalExpr>> = std::iter::once(&key)
             .chain(plan.readers.iter().map(|(_, reader)| reader))
-            .map(|e| session.create_physical_expr(e.clone(), keyed.schema()))
+            .map(|e| session.create_physical_expr(e.clone(), &readable))
             .collect::<Result<_, _>>()?;
-        let mut stream = keyed.execute_stream().await?;
+        let mut stream = sorted.execute_stream().await?;
         let mut sink = Sink::new(plan, out, &Naming::Numbered { prefix: String::new() });
+        let mut occurrences = Occurrences { schema: Arc::new(counted), last: None };
         while let Some(batch) = stream.next().await {
-            sink.take(plan, &read_batch(&readers, &batch?)?)?;
+            sink.take(plan, &read_batch(&readers, &occurrences.count(&batch?)?)?)?;
         }
         sink.finish()
     };
     engine.block_on(run).map_err(|e| e.into_mapping(engine, &what(legacy)))
+}
+
+/// Numbers the rows of equal key in a stream that is ordered by key.
+struct Occurrences {
+    schema: SchemaRef,
+    /// The key of the row before, and its number.
+    last: Option<(String, u64)>,
+}
+
+impl Occurrences {
+    fn schema(rows: &Schema) -> Schema {
+        let number = Arc::new(Field::new(OCCURRENCE, DataType::UInt64, false));
+        Schema::new(rows.fields().iter().cloned().chain([number]).collect::<Vec<_>>())
+    }
+
+    /// The batch with the number of each row, from 1, in a last column.
+    fn count(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+        let at = batch.schema().index_of(KEY)?;
+        let keys = batch.column(at).as_string::<i32>();
+        let mut numbers: Vec<u64> = Vec::with_capacity(keys.len());
+        for row in 0..keys.len() {
+            let key = keys.value(row);
+            let before = if row == 0 {
+                self.last.as_ref().filter(|(last, _)| last == key).map_or(0, |(_, n)| *n)
+            } else if keys.value(row - 1) == key {
+                numbers[row - 1]
+            } else {
+                0
+            };
+            numbers.push(before + 1);
+        }
+        if let Some(number) = numbers.last() {
+            self.last = Some((keys.value(keys.len() - 1).to_owned(), *number));
+        }
+        let numbers: ArrayRef = Arc::new(UInt64Array::from(numbers));
+        let columns = batch.columns().iter().cloned().chain([numbers]).collect();
+        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
+    }
 }
 
 /// What the readers make of a batch, in their order.

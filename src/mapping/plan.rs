@@ -8,9 +8,9 @@
 //! the legacy table.
 //! Must not know: findings, dispositions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -40,12 +40,21 @@ const SMALL_SIDE: u64 = 200_000;
 
 /// Where the typed rows of each legacy table lie.
 #[derive(Debug, Clone, Default)]
-pub struct TypedTables(BTreeMap<String, (String, PathBuf)>);
+pub struct TypedTables {
+    /// By label: the table's name, and the folder of its parts.
+    tables: BTreeMap<String, (String, PathBuf)>,
+    /// Views and columns of joins that were proved n:1: typed parts do not change, so once is enough.
+    proved: Arc<Mutex<BTreeSet<(String, Vec<String>)>>>,
+}
 
 impl TypedTables {
     /// Names the folder that layer 1 of a legacy table wrote.
     pub fn add(&mut self, legacy: &LegacyTable, typed: PathBuf) {
-        self.0.insert(legacy.label(), (legacy.name.clone(), typed));
+        self.tables.insert(legacy.label(), (legacy.name.clone(), typed));
+    }
+
+    fn proved(&self) -> MutexGuard<'_, BTreeSet<(String, Vec<String>)>> {
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The typed parts of one legacy table (`ylbx.GRJBXX`).
@@ -54,7 +63,7 @@ impl TypedTables {
     /// `MAP-106` when layer 1 has not run, `DAT-005`.
     pub fn of_table(&self, label: &str, view: &str) -> Result<Vec<PathBuf>, MappingError> {
         let missing = || MappingError::NotRead { view: view.to_owned() };
-        let (_, dir) = self.0.get(label).ok_or_else(missing)?;
+        let (_, dir) = self.tables.get(label).ok_or_else(missing)?;
         Ok(dataset::parts(dir)?)
     }
 
@@ -69,7 +78,7 @@ impl TypedTables {
             label.strip_suffix(name.as_str()) == Some(&format!("{}.", reads.source)) && reads.matches(name)
         };
         let mut parts = Vec::new();
-        for (_, (_, dir)) in self.0.iter().filter(own) {
+        for (_, (_, dir)) in self.tables.iter().filter(own) {
             parts.extend(dataset::parts(dir)?);
         }
         if parts.is_empty() { Err(missing()) } else { Ok(parts) }
@@ -322,7 +331,12 @@ impl Edge<'_> {
         dataset::register(&session, FROM, &self.from)?;
         for (i, parts) in views.iter().enumerate() {
             dataset::register(&session, &join_name(i), parts)?;
-            self.run(self.n_to_one(&session, i, parts))?;
+            let join = &self.branch.joins[i];
+            let proof = (join.legacy.view.clone(), join.columns.clone());
+            if !self.typed.proved().contains(&proof) {
+                self.run(self.n_to_one(&session, i, parts))?;
+                self.typed.proved().insert(proof);
+            }
         }
         Ok(session)
     }

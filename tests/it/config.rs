@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use qianyi::config::{ConfigError, DemoLayer, Layers, Settings, demo_as_of, load};
+use qianyi::config::{ConfigError, DemoLayer, Layers, Settings, demo_as_of, lang, load};
+use qianyi::report::Lang;
 
 fn mappings() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings").display().to_string()
@@ -47,6 +48,19 @@ fn a_password_in_a_wrong_place_is_not_shown() {
     let layers = Layers { files: vec![city], ..Layers::default() };
     let shown = format!("{:?}", miette::Report::new(load(&layers).unwrap_err()));
     assert!(shown.contains("password") && !shown.contains("geheim"), "{shown}");
+}
+
+#[test]
+fn the_language_is_a_setting_and_options_are_no_unknown_variables() {
+    let files = Files::new();
+    let named = |text: &str| Layers { files: vec![files.city(text)], ..Layers::default() };
+    assert_eq!(lang(&named("lang = \"zh\"\n")), Some(Lang::Zh));
+    assert_eq!(lang(&named("")), None);
+    let shown = format!("{:?}", miette::Report::new(load(&named("lang = \"cn\"\n")).unwrap_err()));
+    assert!(shown.contains("`lang` cannot be `cn`"), "{shown}");
+    let mut layers = named("");
+    layers.environment = environment(&[("QIANYI_LANG", "zh"), ("QIANYI_WORKDIR", "w")]);
+    settings(&layers);
 }
 
 #[test]
