@@ -102,7 +102,7 @@ impl Check<'_> {
         // As it runs it has the types of what is written: one plan, unless there is a mistake to be placed.
         if !incomplete
             && let Shape::Row | Shape::Group(_) = &self.branch.shape
-            && let Ok(types) = planner.settled_types(&self.guarded(self.branch, &self.national.key))
+            && let Ok(types) = planner.checked_types(&self.guarded(self.branch, &self.national.key))
         {
             self.all_fit(columns, &types);
             return;

@@ -70,8 +70,8 @@ impl Planner {
         typed(&self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?)
     }
 
-    /// The types of a query whose written casts report, which is [`settled`](Self::settled) as well: one plan for both.
-    pub(super) fn check_types_types(&self, sql: &str) -> Result<Vec<(String, DataType)>, Refusal> {
+    /// The types of a query whose written casts report, which is [`check_types`](Self::check_types) as well: one plan for both.
+    pub(super) fn checked_types(&self, sql: &str) -> Result<Vec<(String, DataType)>, Refusal> {
         let plan = self.analyzed(sql).map_err(|e| Refusal::Sql(plain(&e)))?;
         match silent_cast(&plan) {
             Some((from, to)) => Err(Refusal::Cast(from, to)),
