@@ -191,6 +191,20 @@ pub fn copy(from: &Path, to: &Path) -> Result<(u64, String), DurableError> {
     file.commit()
 }
 
+/// A second name for a file that is complete; in place of an earlier file of that name.
+///
+/// # Errors
+/// `DUR-001`; also where the file system has no hard links.
+pub fn link(from: &Path, to: &Path) -> Result<(), DurableError> {
+    if let Err(e) = operation().and_then(|()| fs::remove_file(to))
+        && e.kind() != io::ErrorKind::NotFound
+    {
+        return Err(failed(to, "replaced")(e));
+    }
+    operation().and_then(|()| fs::hard_link(from, to)).map_err(failed(to, "linked"))?;
+    sync_folder(to)
+}
+
 /// Gives a folder that is complete its final name, which must be free.
 ///
 /// # Errors

@@ -44,8 +44,11 @@ pub struct TypedTables {
     /// By label: the table's name, and the folder of its parts.
     tables: BTreeMap<String, (String, PathBuf)>,
     /// Views and columns of joins that were proved n:1: typed parts do not change, so once is enough.
-    proved: Arc<Mutex<BTreeSet<(String, Vec<String>)>>>,
+    proved: Arc<Mutex<Proved>>,
 }
+
+/// Joins that were proved n:1: a view, and its columns.
+type Proved = BTreeSet<(String, Vec<String>)>;
 
 impl TypedTables {
     /// Names the folder that layer 1 of a legacy table wrote.
@@ -53,7 +56,7 @@ impl TypedTables {
         self.tables.insert(legacy.label(), (legacy.name.clone(), typed));
     }
 
-    fn proved(&self) -> MutexGuard<'_, BTreeSet<(String, Vec<String>)>> {
+    fn proved(&self) -> MutexGuard<'_, Proved> {
         self.proved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

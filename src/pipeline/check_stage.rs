@@ -27,6 +27,8 @@ pub(super) fn check_all(
 ) -> Result<BTreeMap<String, CheckReport>, RunError> {
     let mapped = mapped_parts(edges);
     let mut reports = BTreeMap::new();
+    // A check also looks at parents: every mapped part is an input.
+    let inputs = runner.of_everything();
     let national = runner.national;
     for table in national.tables.iter().filter(|t| t.upload && mapped.contains_key(&t.name)) {
         let of_table: Vec<&Edges<'_>> = edges.iter().filter(|e| e.table.table == table.name).collect();
@@ -37,6 +39,7 @@ pub(super) fn check_all(
         let report = runner.once(
             "check",
             &table.name,
+            &inputs,
             rows,
             |w| {
                 let of = Check {

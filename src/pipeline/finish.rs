@@ -12,6 +12,7 @@ use super::gate_stage::Gated;
 use super::idle_money::idle_money;
 use super::manifest::manifest;
 use super::map_stage::{Edges, Typed};
+use super::paths::RunDir;
 use super::runner::StageRunner;
 use super::unchecked::unchecked;
 use super::{RunError, RunSettings};
@@ -59,7 +60,10 @@ pub(super) fn finish(
     let page = report::render(&summary, &reconciliation, coverage, settings.lang)?;
     durable::write(&runner.dir.page(), page.as_bytes())?;
     failpoint::hit("run.written");
-    durable::remove_dir_all(&runner.dir.path().join("typed"))?;
+    // The next run takes over what of layer 1 is made from the same parts.
+    for old in runner.state.runs()?.iter().filter(|old| old.id != runner.run) {
+        durable::remove_dir_all(&RunDir::of(&runner.workdir, old.id).path().join("typed"))?;
+    }
     durable::remove_dir_all(&runner.dir.path().join("scratch"))?;
     let status = match summary.status {
         Status::Done => RunStatus::Done,

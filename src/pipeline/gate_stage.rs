@@ -33,6 +33,7 @@ pub(super) fn decide_all(
     let mut gated: BTreeMap<String, Gated> = BTreeMap::new();
     let mut dispositions = BTreeMap::new();
     let national = runner.national;
+    let inputs = runner.of_everything();
     for table in &national.tables {
         let Some(check) = checks.get(&table.name) else { continue };
         let branches: Vec<GatedBranch> = edges
@@ -47,6 +48,7 @@ pub(super) fn decide_all(
         let report = runner.once(
             "gate",
             &table.name,
+            &inputs,
             check.rows,
             |w| {
                 let of = Decide {

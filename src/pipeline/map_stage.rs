@@ -20,6 +20,16 @@ pub(super) struct Typed {
     pub(super) views: BTreeMap<String, String>,
 }
 
+impl Typed {
+    /// The typed parts that a branch reads for one legacy table: its own, and those of the views that it joins.
+    fn read_by<'t>(&'t self, label: &'t str, branch: &'t Branch) -> impl Iterator<Item = &'t PartInfo> {
+        let joined = move |view: &String| branch.joins.iter().any(|j| j.legacy.view == *view);
+        let own = self.reports.get(label).into_iter();
+        let others = self.reports.iter().filter(move |(of, _)| self.views.get(*of).is_some_and(joined));
+        own.chain(others.map(|(_, report)| report)).flat_map(|report| &report.typed)
+    }
+}
+
 /// What a branch made of every legacy table that it reads.
 pub(super) struct Edges<'a> {
     pub(super) table: &'a TableMapping,
@@ -69,9 +79,11 @@ pub(super) fn read_all(
             let out =
                 Layer1Out { typed: runner.dir.typed(&label), read_errors: runner.dir.read_errors(&label) };
             typed.tables.add(&legacy, out.typed.clone());
+            let inputs = runner.of_parts(&table.parts);
             let report = runner.once(
                 "read",
                 &label,
+                &inputs,
                 table.rows,
                 |w| Ok(mapping::read_layer1(w.engine, w.city, reading, &legacy, &out)?),
                 |r: &Layer1Report| (r.rows, r.typed.iter().chain(&r.read_errors).cloned().collect()),
@@ -99,9 +111,11 @@ pub(super) fn cover(
     }
     let rows = edges.iter().map(|e| ((e.table.table.clone(), e.branch.name.clone()), e.rows())).collect();
     let total = raw.values().flat_map(|v| v.tables.values()).map(|t| t.rows).sum();
+    let inputs = runner.of_everything();
     let coverage = runner.once(
         "cover",
         "mapping",
+        &inputs,
         total,
         |w| Ok(mapping::coverage(w.engine, w.city, w.national, &held, &rows)?),
         |_: &Coverage| (total, Vec::new()),
@@ -129,9 +143,12 @@ pub(super) fn map_all<'c>(
             };
             let held = raw.get(&view.source).into_iter().flat_map(|r| &r.tables);
             for (name, legacy) in held.filter(|(name, _)| view.matches(name)) {
+                let label = format!("{}.{name}", view.source);
+                let inputs = runner.of_parts(typed.read_by(&label, branch));
                 let report = runner.once(
                     "map",
                     &format!("{}/{}/{name}", table.table, branch.name),
+                    &inputs,
                     legacy.rows,
                     |w| {
                         let (engine, national) = (w.engine, w.national);
@@ -143,7 +160,7 @@ pub(super) fn map_all<'c>(
                         (r.total, parts.cloned().collect())
                     },
                 )?;
-                reports.insert(format!("{}.{name}", view.source), report);
+                reports.insert(label, report);
             }
             all.push(Edges { table, branch, reports });
         }

@@ -41,9 +41,11 @@ pub(super) fn piece(
     count: impl FnOnce(&Engine) -> Result<Vec<Measure>, RunError>,
 ) -> Result<Vec<Measure>, RunError> {
     let path = runner.dir.measures(name);
+    let inputs = runner.of_everything();
     let done = runner.once(
         "count",
         name,
+        &inputs,
         rows,
         |w| {
             let measures = count(w.engine)?;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::extract::Purpose;
 use super::finish::RunResults;
 use super::paths::RunDir;
-use super::runner::StageRunner;
+use super::runner::{StageRunner, add_parts};
 use super::{
     RunError, RunSettings, check_stage, extract_all, finish, gate_stage, held, map_stage, measure_stage,
 };
@@ -55,6 +55,9 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         run,
         as_of,
         dir,
+        workdir: settings.workdir.clone(),
+        basis: basis(&national, &city, as_of),
+        upstream: of_raw(&raw),
         progress: progress.clone(),
         stop: settings.stop.clone(),
         stages: Vec::new(),
@@ -144,6 +147,27 @@ pub fn as_of(settings: &RunSettings, raw: &BTreeMap<String, RawView>) -> Result<
     let newest = raw.values().map(|view| &view.started).max().unwrap_or(&now);
     let impossible = || StateError::Impossible { what: format!("extract begun at {newest}") };
     Ok(clock::day(newest, settings.time_zone).ok_or_else(impossible)?)
+}
+
+/// What every output of a run is made from, whatever its stage. Folders, memory and partitions change no output; what a source's settings
+/// change is told by the bytes of its parts.
+fn basis(national: &National, city: &City, as_of: NaiveDate) -> String {
+    // Another build under the same version may compute otherwise.
+    let program = std::env::current_exe().and_then(std::fs::metadata).map(|m| (m.len(), m.modified().ok()));
+    let program = format!("{} {:?}", env!("CARGO_PKG_VERSION"), program.ok());
+    format!("{program}\n{}\n{}\n{as_of}", national.digest, city.digest)
+}
+
+/// A digest that begins with what the run stands on.
+fn of_raw(raw: &BTreeMap<String, RawView>) -> Sha256 {
+    let mut sha = Sha256::new();
+    for (source, view) in raw {
+        for (name, table) in &view.tables {
+            add_parts(&mut sha, &format!("{source}.{name}"), &table.parts);
+        }
+        add_parts(&mut sha, source, &view.measures);
+    }
+    sha
 }
 
 /// The run that goes on, or a new one, and the day that stands for today in it; a run begun under another digest never goes on.

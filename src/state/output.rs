@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{RunId, State, StateError, from_json, one, sql, to_json};
 use crate::dataset::PartInfo;
 
-/// One finished output. `counts` is the stage's own (rows used, dispositions, ...); `digest` is empty where the stage has none.
+/// One finished output. `counts` is the stage's own (rows used, dispositions, ...); `digest` is of everything that it was made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     pub stage: String,
@@ -51,6 +51,31 @@ impl State {
             .map_err(sql("look up an output"))?
         };
         found.map(|f| self.output_of(f)).transpose()
+    }
+
+    /// The newest output of another run that a stage made for a table from the same inputs, and that run.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn earlier_output(
+        &self,
+        run: RunId,
+        stage: &str,
+        table: &str,
+        digest: &str,
+    ) -> Result<Option<(RunId, Output)>, StateError> {
+        let found: Option<(i64, Fields)> = {
+            let db = self.db();
+            db.query_row(
+                "SELECT run, stage, tbl, parts, digest, counts FROM output \
+                 WHERE run <> ?1 AND stage = ?2 AND tbl = ?3 AND digest = ?4 ORDER BY run DESC LIMIT 1",
+                params![run.0, stage, table, digest],
+                |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))),
+            )
+            .optional()
+            .map_err(sql("look up an output of another run"))?
+        };
+        found.map(|(run, fields)| Ok((RunId(run), self.output_of(fields)?))).transpose()
     }
 
     /// Every finished output of a run, by stage and table.

@@ -28,6 +28,7 @@ mod postgres_types;
 mod preflight;
 mod reconcile;
 mod report;
+mod reuse;
 mod schedule;
 mod schedule_cli;
 mod source;
