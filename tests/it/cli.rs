@@ -194,7 +194,7 @@ fn a_mapping_that_names_what_does_not_exist_is_refused_with_its_line_and_the_nea
     let work = dir.path().join("work").display().to_string();
     let answer = run(&["--workdir", &work, "run", "--config", &config.display().to_string()]);
     assert_eq!(answer.status, 2, "{}", answer.err);
-    assert!(answer.err.contains("AC01.toml:") && answer.err.contains("nearest"), "{}", answer.err);
+    assert!(answer.err.contains("AC01.toml:") && answer.err.contains("did you mean"), "{}", answer.err);
     insta::assert_snapshot!("unknown_column", stable(&answer.err, dir.path()));
 }
 
@@ -335,7 +335,7 @@ fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
     let blocked = ask(&["run"]);
     assert_eq!(blocked.status, 3, "{}", blocked.err);
     assert!(
-        blocked.out.contains("Run r0001 Blocked") && blocked.out.contains("ylbx.TEST_GRJBXX: nobody decided"),
+        blocked.out.contains("Run r0001 Blocked") && blocked.out.contains("ylbx.TEST_GRJBXX: undecided"),
         "{}",
         blocked.out
     );

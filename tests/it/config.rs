@@ -213,7 +213,7 @@ fn an_acknowledgement_says_what_which_who_and_why_and_counts_for_the_digest() {
         ("acknowledged = 1\n", "written [[acknowledged]]"),
         (
             "[[acknowledged]]\nwhat = \"empty_brunch\"\nname = \"a\"\nby = \"b\"\nreason = \"c\"\n",
-            "nearest is `empty_branch`",
+            "did you mean `empty_branch`?",
         ),
         (
             "[[acknowledged]]\nwhat = \"code_list\"\nname = \"a\"\nby = \" \"\nreason = \"c\"\n",

@@ -134,7 +134,7 @@ fn total(row: &Row, at: usize) -> i128 {
 
 /// True for an error that says that a sum does not fit its type.
 fn overflows(e: &SourceError) -> bool {
-    let SourceError::Database { source, .. } = e else { return false };
+    let SourceError::Server { source, .. } = e else { return false };
     matches!(source.downcast_ref(), Some(Error::Server(token)) if token.code() == ARITHMETIC_OVERFLOW)
 }
 
