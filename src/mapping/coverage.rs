@@ -170,7 +170,7 @@ pub fn coverage(
     rows: &BTreeMap<(String, String), u64>,
 ) -> Result<Coverage, MappingError> {
     let mut covered = Coverage {
-        version: 2,
+        version: 3,
         national: national_columns(city, national, rows),
         unfed: unfed(city, national, rows),
         ..Coverage::default()

@@ -104,7 +104,7 @@ fn summary(
     let not_checked =
         unchecked(runner, results.raw, results.typed, results.coverage, results.measures, adds_up)?;
     Ok(Summary {
-        version: 2,
+        version: 3,
         run: runner.run.to_string(),
         status: if blocked_by.is_empty() { Status::Done } else { Status::Blocked },
         blocked_by,

@@ -78,7 +78,7 @@ pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
     let (plausible, unexplained_fen) = plausible::compare(of.measures, &told)?;
     add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen });
     let run = of.run.to_owned();
-    Ok(Reconciliation { version: 2, run, boundaries, unit_of_money, plausible, totals })
+    Ok(Reconciliation { version: 3, run, boundaries, unit_of_money, plausible, totals })
 }
 
 fn add(sum: &mut Totals, more: Totals) {

@@ -177,7 +177,7 @@ pub fn reconciled(boundaries: Vec<Boundary>, unit_of_money: Vec<UnitOfMoney>) ->
         unexplained_fen: boundaries.iter().map(|b| b.totals.unexplained_fen).sum(),
     };
     let plausible = vec![plausible("ylbx.GRJFMX", [2000, 1990, 10], Judged::Inside)];
-    Reconciliation { version: 2, run: "r0001".to_owned(), boundaries, unit_of_money, plausible, totals }
+    Reconciliation { version: 3, run: "r0001".to_owned(), boundaries, unit_of_money, plausible, totals }
 }
 
 pub fn plausible(table: &str, [rows, inside, times_100]: [u64; 3], verdict: Judged) -> Plausible {
