@@ -6,8 +6,9 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Reader, nearest};
+use super::file::Reader;
 use crate::artifacts::Suspicion;
+use crate::nearest::nearest;
 
 const LIMIT_KEYS: &[&str] = &["accepted_min"];
 const ACKNOWLEDGED_KEYS: &[&str] = &["what", "name", "by", "reason"];

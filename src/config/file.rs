@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Mistake};
 use super::{expected, jobs};
 use crate::encoding::TextEncoding;
+use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
@@ -89,13 +90,6 @@ const WORDS: &[(&str, &[&str])] = &[
     ("changes", &["full", "change-tracking", "rowversion", "timestamp", "compare"]),
     ("drift", &["stop", "freeze", "accept"]),
 ];
-
-/// The known name most like `wanted`.
-pub(super) fn nearest(wanted: &str, known: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let like = |name: &str| strsim::jaro_winkler(wanted, name);
-    let best = known.into_iter().max_by(|a, b| like(a.as_ref()).total_cmp(&like(b.as_ref())));
-    best.map(|b| b.as_ref().to_owned()).unwrap_or_default()
-}
 
 /// The text as it is shown: whatever somebody gave as a password is starred, at its length, so that marks stay in place.
 fn without_secrets(text: &str) -> String {

@@ -9,7 +9,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Reader, nearest, resolve_relative_to};
+use super::file::{Reader, resolve_relative_to};
+use crate::nearest::nearest;
 use crate::schedule::{Times, WebAddress};
 
 const JOB_KEYS: &[&str] = &["name", "cron", "job", "missed", "jitter_seconds"];

@@ -23,6 +23,7 @@ pub use error::{ConfigError, Mistake};
 
 use crate::durable::hex;
 use crate::folder;
+use crate::nearest::nearest;
 use crate::pipeline::{Acknowledgement, Expected};
 use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
@@ -259,7 +260,7 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
             let table = toml::Table::from_iter([((*key).to_owned(), toml::Value::String(value.clone()))]);
             tables.push((name.clone(), table));
         } else if !OTHERS.contains(&name.as_str()) {
-            let nearest = file::nearest(name, VARIABLES.iter().map(|(v, _)| *v));
+            let nearest = nearest(name, VARIABLES.iter().map(|(v, _)| *v));
             return Err(ConfigError::Variable { variable: name.clone(), nearest });
         }
     }
@@ -320,7 +321,7 @@ fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) ->
             path: folder.display().to_string(),
             hint: format!(
                 "the nearest city is `{}`; there are: {}",
-                file::nearest(city, &cities),
+                nearest(city, &cities),
                 cities.join(", ")
             ),
         });

@@ -14,6 +14,7 @@ use super::{Decide, GateError};
 use crate::artifacts::disposition_schema;
 use crate::dataset::{PartInfo, PartWriter, register, schema_of};
 use crate::engine::{Engine, Joins};
+use crate::sql_ident::quote;
 
 /// The reason of a row outside the table's scope.
 const OUT_OF_SCOPE: &str = "out_of_scope";
@@ -49,10 +50,6 @@ struct Out {
     rejected: Option<PartWriter>,
     dispositions: Option<PartWriter>,
     others: BTreeMap<(&'static str, String), u64>,
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The part's rows with what SQL has to say about them: in scope, carries money, the key of each parent that matters.

@@ -8,7 +8,6 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::check;
-use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
 use super::file::{
     Branch, Content, Group, Join, LeftOut, Legacy, Mapped, Part, REASONS, Reason, Shape, SourceView,
@@ -20,6 +19,7 @@ use super::sources::{Broken, stem};
 use super::text::{At, Doc, Table, twice};
 use crate::functions::{FunctionRegistry, FunctionSettings};
 use crate::national::{self, National};
+use crate::nearest::nearest;
 
 /// What a branch is checked against.
 pub(super) struct CheckContext<'a> {

@@ -8,7 +8,6 @@ use std::ops::Range;
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::branches::{CheckContext, Places};
-use super::error::nearest;
 use super::fault::Mistake;
 use super::file::{Branch, ColumnRef, Content, Generation, Mapped, Reading, Shape, SourceView};
 use super::planner::Known;
@@ -16,6 +15,7 @@ use super::refs::{self, Called, References};
 use super::text::Doc;
 use crate::functions::{Caller, DateForm, JsonPath, Read};
 use crate::national::{self, Mandatory};
+use crate::nearest::nearest;
 
 /// One branch under examination.
 pub(super) struct Check<'a> {

@@ -98,29 +98,3 @@ pub(super) fn mask_of(column: &LayerOne) -> Option<MaskKind> {
         Some(name) => Some(MaskKind::named(name).unwrap_or(MaskKind::Text)),
     }
 }
-
-/// The name most like `wanted`, or `none`; one that differs in letters that look like digits alone (`AAC04O`) comes before all others.
-pub(super) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let looks = |name: &str| name.to_uppercase().replace('O', "0").replace(['I', 'L'], "1");
-    let shape = looks(wanted);
-    let like = |name: &str| (looks(name) == shape, strsim::jaro_winkler(wanted, name));
-    let closest = |a: &&str, b: &&str| {
-        let (a, b) = (like(a), like(b));
-        a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1))
-    };
-    names.into_iter().max_by(closest).unwrap_or("none").to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn the_nearest_name_is_the_one_that_looks_the_same() {
-        let names = ["AAC040", "AAC041", "AAC04", "AAC049", "AAE180"];
-        for (wanted, expected) in [("AAC04O", "AAC040"), ("AAC04l", "AAC041"), ("aae180", "AAE180")] {
-            assert_eq!(nearest(wanted, names), expected, "{wanted}");
-        }
-        assert_eq!(nearest("AAC040", []), "none");
-    }
-}

@@ -10,11 +10,11 @@ use datafusion::sql::sqlparser::ast::Expr;
 
 use super::branches::CheckContext;
 use super::csv::Sheet;
-use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
 use super::file::{Branch, Content, Reading, SourceView, TableMapping};
 use super::refs;
 use crate::national::CodeList;
+use crate::nearest::nearest;
 
 /// So many codes of one list are named; a list that lost its zeros has them all wrong.
 const NAMED: usize = 10;

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::logical_expr::{Expr, ident};
 
-use super::error::{MappingError, nearest};
+use super::error::MappingError;
 use super::file::{City, LayerOne, SourceView, Viewed};
 use crate::encoding::{BYTES_SUFFIX, TextEncoding, bytes_column, encoding_of};
 use crate::functions::{Reader, Zone, reader, refusal, zone_of};
+use crate::nearest::nearest;
 
 fn is_companion(raw: &Schema, name: &str) -> bool {
     name.strip_suffix(BYTES_SUFFIX).is_some_and(|column| raw.field_with_name(column).is_ok())

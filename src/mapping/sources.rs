@@ -12,7 +12,6 @@ use arrow::datatypes::DataType;
 use toml::de::DeValue;
 
 use super::csv::Sheet;
-use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
 use super::file::{Generation, Ignore, LayerOne, MeasureSpec, Reading, SourceView, Viewed};
 use super::guard;
@@ -23,6 +22,7 @@ use crate::folder;
 use crate::functions::{
     Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit,
 };
+use crate::nearest::nearest;
 
 /// What city.toml says.
 #[derive(Default)]

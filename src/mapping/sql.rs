@@ -5,6 +5,7 @@
 //! Must not know: where the tables lie.
 
 use super::file::{Branch, Content, Group, Mapped, Part, Shape};
+use crate::sql_ident::quote;
 
 /// So many rows of a key that a join finds several times are named.
 const NAMED_ROWS: usize = 2;
@@ -15,11 +16,6 @@ pub(super) const FROM: &str = "_from";
 /// Registered name of a joined view.
 pub(super) fn join_name(i: usize) -> String {
     format!("_join{i}")
-}
-
-/// An identifier as SQL, whatever is in it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// National columns that have an expression, in order.
@@ -59,7 +55,7 @@ fn key_expression(columns: &[(&str, &str)], key: &[String]) -> String {
 }
 
 fn list(columns: &[(&str, &str)]) -> String {
-    columns.iter().map(|(c, sql)| format!("({sql}) AS {}, ", quoted(c))).collect()
+    columns.iter().map(|(c, sql)| format!("({sql}) AS {}, ", quote(c))).collect()
 }
 
 /// The order of a branch's rows: that of its parts, or by key.
@@ -191,7 +187,7 @@ pub(super) fn used(branch: &Branch, parts: &[Part]) -> String {
 
 /// The first rows of a joined view that have a key of that text.
 pub(super) fn rows_of_key(table: &str, columns: &[String], key: &str) -> String {
-    let by = columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
+    let by = columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
     let key = key.replace('\'', "''");
     format!(
         "SELECT _source, _skey FROM {table} WHERE key_text({by}) = '{key}' ORDER BY _source, _skey LIMIT {NAMED_ROWS}"
@@ -200,7 +196,7 @@ pub(super) fn rows_of_key(table: &str, columns: &[String], key: &str) -> String 
 
 /// Keys of a joined view that several of its rows have: their number, and one of them as text.
 pub(super) fn duplicates(table: &str, columns: &[String]) -> String {
-    let names: Vec<String> = columns.iter().map(|c| quoted(c)).collect();
+    let names: Vec<String> = columns.iter().map(|c| quote(c)).collect();
     let filled: Vec<String> = names.iter().map(|n| format!("{n} IS NOT NULL")).collect();
     let by = names.join(", ");
     format!(

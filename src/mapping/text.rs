@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::nearest;
 use super::fault::{MappingFault, Mistake};
+use crate::nearest::nearest;
 use crate::text_file::{self, Unreadable};
 
 /// A file of the mapping, and the mistakes found in it so far.

@@ -13,16 +13,7 @@ use super::cells::{Cells, add};
 use super::measure::{ALL, NONE};
 use crate::dataset::register;
 use crate::engine::{Engine, Joins};
-
-/// A quoted identifier.
-pub(super) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A quoted text.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
+pub(super) use crate::sql_ident::{literal, quote};
 
 /// The SQL of a cell's part: NULL is [`NONE`], what is not told apart is [`ALL`].
 pub(super) fn cell(sql: Option<&str>) -> String {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::durable::hex;
 use crate::folder;
+use crate::nearest::nearest;
 use crate::text_file::{self, Unreadable};
 
 /// The newest form of the files that is understood.
@@ -359,13 +360,11 @@ fn read_traps(reader: &mut Reader, dir: &Path) -> Vec<Trap> {
     traps
 }
 
-/// "there is no …; the nearest is …".
+/// "there is no …; did you mean …?"
 pub(super) fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a String>) -> String {
-    let near = known.into_iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)).then(b.cmp(a))
-    });
-    match near {
-        Some(near) => format!("there is no {what} {name}; the nearest is {near}"),
+    let mut known = known.into_iter().peekable();
+    match known.peek() {
+        Some(_) => format!("there is no {what} {name}; did you mean {}?", nearest(name, known)),
         None => format!("there is no {what} {name}"),
     }
 }

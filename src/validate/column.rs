@@ -16,6 +16,7 @@ use super::{Check, CheckedBranch, ValidateError};
 use crate::dataset::{read_part, schema_of};
 use crate::engine::{Engine, Joins};
 use crate::national::{Column, Kind, LengthIn, Mandatory};
+use crate::sql_ident::{literal, quote};
 
 /// Rules that this pass names beside those under `empty`.
 const EMPTY: &str = "STR-03";
@@ -36,14 +37,6 @@ impl ColumnCheck {
     pub(super) fn asked(&self) -> Vec<(String, String)> {
         self.rules.iter().map(|v| (v.rule.clone(), v.column.clone())).collect()
     }
-}
-
-pub(super) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The checks of every column that has any.

@@ -9,13 +9,13 @@ use arrow::array::{Array, AsArray};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use super::column::quote;
 use super::read_errors::in_scope;
 use super::sink::{RowAt, RuleGate, Sink, shown};
 use super::{Check, ValidateError};
 use crate::dataset::{DatasetError, PartWriter, register, row_count};
 use crate::engine::{Engine, Joins};
 use crate::national::{Column, Parent};
+use crate::sql_ident::quote;
 
 /// The rule of a key that is not unique.
 const REPEATED: &str = "STR-05";

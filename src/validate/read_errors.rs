@@ -8,11 +8,11 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::StreamExt;
 
-use super::column::quote;
 use super::sink::{RowAt, RuleGate, Sink, shown_unread};
 use super::{Check, CheckedBranch, RowsFrom, ValidateError};
 use crate::dataset::{DatasetError, register, row_count};
 use crate::engine::Engine;
+use crate::sql_ident::quote;
 
 /// A value that could not be decoded or read; a code that could not be translated.
 const UNREADABLE: &str = "STR-01";

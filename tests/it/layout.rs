@@ -104,6 +104,7 @@ const ALONE: &[(&str, &[&str], &str)] = &[
     ("fs::remove", &["src/durable.rs"], "as File::create"),
     ("File::options", &["src/durable.rs"], "as File::create"),
     ("OpenOptions", &["src/durable.rs"], "as File::create"),
+    (r#""\"\"""#, &["src/sql_ident.rs"], "one way to quote a name in SQL"),
     ("Utc::now", &["src/clock.rs"], "no result depends on the clock"),
     ("chrono::Local", &[], "times stand in the configured zone, never in the machine's"),
     ("Local::now", &[], "as chrono::Local"),

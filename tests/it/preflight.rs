@@ -297,12 +297,12 @@ fn tables_that_nothing_reads_decide_nothing_and_one_that_is_shown_in_part_is_ref
     assert_eq!(bench.problems(), Vec::<String>::new());
     let doctor = bench.say(&["doctor"]);
     assert_eq!(doctor.status, 0, "{} {}", doctor.json, doctor.errors);
-    let fact = |found: &str| {
+    let info = |found: &str| {
         let checks = doctor.json[0]["checks"].as_array().unwrap();
-        checks.iter().any(|c| c["grade"] == "fact" && c["found"].as_str().unwrap().contains(found))
+        checks.iter().any(|c| c["grade"] == "info" && c["found"].as_str().unwrap().contains(found))
     };
     assert!(
-        fact("cannot read TMP_SECRET") && fact("TMP_GUARDED: row security would hide"),
+        info("cannot read TMP_SECRET") && info("TMP_GUARDED: row security would hide"),
         "{}",
         doctor.json
     );

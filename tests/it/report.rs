@@ -62,7 +62,7 @@ fn what_blocks_stands_before_everything_else() {
             "✖ Blocked The run finished, but what follows is not settled: do not submit it.",
             "Reconciliation leaves something unexplained 0 rows · 1,000.05 yuan ylbx.GRJFMX→AC43 money AAE022: 1,000.05 yuan; ylbx.GRJFMX 2000: 100 times too much: fen read as yuan",
             "A rule could not be checked STR-06 · AC43.AAC001 AC01 is not mapped",
-            "A legacy table that nobody decided about: no mapping, and no reason to leave it ylbx.XJB",
+            "An undecided legacy table: no mapping, and no reason to leave it ylbx.XJB",
             "too few rows accepted (acceptance) AC01 0 &#x2f; 19,872 rows",
         ]
     );

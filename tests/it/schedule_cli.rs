@@ -217,7 +217,7 @@ fn status_and_install_know_the_jobs_of_the_configuration() {
     };
     let text = said(&["status"]);
     assert!(
-        text.contains("leap") && text.contains("unfinished (goes on)") && text.contains("never ran"),
+        text.contains("leap") && text.contains("interrupted (resumable)") && text.contains("never ran"),
         "{text}"
     );
     let json: serde_json::Value = serde_json::from_str(&said(&["--json", "status"])).unwrap();

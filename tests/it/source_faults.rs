@@ -137,7 +137,7 @@ fn a_locked_table_is_waited_for_shortly_and_named_and_the_next_start_goes_on() {
         matches!(&refused, ExtractError::Source(e @ SourceError::Transient { .. }) if e.is_transient()),
         "{refused:?}"
     );
-    assert_eq!(refused.to_string(), "source ylbx: reading t transient error");
+    assert_eq!(refused.to_string(), "source ylbx: transient error: reading t");
     assert_eq!(refused.retry_class(), RetryClass::Resume);
     threads.block_on(locker.batch_execute("ROLLBACK")).unwrap();
     extracted(work.path(), &settings, &["t"]).unwrap();
@@ -399,7 +399,7 @@ fn doctor_proves_that_the_login_of_the_script_can_read_and_not_write() {
         worst(&checks, "rights"),
         [
             "Warning: qianyi could write to 1 tables; transactions are set to read only",
-            "Wrong: cannot read secret"
+            "Error: cannot read secret"
         ]
     );
     assert_eq!(worst(&checks, "watching").len(), 1);

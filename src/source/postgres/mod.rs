@@ -37,6 +37,7 @@ use super::{
     Server, Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use crate::encoding::TextEncoding;
+use crate::sql_ident::quote;
 
 /// Changes when raw parts come out otherwise for the same source.
 const FORM_OF_RAW: u32 = 4;
@@ -115,11 +116,6 @@ enum CopyForm {
     Binary,
     /// The server has no binary COPY: the same binary fields as rows of a query.
     Rows,
-}
-
-/// An identifier for SQL text; the only way a name gets into one.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Our words for a failure of the driver; what follows from it depends on the SQLSTATE.

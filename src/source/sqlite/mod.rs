@@ -29,6 +29,7 @@ use super::{
     Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Source,
     SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
+use crate::sql_ident::quote;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
@@ -339,9 +340,4 @@ impl Source for Sqlite {
         let (table, column) = (table.clone(), column.to_owned());
         self.blocking(move |s| measure::frequencies(s, &table, &column, limit)).await
     }
-}
-
-/// An identifier for SQL text; the only way a name gets into one.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

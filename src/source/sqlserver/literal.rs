@@ -10,11 +10,7 @@ use encoding_rs::Encoding;
 use super::super::{Column, KeyValue, LegacyType};
 use super::Inner;
 use crate::encoding::TextEncoding;
-
-/// An identifier.
-pub(super) fn quote(name: &str) -> String {
-    format!("[{}]", name.replace(']', "]]"))
-}
+pub(super) use crate::sql_ident::bracket as quote;
 
 /// Unicode text.
 pub(super) fn unicode(text: &str) -> String {
