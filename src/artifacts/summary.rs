@@ -82,7 +82,7 @@ pub enum Suspicion {
     Acceptance,
     /// A code column (`sex/ylbx.GRJBXX.XB`) of which less than half of the rows are translated.
     CodeList,
-    /// A text column (`gbk/ylbx.GRJBXX.XM`) that was read in another encoding than nearly all of a sample of its values speak for.
+    /// A text column (`gbk/ylbx.GRJBXX.XM`) that was read in an encoding of single bytes, and of which some values are text in another one.
     Encoding,
     /// Amounts (`AC43.AAE180/ylbx.GRJFMX_2003`) that mostly lie outside what is plausible, and not by a factor of 100.
     Implausible,

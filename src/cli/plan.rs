@@ -33,7 +33,7 @@ pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
         }
     } else {
         let state = State::open_readonly(&context.workdir)?;
-        let held = held(&state, &city, &args.extract)?;
+        let held = held(&state, &city, &settings.sources, &args.extract)?;
         plans.extend(held.iter().map(|(source, held)| plan_held(source, &city, held)));
     }
     if context.json {

@@ -18,6 +18,7 @@ use super::{
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
+use crate::sql_ident::{literal, quote};
 use crate::text_file::{self, Unreadable};
 
 /// The newest form of the files that is understood.
@@ -225,6 +226,7 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
         return Err(NationalError { faults: reader.faults });
     }
     let digest = hex(&reader.digest.finalize());
+    tables.iter_mut().for_each(|table| keep_unknown_codes(table, &codes));
     Ok(National { tables, codes, gate, rules, traps, crosswalks, length_in, units, digest })
 }
 
@@ -358,6 +360,21 @@ fn read_traps(reader: &mut Reader, dir: &Path) -> Vec<Trap> {
         traps.push(Trap { code, g2, g3, remedy });
     }
     traps
+}
+
+/// A code that no list has says nothing about the scope: its row stays inside, where the check finds the code, and does not pass for a row
+/// of another insurance.
+fn keep_unknown_codes(table: &mut Table, codes: &BTreeMap<String, CodeList>) {
+    let Some(scope) = &mut table.scope else { return };
+    let words: BTreeSet<&str> = scope.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let mut whole = format!("({scope}) IS NOT FALSE");
+    for column in table.columns.iter().filter(|c| words.contains(c.code.as_str())) {
+        let Some(list) = column.codes.as_ref().and_then(|list| codes.get(list)) else { continue };
+        let known: Vec<String> = list.codes.keys().map(|code| literal(code)).collect();
+        let name = quote(&column.code);
+        whole.push_str(&format!(" OR ({name} IS NOT NULL AND {name} NOT IN ({}))", known.join(", ")));
+    }
+    *scope = whole;
 }
 
 /// "there is no …; did you mean …?"

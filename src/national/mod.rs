@@ -57,7 +57,7 @@ pub struct Table {
     pub key: Vec<String>,
     /// Working tables (`W_…`) are not uploaded.
     pub upload: bool,
-    /// SQL; rows outside are excluded at the gate.
+    /// SQL, true or false; rows outside are excluded at the gate. A row with a code that its national list does not have is inside.
     pub scope: Option<String>,
     /// Columns by which measures are summed.
     pub insurance: Option<String>,

@@ -1,7 +1,8 @@
 //! Text that was read in one encoding and whose bytes speak for another: GBK in a column of a Latin1 collation decodes without a mistake,
 //! and every name is wrong.
 //!
-//! Always: a sample of the raw parts, whatever the database; counts, never a value. `doctor` asks the source the same beforehand.
+//! Always: every value of raw that was read in an encoding of single bytes, whatever the database; counts, never a value. Bytes of other
+//! encodings that are something else do not decode, and are read errors. `doctor` asks a sample of the source the same beforehand.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,7 @@ use super::RunError;
 use crate::dataset::read_columns;
 use crate::encoding::{TextEncoding, bytes_column, encoding_of};
 use crate::raw::{RawTable, RawView};
-use crate::source::Votes;
-
-/// Rows that are looked at, of the first, the middle and the last part of a table.
-const ROWS: usize = 2000;
+use crate::source::{Votes, is_single_byte};
 
 /// A text column whose values speak for another encoding.
 pub(super) struct Misread {
@@ -36,10 +34,9 @@ pub(super) fn misread(raw: &BTreeMap<String, RawView>) -> Result<Vec<Misread>, R
 }
 
 fn of_table(label: &str, table: &RawTable) -> Result<Vec<Misread>, RunError> {
-    let text = |name: &str| match encoding_of(&table.schema, &bytes_column(name)) {
-        // UTF-16 has a column type of its own: nothing else is stored in it.
-        Some(TextEncoding::Utf16) | None => None,
-        Some(encoding) => Some((name.to_owned(), encoding)),
+    let text = |name: &str| {
+        let encoding = encoding_of(&table.schema, &bytes_column(name))?;
+        is_single_byte(encoding).then(|| (name.to_owned(), encoding))
     };
     let columns: Vec<(String, TextEncoding)> =
         table.schema.fields().iter().filter_map(|f| text(f.name())).collect();
@@ -49,15 +46,11 @@ fn of_table(label: &str, table: &RawTable) -> Result<Vec<Misread>, RunError> {
     let wanted: Vec<String> =
         columns.iter().flat_map(|(name, _)| [name.clone(), bytes_column(name)]).collect();
     let mut votes = vec![Votes::default(); columns.len()];
-    let last = table.parts.len().saturating_sub(1);
-    let mut places = vec![0, last / 2, last];
-    places.dedup();
-    for part in places.into_iter().filter_map(|at| table.parts.get(at)) {
-        let Some(batch) = read_columns(&part.path, &wanted)?.next() else { continue };
-        let batch = batch?;
-        for row in 0..batch.num_rows().min(ROWS) {
+    for part in &table.parts {
+        for batch in read_columns(&part.path, &wanted)? {
+            let batch = batch?;
             for ((name, encoding), votes) in columns.iter().zip(&mut votes) {
-                votes.add_cell(&batch, name, Some(*encoding), row);
+                (0..batch.num_rows()).for_each(|row| votes.add_cell(&batch, name, Some(*encoding), row));
             }
         }
     }

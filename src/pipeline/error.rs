@@ -112,6 +112,14 @@ pub enum RunError {
         help("it was interrupted at its very end, or an older version made it: run `qianyi extract` once")
     )]
     NoInventory { extract: String, source_id: String },
+    #[error("extract {extract}: {column} was read as {was}, and the configuration now says {now}")]
+    #[diagnostic(
+        code("RUN-016"),
+        help(
+            "an encoding is settled when a table is read: run without --extract, which reads it again, or put `encoding` back"
+        )
+    )]
+    OtherEncoding { extract: String, column: String, was: String, now: String },
     #[error("source {source_id}: every table that {view}.toml reads is ignored: {table} by {by}")]
     #[diagnostic(
         code("RUN-015"),
@@ -186,6 +194,7 @@ impl Consequence for RunError {
             | Self::OtherSums { .. }
             | Self::Damaged { .. }
             | Self::NoInventory { .. }
+            | Self::OtherEncoding { .. }
             | Self::Ignored { .. } => RetryClass::Usage,
             Self::Thread => RetryClass::Bug,
             Self::National(e) => e.retry_class(),

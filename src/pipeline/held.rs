@@ -12,9 +12,10 @@ use super::RunError;
 use super::preflight::{ignored, mapped, refuse};
 use super::raw_stage::{asked, left_alone};
 use crate::artifacts::LeftAlone;
+use crate::encoding::{TextEncoding, bytes_column, encoding_of};
 use crate::mapping::{City, SourceView};
 use crate::raw::{self, RawView};
-use crate::source::TableMeasures;
+use crate::source::{SourceSettings, TableMeasures};
 use crate::state::{Extract, ExtractId, ExtractStatus, State, StateError};
 
 /// Which extract of a source a run stands on.
@@ -51,7 +52,12 @@ pub struct HeldExtract {
 ///
 /// # Errors
 /// `RUN-008` to `RUN-010`, `RUN-013`, `RUN-014`; those of state.db and of the parts.
-pub fn held(state: &State, city: &City, wanted: &[Held]) -> Result<BTreeMap<String, HeldExtract>, RunError> {
+pub fn held(
+    state: &State,
+    city: &City,
+    sources: &[SourceSettings],
+    wanted: &[Held],
+) -> Result<BTreeMap<String, HeldExtract>, RunError> {
     let mut known = BTreeSet::new();
     for source in &city.source_ids {
         known.extend(state.extracts(source)?.into_iter().map(|e| e.id));
@@ -67,20 +73,21 @@ pub fn held(state: &State, city: &City, wanted: &[Held]) -> Result<BTreeMap<Stri
     for source in &city.source_ids {
         chosen.insert(source.clone(), choose(state, source, wanted)?);
     }
-    chosen.into_iter().map(|(source, extract)| Ok((source, seen(state, city, extract)?))).collect()
+    chosen.into_iter().map(|(source, extract)| Ok((source, seen(state, city, sources, extract)?))).collect()
 }
 
 /// Their views, where the mapping finds everything that it wants.
 ///
 /// # Errors
-/// As [`held`]; `RUN-006`, `RUN-011`, `RUN-012`, `MAP-102`.
+/// As [`held`]; `RUN-006`, `RUN-011`, `RUN-012`, `RUN-016`, `MAP-102`.
 pub(super) fn views(
     state: &State,
     city: &City,
+    sources: &[SourceSettings],
     wanted: &[Held],
 ) -> Result<(BTreeMap<String, RawView>, Vec<LeftAlone>), RunError> {
     let (mut views, mut left, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for (source, held) in held(state, city, wanted)? {
+    for (source, held) in held(state, city, sources, wanted)? {
         views.insert(source, held.view);
         left.extend(held.left);
         problems.extend(held.problems);
@@ -111,7 +118,12 @@ fn choose(state: &State, source: &str, wanted: &[Held]) -> Result<Extract, RunEr
     }
 }
 
-fn seen(state: &State, city: &City, extract: Extract) -> Result<HeldExtract, RunError> {
+fn seen(
+    state: &State,
+    city: &City,
+    sources: &[SourceSettings],
+    extract: Extract,
+) -> Result<HeldExtract, RunError> {
     let (id, source) = (extract.id.to_string(), extract.of.source.clone());
     let others = extract
         .others
@@ -142,6 +154,9 @@ fn seen(state: &State, city: &City, extract: Extract) -> Result<HeldExtract, Run
     }
     view.tables.retain(|name, _| !left.iter().any(|l| l.table == *name));
     problems.extend(wanted(city, &source, &id, &view, &said, &tables));
+    if let Some(settings) = sources.iter().find(|s| s.id == source) {
+        problems.extend(other_encodings(settings, &id, &view));
+    }
     Ok(HeldExtract { view, left, problems })
 }
 
@@ -157,6 +172,30 @@ fn verify(state: &State, extract: &Extract) -> Result<(), RunError> {
         }
         None => Ok(()),
     }
+}
+
+/// Columns that the configuration now reads in another encoding than they were read in.
+fn other_encodings(settings: &SourceSettings, extract: &str, held: &RawView) -> Vec<RunError> {
+    let mut found = Vec::new();
+    for (name, table) in &held.tables {
+        for column in table.schema.fields().iter().map(|f| f.name()) {
+            let (Some(now), Some(was)) =
+                (settings.encoding_of(name, column), encoding_of(&table.schema, &bytes_column(column)))
+            else {
+                continue;
+            };
+            // UTF-16 is a matter of the column's type.
+            if was != TextEncoding::Utf16 && was != now {
+                found.push(RunError::OtherEncoding {
+                    extract: extract.to_owned(),
+                    column: format!("{name}.{column}"),
+                    was: was.to_string(),
+                    now: now.to_string(),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// What the files of layer 1 want of an extract, and it does not hold.

@@ -102,7 +102,7 @@ fn stands(
     progress: &Arc<dyn Progress>,
 ) -> Result<Stands, RunError> {
     if !settings.held.is_empty() {
-        let (raw, left) = held::views(state, city, &settings.held)?;
+        let (raw, left) = held::views(state, city, &settings.sources, &settings.held)?;
         return Ok(Stands { raw, left, read: Vec::new() });
     }
     let (extracted, left) = extract_all(state, city, settings, Purpose::Run, progress)?;

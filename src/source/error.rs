@@ -309,6 +309,7 @@ impl Consequence for SourceError {
             | Self::Consistency { .. }
             | Self::NoMethod { .. }
             | Self::Inexact { .. }
+            | Self::Statement { .. }
             | Self::Hidden { .. }
             | Self::Personal { .. }
             | Self::Twice { .. }
@@ -324,7 +325,6 @@ impl Consequence for SourceError {
             | Self::Interrupted { .. }
             | Self::Unreachable { .. }
             | Self::Transient { .. }
-            | Self::Statement { .. }
             | Self::Moved { .. }
             | Self::Altered { .. }
             | Self::PointEnded { .. }

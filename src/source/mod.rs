@@ -34,7 +34,7 @@ pub use settings::{
 };
 pub use sqlite::Sqlite;
 pub use sqlserver::SqlServer;
-pub use votes::Votes;
+pub use votes::{Votes, is_single_byte};
 
 /// The fact about a source that names the transaction which was open for the longest time when its point was taken.
 pub const OPEN_TRANSACTION: &str = "open transaction";

@@ -15,7 +15,7 @@ pub struct Votes {
     pub ascii: u64,
     /// Whole UTF-8.
     pub utf8: u64,
-    /// Common Chinese in GBK.
+    /// Common Chinese in GBK; some characters of it may be cut or broken.
     pub gbk: u64,
     /// Neither.
     pub other: u64,
@@ -48,6 +48,7 @@ impl Votes {
             (true, _) if TextEncoding::CodePage(encoding_rs::GBK).ambiguous(bytes) || !gbk => self.utf8 += 1,
             (_, true) => self.gbk += 1,
             (true, false) => self.utf8 += 1,
+            (false, false) if mostly_gbk(bytes) => self.gbk += 1,
             (false, false) => self.other += 1,
         }
     }
@@ -67,6 +68,15 @@ impl Votes {
 
     /// The encoding that the values speak for, where it is another one than they are read in.
     pub fn speaks_against(self, read_as: TextEncoding) -> Option<TextEncoding> {
+        if is_single_byte(read_as) {
+            // Whatever the bytes, they decode: one value that is Chinese in truth is one value too many.
+            let gbk = TextEncoding::CodePage(encoding_rs::GBK);
+            return (self.utf8 + self.gbk > 0).then_some(if self.utf8 > self.gbk {
+                TextEncoding::Utf8
+            } else {
+                gbk
+            });
+        }
         let same = |a: &TextEncoding| match (*a, read_as) {
             (TextEncoding::CodePage(_), TextEncoding::CodePage(page)) => {
                 page == encoding_rs::GBK || page == encoding_rs::GB18030
@@ -75,6 +85,26 @@ impl Votes {
         };
         self.speaks_for().filter(|a| !same(a))
     }
+}
+
+/// Whether every byte above ASCII is a character by itself (Latin1): then bytes of any other encoding decode as well, as other characters.
+pub fn is_single_byte(encoding: TextEncoding) -> bool {
+    matches!(encoding, TextEncoding::CodePage(page) if page.is_single_byte())
+}
+
+/// Whether at least half of the bytes above ASCII are Chinese characters of GB 2312 (pairs from B0A1 to F7FE): a name that was cut in the
+/// middle of a character, or that has a stray byte, speaks for GBK all the same.
+fn mostly_gbk(bytes: &[u8]) -> bool {
+    let (mut chinese, mut alone, mut at) = (0_usize, 0_usize, 0_usize);
+    while let Some(lead) = bytes.get(at) {
+        let trail = bytes.get(at + 1).copied().unwrap_or(0);
+        if (0xB0..=0xF7).contains(lead) && trail >= 0xA1 && trail != 0xFF {
+            (chinese, at) = (chinese + 2, at + 2);
+        } else {
+            (alone, at) = (alone + usize::from(!lead.is_ascii()), at + 1);
+        }
+    }
+    chinese > 0 && chinese >= alone
 }
 
 /// Characters that names, addresses and remarks are written in.
@@ -105,5 +135,21 @@ mod tests {
         names.iter().for_each(|n| mixed.add(n.as_bytes()));
         assert_eq!(mixed.speaks_for(), None);
         assert_eq!(Votes::default().speaks_for(), None);
+    }
+
+    #[test]
+    fn one_chinese_value_in_a_column_of_single_bytes_speaks_against_it() {
+        let latin1 = TextEncoding::named("windows-1252").unwrap();
+        let gbk = TextEncoding::CodePage(encoding_rs::GBK);
+        let of = |values: &[&[u8]]| {
+            let mut votes = Votes::default();
+            values.iter().for_each(|v| votes.add(v));
+            votes.speaks_against(latin1)
+        };
+        assert_eq!(of(&[b"Jos\xe9", b"Stra\xdfe", b"Smith", b"\x80 10"]), None);
+        assert_eq!(of(&[b"Jos\xe9", b"\xd5\xc5\xc8\xfd"]), Some(gbk));
+        assert_eq!(of(&[b"\xd5\xc5\xc8"]), Some(gbk), "cut in the middle of a character");
+        assert_eq!(of(&[b"\xd5\xc5\xc8\xfd (\x80\x95)"]), Some(gbk), "stray bytes after a name");
+        assert_eq!(of(&["张三".as_bytes()]), Some(TextEncoding::Utf8));
     }
 }

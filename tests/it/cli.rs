@@ -340,9 +340,7 @@ fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
         blocked.out
     );
     // The first lines that do not add up, and how to see all; names as a terminal may show them.
-    for said in
-        ["    raw-mapped ylbx.SYJFMX", "qianyi reconcile r0001", "ODD\\u{a}\\u{1b}[2J: nobody decided"]
-    {
+    for said in ["    raw-mapped ylbx.SYJFMX", "qianyi reconcile r0001", "ODD\\u{a}\\u{1b}[2J: undecided"] {
         assert!(blocked.out.contains(said), "{said}: {}", blocked.out);
     }
     let page = std::fs::read_to_string(dir.path().join("work/runs/r0001/report/index.html")).unwrap();

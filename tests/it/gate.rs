@@ -135,20 +135,23 @@ fn excluded_goes_before_rejected_before_held_and_children_follow_their_parents()
             ("_skey", key),
         ]
     };
-    // 13: outside the scope and with a finding; 14: rejected although its parent is; 15: of nobody (that is a finding, no disposition).
+    // 13: outside the scope and with a finding; 14: rejected although its parent is; 15: of nobody (that is a finding, no disposition);
+    // 16: of an insurance that no list has, which is no other insurance.
     let relations = [
         relation("11", "1", "110"),
         relation("12", "2", "110"),
         relation("13", "1", "310"),
         relation("14", "2", "110"),
         relation("15", "9", "110"),
+        relation("16", "1", "11O"),
     ];
     let rows: Vec<Row<'_>> = relations.iter().map(Vec::as_slice).collect();
-    let report = gate.decide("AC02", &rows, &[("STR-03", "13", "13"), ("STR-03", "14", "14")]);
-    assert_eq!((report.rows, report.accepted), (5, 2));
+    let report =
+        gate.decide("AC02", &rows, &[("STR-03", "13", "13"), ("STR-03", "14", "14"), ("FIX-10", "16", "16")]);
+    assert_eq!((report.rows, report.accepted), (6, 2));
     assert_eq!(
         gate.dispositions("AC02"),
-        ["12 held AC01 2", "13 excluded out_of_scope -", "14 rejected STR-03 -"]
+        ["12 held AC01 2", "13 excluded out_of_scope -", "14 rejected STR-03 -", "16 rejected FIX-10 -"]
     );
 
     // A grandchild of the rejected person; children of the excluded relation with and without money.

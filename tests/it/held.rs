@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qianyi::artifacts::{Blocker, Status, Summary, TableRow};
+use qianyi::encoding::TextEncoding;
 use qianyi::pipeline::{Held, RunError, RunSettings, run};
 use qianyi::progress::{Progress, Silent};
+use qianyi::source::{ColumnSettings, TableSettings};
 use qianyi::state::{NewExtract, State};
 
 use crate::support::copy_folder;
@@ -108,13 +110,26 @@ fn a_plan_over_an_extract_says_what_it_did_not_look_at() {
     let national = qianyi::national::load(&bench.of.national).unwrap();
     let city = qianyi::mapping::load(&bench.of.city, &national).unwrap();
     let state = State::open_readonly(&bench.of.workdir).unwrap();
-    let held = qianyi::pipeline::held(&state, &city, &bench.of.held).unwrap();
+    let held = qianyi::pipeline::held(&state, &city, &bench.of.sources, &bench.of.held).unwrap();
     let plan = qianyi::pipeline::plan::plan_held("ylbx", &city, &held["ylbx"]);
     let of = |name: &str| plan.tables.iter().find(|t| t.table == name).unwrap();
     let persons = of("GRJBXX");
     assert!(persons.rows > Some(0) && persons.chunks.is_none() && persons.unmapped_codes.is_none());
     let ignored = plan.tables.iter().find(|t| t.table.starts_with("TEST_")).unwrap();
     assert_eq!((ignored.rows, plan.chunks), (None, None));
+}
+
+#[test]
+fn another_encoding_than_the_extract_was_read_in_is_refused_by_column() {
+    let mut bench = Bench::new(|_| {});
+    let columns = [("XM", "gb18030"), ("SFZH", "gbk")]
+        .map(|(name, label)| (name.to_owned(), ColumnSettings { encoding: TextEncoding::named(label) }));
+    let table = TableSettings { columns: columns.into_iter().collect(), ..TableSettings::default() };
+    bench.of.sources[0].tables.insert("GRJBXX".to_owned(), table);
+    let RunError::OtherEncoding { column, was, now, .. } = bench.refused(&["latest"]) else {
+        panic!("not refused for the encoding")
+    };
+    assert_eq!([column, was, now], ["GRJBXX.XM", "gbk", "gb18030"]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A run over what an earlier one has made: what has the same inputs is taken over, everything else is computed.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
 use qianyi::artifacts::Summary;
+use qianyi::dataset::PartInfo;
 use qianyi::pipeline::RunSettings;
 use qianyi::state::{Output, State};
 
@@ -19,11 +19,19 @@ fn begun() -> (tempfile::TempDir, RunSettings) {
     (dir, of)
 }
 
+/// An output, and the files of its parts.
+struct Made {
+    output: Output,
+    files: Vec<u64>,
+}
+
 /// The outputs of the newest run.
-fn outputs(of: &RunSettings) -> Vec<Output> {
+fn outputs(of: &RunSettings) -> Vec<Made> {
     let state = State::open_readonly(&of.workdir).unwrap();
     let newest = state.runs().unwrap().last().unwrap().id;
-    state.outputs(newest).unwrap()
+    let file = |part: &PartInfo| std::fs::metadata(&part.path).unwrap().ino();
+    let made = |output: Output| Made { files: output.parts.iter().map(file).collect(), output };
+    state.outputs(newest).unwrap().into_iter().map(made).collect()
 }
 
 /// Stages that computed something, with their rows.
@@ -32,20 +40,16 @@ fn computed(summary: &Summary) -> Vec<(&str, u64)> {
     own.map(|s| (s.stage.as_str(), s.rows)).collect()
 }
 
-/// Where the parts of two lists of outputs are not the same file.
-fn apart(before: &[Output], after: &[Output]) -> Vec<String> {
-    let inode = |path: &PathBuf| std::fs::metadata(path).map(|m| m.ino()).ok();
+/// Where the parts of two lists of outputs are not the same files, under other names.
+fn apart(before: &[Made], after: &[Made]) -> Vec<String> {
     let mut found = Vec::new();
     assert_eq!(before.len(), after.len());
     for (old, new) in before.iter().zip(after) {
-        assert_eq!((&old.stage, &old.table, old.parts.len()), (&new.stage, &new.table, new.parts.len()));
-        let same = old
-            .parts
-            .iter()
-            .zip(&new.parts)
-            .all(|(a, b)| a.path != b.path && inode(&a.path) == inode(&b.path));
-        if !same {
-            found.push(format!("{} {}", new.stage, new.table));
+        let (stage, table) = (&new.output.stage, &new.output.table);
+        assert_eq!((&old.output.stage, &old.output.table), (stage, table));
+        let paths = |made: &Made| made.output.parts.iter().map(|p| p.path.clone()).collect::<Vec<_>>();
+        if old.files != new.files || (!old.files.is_empty() && paths(old) == paths(new)) {
+            found.push(format!("{stage} {table}"));
         }
     }
     found
@@ -86,8 +90,8 @@ fn another_mapping_is_computed_and_a_part_that_was_changed_is_not_taken_over() {
     let (_dir, of) = begun();
     let first = ran(&of);
     let before = outputs(&of);
-    let typed = before.iter().find(|o| o.stage == "read" && o.table == "ylbx.GRJBXX").unwrap();
-    let path = &typed.parts[0].path;
+    let typed = before.iter().find(|m| m.output.stage == "read" && m.output.table == "ylbx.GRJBXX").unwrap();
+    let path = &typed.output.parts[0].path;
     let mut bytes = std::fs::read(path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -247,8 +247,12 @@ fn keys_stand_once_and_parents_exist_and_rows_out_of_scope_are_nobodys_business(
             ("_skey", key),
         ]
     };
-    let rows =
-        [paid("1", "110", "1", "5", "7"), paid("2", "110", "2", "6", "8"), paid("3", "310", "2", "6", "8")];
+    let rows = [
+        paid("1", "110", "1", "5", "7"),
+        paid("2", "110", "2", "6", "8"),
+        paid("3", "310", "2", "6", "8"),
+        paid("5", "11O", "1", "5", "7"),
+    ];
     let mut rows: Vec<Row<'_>> = rows.iter().map(Vec::as_slice).collect();
     // An empty foreign key is emptiness, no missing parent.
     let empty: Row<'_> = &[
@@ -269,6 +273,7 @@ fn keys_stand_once_and_parents_exist_and_rows_out_of_scope_are_nobodys_business(
     assert_eq!(
         room.found("AC43"),
         [
+            "FIX-10 AAE140 5 block 11O",
             "MIS-01 AAC001 2 block 2",
             "MIS-02 AAB001 2 block 6",
             "STR-03 AAZ159 4 block -",

@@ -36,6 +36,10 @@ const DIALECT: Dialect = Dialect {
         "inet_client_addr",
         "inet_client_port",
         "pg_backend_pid",
+        "pg_settings",
+        "pg_show_all_settings",
+        // What a text that is executed asks, nobody can tell.
+        "execute",
         // Of servers of other makers.
         "sys_context",
         "userenv",
@@ -51,10 +55,12 @@ const BELOW: &str = "WITH RECURSIVE r(class, oid, how) AS (
       WHERE n.nspname = $1 AND c.relname = $2
       UNION
       SELECT x.class, x.oid, x.how FROM r CROSS JOIN LATERAL (
-        SELECT d.refclassid, d.refobjid, CASE WHEN r.how = 'self' THEN 'view' ELSE r.how END
+        SELECT CASE WHEN o.oid IS NULL THEN d.refclassid ELSE 'pg_proc'::regclass END, coalesce(o.oprcode::oid, d.refobjid),
+          CASE WHEN r.how = 'self' THEN 'view' ELSE r.how END
         FROM pg_class v JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
+        LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
         WHERE r.class = 'pg_class'::regclass AND v.oid = r.oid AND v.relkind = 'v' AND d.classid = 'pg_rewrite'::regclass
-          AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass)
+          AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass)
         UNION ALL
         SELECT y.class, y.oid, CASE WHEN f.prosecdef OR r.how = 'owner' THEN 'owner' ELSE 'reader' END
         FROM pg_proc f
@@ -66,6 +72,9 @@ const BELOW: &str = "WITH RECURSIVE r(class, oid, how) AS (
           UNION ALL
           SELECT 'pg_class'::regclass::oid, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
           WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname NOT LIKE 'pg\\_%' AND lower(c.relname::text) = ANY (said.words)
+          UNION ALL
+          SELECT 'pg_proc'::regclass::oid, o.oprcode::oid FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+          WHERE n.nspname NOT LIKE 'pg\\_%' AND strpos(f.prosrc, o.oprname::text) > 0
           UNION ALL
           SELECT 'pg_proc'::regclass::oid, g.oid FROM pg_proc g JOIN pg_namespace n ON n.oid = g.pronamespace
           WHERE n.nspname NOT LIKE 'pg\\_%' AND lower(g.proname::text) = ANY (said.words)) y(class, oid)
