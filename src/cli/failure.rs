@@ -15,7 +15,7 @@ use super::out;
 /// Width of what is printed where no terminal says another.
 const WIDTH: usize = 100;
 
-/// An error of any room, and what follows from it.
+/// An error of any module, and what follows from it.
 #[derive(Debug)]
 pub struct Failure {
     pub retry_class: RetryClass,

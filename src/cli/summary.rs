@@ -160,8 +160,12 @@ fn stages(words: &Words, of: &Summary) -> String {
         .stages
         .iter()
         .map(|s| {
-            let speed = out::grouped(s.rows_per_second as u64);
             let name = words.say("stage", &s.stage);
+            // All of it was there.
+            if s.rows == 0 && s.seconds == 0.0 {
+                return vec![name, "—".to_owned(), "—".to_owned(), "—".to_owned()];
+            }
+            let speed = out::grouped(s.rows_per_second as u64);
             vec![name, out::grouped(s.rows), format!("{:.1}", s.seconds), speed]
         })
         .collect();

@@ -1,8 +1,8 @@
-//! What follows from an error, decided in one place per room.
+//! What follows from an error, decided in one place per module.
 //!
-//! Always: every room's error enum implements [`Consequence`] without a wildcard arm, carries a code and a hint
+//! Always: every module's error enum implements [`Consequence`] without a wildcard arm, carries a code and a hint
 //! (`miette::Diagnostic`), and keeps the cause as its source instead of pasting it into its text.
-//! Must not know: any room.
+//! Must not know: any module.
 
 /// What a person or a scheduler does next; the binary turns it into an exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum RetryClass {
     Bug,
 }
 
-/// Implemented by every error enum of the house.
+/// Implemented by every error enum.
 pub trait Consequence {
     /// What follows from this error.
     fn retry_class(&self) -> RetryClass;

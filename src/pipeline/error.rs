@@ -1,4 +1,4 @@
-//! What can go wrong in a runner: the errors of its rooms, and the few of its own.
+//! What can go wrong in a run: the errors of its stages, and the few of its own.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -139,7 +139,7 @@ pub enum RunError {
     Mapping(#[from] MappingError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Quality(#[from] ValidateError),
+    Validate(#[from] ValidateError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Gate(#[from] GateError),
@@ -154,7 +154,7 @@ pub enum RunError {
     Package(#[from] PackageError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Tally(#[from] MeasureError),
+    Measure(#[from] MeasureError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Source(#[from] SourceError),
@@ -200,12 +200,12 @@ impl Consequence for RunError {
             Self::National(e) => e.retry_class(),
             Self::Mappings(e) => e.retry_class(),
             Self::Mapping(e) => e.retry_class(),
-            Self::Quality(e) => e.retry_class(),
+            Self::Validate(e) => e.retry_class(),
             Self::Gate(e) => e.retry_class(),
             Self::Reconcile(e) => e.retry_class(),
             Self::Report(e) => e.retry_class(),
             Self::Package(e) => e.retry_class(),
-            Self::Tally(e) => e.retry_class(),
+            Self::Measure(e) => e.retry_class(),
             Self::Source(e) => e.retry_class(),
             Self::Extract(e) => e.retry_class(),
             Self::Raw(e) => e.retry_class(),

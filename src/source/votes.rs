@@ -41,14 +41,12 @@ impl Votes {
             return;
         }
         let utf8 = TextEncoding::Utf8.decode(bytes).is_some();
-        let gbk =
-            TextEncoding::CodePage(encoding_rs::GBK).decode(bytes).is_some_and(|t| t.chars().all(common));
+        let gbk = mostly_gbk(bytes);
         match (utf8, gbk) {
             // Three bytes each: what is UTF-8 of Chinese is GBK of rare characters as well, and hardly ever the other way round.
             (true, _) if TextEncoding::CodePage(encoding_rs::GBK).ambiguous(bytes) || !gbk => self.utf8 += 1,
             (_, true) => self.gbk += 1,
             (true, false) => self.utf8 += 1,
-            (false, false) if mostly_gbk(bytes) => self.gbk += 1,
             (false, false) => self.other += 1,
         }
     }
@@ -92,25 +90,20 @@ pub fn is_single_byte(encoding: TextEncoding) -> bool {
     matches!(encoding, TextEncoding::CodePage(page) if page.is_single_byte())
 }
 
-/// Whether at least half of the bytes above ASCII are Chinese characters of GB 2312 (pairs from B0A1 to F7FE): a name that was cut in the
-/// middle of a character, or that has a stray byte, speaks for GBK all the same.
+/// Whether at least half of the bytes above ASCII are characters of GB 2312 (pairs from A1A1 to F7FE), which are nearly all that people
+/// write: rarer ones, a name that was cut in the middle of a character, and stray bytes do not hide it. A single letter above ASCII, as in
+/// a word of a Latin language, is no pair.
 fn mostly_gbk(bytes: &[u8]) -> bool {
-    let (mut chinese, mut alone, mut at) = (0_usize, 0_usize, 0_usize);
+    let (mut pairs, mut alone, mut at) = (0_usize, 0_usize, 0_usize);
     while let Some(lead) = bytes.get(at) {
         let trail = bytes.get(at + 1).copied().unwrap_or(0);
-        if (0xB0..=0xF7).contains(lead) && trail >= 0xA1 && trail != 0xFF {
-            (chinese, at) = (chinese + 2, at + 2);
+        if (0xA1..=0xF7).contains(lead) && (0xA1..=0xFE).contains(&trail) {
+            (pairs, at) = (pairs + 1, at + 2);
         } else {
             (alone, at) = (alone + usize::from(!lead.is_ascii()), at + 1);
         }
     }
-    chinese > 0 && chinese >= alone
-}
-
-/// Characters that names, addresses and remarks are written in.
-fn common(c: char) -> bool {
-    c.is_ascii()
-        || matches!(c, '\u{4E00}'..='\u{9FA5}' | '\u{3000}'..='\u{303F}' | '\u{FF00}'..='\u{FFEF}' | '·' | '—' | '’' | '“' | '”' | '…')
+    pairs > 0 && pairs * 2 >= alone
 }
 
 #[cfg(test)]
