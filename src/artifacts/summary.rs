@@ -88,11 +88,13 @@ pub enum Suspicion {
     Implausible,
     /// A measure (`AC43/kx.AAE020`) that a branch fills with a constant, while money of its legacy table arrives nowhere.
     ConstantMeasure,
+    /// A legacy column (`ylbx.GRJFMX.JE`) whose money comes to nothing in every national measure that it feeds, and that no `amounts` names.
+    VanishedMoney,
 }
 
 impl Suspicion {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::EmptyBranch,
         Self::EmptyTable,
         Self::Acceptance,
@@ -100,6 +102,7 @@ impl Suspicion {
         Self::Encoding,
         Self::Implausible,
         Self::ConstantMeasure,
+        Self::VanishedMoney,
     ];
 
     /// As it is written in the configuration and in JSON.
@@ -112,6 +115,7 @@ impl Suspicion {
             Self::Encoding => "encoding",
             Self::Implausible => "implausible",
             Self::ConstantMeasure => "constant_measure",
+            Self::VanishedMoney => "vanished_money",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What adds up and is hardly meant all the same: empty branches and tables, few accepted rows, code lists that translate little, text in
-//! another encoding than it was read in, amounts that are not plausible, measures that are constants beside money that arrives nowhere.
+//! another encoding than it was read in, amounts that are not plausible, measures that are constants beside money that arrives nowhere, money
+//! that comes to nothing.
 //!
 //! Always: each blocks until the configuration acknowledges it by name, with who and why; whole numbers are compared, no shares. An
 //! acknowledgement that nothing answers to is shown.
@@ -10,6 +11,7 @@ use super::encodings::Misread;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
 use super::settings::Expected;
+use super::vanished_money::Vanished;
 use crate::artifacts::{Acknowledged, Blocker, Coverage, Judged, Reconciliation, Suspicion};
 
 /// What the run came to, as far as it is looked at here.
@@ -22,6 +24,7 @@ pub(super) struct Found<'a> {
     pub(super) reconciliation: &'a Reconciliation,
     /// Money that arrives nowhere, by legacy table.
     pub(super) idle: &'a BTreeMap<String, BTreeSet<String>>,
+    pub(super) vanished: &'a [Vanished],
 }
 
 /// One thing that is hardly meant: `part` of `whole` rows.
@@ -42,6 +45,7 @@ pub(super) fn judge(found: &Found<'_>, expected: &Expected) -> (Vec<Blocker>, Ve
     suspects.extend(misread(found));
     suspects.extend(implausible(found));
     suspects.extend(constant_measures(found));
+    suspects.extend(vanished(found));
     suspects.sort_unstable();
     // A measure may be a constant in several parts of a branch.
     suspects.dedup();
@@ -166,4 +170,15 @@ fn constant_measures(found: &Found<'_>) -> Vec<Suspect> {
             whole: u.rows,
         })
         .collect()
+}
+
+/// Money that comes to nothing in every measure that it feeds.
+fn vanished(found: &Found<'_>) -> Vec<Suspect> {
+    let suspect = |Vanished { name, rows }: &Vanished| Suspect {
+        what: Suspicion::VanishedMoney,
+        name: name.clone(),
+        part: 0,
+        whole: *rows,
+    };
+    found.vanished.iter().map(suspect).collect()
 }

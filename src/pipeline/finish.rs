@@ -15,6 +15,7 @@ use super::map_stage::{Edges, Typed};
 use super::paths::RunDir;
 use super::runner::StageRunner;
 use super::unchecked::unchecked;
+use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
 use crate::artifacts::{
     Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
@@ -90,6 +91,7 @@ fn summary(
 ) -> Result<Summary, RunError> {
     let mut blocked_by = blockers(&results, adds_up);
     let idle = idle_money(runner, results.raw, results.typed, results.coverage)?;
+    let vanished = vanished_money(runner, results.typed, results.edges, results.coverage, results.measures)?;
     let found = Found {
         typed: results.typed,
         edges: results.edges,
@@ -98,6 +100,7 @@ fn summary(
         coverage: results.coverage,
         reconciliation: adds_up,
         idle: &idle,
+        vanished: &vanished,
     };
     let (suspects, acknowledged) = judge(&found, &settings.expected);
     blocked_by.extend(suspects);

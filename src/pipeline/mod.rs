@@ -27,6 +27,7 @@ mod runner;
 mod seal;
 mod settings;
 mod unchecked;
+mod vanished_money;
 mod whole;
 
 pub use error::RunError;

@@ -289,9 +289,11 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
 /// Where the page tells more of it.
 fn section(what: Suspicion) -> &'static str {
     match what {
-        Suspicion::EmptyBranch | Suspicion::CodeList | Suspicion::Encoding | Suspicion::ConstantMeasure => {
-            "coverage"
-        }
+        Suspicion::EmptyBranch
+        | Suspicion::CodeList
+        | Suspicion::Encoding
+        | Suspicion::ConstantMeasure
+        | Suspicion::VanishedMoney => "coverage",
         Suspicion::EmptyTable | Suspicion::Acceptance => "tables",
         Suspicion::Implausible => "unit-of-money",
     }

@@ -133,6 +133,21 @@ fn a_measure_that_is_a_constant_beside_money_that_arrives_nowhere_blocks_until_i
 }
 
 #[test]
+fn money_that_comes_to_nothing_in_every_measure_that_it_feeds_blocks() {
+    let broken = Broken::new(60);
+    broken.replace("sources/SYJFMX.toml", "amounts = [\"DWJE\", \"GRJE\"]", "amounts = [\"GRJE\"]");
+    let vanished = |s: &Summary| {
+        let found = suspects(s).into_iter().filter(|s| s.0 == Suspicion::VanishedMoney);
+        found.map(|(_, name, part, whole)| (name.to_owned(), part, whole > 0)).collect::<Vec<_>>()
+    };
+    assert_eq!(vanished(&broken.run().0), [], "it arrives, though nothing vouches for how much");
+    broken.replace("AC43.toml", "AAE020 = \"d.DWJE\"", "AAE020 = \"CASE WHEN d.DWJE < 0 THEN d.DWJE END\"");
+    let (summary, _) = broken.run();
+    assert_eq!((summary.status, summary.unexplained_fen), (Status::Blocked, 0));
+    assert_eq!(vanished(&summary), [("ylbx.SYJFMX.DWJE".to_owned(), 0, true)]);
+}
+
+#[test]
 fn an_amount_that_is_not_mapped_needs_a_reason_and_then_is_explained_by_it() {
     let broken = Broken::new(60);
     broken.replace("sources/YLJFF.toml", "BFJE = \"paid", "# BFJE = \"paid");
