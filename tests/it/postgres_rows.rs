@@ -164,10 +164,10 @@ fn a_view_that_asks_who_reads_it_is_refused_however_deep_it_asks() {
          CREATE FUNCTION k() RETURNS SETOF int LANGUAGE sql BEGIN ATOMIC SELECT id FROM mine; END; CREATE VIEW of_k AS SELECT k AS id FROM k();
          CREATE FUNCTION sees(text, text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT current_user = $1 OR $1 < $2';
          CREATE OPERATOR <~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = sees); CREATE VIEW of_sees AS SELECT id FROM t WHERE owner <~~ 'c';
-         CREATE FUNCTION m() RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT id FROM t WHERE owner <~~ 'c'; END $$;
-         CREATE VIEW of_m AS SELECT m AS id FROM m();
-         CREATE FUNCTION n() RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT id FROM t WHERE owner = curr' || 'ent_user'; END $$;
-         CREATE VIEW of_n AS SELECT n AS id FROM n();
+         CREATE FUNCTION mm() RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT id FROM t WHERE owner <~~ 'c'; END $$;
+         CREATE VIEW of_m AS SELECT mm AS id FROM mm();
+         CREATE FUNCTION nn() RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT id FROM t WHERE owner = curr' || 'ent_user'; END $$;
+         CREATE VIEW of_n AS SELECT nn AS id FROM nn();
          CREATE VIEW by_setting AS SELECT id FROM t WHERE (SELECT setting FROM pg_settings WHERE name = 'is_superuser') = 'on';
          CREATE VIEW by_role AS SELECT t.id FROM t JOIN information_schema.enabled_roles e ON e.role_name = t.owner",
     );
@@ -181,7 +181,7 @@ fn a_view_that_asks_who_reads_it_is_refused_however_deep_it_asks() {
         "of_g: mine asks for current_user",
         "of_k: mine asks for current_user",
         "of_m: sees asks for current_user",
-        "of_n: n asks for execute",
+        "of_n: nn asks for execute",
         "of_sees: sees asks for current_user",
     ];
     assert_eq!(said, expected);
