@@ -88,12 +88,10 @@ impl Amount {
         Ok(Self { name: name.to_owned(), kind, how, unit, easy: format!("({easy})"), term })
     }
 
-    /// What SQLite is asked: all values; and of those that it adds itself the number, the billions, the rests.
-    fn asked(&self) -> [String; ASKED] {
+    /// For every row: the value, and the term where SQLite adds it itself; as `a<no>` and `u<no>`.
+    fn each_row(&self, no: usize) -> String {
         let Self { easy, term, .. } = self;
-        let of = |what: &str| format!("SUM(CASE WHEN {easy} THEN {what} END)");
-        let all = format!("COUNT({})", quote(&self.name));
-        [all, of("1"), of(&format!("({term}) / {PIECE}")), of(&format!("({term}) % {PIECE}"))]
+        format!("{} AS a{no}, CASE WHEN {easy} THEN {term} END AS u{no}", quote(&self.name))
     }
 
     /// SQL: true for a value that is added here.
@@ -207,12 +205,30 @@ impl Question<'_> {
     /// What SQLite adds itself, and whether anything is left to add. Groups that are spelled alike (the text '1' and the bytes x'31')
     /// meet here.
     fn easy(&self, groups: &mut BTreeMap<Vec<String>, Group>) -> rusqlite::Result<bool> {
-        let mut columns = self.groups.clone();
+        let groups_of = |collate: &str| -> Vec<String> {
+            (0..self.groups.len()).map(|no| format!("g{no}{collate}")).collect()
+        };
+        let mut columns = groups_of("");
         columns.push("COUNT(*)".to_owned());
-        columns.extend(self.amounts.iter().flat_map(Amount::asked));
-        let mut text = format!("SELECT {} FROM {}", columns.join(", "), quote(&self.table.name));
+        for no in 0..self.amounts.len() {
+            // All values; and of those that SQLite adds itself the number, the billions, the rests.
+            columns.push(format!("COUNT(a{no}), COUNT(u{no}), SUM(u{no} / {PIECE}), SUM(u{no} % {PIECE})"));
+        }
+        let mut each_row: Vec<String> =
+            self.groups.iter().enumerate().map(|(no, group)| format!("{group} AS g{no}")).collect();
+        each_row.extend(self.amounts.iter().enumerate().map(|(no, amount)| amount.each_row(no)));
+        if each_row.is_empty() {
+            each_row.push("1".to_owned());
+        }
+        // The limit, which is none, keeps SQLite from computing a term again for each of its sums: half of the time.
+        let mut text = format!(
+            "SELECT {} FROM (SELECT {} FROM {} LIMIT -1)",
+            columns.join(", "),
+            each_row.join(", "),
+            quote(&self.table.name)
+        );
         if !self.groups.is_empty() {
-            text.push_str(&format!(" GROUP BY {}", self.groups.join(", ")));
+            text.push_str(&format!(" GROUP BY {}", groups_of(" COLLATE BINARY").join(", ")));
         }
         let db = self.source.db();
         let mut query = db.prepare(&text)?;
