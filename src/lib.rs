@@ -17,6 +17,7 @@ pub mod package;
 pub mod raw;
 pub mod reconcile;
 pub mod report;
+pub mod rules;
 pub mod source;
 pub mod validate;
 

@@ -5,6 +5,7 @@
 //! Must not know: how a finding is computed.
 
 mod coverage;
+mod finding;
 mod reconciliation;
 mod summary;
 
@@ -16,12 +17,13 @@ pub use coverage::{
     CodeCoverage, Coverage, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage, NationalCoverage,
     NotMapped, Origin, Reach, Share, Unfed,
 };
+pub use finding::{FindingSink, FoundRows, RowAt, RuleGate, shown, shown_unread};
 pub use reconciliation::{
     Boundary, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney,
 };
 pub use summary::{
-    Acknowledged, Blocker, DispositionRow, ExtractRow, FindingRow, LeftAlone, NotChecked, ReadErrorRow,
-    StageRow, Status, Summary, Suspicion, TableRow, Unchecked,
+    Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, LeftAlone, NotChecked,
+    ReadErrorRow, StageRow, Status, Summary, Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
@@ -74,6 +76,12 @@ pub fn disposition_schema() -> SchemaRef {
         ("reason", Utf8, false),
         ("parent", Utf8, true),
     ])
+}
+
+/// A row that a rule excluded, and which: `_key`, `_source`, `_skey`, `reason`.
+pub fn excluded_schema() -> SchemaRef {
+    use DataType::Utf8;
+    schema(&[("_key", Utf8, false), ("_source", Utf8, false), ("_skey", Utf8, true), ("reason", Utf8, false)])
 }
 
 /// Which legacy rows a `group` row came from: `_key`, `_source`, `_skey`, one line per legacy row.

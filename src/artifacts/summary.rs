@@ -43,6 +43,9 @@ pub struct Summary {
     pub stages: Vec<StageRow>,
     pub tables: Vec<TableRow>,
     pub dispositions: Vec<DispositionRow>,
+    /// Every rule of every work item, and how it ended.
+    #[serde(default)]
+    pub cleaning: Vec<CleanRow>,
     pub findings: Vec<FindingRow>,
     /// Values that could not be decoded, read or translated.
     pub read_errors: Vec<ReadErrorRow>,
@@ -68,6 +71,35 @@ pub enum Blocker {
     Fuzzy { source: String },
     /// What is hardly meant, and nobody has acknowledged: `part` of `whole` (rows).
     Suspect { what: Suspicion, name: String, part: u64, whole: u64 },
+}
+
+/// One rule over one table: how it ended, and what became of the fields and rows that it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanRow {
+    /// garbage, restore, correct, fill, complete, ledger or merge.
+    pub item: String,
+    pub rule: String,
+    pub title_zh: String,
+    pub title_en: String,
+    pub severity: String,
+    /// 综合, 养老, 失业, 经办, 信息 or 审计.
+    pub department: String,
+    pub table: String,
+    /// clean, found, nothing_to_check or did_not_run.
+    pub ended: String,
+    pub why: Option<String>,
+    /// Outside data that some of its files lacked.
+    pub without: Vec<String>,
+    /// A0, done in this run.
+    pub repaired: u64,
+    /// A1, waiting for approval.
+    pub proposed: u64,
+    /// V, for the department.
+    pub to_verify: u64,
+    /// P, for the province.
+    pub to_province: u64,
+    /// N.
+    pub noted: u64,
 }
 
 /// What adds up and is hardly meant all the same.

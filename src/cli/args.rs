@@ -71,6 +71,15 @@ pub enum Command {
     Reconcile(RunArgs),
     /// Render the report of a run again.
     Report(RunArgs),
+    /// The cleaning rules: all of them, one, or their cases.
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Open findings of a run: on the terminal, or as CSV for a spreadsheet. Values are masked.
+    Findings(FindingsArgs),
+    /// What a run changed, field by field: before, after, rule. Values are masked.
+    Changes(ChangesArgs),
+    /// What waits for approval (A1); with a rule: its proposals, and with --yes their approval, which the next run applies.
+    Approve(ApproveArgs),
     /// Seal staged data for upload, or check a sealed package.
     #[command(subcommand)]
     Package(PackageCommand),
@@ -91,6 +100,9 @@ pub struct DemoArgs {
     /// The same seed gives the same city.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Approve everything that the rules propose and that can be applied, and run a second round.
+    #[arg(long)]
+    pub approve_all: bool,
 }
 
 /// `fixture`.
@@ -133,6 +145,100 @@ pub struct HeldArgs {
 pub struct RunArgs {
     /// The run, for example r0001; default: the newest finished one.
     #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `rules …`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Every rule file: work item, table, severity, repair level, department.
+    List,
+    /// The text of one rule.
+    Show(RuleArgs),
+    /// Run the cases beside the rules; exit status 3 when one comes out otherwise.
+    Test(RuleTestArgs),
+}
+
+/// Which rule.
+#[derive(Debug, Args)]
+pub struct RuleArgs {
+    /// The rule, for example FIX-04.
+    #[arg(value_name = "RULE")]
+    pub rule: String,
+}
+
+/// Which rule, or all.
+#[derive(Debug, Args)]
+pub struct RuleTestArgs {
+    /// The rule, for example FIX-04; default: all.
+    #[arg(value_name = "RULE")]
+    pub rule: Option<String>,
+}
+
+/// `findings`.
+#[derive(Debug, Args)]
+pub struct FindingsArgs {
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Of this rule only.
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Of this national table only.
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+    /// Of this department only: 综合, 养老, 失业, 经办, 信息 or 审计.
+    #[arg(long, value_name = "DEPARTMENT")]
+    pub department: Option<String>,
+    /// Write all of them to this file.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Encoding of the file.
+    #[arg(long, value_enum, default_value = "utf-8")]
+    pub encoding: Encoding,
+}
+
+/// Encoding of a CSV file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Encoding {
+    /// With a byte order mark, as spreadsheets want it.
+    #[value(name = "utf-8")]
+    Utf8,
+    #[value(name = "gb18030")]
+    Gb18030,
+}
+
+/// `changes`.
+#[derive(Debug, Args)]
+pub struct ChangesArgs {
+    /// Of this national table only.
+    #[arg(value_name = "TABLE")]
+    pub table: Option<String>,
+    /// Of the row of this key only.
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The rule whose proposals are meant, for example FIX-02; without one: every rule that waits.
+    #[arg(value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Approve them; without this they are only shown.
+    #[arg(long, requires = "rule", requires = "reason")]
+    pub yes: bool,
+    /// Why, or on which evidence: kept with the approval.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Undo a batch, for example b0001: what it changed is proposed again by the next run.
+    #[arg(long, value_name = "BATCH", conflicts_with_all = ["rule", "yes"])]
+    pub undo: Option<String>,
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
 }
 

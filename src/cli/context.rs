@@ -82,6 +82,7 @@ impl Context {
             workdir: self.workdir.clone(),
             national: settings.national(),
             city: settings.city_folder(),
+            rules: settings.rules.clone(),
             sources: settings.sources.clone(),
             memory: settings.memory,
             partitions: settings.partitions,

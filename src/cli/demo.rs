@@ -2,7 +2,7 @@
 
 use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::package::verify;
-use qianyi::pipeline::{finished, render_report, run};
+use qianyi::pipeline::{Approver, approve, finished, proposals, render_report, rule_input, run};
 use qianyi::state::State;
 use serde::Serialize;
 
@@ -28,7 +28,11 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     context.log("demo")?;
     make(context, args, &database, context.fixture_as_of()?)?;
     let progress = context.progress();
-    let done = run(&context.run_settings(&settings, "demo"), &progress)?;
+    let mut done = run(&context.run_settings(&settings, "demo"), &progress)?;
+    if args.approve_all {
+        approve_all(context, &settings, &done.run)?;
+        done = run(&context.run_settings(&settings, "demo"), &progress)?;
+    }
     let words = context.words()?;
     let ended = finished(&context.workdir, Some(&done.run))?;
     if !context.json {
@@ -57,6 +61,23 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     }
     let sound = verified.problems.is_empty();
     Ok(if sound { done.status.into() } else { Ended::Blocked })
+}
+
+/// Approves everything that the first round proposes and that can be applied.
+fn approve_all(context: &Context, settings: &qianyi::config::Settings, run: &str) -> Result<(), Failure> {
+    let (national, city) = mappings(settings)?;
+    let Some(rules) = rule_input(settings.rules.as_ref(), &national, &city)? else { return Ok(()) };
+    let first = finished(&context.workdir, Some(run))?;
+    let all = proposals(&first, &national, &rules.book)?;
+    let batches: Vec<_> = all.iter().filter(|b| b.applies).collect();
+    let state = State::open(&context.workdir, "demo")?;
+    let by = Approver {
+        name: "qianyi demo".to_owned(),
+        account: String::new(),
+        reason: "demo --approve-all".to_owned(),
+    };
+    approve(&state, &first, &batches, &by)?;
+    Ok(())
 }
 
 fn make(

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use miette::Diagnostic;
 use qianyi::mapping::City;
 use qianyi::pipeline::plan::{Plan, Planned, plan};
-use qianyi::pipeline::sources_of;
+use qianyi::pipeline::{rule_input, sources_of};
 use qianyi::source::{self, Examined, Grade, SourceSettings};
 use qianyi::state::State;
 use qianyi::{clock, durable};
@@ -158,7 +158,8 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     } else {
         out::line(&table(context, &all)?);
     }
-    let (_, city) = mapped?;
+    let (national, city) = mapped?;
+    rule_input(settings.rules.as_ref(), &national, &city)?;
     sources_of(&city, &settings.sources)?;
     let wrong = all.iter().any(|s| s.checks.iter().any(|c| c.grade == Grade::Error));
     Ok(if wrong { Ended::Blocked } else { Ended::Done })

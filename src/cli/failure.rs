@@ -33,6 +33,32 @@ pub enum Usage {
         )
     )]
     Into { given: String },
+    #[error("{path} cannot be written: {why}")]
+    #[diagnostic(code("CLI-004"), help("check the folder, its rights and free space"))]
+    Unwritable { path: String, why: String },
+    #[error("the account {account} may not approve")]
+    #[diagnostic(
+        code("CLI-005"),
+        help("[[people]] of the configuration names accounts and roles; approving takes the role approver")
+    )]
+    NoApprover { account: String },
+    #[error("{given} proposes nothing that waits for approval")]
+    #[diagnostic(code("CLI-006"), help("did you mean {nearest}? `qianyi approve` lists what waits"))]
+    NoProposals { given: String, nearest: String },
+    #[error("there is no batch {given} that could be undone")]
+    #[diagnostic(code("CLI-007"), help("`qianyi status` lists the batches"))]
+    NoBatch { given: String },
+    #[error("there are no rules")]
+    #[diagnostic(
+        code("CLI-002"),
+        help(
+            "`rules` of the configuration names the folder with rules/ and models/; the default is sql/ beside the mappings"
+        )
+    )]
+    NoRules,
+    #[error("there is no rule {given}")]
+    #[diagnostic(code("CLI-003"), help("did you mean {nearest}? `qianyi rules list` shows all"))]
+    NoRule { given: String, nearest: String },
 }
 
 impl Consequence for Usage {

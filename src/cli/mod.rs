@@ -4,6 +4,7 @@
 //! the exit status comes from exit.rs alone. No personal data in any of them.
 //! Must not know: how anything is computed.
 
+mod approve;
 mod args;
 mod completions;
 mod context;
@@ -12,6 +13,7 @@ mod doctor;
 mod exit;
 mod extract;
 mod failure;
+mod findings;
 mod fixture;
 mod log;
 mod out;
@@ -20,6 +22,7 @@ mod plan;
 mod profile;
 mod reconcile;
 mod report;
+mod rules;
 mod run;
 mod schedule;
 mod status;
@@ -28,7 +31,7 @@ mod watch;
 
 use clap::Parser;
 
-use args::{Cli, Command, PackageCommand, ScheduleCommand};
+use args::{Cli, Command, PackageCommand, RulesCommand, ScheduleCommand};
 use context::Context;
 use exit::Ended;
 use failure::Failure;
@@ -62,6 +65,12 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Run(args) => run::walk(context, &args),
         Command::Reconcile(args) => reconcile::reconcile(context, &args),
         Command::Report(args) => report::report(context, &args),
+        Command::Rules(RulesCommand::List) => rules::list(context),
+        Command::Rules(RulesCommand::Show(args)) => rules::show(context, &args),
+        Command::Rules(RulesCommand::Test(args)) => rules::test(context, &args),
+        Command::Findings(args) => findings::findings(context, &args),
+        Command::Changes(args) => findings::changes(context, &args),
+        Command::Approve(args) => approve::approve(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
         Command::Schedule(args) => match args.command {

@@ -2,7 +2,7 @@
 
 use qianyi::mask;
 use qianyi::pipeline::plan::{Plan, Planned, PlannedTable, UnmappedCode, plan as planned, plan_held};
-use qianyi::pipeline::{Ends, Problem, held, sources_of};
+use qianyi::pipeline::{Ends, Problem, held, rule_input, sources_of};
 use qianyi::report::Words;
 use qianyi::source;
 use qianyi::state::State;
@@ -17,7 +17,8 @@ use super::out::{self, Align};
 /// from being shown.
 pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     let settings = context.settings()?;
-    let (_, city) = mappings(&settings)?;
+    let (national, city) = mappings(&settings)?;
+    rule_input(settings.rules.as_ref(), &national, &city)?;
     let (mut plans, mut failed) = (Vec::new(), None);
     if args.extract.is_empty() {
         let state = context.state()?;

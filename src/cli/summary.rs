@@ -17,6 +17,9 @@ const LINES_SHOWN: usize = 5;
 /// Tables, findings, stages, and the last word: what blocks, with the first lines that do not add up.
 pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
     let mut text = format!("\n{}\n", tables(words, of));
+    if !of.cleaning.is_empty() {
+        text.push_str(&format!("\n{}\n", cleaning(words, of)));
+    }
     if !of.findings.is_empty() {
         text.push_str(&format!("\n{}\n", findings(words, of)));
     }
@@ -123,6 +126,50 @@ fn tables(words: &Words, of: &Summary) -> String {
     }
     let label = [words.say("page", "total"), String::new()];
     rows.push(label.into_iter().chain(total.map(out::grouped)).collect());
+    out::table(&head, &rows)
+}
+
+/// What cleaning came to, by work item.
+fn cleaning(words: &Words, of: &Summary) -> String {
+    let word = |key: &str| words.say("rules", key);
+    let right = |key: &str| (word(key), Align::Right);
+    let head = vec![
+        (word("item"), Align::Left),
+        right("found_rules"),
+        right("clean_rules"),
+        right("nothing_rules"),
+        right("unrun_rules"),
+        right("repaired"),
+        right("proposed"),
+        right("to_verify"),
+        right("to_province"),
+        right("noted"),
+    ];
+    let mut items: Vec<&str> = Vec::new();
+    for row in &of.cleaning {
+        if !items.contains(&row.item.as_str()) {
+            items.push(&row.item);
+        }
+    }
+    let row = |item: Option<&str>| {
+        let rows: Vec<_> = of.cleaning.iter().filter(|r| item.is_none_or(|i| r.item == i)).collect();
+        let ended = |how: &str| rows.iter().filter(|r| r.ended == how).count() as u64;
+        let sum = |get: fn(&qianyi::artifacts::CleanRow) -> u64| rows.iter().map(|r| get(r)).sum::<u64>();
+        let numbers = [
+            ended("found"),
+            ended("clean"),
+            ended("nothing_to_check"),
+            ended("did_not_run"),
+            sum(|r| r.repaired),
+            sum(|r| r.proposed),
+            sum(|r| r.to_verify),
+            sum(|r| r.to_province),
+            sum(|r| r.noted),
+        ];
+        let name = item.map_or_else(|| words.say("page", "total"), |i| words.say("item", i));
+        std::iter::once(name).chain(numbers.map(out::grouped)).collect::<Vec<String>>()
+    };
+    let rows: Vec<Vec<String>> = items.iter().map(|i| row(Some(i))).chain([row(None)]).collect();
     out::table(&head, &rows)
 }
 

@@ -13,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
-use super::{expected, jobs};
+use super::{expected, jobs, people, rules};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
@@ -21,6 +21,10 @@ use crate::source::{SourceKind, Window};
 /// Keys of a file.
 pub(super) const KEYS: &[&str] = &[
     "mappings",
+    "rules",
+    "references",
+    "parameters",
+    "people",
     "city",
     "as_of",
     "time_zone",
@@ -164,8 +168,8 @@ impl Reader<'_> {
             return;
         }
         let (fine, expected) = match key {
-            "mappings" | "city" | "as_of" | "id" | "path" | "host" | "database" | "schema" | "user"
-            | "password_env" | "password_file" | "ca" | "column" => {
+            "mappings" | "rules" | "city" | "as_of" | "id" | "path" | "host" | "database" | "schema"
+            | "user" | "password_env" | "password_file" | "ca" | "column" => {
                 (value.get_ref().as_str().is_some(), "a text in quotes")
             }
             "partitions" | "chunk_rows" | "port" | "connections" | "rows_per_second" | "bytes_per_second"
@@ -303,6 +307,8 @@ impl Reader<'_> {
                 }
                 (key @ ("schedule" | "notify" | "metrics"), _) => jobs::check(self, key, value),
                 (key @ ("limits" | "acknowledged"), _) => expected::check(self, key, value),
+                (key @ ("references" | "parameters"), _) => rules::check(self, key, value),
+                ("people", _) => people::check(self, value),
                 (key, _) => self.form(key, value),
             }
         }
@@ -336,6 +342,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     if let Some(mappings) = table.get_mut("mappings") {
         resolve_relative_to(folder, mappings);
     }
+    rules::resolve(folder, text, &mut table);
     jobs::resolve_paths(folder, &mut table);
     if let Some(toml::Value::Array(sources)) = table.get_mut("sources") {
         for source in sources {

@@ -9,8 +9,10 @@ mod error;
 mod expected;
 mod file;
 mod jobs;
+mod people;
+mod rules;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ::config::{Config, File, FileFormat};
@@ -20,11 +22,12 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use error::{ConfigError, Mistake};
+pub use people::{Person, Role};
 
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
-use crate::pipeline::{Acknowledgement, Expected};
+use crate::pipeline::{Acknowledgement, Expected, RuleSettings};
 use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
@@ -36,6 +39,7 @@ pub const DEMO: &str = include_str!("../../config/demo.toml");
 /// Settings that the environment may give: `QIANYI_MEMORY` and so on.
 const VARIABLES: &[(&str, &str)] = &[
     ("QIANYI_MAPPINGS", "mappings"),
+    ("QIANYI_RULES", "rules"),
     ("QIANYI_CITY", "city"),
     ("QIANYI_AS_OF", "as_of"),
     ("QIANYI_TIME_ZONE", "time_zone"),
@@ -76,6 +80,10 @@ pub struct Settings {
     /// Folder with `national/` and a folder a city.
     pub mappings: PathBuf,
     pub city: String,
+    /// Who may do what.
+    pub people: Vec<Person>,
+    /// Rules and what the city gives them; `None`: there is no folder of rules.
+    pub rules: Option<RuleSettings>,
     /// The day that stands for today; `None`: the day of the extract point in `time_zone`.
     pub as_of: Option<NaiveDate>,
     /// In which times are shown, the schedule is due, and the day of an extract point is told. Each source has its own, by default this.
@@ -113,6 +121,13 @@ impl Settings {
 #[serde(deny_unknown_fields)]
 struct Merged {
     mappings: PathBuf,
+    rules: Option<PathBuf>,
+    #[serde(default)]
+    people: Vec<Person>,
+    #[serde(default)]
+    references: BTreeMap<String, PathBuf>,
+    #[serde(default)]
+    parameters: BTreeMap<String, BTreeMap<String, String>>,
     city: Option<String>,
     as_of: Option<String>,
     time_zone: Tz,
@@ -146,15 +161,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     let origin = |key: &str| {
         origins.iter().rfind(|(_, keys)| keys.contains(key)).map_or("the default", |(o, _)| o.as_str())
     };
-    let memory_from = if layers.memory.is_some() { "--memory" } else { origin("memory") };
-    let memory = layers.memory.as_deref().unwrap_or(&merged.memory);
-    let memory = bytes(memory).filter(|m| *m >= LEAST_MEMORY).ok_or_else(|| ConfigError::Value {
-        origin: memory_from.to_owned(),
-        key: "memory",
-        value: memory.to_owned(),
-        expected: "a size of 128MiB or more",
-        example: "1GiB, 768MiB",
-    })?;
+    let memory = memory(layers, &merged, &origin)?;
     let date = |text: &String| {
         text.parse::<NaiveDate>().map_err(|_| ConfigError::Value {
             origin: origin("as_of").to_owned(),
@@ -165,27 +172,35 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         })
     };
     let as_of = merged.as_of.as_ref().map(date).transpose()?;
-    let partitions = match &merged.partitions {
-        Some(text) => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| ConfigError::Value {
-            origin: origin("partitions").to_owned(),
-            key: "partitions",
-            value: text.clone(),
-            expected: "a whole number from 1",
-            example: "4",
-        })?,
-        None => streams(memory, std::thread::available_parallelism().map_or(1, usize::from)),
-    };
+    let partitions = partitions(&merged, memory, &origin)?;
     let mut ids = BTreeSet::new();
     if let Some(twice) = merged.sources.iter().find(|s| !ids.insert(s.id.as_str())) {
         return Err(ConfigError::SourceTwice { origin: origin("sources").to_owned(), id: twice.id.clone() });
     }
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
-    let Merged { mappings, time_zone, sources, schedule, notify, metrics, limits, acknowledged, .. } = merged;
+    let Merged {
+        people,
+        mappings,
+        rules,
+        references,
+        parameters,
+        time_zone,
+        sources,
+        schedule,
+        notify,
+        metrics,
+        limits,
+        acknowledged,
+        ..
+    } = merged;
     let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
     let digest = digest(&city, as_of, &sources, &expected);
+    let rules = rules::settings(rules, &mappings, parameters, references);
     Ok(Settings {
+        people,
         mappings,
+        rules,
         city,
         as_of,
         time_zone,
@@ -197,6 +212,41 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         metrics,
         expected,
         digest,
+    })
+}
+
+/// Bytes for the whole process.
+fn memory<'o>(
+    layers: &Layers,
+    merged: &Merged,
+    origin: &impl Fn(&str) -> &'o str,
+) -> Result<u64, ConfigError> {
+    let from = if layers.memory.is_some() { "--memory" } else { origin("memory") };
+    let memory = layers.memory.as_deref().unwrap_or(&merged.memory);
+    bytes(memory).filter(|m| *m >= LEAST_MEMORY).ok_or_else(|| ConfigError::Value {
+        origin: from.to_owned(),
+        key: "memory",
+        value: memory.to_owned(),
+        expected: "a size of 128MiB or more",
+        example: "1GiB, 768MiB",
+    })
+}
+
+/// Parallel streams: as configured, else as many as memory and processors are for.
+fn partitions<'o>(
+    merged: &Merged,
+    memory: u64,
+    origin: &impl Fn(&str) -> &'o str,
+) -> Result<usize, ConfigError> {
+    let Some(text) = &merged.partitions else {
+        return Ok(streams(memory, std::thread::available_parallelism().map_or(1, usize::from)));
+    };
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| ConfigError::Value {
+        origin: origin("partitions").to_owned(),
+        key: "partitions",
+        value: text.clone(),
+        expected: "a whole number from 1",
+        example: "4",
     })
 }
 

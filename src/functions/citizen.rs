@@ -125,6 +125,26 @@ fn examine(text: &str, as_of: NaiveDate) -> Citizen {
     Citizen { verdict, number, birth: Some(days(birth)) }
 }
 
+/// `residence_card(text)`: whether it is the number of a foreigner's permanent residence card as issued since 2023-12: 18 digits that begin
+/// with 9, a real birth date, the check character of GB 11643; NULL for NULL.
+pub(super) fn residence_card(as_of: NaiveDate) -> ScalarUDF {
+    Scalar::new("residence_card", &[Takes::Text], DataType::Boolean).does(move |call| {
+        let text = call.text(0)?;
+        let one = |row: usize| text.get(row).map(|t| is_residence_card(t, as_of));
+        Ok(Arc::new((0..call.rows).map(one).collect::<BooleanArray>()))
+    })
+}
+
+fn is_residence_card(text: &str, as_of: NaiveDate) -> bool {
+    let normal = half_width(text).trim().to_uppercase();
+    let bytes = normal.as_bytes();
+    if bytes.len() != 18 || bytes[0] != b'9' || !bytes[..17].iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let birth = real(number(&bytes[6..10]), number(&bytes[10..12]), number(&bytes[12..14]));
+    birth.is_some_and(|birth| birth <= as_of) && bytes[17] == check_character(&bytes[..17])
+}
+
 fn over(
     name: &str,
     as_of: NaiveDate,

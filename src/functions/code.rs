@@ -54,6 +54,8 @@ impl CodeList {
 /// Every list that functions can name.
 #[derive(Debug, Clone, Default)]
 pub struct Codes {
+    /// Characters of names that are written in several ways: the variant and the character that a comparison takes for both.
+    pub variants: BTreeMap<char, char>,
     /// The city's lists by file stem (`sex`), and the common crosswalks (`G2/AAC008`).
     pub lists: BTreeMap<String, Arc<CodeList>>,
     /// National lists: code table (`AAC004`) → its codes.

@@ -90,6 +90,12 @@ impl Century {
     }
 }
 
+/// `as_of()`: the day that stands for today.
+pub(super) fn as_of(day: NaiveDate) -> ScalarUDF {
+    Scalar::new("as_of", &[], DataType::Date32)
+        .does(move |call| Ok(Arc::new(Date32Array::from(vec![days(day); call.rows]))))
+}
+
 /// The calendar day, if it exists.
 pub(super) fn real(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)

@@ -113,7 +113,13 @@ pub fn registry(settings: &FunctionSettings) -> FunctionRegistry {
     let rules = [
         citizen::id18(settings.as_of, "id18"),
         citizen::id18(settings.as_of, "id15_to_18"),
+        citizen::residence_card(settings.as_of),
+        date::as_of(settings.as_of),
+        period::months(),
+        period::retire_month(),
         text::name_clean(),
+        text::name_key(settings.codes.clone()),
+        text::name_sound(settings.codes.clone()),
         text::half_width_function(),
     ];
     let entry = |caller| move |f: ScalarUDF| (f.name().to_owned(), (Arc::new(f), caller));

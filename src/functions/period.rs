@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Date32Array, Int32Array};
+use arrow::array::{Array, AsArray, Date32Array, Int32Array};
 use arrow::datatypes::{DataType, Date32Type};
 use chrono::Datelike;
 use datafusion::logical_expr::ScalarUDF;
@@ -117,6 +117,47 @@ pub(super) fn date_period() -> ScalarUDF {
     })
 }
 
+/// `months(from, to)`: the months from one period to another, 0 for the same; NULL for what is no period.
+pub(super) fn months() -> ScalarUDF {
+    Scalar::new("months", &[Takes::Int, Takes::Int], DataType::Int32).does(|call| {
+        let (from, to) = (call.ints(0)?, call.ints(1)?);
+        let count = |p: i64| parts(p).and_then(|(year, month)| i32::try_from(year * 12 + month).ok());
+        let between = |(a, b): (Option<i64>, Option<i64>)| Some(count(b?)? - count(a?)?);
+        Ok(Arc::new(from.iter().zip(&to).map(between).collect::<Int32Array>()))
+    })
+}
+
+/// `retire_month(birth, age, start, step, cap)`: the month of retirement at that age, one month later for every `step` months (begun) that
+/// the birth lies after the period `start`, at most `cap` (decision of 2024 on the gradual delay; reference 4.7). Where `start` is NULL
+/// nothing is delayed.
+pub(super) fn retire_month() -> ScalarUDF {
+    let takes = [Takes::Date, Takes::Int, Takes::Int, Takes::Int, Takes::Int];
+    Scalar::new("retire_month", &takes, DataType::Int32).does(|call| {
+        let array = call.array(0)?;
+        let births = array.as_primitive::<Date32Type>();
+        let (ages, starts) = (call.ints(1)?, call.ints(2)?);
+        let (steps, caps) = (call.ints(3)?, call.ints(4)?);
+        let given = |of: &arrow::array::Int64Array, row: usize| of.is_valid(row).then(|| of.value(row));
+        let one = |row: usize| {
+            let birth = of_day(births.is_valid(row).then(|| births.value(row))?)?;
+            let delay = match (given(&starts, row), given(&steps, row), given(&caps, row)) {
+                (Some(start), Some(step), Some(cap)) if step > 0 => {
+                    delay(i64::from(birth), start, step, cap)?
+                }
+                _ => 0,
+            };
+            shifted(i64::from(birth), given(&ages, row)?.checked_mul(12)?.checked_add(delay)?)
+        };
+        Ok(Arc::new((0..call.rows).map(one).collect::<Int32Array>()))
+    })
+}
+
+fn delay(birth: i64, start: i64, step: i64, cap: i64) -> Option<i64> {
+    let count = |p: i64| parts(p).map(|(year, month)| i64::from(year * 12 + month));
+    let after = count(birth)? - count(start)?;
+    Some(if after < 0 { 0 } else { (after / step + 1).min(cap) })
+}
+
 /// `period_add(period, months)`: the period so many months later; NULL for what is no period.
 pub(super) fn period_add() -> ScalarUDF {
     Scalar::new("period_add", &[Takes::Int, Takes::Int], DataType::Int32).does(|call| {
@@ -124,4 +165,30 @@ pub(super) fn period_add() -> ScalarUDF {
         let add = |(p, m): (Option<i64>, Option<i64>)| shifted(p?, m?);
         Ok(Arc::new(periods.iter().zip(&months).map(add).collect::<Int32Array>()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{delay, shifted};
+
+    #[test]
+    fn the_month_of_retirement_is_that_of_the_decision() {
+        // Reference 4.7: birth, age, start, step, cap → month, delay.
+        for (birth, age, start, step, cap, month, later) in [
+            (196_501, 60, 196_501, 4, 36, 202_502, 1),
+            (196_505, 60, 196_501, 4, 36, 202_507, 2),
+            (196_606, 60, 196_501, 4, 36, 202_611, 5),
+            (197_001, 60, 196_501, 4, 36, 203_105, 16),
+            (197_609, 60, 196_501, 4, 36, 203_909, 36),
+            (197_104, 55, 197_001, 4, 36, 202_608, 4),
+            (198_109, 55, 197_001, 4, 36, 203_909, 36),
+            (197_503, 50, 197_501, 2, 60, 202_505, 2),
+            (198_005, 50, 197_501, 2, 60, 203_302, 33),
+            (198_411, 50, 197_501, 2, 60, 203_911, 60),
+            (196_412, 60, 196_501, 4, 36, 202_412, 0),
+        ] {
+            let found = delay(birth, start, step, cap).unwrap();
+            assert_eq!((found, shifted(birth, age * 12 + found)), (later, Some(month)), "{birth}");
+        }
+    }
 }

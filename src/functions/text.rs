@@ -4,12 +4,15 @@
 //! mappings (FORMS 2).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::StringArray;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
+use pinyin::ToPinyin;
 
+use super::Codes;
 use super::scalar::{Scalar, Takes};
 
 /// Full-width characters → ASCII, ideographic space → space.
@@ -54,6 +57,14 @@ fn clean_name(text: &str) -> String {
     }
 }
 
+/// A name as it is compared: cleaned, without spaces and dots, variants of a character as one; nothing left: no name.
+fn name_key_of(text: &str, variants: &BTreeMap<char, char>) -> Option<String> {
+    let one = |c: char| variants.get(&c).copied().unwrap_or(c);
+    let kept = |c: &char| !c.is_whitespace() && !matches!(c, '·' | '.');
+    let key = clean_name(text).chars().filter(kept).map(one).collect::<String>().to_uppercase();
+    (!key.is_empty()).then_some(key)
+}
+
 fn each(name: &str, change: fn(&str) -> Cow<'_, str>) -> ScalarUDF {
     Scalar::new(name, &[Takes::Text], DataType::Utf8).does(move |call| {
         let text = call.text(0)?;
@@ -71,6 +82,27 @@ pub(super) fn name_clean() -> ScalarUDF {
     each("name_clean", |t| Cow::Owned(clean_name(t)))
 }
 
+fn by_variants(name: &str, codes: Arc<Codes>, change: fn(String) -> String) -> ScalarUDF {
+    Scalar::new(name, &[Takes::Text], DataType::Utf8).does(move |call| {
+        let text = call.text(0)?;
+        let one = |row: usize| text.get(row).and_then(|t| name_key_of(t, &codes.variants)).map(change);
+        Ok(Arc::new((0..call.rows).map(one).collect::<StringArray>()))
+    })
+}
+
+/// `name_key(text)`: a name as it is compared, the same for variants of characters, spaces and dots.
+pub(super) fn name_key(codes: Arc<Codes>) -> ScalarUDF {
+    by_variants("name_key", codes, |key| key)
+}
+
+/// `name_sound(text)`: its pinyin without tones; characters that have none stay.
+pub(super) fn name_sound(codes: Arc<Codes>) -> ScalarUDF {
+    by_variants("name_sound", codes, |key| {
+        let sound = |c: char| c.to_pinyin().map_or_else(|| c.to_string(), |p| format!("{} ", p.plain()));
+        key.chars().map(sound).collect::<String>().trim_end().to_owned()
+    })
+}
+
 /// `pad(text, n)`: lost leading zeros of a number.
 pub(super) fn pad() -> ScalarUDF {
     Scalar::new("pad", &[Takes::Text, Takes::Int], DataType::Utf8).does(|call| {
@@ -81,4 +113,27 @@ pub(super) fn pad() -> ScalarUDF {
         };
         Ok(Arc::new((0..call.rows).map(one).collect::<StringArray>()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::name_key_of;
+
+    #[test]
+    fn names_that_differ_by_variants_spaces_and_dots_have_one_key() {
+        let variants = BTreeMap::from([('張', '张'), ('峯', '峰')]);
+        let key = |name: &str| name_key_of(name, &variants);
+        for (a, b, same) in [
+            ("張三峯", "张三峰", true),
+            ("张 三", "张三", true),
+            ("阿里木·买买提", "阿里木买买提", true),
+            ("李喆", "李哲", false),
+            ("李四2", "李四", true),
+        ] {
+            assert_eq!(key(a) == key(b), same, "{a} {b}");
+        }
+        assert_eq!(key(" · "), None);
+    }
 }

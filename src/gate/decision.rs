@@ -76,6 +76,46 @@ impl Blocked {
     }
 }
 
+/// Rows that rules exclude, and which rule.
+pub(super) struct Excluded(HashMap<u128, String>);
+
+impl Excluded {
+    pub(super) fn read(of: &Decide<'_>, limit: u64) -> Result<Self, GateError> {
+        let mut all = HashMap::new();
+        let mut buffer = Vec::new();
+        for part in of.excluded {
+            for batch in read_part(part)? {
+                let batch = batch?;
+                let text = |at: usize| batch.column(at).as_string::<i32>();
+                let (keys, sources, skeys, reasons) = (text(0), text(1), text(2), text(3));
+                for row in 0..batch.num_rows() {
+                    let skey = skeys.is_valid(row).then(|| skeys.value(row));
+                    let at = place(&mut buffer, Some(keys.value(row)), sources.value(row), skey);
+                    all.insert(at, reasons.value(row).to_owned());
+                    within(of, all.len(), limit)?;
+                }
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// The rule that excludes a row.
+    pub(super) fn reason(&self, place: u128) -> Option<&str> {
+        self.0.get(&place).map(String::as_str)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What is known before a part is decided about.
+pub(super) struct Known<'k> {
+    pub(super) blocked: &'k Blocked,
+    pub(super) excluded: &'k Excluded,
+    pub(super) parents: &'k Parents,
+}
+
 /// A set of rules with one more.
 fn with(rules: &str, rule: &str) -> String {
     let mut all: Vec<&str> = rules.split(',').chain([rule]).collect();

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use decision::{Blocked, Parents};
+use decision::{Blocked, Excluded, Known, Parents};
 pub use error::GateError;
 use part::{Decided, decide_part};
 
@@ -47,6 +47,8 @@ pub struct Decide<'a> {
     pub table: &'a Table,
     pub branches: &'a [GatedBranch],
     pub findings: &'a [PathBuf],
+    /// Rows that rules exclude (`excluded_schema`).
+    pub excluded: &'a [PathBuf],
     /// National tables earlier in the load order, by name.
     pub parents: &'a BTreeMap<String, ParentDispositions>,
     /// Accepted rows, as mapped.
@@ -62,7 +64,7 @@ pub struct Decide<'a> {
 pub struct NotAccepted {
     /// excluded, rejected or held.
     pub disposition: String,
-    /// `out_of_scope`, the rules, or the parent's table.
+    /// `out_of_scope`, the rules that block or exclude, or the parent's table.
     pub reason: String,
     pub rows: u64,
 }
@@ -97,6 +99,7 @@ pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError>
     }
     let limit = engine.pool_bytes() / decision::VERDICT_BYTES;
     let blocked = Blocked::read(of, limit)?;
+    let excluded = Excluded::read(of, limit)?;
     let parents = Parents::read(of, limit)?;
     let work: Vec<(String, &PathBuf)> = of
         .branches
@@ -104,7 +107,8 @@ pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError>
         .flat_map(|b| b.mapped.iter().map(|part| (format!("{}-{}", b.name, file_name(part)), part)))
         .collect();
     let decided = side_by_side(engine.partitions(), &work, |(name, part)| {
-        decide_part(engine, of, &blocked, &parents, part, name)
+        let known = Known { blocked: &blocked, excluded: &excluded, parents: &parents };
+        decide_part(engine, of, &known, part, name)
     })?;
     let mut report = GateReport {
         rows: 0,

@@ -9,7 +9,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::StreamExt;
 
-use super::decision::{Blocked, Lost, Parents, place};
+use super::decision::{Known, Lost, Parents, place};
 use super::{Decide, GateError};
 use crate::artifacts::disposition_schema;
 use crate::dataset::{PartInfo, PartWriter, register, schema_of};
@@ -85,8 +85,7 @@ fn asked(of: &Decide<'_>, parents: &Parents) -> String {
 pub(super) fn decide_part(
     engine: &Engine,
     of: &Decide<'_>,
-    blocked: &Blocked,
-    parents: &Parents,
+    known: &Known<'_>,
     part: &Path,
     name: &str,
 ) -> Result<Decided, GateError> {
@@ -95,14 +94,14 @@ pub(super) fn decide_part(
     let mut out = Out { schema, staged, rejected: None, dispositions: None, others: BTreeMap::new() };
     let session = engine.session(1, Joins::OneSmall);
     register(&session, "mapped", &[part.to_owned()])?;
-    let sql = asked(of, parents);
+    let sql = asked(of, known.parents);
     let what = || format!("the gate of {}", of.table.name);
     engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| engine.error(what(), e))?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|e| engine.error(what(), e))?;
-            decide_batch(of, blocked, parents, &batch, name, &mut out)?;
+            decide_batch(of, known, &batch, name, &mut out)?;
         }
         Ok::<(), GateError>(())
     })?;
@@ -117,8 +116,7 @@ pub(super) fn decide_part(
 
 fn decide_batch(
     of: &Decide<'_>,
-    blocked: &Blocked,
-    parents: &Parents,
+    known: &Known<'_>,
     batch: &RecordBatch,
     name: &str,
     out: &mut Out,
@@ -132,23 +130,23 @@ fn decide_batch(
         column("_skey")?.as_string::<i32>(),
     );
     let mut of_parents = Vec::new();
-    for (no, parent) in parents.0.iter().enumerate() {
+    for (no, parent) in known.parents.0.iter().enumerate() {
         of_parents.push((parent, column(&format!("__parent{no}"))?.as_string::<i32>()));
     }
     let mut buffer = Vec::new();
     let mut dispositions: Vec<Option<Disposition>> = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
-        let rules = if blocked.is_empty() {
-            None
-        } else {
+        let at = (!known.blocked.is_empty() || !known.excluded.is_empty()).then(|| {
             let key = keys.is_valid(row).then(|| keys.value(row));
             let skey = skeys.is_valid(row).then(|| skeys.value(row));
-            blocked.reason(place(&mut buffer, key, sources.value(row), skey))
-        };
+            place(&mut buffer, key, sources.value(row), skey)
+        });
+        let rules = at.and_then(|at| known.blocked.reason(at));
+        let garbage = at.and_then(|at| known.excluded.reason(at));
         let lost = of_parents.iter().filter(|(_, keys)| keys.is_valid(row)).filter_map(|(parent, keys)| {
             Some((parent.table.as_str(), keys.value(row), parent.lost(keys.value(row))?))
         });
-        dispositions.push(disposition(inside.value(row), money.value(row), rules, lost));
+        dispositions.push(disposition((inside.value(row), money.value(row)), garbage, rules, lost));
     }
     let rows = batch
         .project(&(0..out.schema.fields().len()).collect::<Vec<_>>())
@@ -162,8 +160,8 @@ fn decide_batch(
 
 /// The precedence of dispositions.
 fn disposition<'a>(
-    inside: bool,
-    money: bool,
+    (inside, money): (bool, bool),
+    garbage: Option<&str>,
     rules: Option<&str>,
     lost: impl Iterator<Item = (&'a str, &'a str, Lost)>,
 ) -> Option<Disposition> {
@@ -172,6 +170,9 @@ fn disposition<'a>(
     };
     if !inside {
         return by("excluded", OUT_OF_SCOPE, None);
+    }
+    if let Some(rule) = garbage {
+        return by("excluded", rule, None);
     }
     let mut held = None;
     for (table, key, lost) in lost {

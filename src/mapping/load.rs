@@ -32,8 +32,11 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let (mut lists, sheets) = sources::code_lists(dir, &mut broken, &mut faults);
     lists.extend(crosswalks(national));
     let members = |list: &crate::national::CodeList| Arc::new(list.codes.keys().cloned().collect());
-    let codes =
-        Codes { lists, national: national.codes.iter().map(|(n, l)| (n.clone(), members(l))).collect() };
+    let codes = Codes {
+        variants: national.name_variants.clone(),
+        lists,
+        national: national.codes.iter().map(|(n, l)| (n.clone(), members(l))).collect(),
+    };
     let settings = FunctionSettings {
         domains: Arc::new(head.domains.clone()),
         codes: Arc::new(codes),

@@ -194,7 +194,7 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
     let (schema_text, schema) = reader.toml::<SchemaFile>(&dir.join("schema.toml"));
     let (_, common) = reader.toml::<CommonFile>(&dir.join("common.toml"));
     let rules = read_rules(&mut reader, dir);
-    let gate = read_gate(&mut reader, dir, &rules);
+    let gate = read_gate(&mut reader, dir);
     let codes = read_codes(&mut reader, dir);
     let crosswalks = read_crosswalks(&mut reader, dir, &codes);
     let traps = read_traps(&mut reader, dir);
@@ -222,12 +222,13 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
         sort(&mut reader, &schema_text, schema, &mut tables);
     }
     let units = super::units::read(&mut reader, dir, &tables);
+    let name_variants = read_variants(&mut reader, &dir.join("tables").join("name_variants.csv"));
     if !reader.faults.is_empty() {
         return Err(NationalError { faults: reader.faults });
     }
     let digest = hex(&reader.digest.finalize());
     tables.iter_mut().for_each(|table| keep_unknown_codes(table, &codes));
-    Ok(National { tables, codes, gate, rules, traps, crosswalks, length_in, units, digest })
+    Ok(National { tables, codes, gate, rules, traps, crosswalks, length_in, units, name_variants, digest })
 }
 
 /// Brings the tables into load order.
@@ -274,13 +275,10 @@ fn read_rules(reader: &mut Reader, dir: &Path) -> BTreeMap<String, Rule> {
     rules
 }
 
-fn read_gate(reader: &mut Reader, dir: &Path, rules: &BTreeMap<String, Rule>) -> GateFile {
+fn read_gate(reader: &mut Reader, dir: &Path) -> GateFile {
     let (text, rows) = reader.csv(&dir.join("gate.csv"), ["rule", "degree", "gate", "basis"]);
     let mut lines = BTreeMap::new();
     for ([rule, degree, gate, _], span) in rows {
-        if !rules.contains_key(&rule) {
-            reader.fault(&text, span.clone(), unknown("rule", &rule, rules.keys()));
-        }
         let degree = [Degree::Hard, Degree::Soft, Degree::Any].into_iter().find(|d| d.text() == degree);
         let gate = [Gate::Block, Gate::Mark, Gate::Count].into_iter().find(|g| g.text() == gate);
         match (degree, gate) {
@@ -342,6 +340,27 @@ fn read_crosswalks(
         lists.insert(format!("G2/{name}"), list);
     }
     lists
+}
+
+/// Variants of characters in names; a schema without the file has none.
+fn read_variants(reader: &mut Reader, path: &Path) -> BTreeMap<char, char> {
+    let mut all = BTreeMap::new();
+    if !path.exists() {
+        return all;
+    }
+    let (text, rows) = reader.csv(path, ["variant", "character", "source", "standing"]);
+    for ([variant, character, _, _], span) in rows {
+        let (mut from, mut to) = (variant.chars(), character.chars());
+        match (from.next(), from.next(), to.next(), to.next()) {
+            (Some(from), None, Some(to), None) if from != to => {
+                if all.insert(from, to).is_some() {
+                    reader.fault(&text, span, format!("the variant {from} is defined twice"));
+                }
+            }
+            _ => reader.fault(&text, span, "a variant and the character that stands for it, one each"),
+        }
+    }
+    all
 }
 
 fn read_traps(reader: &mut Reader, dir: &Path) -> Vec<Trap> {

@@ -33,6 +33,8 @@ pub struct National {
     pub length_in: LengthIn,
     /// Plausible amounts, by which yuan and fen are told apart.
     pub units: Vec<UnitCheck>,
+    /// Variants of characters in names (`tables/name_variants.csv`): variant and character.
+    pub name_variants: BTreeMap<char, char>,
     /// SHA-256 over every file of the folder.
     pub digest: String,
 }
@@ -119,6 +121,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The type of that spelling: `money`, `text(18)`.
+    pub fn named(text: &str) -> Option<Self> {
+        file::kind(text)
+    }
+
     /// Its Arrow type.
     pub fn arrow(self) -> DataType {
         match self {
@@ -270,6 +277,11 @@ pub struct GateFile {
 }
 
 impl GateFile {
+    /// The rules that it names.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        self.lines.keys().map(|(rule, _)| rule.as_str())
+    }
+
     /// What a finding of `rule` on a column of that degree does; None where gate.csv does not say.
     pub fn decide(&self, rule: &str, degree: Degree) -> Option<Gate> {
         let line = |degree: &'static str| self.lines.get(&(rule.to_owned(), degree)).copied();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::RunError;
+use super::clean_stage::Cleaned;
 use super::map_stage::{Edges, Typed};
 use super::runner::{StageRunner, paths};
 use crate::mapping::{Branch, Content, Shape};
@@ -24,8 +25,9 @@ pub(super) fn check_all(
     runner: &mut StageRunner<'_>,
     typed: &Typed,
     edges: &[Edges<'_>],
+    cleaned: &Cleaned,
 ) -> Result<BTreeMap<String, CheckReport>, RunError> {
-    let mapped = mapped_parts(edges);
+    let mapped = cleaned.tables(edges);
     let mut reports = BTreeMap::new();
     // A check also looks at parents: every mapped part is an input.
     let inputs = runner.of_everything();
@@ -34,7 +36,8 @@ pub(super) fn check_all(
         let of_table: Vec<&Edges<'_>> = edges.iter().filter(|e| e.table.table == table.name).collect();
         let rows = of_table.iter().map(|e| e.rows()).sum();
         let branches: Vec<CheckedBranch> =
-            of_table.iter().map(|e| checked(runner, typed, table, e)).collect();
+            of_table.iter().map(|e| checked(runner, typed, table, e, cleaned)).collect();
+        let changes = cleaned.changes(&table.name);
         let (findings, scratch) = (runner.dir.findings(&table.name), runner.dir.scratch("check"));
         let report = runner.once(
             "check",
@@ -47,6 +50,7 @@ pub(super) fn check_all(
                     table,
                     branches: &branches,
                     mapped: &mapped,
+                    changes: &changes,
                     findings: &findings,
                     scratch: &scratch,
                 };
@@ -59,7 +63,13 @@ pub(super) fn check_all(
     Ok(reports)
 }
 
-fn checked(runner: &StageRunner<'_>, typed: &Typed, table: &Table, edge: &Edges<'_>) -> CheckedBranch {
+fn checked(
+    runner: &StageRunner<'_>,
+    typed: &Typed,
+    table: &Table,
+    edge: &Edges<'_>,
+    cleaned: &Cleaned,
+) -> CheckedBranch {
     let branch = edge.branch;
     let read_errors = edge.reports.keys().filter_map(|label| {
         let (report, view) = (typed.reports.get(label)?, runner.city.view(&branch.from.view)?);
@@ -78,7 +88,7 @@ fn checked(runner: &StageRunner<'_>, typed: &Typed, table: &Table, edge: &Edges<
     ));
     CheckedBranch {
         name: branch.name.clone(),
-        mapped: paths(&edge.parts()),
+        mapped: cleaned.paths(&edge.parts()),
         rows_from: match branch.shape {
             Shape::Row => RowsFrom::One,
             Shape::Split(_) => RowsFrom::Split,
@@ -90,7 +100,7 @@ fn checked(runner: &StageRunner<'_>, typed: &Typed, table: &Table, edge: &Edges<
 }
 
 /// National columns that a branch does not fill.
-fn unfilled(table: &Table, branch: &Branch) -> BTreeSet<String> {
+pub(super) fn unfilled(table: &Table, branch: &Branch) -> BTreeSet<String> {
     let filled: BTreeSet<&str> = branch
         .all_columns()
         .filter(|m| matches!(m.content, Content::Sql { .. }))

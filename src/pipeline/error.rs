@@ -17,6 +17,7 @@ use crate::package::PackageError;
 use crate::raw::RawError;
 use crate::reconcile::ReconcileError;
 use crate::report::ReportError;
+use crate::rules::RuleError;
 use crate::source::SourceError;
 use crate::state::StateError;
 use crate::validate::ValidateError;
@@ -44,6 +45,23 @@ pub enum RunError {
         help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
     )]
     NoRun { workdir: String, wanted: String },
+    #[error("{account} began run {run}, and does not approve what it proposes")]
+    #[diagnostic(
+        code("RUN-017"),
+        help("another account with the role approver approves it ([[people]] of the configuration)")
+    )]
+    OwnBatch { account: String, run: String },
+    #[error("the raw part {path} is not what was recorded: nothing is approved without a backup")]
+    #[diagnostic(
+        code("RUN-018"),
+        help(
+            "restore the work directory, or extract again with `qianyi extract`, run, and approve that run"
+        )
+    )]
+    NoBackup { path: String },
+    #[error("{rule} adds or merges rows, which this version proposes and does not apply")]
+    #[diagnostic(code("RUN-019"), help("approve rules that change or exclude; `qianyi approve` lists them"))]
+    NotApplied { rule: String },
     #[error("a working thread ended without a result")]
     #[diagnostic(code("RUN-004"), help("report this with the log"))]
     Thread,
@@ -142,6 +160,9 @@ pub enum RunError {
     Validate(#[from] ValidateError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Rules(#[from] RuleError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Gate(#[from] GateError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -195,12 +216,16 @@ impl Consequence for RunError {
             | Self::Damaged { .. }
             | Self::NoInventory { .. }
             | Self::OtherEncoding { .. }
+            | Self::OwnBatch { .. }
+            | Self::NoBackup { .. }
+            | Self::NotApplied { .. }
             | Self::Ignored { .. } => RetryClass::Usage,
             Self::Thread => RetryClass::Bug,
             Self::National(e) => e.retry_class(),
             Self::Mappings(e) => e.retry_class(),
             Self::Mapping(e) => e.retry_class(),
             Self::Validate(e) => e.retry_class(),
+            Self::Rules(e) => e.retry_class(),
             Self::Gate(e) => e.retry_class(),
             Self::Reconcile(e) => e.retry_class(),
             Self::Report(e) => e.retry_class(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::clean_stage::{self, Cleaned};
 use super::encodings::misread;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
@@ -37,6 +38,7 @@ pub(super) struct RunResults<'a> {
     pub(super) left: Vec<LeftAlone>,
     pub(super) typed: &'a Typed,
     pub(super) edges: &'a [Edges<'a>],
+    pub(super) cleaned: &'a Cleaned,
     pub(super) coverage: &'a Coverage,
     pub(super) checks: &'a BTreeMap<String, CheckReport>,
     pub(super) gated: &'a BTreeMap<String, Gated>,
@@ -107,7 +109,7 @@ fn summary(
     let not_checked =
         unchecked(runner, results.raw, results.typed, results.coverage, results.measures, adds_up)?;
     Ok(Summary {
-        version: 3,
+        version: 4,
         run: runner.run.to_string(),
         status: if blocked_by.is_empty() { Status::Done } else { Status::Blocked },
         blocked_by,
@@ -126,7 +128,8 @@ fn summary(
         stages: runner.stages.iter().map(rounded).collect(),
         tables: tables(runner, results.gated),
         dispositions: dispositions(results.gated),
-        findings: findings(runner, results.checks),
+        cleaning: clean_stage::rows(results.cleaned),
+        findings: findings(runner, results.cleaned, results.checks),
         read_errors: read_errors(results.typed, results.edges),
         left_alone: results.left,
         unexplained_rows: adds_up.totals.unexplained_rows,
@@ -211,14 +214,19 @@ fn dispositions(gated: &BTreeMap<String, Gated>) -> Vec<DispositionRow> {
     rows.collect()
 }
 
-fn findings(runner: &StageRunner<'_>, checks: &BTreeMap<String, CheckReport>) -> Vec<FindingRow> {
+fn findings(
+    runner: &StageRunner<'_>,
+    cleaned: &Cleaned,
+    checks: &BTreeMap<String, CheckReport>,
+) -> Vec<FindingRow> {
     let rows = checks.iter().flat_map(|(table, check)| {
         check.found.iter().map(|f| {
-            let rule = runner.national.rules.get(&f.rule);
+            let known = runner.national.rules.get(&f.rule).map(|r| (r.title_zh.clone(), r.title_en.clone()));
+            let (title_zh, title_en) = known.or_else(|| cleaned.title(&f.rule)).unwrap_or_default();
             FindingRow {
                 rule: f.rule.clone(),
-                title_zh: rule.map(|r| r.title_zh.clone()).unwrap_or_default(),
-                title_en: rule.map(|r| r.title_en.clone()).unwrap_or_default(),
+                title_zh,
+                title_en,
                 level: f.level.clone(),
                 gate: f.gate.clone(),
                 table: table.clone(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::RunError;
+use super::clean_stage::Cleaned;
 use super::map_stage::Edges;
 use super::runner::{StageRunner, paths};
 use crate::dataset::PartInfo;
@@ -29,6 +30,7 @@ pub(super) fn decide_all(
     runner: &mut StageRunner<'_>,
     edges: &[Edges<'_>],
     checks: &BTreeMap<String, CheckReport>,
+    cleaned: &Cleaned,
 ) -> Result<BTreeMap<String, Gated>, RunError> {
     let mut gated: BTreeMap<String, Gated> = BTreeMap::new();
     let mut dispositions = BTreeMap::new();
@@ -39,9 +41,9 @@ pub(super) fn decide_all(
         let branches: Vec<GatedBranch> = edges
             .iter()
             .filter(|e| e.table.table == table.name)
-            .map(|e| GatedBranch { name: e.branch.name.clone(), mapped: paths(&e.parts()) })
+            .map(|e| GatedBranch { name: e.branch.name.clone(), mapped: cleaned.paths(&e.parts()) })
             .collect();
-        let findings = paths(&check.parts);
+        let (findings, excluded) = (paths(&check.parts), cleaned.excluded(&table.name));
         let dir = &runner.dir;
         let (staged, rejected) = (dir.staged(&table.name), dir.rejected(&table.name));
         let kept = dir.dispositions(&table.name);
@@ -56,6 +58,7 @@ pub(super) fn decide_all(
                     table,
                     branches: &branches,
                     findings: &findings,
+                    excluded: &excluded,
                     parents: &dispositions,
                     staged: &staged,
                     rejected: &rejected,

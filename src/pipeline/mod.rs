@@ -4,8 +4,10 @@
 //! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
 //! Must not know: how a stage does its work, or how anything is printed.
 
+mod approve;
 mod arrival;
 mod check_stage;
+mod clean_stage;
 mod encodings;
 mod error;
 mod expected;
@@ -15,6 +17,7 @@ mod finished;
 mod gate_stage;
 mod held;
 mod idle_money;
+mod listing;
 mod manifest;
 mod map_stage;
 mod measure_stage;
@@ -23,6 +26,7 @@ mod paths;
 pub mod plan;
 mod preflight;
 mod raw_stage;
+mod rule_input;
 mod runner;
 mod seal;
 mod settings;
@@ -30,13 +34,16 @@ mod unchecked;
 mod vanished_money;
 mod whole;
 
+pub use approve::{Approver, ProposedBatch, approve, proposals};
 pub use error::RunError;
 pub use finished::{Finished, finished, reconcile_again, render_report};
 pub use held::{Held, HeldExtract, held};
+pub use listing::{ListedChange, ListedFinding, each_change, each_finding};
 pub use manifest::{Input, Made, Manifest, ManifestPart};
 pub use paths::RunDir;
 pub use preflight::{Ends, Problem};
 pub use raw_stage::{Inventory, extract_all, sources_of};
+pub use rule_input::{RuleInput, rule_input};
 pub use seal::build_package;
-pub use settings::{Acknowledgement, Expected, RunSettings};
+pub use settings::{Acknowledgement, Expected, RuleSettings, RunSettings};
 pub use whole::{as_of, extract_only, run};

@@ -50,6 +50,31 @@ impl RunDir {
         self.0.join("scratch").join(stage)
     }
 
+    /// What the rules of a work item found.
+    pub fn found(&self, item: &str) -> PathBuf {
+        self.0.join("found").join(item)
+    }
+
+    /// Rows of a national table that rules exclude.
+    pub fn excluded(&self, table: &str) -> PathBuf {
+        self.0.join("excluded").join(table)
+    }
+
+    /// Change records of a work item, one part a table.
+    pub fn changes(&self, item: &str) -> PathBuf {
+        self.0.join("changes").join(item)
+    }
+
+    /// Parts that a work item wrote again.
+    pub fn cleaned(&self, item: &str) -> PathBuf {
+        self.0.join("cleaned").join(item)
+    }
+
+    /// Open findings of the rules about a national table.
+    pub fn open_findings(&self, table: &str) -> PathBuf {
+        self.0.join("findings").join("rules").join(table)
+    }
+
     /// Findings of a national table.
     pub fn findings(&self, table: &str) -> PathBuf {
         self.0.join("findings").join(table)

@@ -1,6 +1,6 @@
 //! What a runner is given: where, which city, which sources, how much memory. Checked by config/ before it comes here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -32,6 +32,19 @@ pub struct Acknowledgement {
     pub reason: String,
 }
 
+/// Where rules are, and what a city gives them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleSettings {
+    /// Folder with rules/ and models/.
+    pub folder: PathBuf,
+    /// `mappings/national`, with tables/ and external/.
+    pub national: PathBuf,
+    /// Parameters: rule → name → SQL literal.
+    pub parameters: BTreeMap<String, BTreeMap<String, String>>,
+    /// Outside data: name (`police`) → file.
+    pub references: BTreeMap<String, PathBuf>,
+}
+
 /// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
@@ -40,6 +53,8 @@ pub struct RunSettings {
     pub national: PathBuf,
     /// `mappings/<city>`.
     pub city: PathBuf,
+    /// `None`: nothing is cleaned.
+    pub rules: Option<RuleSettings>,
     pub sources: Vec<SourceSettings>,
     /// Bytes for the whole process.
     pub memory: u64,

@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 use super::extract::Purpose;
 use super::finish::RunResults;
 use super::paths::RunDir;
+use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
-    RunError, RunSettings, check_stage, extract_all, finish, gate_stage, held, map_stage, measure_stage,
+    RunError, RunSettings, check_stage, clean_stage, extract_all, finish, gate_stage, held, map_stage,
+    measure_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -34,9 +36,13 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let settings = &RunSettings { workdir, ..settings.clone() };
     let national = national::load(&settings.national)?;
     let city = mapping::load(&settings.city, &national)?;
+    // A mistake in a rule stops a run before it reads anything.
+    let rules = rule_input(settings.rules.as_ref(), &national, &city)?;
     let state = State::open(&settings.workdir, &settings.command)?;
     let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
-    let (run, as_of) = find_or_begin_run(&state, settings, &national, &city, &raw)?;
+    let rules = rules.map(|r| r.with_approvals(&state)).transpose()?;
+    let ruled = rules.as_ref().map(|r| r.digest.clone());
+    let (run, as_of) = find_or_begin_run(&state, settings, &national, &city, (&raw, ruled.as_deref()))?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
     let engine = Engine::start(
@@ -68,14 +74,17 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let typed = map_stage::read_all(&mut runner, &raw)?;
     let edges = map_stage::map_all(&mut runner, &city, &raw, &typed)?;
     let coverage = map_stage::cover(&mut runner, &raw, &edges)?;
-    let checks = check_stage::check_all(&mut runner, &typed, &edges)?;
-    let gated = gate_stage::decide_all(&mut runner, &edges, &checks)?;
+    let cleaned = clean_stage::clean_all(&mut runner, rules, &edges)?;
+    let mut checks = check_stage::check_all(&mut runner, &typed, &edges, &cleaned)?;
+    clean_stage::add_open(&mut runner, &cleaned, &mut checks)?;
+    let gated = gate_stage::decide_all(&mut runner, &edges, &checks, &cleaned)?;
     let measures = measure_stage::count_all(&mut runner, &raw, &typed, &edges, &gated)?;
     let results = RunResults {
         raw: &raw,
         left,
         typed: &typed,
         edges: &edges,
+        cleaned: &cleaned,
         coverage: &coverage,
         checks: &checks,
         gated: &gated,
@@ -149,6 +158,11 @@ pub fn as_of(settings: &RunSettings, raw: &BTreeMap<String, RawView>) -> Result<
     Ok(clock::day(newest, settings.time_zone).ok_or_else(impossible)?)
 }
 
+/// The account of whoever runs this.
+fn operator() -> String {
+    whoami::username().unwrap_or_else(|_| "unknown".to_owned())
+}
+
 /// What every output of a run is made from, whatever its stage. Folders, memory and partitions change no output; what a source's settings
 /// change is told by the bytes of its parts.
 fn basis(national: &National, city: &City, as_of: NaiveDate) -> String {
@@ -176,7 +190,7 @@ fn find_or_begin_run(
     settings: &RunSettings,
     national: &National,
     city: &City,
-    raw: &BTreeMap<String, RawView>,
+    (raw, rules): (&BTreeMap<String, RawView>, Option<&str>),
 ) -> Result<(RunId, NaiveDate), RunError> {
     let mut sha = Sha256::new();
     let mut add = |text: &str| {
@@ -187,6 +201,8 @@ fn find_or_begin_run(
     add(&settings.config_digest);
     add(&national.digest);
     add(&city.digest);
+    // Without rules the digest is that of older versions.
+    rules.into_iter().for_each(&mut add);
     // The day of an extract point is fixed when the run begins: whoever goes on with it takes that day.
     add(&settings.as_of.map_or_else(|| settings.time_zone.to_string(), |day| day.to_string()));
     for (source, view) in raw {
@@ -207,5 +223,5 @@ fn find_or_begin_run(
         return Ok((run.id, run.as_of.unwrap_or(today)));
     }
     let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
-    Ok((state.begin_run(&digest, &extracts, today)?, today))
+    Ok((state.begin_run(&digest, &extracts, today, &operator())?, today))
 }

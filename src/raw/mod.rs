@@ -133,6 +133,20 @@ pub fn parts(state: &State, extract: ExtractId, table: &str) -> Result<Vec<PartI
     Ok(state.chunks(extract, table)?.into_iter().filter_map(|c| c.part).collect())
 }
 
+/// Every part of an extract, over all its tables.
+///
+/// # Errors
+/// `STA-003`, `STA-005`.
+pub fn all_parts(state: &State, extract: ExtractId) -> Result<Vec<PartInfo>, RawError> {
+    let mut all = Vec::new();
+    for of in state.every_extract()?.into_iter().filter(|e| e.id == extract) {
+        for table in &of.of.tables {
+            all.extend(parts(state, extract, table)?);
+        }
+    }
+    Ok(all)
+}
+
 /// The current view of a source.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! Must not know: rows, files, the mapping, the rules.
 
 mod answers;
+mod cleaning;
 mod coverage;
 mod error;
 pub mod number;

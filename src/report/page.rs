@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Lang;
 use super::answers::{self, Answer, Open, PlausibleView};
+use super::cleaning::{Cleaning, cleaning};
 use super::coverage::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::reconciliation::{self, Balance};
@@ -38,6 +39,7 @@ pub(super) struct Page<'a> {
     way: Way,
     tables: Tables<'a>,
     dispositions: Vec<Disposition<'a>>,
+    cleaning: Option<Cleaning<'a>>,
     findings: Vec<Finding<'a>>,
     read_errors: Vec<ReadErrorLine<'a>>,
     covered: Covered<'a>,
@@ -216,6 +218,7 @@ pub(super) fn page<'a>(
         way: way(summary, reconciliation, words),
         tables: tables(&summary.tables),
         dispositions: dispositions(summary, lang, words),
+        cleaning: cleaning(&summary.cleaning, lang, words),
         findings: findings(&summary.findings, lang, words),
         read_errors: read_errors(&summary.read_errors, words),
         covered: coverage::covered(coverage, words),

@@ -4,6 +4,7 @@
 //! durable. Paths are stored relative to the work directory, which may be moved. Readers take no lock.
 //! Must not know: what a stage computes.
 
+mod approval;
 mod chunk;
 mod extract;
 mod id;
@@ -21,6 +22,7 @@ use miette::Diagnostic;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use thiserror::Error;
 
+pub use approval::{Approved, Batch, NewBatch};
 pub use chunk::Chunk;
 pub use extract::{Extract, ExtractStatus, NewExtract, OtherTable};
 pub use id::{ExtractId, RunId};
@@ -42,6 +44,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
+    include_str!("migrations/0006.sql"),
 ];
 /// How long a statement waits for a reader.
 const BUSY: Duration = Duration::from_secs(10);

@@ -47,20 +47,24 @@ pub struct Run {
     pub extracts: Vec<ExtractId>,
     /// The day that stands for today, fixed when it began; `None`: begun by an older version.
     pub as_of: Option<NaiveDate>,
+    /// Account that began it.
+    pub operator: Option<String>,
     pub status: RunStatus,
     pub started: String,
     pub finished: Option<String>,
 }
 
-type Fields = (i64, String, String, Option<String>, String, String, Option<String>);
+type Fields = (i64, String, String, Option<String>, Option<String>, String, String, Option<String>);
 
-fn run_of((id, digest, extracts, as_of, status, started, finished): Fields) -> Result<Run, StateError> {
+fn run_of(
+    (id, digest, extracts, as_of, operator, status, started, finished): Fields,
+) -> Result<Run, StateError> {
     let day = |text: String| {
         text.parse::<NaiveDate>().map_err(|_| StateError::Impossible { what: format!("as_of {text}") })
     };
     let (extracts, status) = (from_json(&extracts)?, RunStatus::parse(&status)?);
     let as_of = as_of.map(day).transpose()?;
-    Ok(Run { id: RunId(id), digest, extracts, as_of, status, started, finished })
+    Ok(Run { id: RunId(id), digest, extracts, as_of, operator, status, started, finished })
 }
 
 impl State {
@@ -73,12 +77,13 @@ impl State {
         digest: &str,
         extracts: &[ExtractId],
         as_of: NaiveDate,
+        operator: &str,
     ) -> Result<RunId, StateError> {
         let extracts = to_json(&extracts)?;
         self.change("begin a run", |t| {
             t.execute(
-                "INSERT INTO run (digest, extracts, as_of, status, started) VALUES (?1, ?2, ?3, 'running', ?4)",
-                params![digest, extracts, as_of.to_string(), clock::now()],
+                "INSERT INTO run (digest, extracts, as_of, operator, status, started) VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
+                params![digest, extracts, as_of.to_string(), operator, clock::now()],
             )?;
             Ok(RunId(t.last_insert_rowid()))
         })
@@ -93,12 +98,21 @@ impl State {
             let db = self.db();
             let mut query = db
                 .prepare_cached(
-                    "SELECT id, digest, extracts, as_of, status, started, finished FROM run ORDER BY id",
+                    "SELECT id, digest, extracts, as_of, operator, status, started, finished FROM run ORDER BY id",
                 )
                 .map_err(sql("list runs"))?;
             query
                 .query_map([], |r| {
-                    Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?))
+                    Ok((
+                        r.get(0)?,
+                        r.get(1)?,
+                        r.get(2)?,
+                        r.get(3)?,
+                        r.get(4)?,
+                        r.get(5)?,
+                        r.get(6)?,
+                        r.get(7)?,
+                    ))
                 })
                 .and_then(Iterator::collect)
                 .map_err(sql("list runs"))?

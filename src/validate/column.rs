@@ -11,8 +11,8 @@ use datafusion::common::DFSchema;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
-use super::sink::{RowAt, RuleGate, Sink, shown};
 use super::{Check, CheckedBranch, ValidateError};
+use crate::artifacts::{FindingSink, RowAt, RuleGate, shown};
 use crate::dataset::{read_part, schema_of};
 use crate::engine::{Engine, Joins};
 use crate::national::{Column, Kind, LengthIn, Mandatory};
@@ -213,7 +213,7 @@ impl Pass<'_> {
             let (path, table) = (part.display().to_string(), self.of.table.name.clone());
             return Err(ValidateError::Columns { path, table });
         }
-        let mut sink = Sink::create(out, &self.of.table.name)?;
+        let mut sink = FindingSink::create(out, &self.of.table.name)?;
         for batch in read_part(part)? {
             let batch = batch?;
             let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())
@@ -233,7 +233,7 @@ impl Pass<'_> {
         Ok(value.map_err(|e| self.engine.error(format!("the check of {}", self.of.table.name), e))?)
     }
 
-    fn batch(&self, batch: &RecordBatch, sink: &mut Sink) -> Result<(), ValidateError> {
+    fn batch(&self, batch: &RecordBatch, sink: &mut FindingSink) -> Result<(), ValidateError> {
         let scope = self.scope.as_ref().map(|s| self.evaluate(s, batch)).transpose()?;
         let outside =
             |row: usize| scope.as_ref().is_some_and(|s| s.is_valid(row) && !s.as_boolean().value(row));

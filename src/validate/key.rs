@@ -10,8 +10,8 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::read_errors::in_scope;
-use super::sink::{RowAt, RuleGate, Sink, shown};
 use super::{Check, ValidateError};
+use crate::artifacts::{FindingSink, RowAt, RuleGate, shown};
 use crate::dataset::{DatasetError, PartWriter, register, row_count};
 use crate::engine::{Engine, Joins};
 use crate::national::{Column, Parent};
@@ -170,7 +170,7 @@ fn found(
 ) -> Result<Option<PathBuf>, ValidateError> {
     let what = || format!("{rule} of {}", of.table.name);
     let verdict = RuleGate::new(of.national, rule, column);
-    let mut sink = Sink::create(path, &of.table.name)?;
+    let mut sink = FindingSink::create(path, &of.table.name)?;
     engine.block_on(async {
         let stream = async { session.sql(sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| engine.error(what(), e))?;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ValidateError;
 
+use crate::artifacts::FoundRows;
 use crate::dataset::{PartInfo, row_count};
 use crate::durable;
 use crate::engine::Engine;
@@ -63,6 +64,8 @@ pub struct Check<'a> {
     pub branches: &'a [CheckedBranch],
     /// Mapped parts of every national table that is mapped, over all its branches.
     pub mapped: &'a BTreeMap<String, Vec<PathBuf>>,
+    /// Change records of this table (`change_schema` of the rules): a read error whose field was filled is none any more.
+    pub changes: &'a [PathBuf],
     /// Folder of the findings; made again.
     pub findings: &'a Path,
     /// Folder for what is in between; removed at the end.
@@ -87,16 +90,6 @@ pub struct Checked {
     pub rule: String,
     pub column: String,
     pub outcome: Outcome,
-}
-
-/// Findings of one rule on one column, with what they do.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct FoundRows {
-    pub rule: String,
-    pub column: String,
-    pub gate: String,
-    pub level: String,
-    pub rows: u64,
 }
 
 /// What a check found.

@@ -8,8 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::StreamExt;
 
-use super::sink::{RowAt, RuleGate, Sink, shown_unread};
 use super::{Check, CheckedBranch, RowsFrom, ValidateError};
+use crate::artifacts::{FindingSink, RowAt, RuleGate, shown_unread};
 use crate::dataset::{DatasetError, register, row_count};
 use crate::engine::Engine;
 use crate::sql_ident::quote;
@@ -52,13 +52,21 @@ pub(super) fn found(
             )
         }
     };
+    let open = if of.changes.is_empty() {
+        String::new()
+    } else {
+        register(&session, "changes", of.changes)?;
+        " AND NOT EXISTS (SELECT 1 FROM changes AS x WHERE x._key = m._key AND x._source = m._source \
+         AND coalesce(x._skey, '∅') = coalesce(m._skey, '∅') AND x.\"column\" = c.national)"
+            .to_owned()
+    };
     let sql = format!(
         "SELECT m._key, m._source, m._skey, c.national, n.code, n.bytes \
-         FROM n JOIN c ON c.source = n.source AND c.legacy = n.\"column\" {through} WHERE {}",
+         FROM n JOIN c ON c.source = n.source AND c.legacy = n.\"column\" {through} WHERE ({}){open}",
         about(branch)
     );
     let path = of.scratch.join(format!("{}.read_errors.parquet", branch.name));
-    let mut sink = Sink::create(&path, &of.table.name)?;
+    let mut sink = FindingSink::create(&path, &of.table.name)?;
     engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| engine.error(what(), e))?;
@@ -112,7 +120,7 @@ pub(super) fn in_scope(of: &Check<'_>, alias: &str) -> String {
     }
 }
 
-fn add(of: &Check<'_>, batch: &RecordBatch, sink: &mut Sink) -> Result<(), ValidateError> {
+fn add(of: &Check<'_>, batch: &RecordBatch, sink: &mut FindingSink) -> Result<(), ValidateError> {
     let text = |at: usize| batch.column(at).as_string::<i32>();
     let (keys, sources, skeys, columns, codes) = (text(0), text(1), text(2), text(3), text(4));
     let bytes = batch.column(5).as_binary::<i32>();

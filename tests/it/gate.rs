@@ -82,6 +82,7 @@ impl Gate {
                 national: &self.national,
                 table: of,
                 branches: &[GatedBranch { name: "b".to_owned(), mapped }],
+                excluded: &[],
                 findings: &findings,
                 parents: &self.dispositions,
                 staged: &self.out("staged", table),

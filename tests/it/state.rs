@@ -43,7 +43,7 @@ fn a_state_of_a_newer_version_is_refused() {
     drop(db);
     for opened in [State::open(dir.path(), "test"), State::open_readonly(dir.path())] {
         let Err(error) = opened else { panic!("opened") };
-        assert_eq!(error.to_string(), "state.db has form 99; this version knows forms up to 5");
+        assert_eq!(error.to_string(), "state.db has form 99; this version knows forms up to 6");
     }
 }
 
@@ -76,14 +76,14 @@ fn a_state_of_an_older_version_is_brought_to_the_newest_form_by_a_writer_and_ref
 fn runs_go_on_only_under_their_own_digest() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), "test").unwrap();
-    let first = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
+    let first = state.begin_run("aa", &[], NaiveDate::default(), "op").unwrap();
     assert_eq!(first.to_string(), "r0001");
     let known = |digest: &str| state.unfinished_run(digest).unwrap().map(|r| (r.id, r.as_of));
     assert_eq!(known("aa"), Some((first, Some(NaiveDate::default()))));
     assert_eq!(known("bb"), None);
     state.set_run(first, RunStatus::Blocked).unwrap();
     assert_eq!(state.unfinished_run("aa").unwrap(), None);
-    assert_eq!(state.begin_run("aa", &[], NaiveDate::default()).unwrap().to_string(), "r0002");
+    assert_eq!(state.begin_run("aa", &[], NaiveDate::default(), "op").unwrap().to_string(), "r0002");
     let statuses: Vec<_> =
         state.runs().unwrap().into_iter().map(|r| (r.status, r.finished.is_some())).collect();
     assert_eq!(statuses, [(RunStatus::Blocked, true), (RunStatus::Running, false)]);
@@ -94,7 +94,7 @@ fn an_output_is_what_was_recorded_last_even_where_the_work_directory_moved() {
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
     let state = State::open(&old, "test").unwrap();
-    let run = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
+    let run = state.begin_run("aa", &[], NaiveDate::default(), "op").unwrap();
     let output = |name: &str, at: &PathBuf| Output {
         stage: "mapped".to_owned(),
         table: "AC01".to_owned(),
@@ -134,7 +134,7 @@ fn a_damaged_state_says_so_and_is_left_as_it_is() {
 fn what_is_recorded_about_a_thing_that_is_not_there_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), "test").unwrap();
-    let run = state.begin_run("aa", &[], NaiveDate::default()).unwrap();
+    let run = state.begin_run("aa", &[], NaiveDate::default(), "op").unwrap();
     let of = NewExtract {
         source: "ylbx".to_owned(),
         consistency: String::new(),

@@ -85,6 +85,7 @@ impl Room {
                 table: of,
                 branches: &[branch],
                 mapped: &self.mapped,
+                changes: &[],
                 findings: &self.findings(table),
                 scratch: &self.dir.path().join("scratch"),
             },

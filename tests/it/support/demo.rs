@@ -41,6 +41,7 @@ pub fn acknowledged() -> String {
 /// Settings of a run over a generated city.
 pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSettings {
     RunSettings {
+        rules: None,
         workdir: workdir.to_owned(),
         national: folder("national"),
         city: folder("baicheng"),

@@ -117,6 +117,8 @@ pub fn done() -> Summary {
             disposition("AC43", "rejected", "STR-05", 20),
             disposition("AC01", "rejected", "FIL-01,FIL-02", 20),
         ],
+
+        cleaning: Vec::new(),
         findings: vec![
             finding("FIL-08", "联系地址为空", "address is empty", ["E", "mark", "AC01", "AAE006"], 1500),
             finding("FIL-02", "证件号码为空", "citizen ID is empty", ["B", "block", "AC01", "AAC147"], 20),

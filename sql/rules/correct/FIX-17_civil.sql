@@ -1,0 +1,33 @@
+-- id: FIX-17
+-- title: 生存状态与公安、民政不一致 / police or civil affairs and the system disagree on whether a person lives
+-- advice: 核对死亡证明、火化证明；在领待遇的先由养老科停发并上报省局 /
+--    compare with the certificates; a benefit in payment is stopped by the pension section and goes to the province
+-- severity: E
+-- repair: V
+-- department: 养老
+-- evidence: 火化证明、民政信息
+-- basis: reference 5.3 FIX-17
+-- table: AC01
+-- column: AAC060
+-- touches: AAC060, AAE138
+-- effect: change
+-- among: id_check(AAC147) IN ('ok', 'ok15')
+-- needs: ext_civil
+SELECT p._key, '2' AS AAC060, e.died AS AAE138,
+       CASE WHEN b.AAC001 IS NOT NULL THEN 'P' END AS _repair,
+       CASE WHEN b.AAC001 IS NOT NULL THEN '民政登记死亡，系统为生存，待遇在发' ELSE '民政登记死亡，系统为生存' END AS _evidence
+FROM AC01 AS p
+JOIN (
+  SELECT g.id AS number, name_key(g.name) AS name, min(g.death_date) AS died
+  FROM ext_civil AS g
+  WHERE g.death_date IS NOT NULL OR g.cremated IS NOT NULL
+  GROUP BY g.id, name_key(g.name)
+) AS e ON e.number = COALESCE(id18(p.AAC147), p.AAC147) AND e.name = name_key(name_clean(p.AAC003))
+LEFT JOIN (SELECT DISTINCT s.AAC001 AS AAC001 FROM AC26 AS s) AS d ON d.AAC001 = p.AAC001
+LEFT JOIN (
+  SELECT i.AAC001 AS AAC001 FROM IC10 AS i WHERE i.AAE116 = '1' AND i.AAC001 IS NOT NULL
+  UNION
+  SELECT c.AAC001 AS AAC001 FROM AC60 AS c WHERE c.AAE116 = '1' AND c.AAC001 IS NOT NULL
+) AS b ON b.AAC001 = p.AAC001
+WHERE id_check(p.AAC147) IN ('ok', 'ok15')
+  AND COALESCE(p.AAC060, '1') <> '2' AND p.AAE138 IS NULL AND d.AAC001 IS NULL

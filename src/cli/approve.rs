@@ -1,0 +1,126 @@
+//! `qianyi approve`: what waits for approval, its approval by somebody who may, and its undoing.
+
+use qianyi::config::{Person, Role};
+use qianyi::pipeline::{Approver, ProposedBatch, approve as approved, finished, proposals, rule_input};
+use qianyi::report::{Lang, Words};
+use qianyi::state::State;
+
+use super::args::ApproveArgs;
+use super::context::{Context, mappings};
+use super::exit::Ended;
+use super::failure::{Failure, Usage};
+use super::out::{self, Align};
+
+/// Shows, approves, or undoes.
+pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> {
+    let settings = context.settings()?;
+    if let Some(batch) = &args.undo {
+        return undo(context, &settings.people, batch);
+    }
+    let (national, city) = mappings(&settings)?;
+    let run = finished(&context.workdir, args.run.as_deref())?;
+    let rules = rule_input(settings.rules.as_ref(), &national, &city)?.ok_or(Usage::NoRules)?;
+    let all = proposals(&run, &national, &rules.book)?;
+    let chosen: Vec<&ProposedBatch> =
+        all.iter().filter(|b| args.rule.as_ref().is_none_or(|r| *r == b.rule)).collect();
+    let words = context.words()?;
+    if !args.yes {
+        if context.json {
+            out::json(&chosen);
+        } else {
+            out::text(&shown(&words, &chosen, args.rule.is_some()));
+        }
+        return Ok(Ended::Done);
+    }
+    if chosen.is_empty() {
+        let given = args.rule.clone().unwrap_or_default();
+        let nearest = qianyi::nearest::nearest(&given, all.iter().map(|b| &b.rule));
+        return Err(Usage::NoProposals { given, nearest }.into());
+    }
+    let person = may(&settings.people)?;
+    let state = State::open(&context.workdir, "approve")?;
+    let by = Approver {
+        name: person.name.clone(),
+        account: person.account.clone(),
+        reason: args.reason.clone().unwrap_or_default(),
+    };
+    for (number, batch) in approved(&state, &run, &chosen, &by)?.iter().zip(&chosen) {
+        out::line(&format!(
+            "b{number:04}  {} {} · {} {} · {}",
+            batch.rule,
+            batch.table,
+            out::grouped(batch.rows),
+            words.say("approve", "proposals"),
+            words.say("approve", "next_run")
+        ));
+    }
+    Ok(Ended::Done)
+}
+
+fn undo(context: &Context, people: &[Person], batch: &str) -> Result<Ended, Failure> {
+    let person = may(people)?;
+    let state = State::open(&context.workdir, "approve")?;
+    let number: i64 =
+        batch.trim_start_matches('b').parse().map_err(|_| Usage::NoBatch { given: batch.to_owned() })?;
+    if !state.batches()?.iter().any(|b| b.id == number && b.undone.is_none()) {
+        return Err(Usage::NoBatch { given: batch.to_owned() }.into());
+    }
+    state.undo_batch(number, &person.name)?;
+    out::line(&format!("{batch} {}", context.words()?.say("approve", "undone")));
+    Ok(Ended::Done)
+}
+
+/// Whoever runs this, if the configuration lets them approve.
+fn may(people: &[Person]) -> Result<&Person, Failure> {
+    let account = whoami::username().unwrap_or_default();
+    let person = people.iter().find(|p| p.account == account);
+    match person {
+        Some(person) if person.roles.contains(&Role::Approver) => Ok(person),
+        Some(_) | None => Err(Usage::NoApprover { account }.into()),
+    }
+}
+
+fn shown(words: &Words, batches: &[&ProposedBatch], samples: bool) -> String {
+    if batches.is_empty() {
+        return format!("{}\n", words.say("approve", "nothing"));
+    }
+    let word = |key: &str, align| (words.say("approve", key), align);
+    let head = vec![
+        word("rule", Align::Left),
+        word("table", Align::Left),
+        word("title", Align::Left),
+        word("columns", Align::Left),
+        word("rows", Align::Right),
+        word("applies", Align::Left),
+    ];
+    let row = |b: &&ProposedBatch| {
+        let columns: Vec<String> =
+            b.columns.iter().map(|(c, n)| format!("{c} {}", out::grouped(*n))).collect();
+        let title = match words.lang() {
+            Lang::Zh => &b.title_zh,
+            Lang::En => &b.title_en,
+        };
+        let applies = words.say("approve", if b.applies { "yes" } else { "no" });
+        let rows = out::grouped(b.rows);
+        vec![b.rule.clone(), b.table.clone(), title.clone(), columns.join(", "), rows, applies]
+    };
+    let mut text = format!("{}\n", out::table(&head, &batches.iter().map(row).collect::<Vec<_>>()));
+    if samples {
+        let head = vec![
+            word("key", Align::Left),
+            word("column", Align::Left),
+            word("before", Align::Left),
+            word("after", Align::Left),
+            word("evidence", Align::Left),
+        ];
+        let cell = |v: &Option<String>| v.clone().unwrap_or_default();
+        let of = batches.iter().flat_map(|b| &b.samples);
+        let rows: Vec<Vec<String>> = of
+            .map(|s| {
+                vec![s.key.clone(), s.column.clone(), cell(&s.before), cell(&s.after), cell(&s.evidence)]
+            })
+            .collect();
+        text.push_str(&format!("\n{}\n{}\n", out::table(&head, &rows), words.say("approve", "how")));
+    }
+    text
+}

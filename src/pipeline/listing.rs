@@ -1,0 +1,126 @@
+//! What a finished run found and changed, row by row, for people: findings and change records as they lie in its folder.
+//!
+//! Always: rows come part by part, none are collected here. Values of findings are masked already; those of changes are masked here.
+
+use std::path::PathBuf;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+
+use super::RunError;
+use super::finished::Finished;
+use crate::artifacts::shown;
+use crate::dataset::{left_parts, read_part};
+use crate::folder;
+use crate::national::National;
+use crate::rules::Item;
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ListedFinding {
+    pub rule: String,
+    pub table: String,
+    pub key: Option<String>,
+    pub column: String,
+    pub level: String,
+    pub gate: String,
+    /// Masked.
+    pub value: Option<String>,
+    pub source: String,
+    pub skey: Option<String>,
+}
+
+/// One change record.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ListedChange {
+    pub table: String,
+    pub key: String,
+    pub source: String,
+    pub column: String,
+    /// Masked.
+    pub before: Option<String>,
+    /// Masked.
+    pub after: Option<String>,
+    pub rule: String,
+    pub item: String,
+    pub level: String,
+    pub evidence: Option<String>,
+}
+
+/// A cell of a dataset of ours, by name.
+fn cell(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
+    let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+    column.is_valid(row).then(|| column.value(row).to_owned())
+}
+
+fn each(parts: Vec<PathBuf>, mut take: impl FnMut(&RecordBatch, usize)) -> Result<(), RunError> {
+    for part in parts {
+        for batch in read_part(&part)? {
+            let batch = batch?;
+            (0..batch.num_rows()).for_each(|row| take(&batch, row));
+        }
+    }
+    Ok(())
+}
+
+/// Every open finding of a run, table by table.
+///
+/// # Errors
+/// `DAT-…`.
+pub fn each_finding(of: &Finished, mut take: impl FnMut(ListedFinding)) -> Result<(), RunError> {
+    for table in &of.summary.tables {
+        let mut parts = left_parts(&of.dir.findings(&table.table))?;
+        parts.extend(left_parts(&of.dir.open_findings(&table.table))?);
+        each(parts, |batch, row| {
+            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
+            take(ListedFinding {
+                rule: text("rule"),
+                table: text("table"),
+                key: cell(batch, "_key", row),
+                column: text("column"),
+                level: text("level"),
+                gate: text("gate"),
+                value: cell(batch, "value", row),
+                source: text("_source"),
+                skey: cell(batch, "_skey", row),
+            });
+        })?;
+    }
+    Ok(())
+}
+
+/// Every change record of a run, item by item; values masked by their column.
+///
+/// # Errors
+/// `DAT-…`.
+pub fn each_change(
+    of: &Finished,
+    national: &National,
+    mut take: impl FnMut(ListedChange),
+) -> Result<(), RunError> {
+    for item in Item::ALL {
+        let dir = of.dir.changes(item.text());
+        let parts = folder::with_ending(&dir, "parquet").unwrap_or_default();
+        each(parts, |batch, row| {
+            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
+            let (table, column) = (text("table"), text("column"));
+            let known = national.table(&table).and_then(|t| t.column(&column));
+            let masked = |name: &str| {
+                cell(batch, name, row)
+                    .map(|value| known.map_or_else(|| "***".to_owned(), |c| shown(c, &value)))
+            };
+            take(ListedChange {
+                key: text("_key"),
+                source: text("_source"),
+                before: masked("before"),
+                after: masked("after"),
+                rule: text("rule"),
+                item: text("item"),
+                level: text("level"),
+                evidence: cell(batch, "evidence", row),
+                table,
+                column,
+            });
+        })?;
+    }
+    Ok(())
+}

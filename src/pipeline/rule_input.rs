@@ -1,0 +1,65 @@
+//! What cleaning stands on, loaded before anything is read from a source: rules, outside data, approvals.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use sha2::{Digest, Sha256};
+
+use super::RunError;
+use super::settings::RuleSettings;
+use crate::durable::hex;
+use crate::mapping::City;
+use crate::national::National;
+use crate::rules::{self, Approval, RuleBook, RuleError, RuleFiles};
+use crate::state::State;
+
+/// Rules with everything that they are given.
+pub struct RuleInput {
+    pub book: RuleBook,
+    /// By `ext_<name>`.
+    pub externals: BTreeMap<String, RecordBatch>,
+    /// By the identity of a proposal.
+    pub(super) approved: BTreeMap<u128, Approval>,
+    /// SHA-256 over all of it.
+    pub digest: String,
+}
+
+/// Loads the rules of a city; `None` where none are configured.
+///
+/// # Errors
+/// `RUL-000` with every mistake, `RUL-104`.
+pub fn rule_input(
+    settings: Option<&RuleSettings>,
+    national: &National,
+    city: &City,
+) -> Result<Option<RuleInput>, RunError> {
+    let Some(settings) = settings else { return Ok(None) };
+    let files =
+        RuleFiles { sql: &settings.folder, national: &settings.national, params: &settings.parameters };
+    // Their day changes no mistake.
+    let functions = city.functions(chrono::NaiveDate::default());
+    let book = rules::load(&files, national, &functions).map_err(RuleError::from)?;
+    let externals = rules::read_externals(&book, &settings.references)?;
+    let mut sha = Sha256::new();
+    sha.update(&book.digest);
+    for (name, batch) in &externals {
+        sha.update(format!("{name}\n{:?}\n", batch.columns()));
+    }
+    let digest = hex(&sha.finalize());
+    Ok(Some(RuleInput { book, externals, approved: BTreeMap::new(), digest }))
+}
+
+impl RuleInput {
+    /// With what is approved in a work directory.
+    pub(super) fn with_approvals(mut self, state: &State) -> Result<Self, RunError> {
+        let mut sha = Sha256::new();
+        sha.update(&self.digest);
+        for (proposal, approved) in state.approved()? {
+            sha.update(format!("{proposal:032x} {}\n", approved.batch));
+            let approval = Approval { batch: format!("b{:04}", approved.batch), approver: approved.approver };
+            self.approved.insert(proposal, approval);
+        }
+        self.digest = hex(&sha.finalize());
+        Ok(self)
+    }
+}
