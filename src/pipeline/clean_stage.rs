@@ -20,11 +20,14 @@ use crate::rules::{self, CleanItem, Ended, ExcludedOf, Item, ItemReport, OpenOf,
 use crate::validate::CheckReport;
 
 /// What cleaning came to.
+#[derive(Default)]
 pub(super) struct Cleaned {
     pub(super) book: Option<RuleBook>,
     pub(super) items: Vec<ItemReport>,
     /// Mapped part → its last version, where that is another.
     latest: BTreeMap<PathBuf, PartInfo>,
+    /// Columns that no branch fills, by national table and legacy table.
+    unfilled: BTreeMap<(String, String), BTreeSet<String>>,
     /// Rows that rules exclude, by table.
     excluded: BTreeMap<String, Vec<PartInfo>>,
 }
@@ -83,8 +86,7 @@ pub(super) fn clean_all(
     input: Option<RuleInput>,
     edges: &[Edges<'_>],
 ) -> Result<Cleaned, RunError> {
-    let mut cleaned =
-        Cleaned { book: None, items: Vec::new(), latest: BTreeMap::new(), excluded: BTreeMap::new() };
+    let mut cleaned = Cleaned::default();
     let Some(RuleInput { book, externals, approved, digest }) = input else { return Ok(cleaned) };
     let unfilled = unfilled(runner.national, edges);
     let mapped = parts_by_table(edges);
@@ -135,6 +137,7 @@ pub(super) fn clean_all(
         }
         cleaned.items.push(report);
     }
+    cleaned.unfilled = unfilled;
     exclude(runner, &mut cleaned, &book)?;
     cleaned.book = Some(book);
     Ok(cleaned)
@@ -223,6 +226,7 @@ pub(super) fn add_open(
                     national,
                     table,
                     found: &found,
+                    unfilled: &cleaned.unfilled,
                     owned: &owned,
                     findings: &findings,
                 };

@@ -51,15 +51,17 @@ fn value(of: &StringArray, row: usize) -> Option<&str> {
 }
 
 impl Judge<'_> {
-    /// The lines with their outcome; those about what the city does not have at all are left out, unless a rule fills it.
+    /// The lines with their outcome; those about what the city does not have at all are left out, unless a rule has a value for it.
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, RuleError> {
         let lines = self.columns(batch)?;
         let (mut said, mut kept) =
             (Vec::with_capacity(batch.num_rows()), Vec::with_capacity(batch.num_rows()));
         for row in 0..batch.num_rows() {
             let outcome = self.line(&lines, row)?;
-            let told =
-                outcome == Outcome::Repaired || lines.before.is_valid(row) || !self.is_unfilled(&lines, row);
+            // A value that a rule has, or proposes, is worth a line whatever the city lacks.
+            let filled =
+                outcome == Outcome::Repaired || (outcome == Outcome::Proposed && lines.after.is_valid(row));
+            let told = filled || lines.before.is_valid(row) || !self.is_unfilled(&lines, row);
             if told {
                 *self.outcomes.entry(outcome).or_default() += 1;
             }

@@ -25,6 +25,8 @@ pub struct OpenOf<'a> {
     pub table: &'a Table,
     /// What rules found, of any tables (`found/`).
     pub found: &'a [PathBuf],
+    /// Columns that no branch fills, by national table and legacy table: their emptiness is no finding.
+    pub unfilled: &'a BTreeMap<(String, String), BTreeSet<String>>,
     /// Rules and columns that the structural check answers for.
     pub owned: &'a BTreeSet<(String, String)>,
     /// The folder of the part.
@@ -60,7 +62,10 @@ pub fn open_findings(of: &OpenOf<'_>) -> Result<(PartInfo, Vec<FoundRows>), Rule
                 for row in 0..batch.num_rows() {
                     let (rule, column) = (rules.value(row), columns.value(row));
                     let open = Outcome::named(outcomes.value(row)).is_none_or(is_open);
-                    if !open || of.owned.contains(&(rule.to_owned(), column.to_owned())) {
+                    let place = (of.table.name.clone(), sources.value(row).to_owned());
+                    let lacking =
+                        values.is_null(row) && of.unfilled.get(&place).is_some_and(|u| u.contains(column));
+                    if !open || lacking || of.owned.contains(&(rule.to_owned(), column.to_owned())) {
                         continue;
                     }
                     let known = of.table.column(column);

@@ -271,6 +271,9 @@ fn a_run_repairs_by_rule_leaves_a_record_of_each_field_and_proposes_the_rest() {
     let long = row(&summary, "FIX-02");
     assert_eq!((long.ended.as_str(), long.repaired), ("found", 0));
     assert!(long.proposed > 0, "{long:?}");
+    // What the city lacks altogether is proposed where a uniform rule has a value, and is no finding.
+    assert!(row(&summary, "FIL-10").proposed > 0, "{:?}", row(&summary, "FIL-10"));
+    assert!(!summary.findings.iter().any(|f| f.rule == "FIL-10"), "{:?}", summary.findings);
     let ids = texts(&run.join("mapped").join("AC01"), &["AAC147"]);
     let staged = texts(&run.join("staged").join("AC01"), &["AAC147"]);
     let short =
@@ -514,6 +517,6 @@ fn planted_defects_are_found_by_their_rules() {
             missed.push(here);
         }
     }
-    assert!(rules.len() >= 10, "{rules:?}");
+    assert!(rules.len() >= 8, "{rules:?}");
     assert_eq!(missed, Vec::<[String; 3]>::new());
 }
