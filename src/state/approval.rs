@@ -60,7 +60,7 @@ fn batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
 }
 
 impl State {
-    /// Records a batch; its number.
+    /// Records a batch; its number. Rows of one key (STR-05) may propose the same: that is one proposal.
     ///
     /// # Errors
     /// `STA-003`.
@@ -71,7 +71,7 @@ impl State {
                 params![of.rule, of.run, of.approver, of.account, of.reason, clock::now()],
             )?;
             let id = t.last_insert_rowid();
-            let mut add = t.prepare("INSERT INTO approval (batch, proposal) VALUES (?1, ?2)")?;
+            let mut add = t.prepare("INSERT OR IGNORE INTO approval (batch, proposal) VALUES (?1, ?2)")?;
             for proposal in proposals {
                 add.execute(params![id, format!("{proposal:032x}")])?;
             }

@@ -477,15 +477,24 @@ fn garbage_that_is_approved_is_excluded_with_its_rule_as_the_reason() {
     assert!(held > 0);
 }
 
-/// Rules whose finding is of another row or table than the line that the truth has for the defect.
-const OTHER_ROWS: [(&str, &str); 10] = [
-    ("FIX-08", "a name whose private characters the font table gives back is no finding"),
-    ("LED-01", "a ledger that lost its details is MIS-05's"),
-    ("LED-06", "the row is named by the year before where that one is odd"),
-    ("LOG-09", "only bases beyond the tolerance, and none before its first line of limits"),
+/// Rules that are not held to the truth yet, and what is known of them.
+const NOT_HELD: [(&str, &str); 10] = [
+    (
+        "FIX-08",
+        "not compared yet: 4 of 12 of a larger city are missed, perhaps what the font table gives back",
+    ),
+    ("LED-01", "not compared yet: 11 of 364 of a larger city are missed, perhaps MIS-05's"),
+    ("LED-06", "not compared yet: 8 of 424 of a larger city are missed"),
+    (
+        "LOG-09",
+        "not compared yet: 277 of 850 of a larger city are missed, perhaps rows of a group without a legacy key",
+    ),
     ("MIS-04", "found at the details, planted at the ledger"),
     ("MIS-05", "found at the ledger, planted at the details"),
-    ("MRG-01", "the donor may be the older number"),
+    (
+        "MRG-01",
+        "not compared yet: 7 of 12 of a larger city are missed, and as many found: the donor may be the older number",
+    ),
     ("MRG-05", "rows of a group have no legacy key of their own"),
     ("MRG-06", "an ID with a wrong digit has no partner before it is corrected"),
     ("STR-01", "not a rule of this kind"),
@@ -509,7 +518,7 @@ fn planted_defects_are_found_by_their_rules() {
     let (mut rules, mut missed) = (BTreeSet::new(), Vec::new());
     for line in planted.iter().filter(|l| l[3].as_deref() == Some("rule")) {
         let here = [0, 1, 2].map(|i| line[i].clone().unwrap_or_default());
-        if OTHER_ROWS.iter().any(|(rule, _)| *rule == here[0]) {
+        if NOT_HELD.iter().any(|(rule, _)| *rule == here[0]) {
             continue;
         }
         rules.insert(here[0].clone());

@@ -164,3 +164,22 @@ fn what_is_recorded_about_a_thing_that_is_not_there_is_an_error() {
         assert_eq!(error.retry_class(), RetryClass::Bug);
     }
 }
+
+#[test]
+fn rows_of_one_key_that_propose_the_same_are_one_approval() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path(), "test").unwrap();
+    let text = |t: &str| t.to_owned();
+    let of = qianyi::state::NewBatch {
+        rule: text("FIL-10"),
+        run: text("r0001"),
+        approver: text("王科长"),
+        account: text("wang"),
+        reason: text("省局统一规则"),
+    };
+    assert_eq!(state.approve(&of, &[7, 7, 8]).unwrap(), 1);
+    assert_eq!(state.batches().unwrap()[0].proposals, 2);
+    assert_eq!(state.approved().unwrap().keys().copied().collect::<Vec<u128>>(), [7, 8]);
+    state.undo_batch(1, "王科长").unwrap();
+    assert!(state.approved().unwrap().is_empty());
+}
