@@ -13,7 +13,7 @@ use crate::artifacts::shown;
 use crate::dataset::{left_parts, read_part};
 use crate::national::National;
 use crate::raw;
-use crate::rules::{Effect, Item, Outcome, RuleBook, proposal_id};
+use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, proposal_id};
 use crate::state::{NewBatch, State};
 
 /// So many proposals of a batch are shown.
@@ -86,7 +86,7 @@ pub fn proposals(
                         table: table.clone(),
                         columns: BTreeMap::new(),
                         rows: 0,
-                        applies: matches!(known.effect, Effect::Change | Effect::Exclude),
+                        applies: applies(national, known),
                         samples: Vec::new(),
                         ids: Vec::new(),
                     });
@@ -116,6 +116,18 @@ pub fn proposals(
         }
     }
     Ok(all.into_values().collect())
+}
+
+/// Whether this version applies what a rule proposes: rows that are added or merged, and money that is reconciled, it only proposes, since
+/// reconciliation has no reason for them yet.
+fn applies(national: &National, rule: &Rule) -> bool {
+    let table = national.table(&rule.table);
+    let money = |column: &String| table.and_then(|t| t.column(column)).is_some_and(|c| c.measure);
+    match rule.effect {
+        Effect::Exclude => true,
+        Effect::Change => !rule.touches.iter().any(money),
+        Effect::None | Effect::Add | Effect::Merge => false,
+    }
 }
 
 /// Who approves.

@@ -59,7 +59,7 @@ pub enum RunError {
         )
     )]
     NoBackup { path: String },
-    #[error("{rule} adds or merges rows, which this version proposes and does not apply")]
+    #[error("{rule} adds or merges rows, or changes money, which this version proposes and does not apply")]
     #[diagnostic(code("RUN-019"), help("approve rules that change or exclude; `qianyi approve` lists them"))]
     NotApplied { rule: String },
     #[error("a working thread ended without a result")]
