@@ -2,7 +2,7 @@
 
 use qianyi::config::{Person, Role};
 use qianyi::pipeline::{Approver, ProposedBatch, approve as approved, finished, proposals, rule_input};
-use qianyi::report::{Lang, Words};
+use qianyi::report::Words;
 use qianyi::state::State;
 
 use super::args::ApproveArgs;
@@ -96,13 +96,10 @@ fn shown(words: &Words, batches: &[&ProposedBatch], samples: bool) -> String {
     let row = |b: &&ProposedBatch| {
         let columns: Vec<String> =
             b.columns.iter().map(|(c, n)| format!("{c} {}", out::grouped(*n))).collect();
-        let title = match words.lang() {
-            Lang::Zh => &b.title_zh,
-            Lang::En => &b.title_en,
-        };
+        let title = words.lang().pick(&b.title_zh, &b.title_en).to_owned();
         let applies = words.say("approve", if b.applies { "yes" } else { "no" });
         let rows = out::grouped(b.rows);
-        vec![b.rule.clone(), b.table.clone(), title.clone(), columns.join(", "), rows, applies]
+        vec![b.rule.clone(), b.table.clone(), title, columns.join(", "), rows, applies]
     };
     let mut text = format!("{}\n", out::table(&head, &batches.iter().map(row).collect::<Vec<_>>()));
     if samples {

@@ -6,7 +6,6 @@ use std::collections::btree_map::Entry;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::City;
 use qianyi::national::National;
-use qianyi::report::{Lang, Words};
 use qianyi::rules::{self, Case, CaseContext, Rule, RuleBook, RuleFiles};
 use serde::Serialize;
 
@@ -118,20 +117,13 @@ pub fn list(context: &Context) -> Result<Ended, Failure> {
             rule.repair.text().to_owned(),
             words.say("department", rule.department.text()),
             words.say("rules", if rule.is_row_rule { "row" } else { "set" }),
-            title(&words, rule),
+            words.lang().pick(&rule.title.zh, &rule.title.en).to_owned(),
         ]
     };
     out::line(&out::table(&head, &book.rules.iter().map(row).collect::<Vec<_>>()));
     let ids: std::collections::BTreeSet<&str> = book.rules.iter().map(|r| r.id.as_str()).collect();
     out::line(&format!("{} {}", out::grouped(ids.len() as u64), words.say("rules", "rules")));
     Ok(Ended::Done)
-}
-
-fn title(words: &Words, rule: &Rule) -> String {
-    match words.lang() {
-        Lang::Zh => rule.title.zh.clone(),
-        Lang::En => rule.title.en.clone(),
-    }
 }
 
 /// Shows the files of one rule.

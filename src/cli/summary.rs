@@ -174,10 +174,9 @@ fn cleaning(words: &Words, of: &Summary) -> String {
 }
 
 fn findings(words: &Words, of: &Summary) -> String {
-    let zh = words.lang() == qianyi::report::Lang::Zh;
     let mut rules: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
     for f in &of.findings {
-        let title = if zh { &f.title_zh } else { &f.title_en };
+        let title = words.lang().pick(&f.title_zh, &f.title_en);
         *rules.entry((&f.rule, title, &f.gate)).or_default() += f.rows;
     }
     let head: Vec<(String, Align)> = vec![

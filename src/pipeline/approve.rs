@@ -5,12 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray};
-
 use super::RunError;
 use super::finished::Finished;
-use crate::artifacts::shown;
-use crate::dataset::{left_parts, read_part};
+use super::listing::{cell, each, masked};
+use crate::dataset::left_parts;
 use crate::national::National;
 use crate::raw;
 use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, proposal_id};
@@ -59,63 +57,49 @@ pub fn proposals(
 ) -> Result<Vec<ProposedBatch>, RunError> {
     let mut all: BTreeMap<(String, String), ProposedBatch> = BTreeMap::new();
     for item in Item::ALL {
-        for part in left_parts(&of.dir.found(item.text()))? {
-            for batch in read_part(&part)? {
-                let batch = batch?;
-                let cell = |name: &str, row: usize| {
-                    let values = batch.column_by_name(name)?.as_string_opt::<i32>()?;
-                    values.is_valid(row).then(|| values.value(row).to_owned())
-                };
-                for row in 0..batch.num_rows() {
-                    if cell("outcome", row).as_deref() != Some(Outcome::Proposed.text()) {
-                        continue;
-                    }
-                    let text = |name: &str| cell(name, row).unwrap_or_default();
-                    let (rule, table, column) = (text("rule"), text("table"), text("column"));
-                    let Some(known) = book.rules.iter().find(|r| r.name == text("file")) else { continue };
-                    if known.effect == Effect::None
-                        || (known.effect == Effect::Change && cell("after", row).is_none())
-                    {
-                        continue;
-                    }
-                    let entry = all.entry((rule.clone(), table.clone())).or_insert_with(|| ProposedBatch {
-                        rule: rule.clone(),
-                        title_zh: known.title.zh.clone(),
-                        title_en: known.title.en.clone(),
-                        item: item.text().to_owned(),
-                        table: table.clone(),
-                        columns: BTreeMap::new(),
-                        rows: 0,
-                        applies: applies(national, known),
-                        samples: Vec::new(),
-                        ids: Vec::new(),
-                    });
-                    entry.rows += 1;
-                    *entry.columns.entry(column.clone()).or_default() += 1;
-                    let (before, after) = (cell("before", row), cell("after", row));
-                    let key = text("_key");
-                    entry.ids.push(proposal_id(
-                        &rule,
-                        &table,
-                        &key,
-                        &column,
-                        before.as_deref(),
-                        after.as_deref(),
-                    ));
-                    if entry.samples.len() < SAMPLES {
-                        let of = national.table(&table).and_then(|t| t.column(&column));
-                        let masked = |value: Option<String>| {
-                            value.map(|v| of.map_or_else(|| "***".to_owned(), |c| shown(c, &v)))
-                        };
-                        let (before, after) = (masked(before), masked(after));
-                        let evidence = cell("evidence", row);
-                        entry.samples.push(ProposedSample { key, column, before, after, evidence });
-                    }
-                }
+        each(left_parts(&of.dir.found(item.text()))?, |batch, row| {
+            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
+            if text("outcome") != Outcome::Proposed.text() {
+                return;
             }
-        }
+            let Some(rule) = book.rules.iter().find(|r| r.name == text("file")) else { return };
+            let (before, after) = (cell(batch, "before", row), cell(batch, "after", row));
+            if rule.effect == Effect::None || (rule.effect == Effect::Change && after.is_none()) {
+                return;
+            }
+            let (key, column) = (text("_key"), text("column"));
+            let of_rule = all
+                .entry((rule.id.clone(), rule.table.clone()))
+                .or_insert_with(|| nothing_proposed(national, rule));
+            of_rule.rows += 1;
+            *of_rule.columns.entry(column.clone()).or_default() += 1;
+            let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());
+            of_rule.ids.push(id);
+            if of_rule.samples.len() < SAMPLES {
+                let of = national.table(&rule.table).and_then(|t| t.column(&column));
+                let (before, after) = (masked(of, before), masked(of, after));
+                let evidence = cell(batch, "evidence", row);
+                of_rule.samples.push(ProposedSample { key, column, before, after, evidence });
+            }
+        })?;
     }
     Ok(all.into_values().collect())
+}
+
+/// The batch of a rule before its first proposal.
+fn nothing_proposed(national: &National, rule: &Rule) -> ProposedBatch {
+    ProposedBatch {
+        rule: rule.id.clone(),
+        title_zh: rule.title.zh.clone(),
+        title_en: rule.title.en.clone(),
+        item: rule.item.text().to_owned(),
+        table: rule.table.clone(),
+        columns: BTreeMap::new(),
+        rows: 0,
+        applies: applies(national, rule),
+        samples: Vec::new(),
+        ids: Vec::new(),
+    }
 }
 
 /// Whether this version applies what a rule proposes: rows that are added or merged, and money that is reconciled, it only proposes, since

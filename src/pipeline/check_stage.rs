@@ -5,19 +5,15 @@ use std::path::PathBuf;
 
 use super::RunError;
 use super::clean_stage::Cleaned;
-use super::map_stage::{Edges, Typed};
+use super::map_stage::{Edges, Typed, parts_by_table};
 use super::runner::{StageRunner, paths};
 use crate::mapping::{Branch, Content, Shape};
 use crate::national::Table;
 use crate::validate::{self, Check, CheckReport, CheckedBranch, ReadErrors, RowsFrom};
 
-/// The mapped parts of every national table, over all its branches.
+/// Where the mapped parts of every national table lie, over all its branches.
 pub(super) fn mapped_parts(edges: &[Edges<'_>]) -> BTreeMap<String, Vec<PathBuf>> {
-    let mut all: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for edge in edges {
-        all.entry(edge.table.table.clone()).or_default().extend(paths(&edge.parts()));
-    }
-    all
+    parts_by_table(edges).into_iter().map(|(table, parts)| (table, paths(&parts))).collect()
 }
 
 /// Checks the national tables in load order; what each check found, by table.

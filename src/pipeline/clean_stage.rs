@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::map_stage::Edges;
+use super::map_stage::{Edges, parts_by_table};
 use super::rule_input::RuleInput;
 use super::runner::{StageRunner, paths};
 use super::{RunError, check_stage};
@@ -66,18 +66,12 @@ impl Cleaned {
         Some((rule.title.zh.clone(), rule.title.en.clone()))
     }
 
-    /// Everything that rules found.
-    fn found(&self) -> Vec<PathBuf> {
-        self.items.iter().flat_map(|i| paths(&i.found)).collect()
+    /// What rules found in a table: a part is named by its rule and table.
+    fn found(&self, table: &str) -> Vec<PathBuf> {
+        let ending = format!(".{table}");
+        let named = |path: &PathBuf| path.file_stem().is_some_and(|s| s.to_string_lossy().ends_with(&ending));
+        self.items.iter().flat_map(|i| paths(&i.found)).filter(named).collect()
     }
-}
-
-fn parts_by_table(edges: &[Edges<'_>]) -> BTreeMap<String, Vec<PartInfo>> {
-    let mut all: BTreeMap<String, Vec<PartInfo>> = BTreeMap::new();
-    for edge in edges {
-        all.entry(edge.table.table.clone()).or_default().extend(edge.parts());
-    }
-    all
 }
 
 /// Runs the work items.
@@ -164,12 +158,11 @@ fn unfilled(national: &National, edges: &[Edges<'_>]) -> BTreeMap<(String, Strin
 
 /// Rows of each table that rules exclude.
 fn exclude(runner: &mut StageRunner<'_>, cleaned: &mut Cleaned, book: &RuleBook) -> Result<(), RunError> {
-    let found = cleaned.found();
     let inputs = runner.of_parts(cleaned.items.iter().flat_map(|i| &i.found));
     let tables: BTreeSet<&String> =
         book.rules.iter().filter(|r| r.effect == rules::Effect::Exclude).map(|r| &r.table).collect();
     for table in tables {
-        let folder = runner.dir.excluded(table);
+        let (folder, found) = (runner.dir.excluded(table), cleaned.found(table));
         let part = runner.once(
             "exclude",
             table,
@@ -207,14 +200,13 @@ pub(super) fn add_open(
     if cleaned.book.is_none() {
         return Ok(());
     }
-    let found = cleaned.found();
     let national = runner.national;
     let inputs = runner.of_everything();
     for (name, check) in checks.iter_mut() {
         let Some(table) = national.table(name) else { continue };
         let owned: BTreeSet<(String, String)> =
             check.checked.iter().map(|c| (c.rule.clone(), c.column.clone())).collect();
-        let findings = runner.dir.open_findings(name);
+        let (findings, found) = (runner.dir.open_findings(name), cleaned.found(name));
         let open = runner.once(
             "open",
             name,

@@ -10,8 +10,7 @@ use super::RunError;
 use super::finished::Finished;
 use crate::artifacts::shown;
 use crate::dataset::{left_parts, read_part};
-use crate::folder;
-use crate::national::National;
+use crate::national::{Column, National};
 use crate::rules::Item;
 
 /// One finding.
@@ -46,13 +45,19 @@ pub struct ListedChange {
     pub evidence: Option<String>,
 }
 
+/// A value of a column as people may see it; what no column is known for, wholly masked.
+pub(super) fn masked(column: Option<&Column>, value: Option<String>) -> Option<String> {
+    value.map(|value| column.map_or_else(|| "***".to_owned(), |c| shown(c, &value)))
+}
+
 /// A cell of a dataset of ours, by name.
-fn cell(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
+pub(super) fn cell(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
     let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
     column.is_valid(row).then(|| column.value(row).to_owned())
 }
 
-fn each(parts: Vec<PathBuf>, mut take: impl FnMut(&RecordBatch, usize)) -> Result<(), RunError> {
+/// Every row of some parts.
+pub(super) fn each(parts: Vec<PathBuf>, mut take: impl FnMut(&RecordBatch, usize)) -> Result<(), RunError> {
     for part in parts {
         for batch in read_part(&part)? {
             let batch = batch?;
@@ -98,21 +103,16 @@ pub fn each_change(
     mut take: impl FnMut(ListedChange),
 ) -> Result<(), RunError> {
     for item in Item::ALL {
-        let dir = of.dir.changes(item.text());
-        let parts = folder::with_ending(&dir, "parquet").unwrap_or_default();
+        let parts = left_parts(&of.dir.changes(item.text()))?;
         each(parts, |batch, row| {
             let text = |name: &str| cell(batch, name, row).unwrap_or_default();
             let (table, column) = (text("table"), text("column"));
             let known = national.table(&table).and_then(|t| t.column(&column));
-            let masked = |name: &str| {
-                cell(batch, name, row)
-                    .map(|value| known.map_or_else(|| "***".to_owned(), |c| shown(c, &value)))
-            };
             take(ListedChange {
                 key: text("_key"),
                 source: text("_source"),
-                before: masked("before"),
-                after: masked("after"),
+                before: masked(known, cell(batch, "before", row)),
+                after: masked(known, cell(batch, "after", row)),
                 rule: text("rule"),
                 item: text("item"),
                 level: text("level"),

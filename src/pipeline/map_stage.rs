@@ -55,6 +55,15 @@ impl Edges<'_> {
     }
 }
 
+/// The mapped parts of every national table, over all its branches.
+pub(super) fn parts_by_table(edges: &[Edges<'_>]) -> BTreeMap<String, Vec<PartInfo>> {
+    let mut all: BTreeMap<String, Vec<PartInfo>> = BTreeMap::new();
+    for edge in edges {
+        all.entry(edge.table.table.clone()).or_default().extend(edge.parts());
+    }
+    all
+}
+
 /// Layer 1 of every legacy table of every source.
 pub(super) fn read_all(
     runner: &mut StageRunner<'_>,

@@ -139,9 +139,11 @@ pub fn parts(state: &State, extract: ExtractId, table: &str) -> Result<Vec<PartI
 /// `STA-003`, `STA-005`.
 pub fn all_parts(state: &State, extract: ExtractId) -> Result<Vec<PartInfo>, RawError> {
     let mut all = Vec::new();
-    for of in state.every_extract()?.into_iter().filter(|e| e.id == extract) {
-        for table in &of.of.tables {
-            all.extend(parts(state, extract, table)?);
+    for source in state.sources()? {
+        for of in state.extracts(&source)?.into_iter().filter(|e| e.id == extract) {
+            for table in &of.of.tables {
+                all.extend(parts(state, extract, table)?);
+            }
         }
     }
     Ok(all)

@@ -82,10 +82,7 @@ pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> O
     let line = |row: &'a CleanRow| RuleLine {
         item: words.say("item", &row.item),
         rule: &row.rule,
-        title: match lang {
-            Lang::Zh => &row.title_zh,
-            Lang::En => &row.title_en,
-        },
+        title: lang.pick(&row.title_zh, &row.title_en),
         table: &row.table,
         department: words.say("department", &row.department),
         severity: &row.severity,

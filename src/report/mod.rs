@@ -37,6 +37,15 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// The text in this language.
+    #[must_use]
+    pub fn pick<'t>(self, zh: &'t str, en: &'t str) -> &'t str {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+
     /// As HTML names it.
     fn tag(self) -> &'static str {
         match self {

@@ -394,10 +394,7 @@ fn table_line<'a>(of: &TableRow, table: &'a str, title: &'a str, content: &'a st
 }
 
 fn title(of: &FindingRow, lang: Lang) -> &str {
-    match lang {
-        Lang::Zh => &of.title_zh,
-        Lang::En => &of.title_en,
-    }
+    lang.pick(&of.title_zh, &of.title_en)
 }
 
 fn rank(order: &[&str], code: &str) -> usize {

@@ -12,7 +12,6 @@ use serde::Deserialize;
 
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
-use super::kind::Outcome;
 use super::run::{CleanItem, Ended, clean};
 use super::typed;
 use crate::dataset::{PartInfo, PartWriter, read_part};
@@ -366,12 +365,4 @@ fn compare(rule: &Rule, wanted: &Pipes<'_>, got: &[Got]) -> Option<String> {
 fn plain(cell: &str) -> String {
     let number = cell.contains('.') && cell.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
     if number { cell.trim_end_matches('0').trim_end_matches('.').to_owned() } else { cell.to_owned() }
-}
-
-/// True for an outcome that is open: not repaired.
-pub fn is_open(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Repaired => false,
-        Outcome::Proposed | Outcome::ToVerify | Outcome::ToProvince | Outcome::Noted => true,
-    }
 }

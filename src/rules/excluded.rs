@@ -19,23 +19,27 @@ pub struct ExcludedOf<'a> {
     pub engine: &'a Engine,
     pub book: &'a RuleBook,
     pub table: &'a str,
-    /// What rules found, of any tables.
+    /// What rules found in it.
     pub found: &'a [PathBuf],
     /// The folder of the part.
     pub folder: &'a Path,
 }
 
-/// Writes the excluded rows of a table, sorted; none where no rule excludes.
+/// Writes the excluded rows of a table, sorted, perhaps none; no part where no rule excludes.
 ///
 /// # Errors
 /// `ENG-…`, `DAT-…`, `DUR-001`.
 pub fn excluded(of: &ExcludedOf<'_>) -> Result<Option<PartInfo>, RuleError> {
     let rules = of.book.rules.iter().filter(|r| r.effect == Effect::Exclude && r.table == of.table);
     let ids: Vec<String> = rules.map(|r| literal(&r.id)).collect();
-    if ids.is_empty() || of.found.is_empty() {
+    if ids.is_empty() {
         return Ok(None);
     }
     durable::create_dir_all(of.folder)?;
+    let mut writer = PartWriter::create(&of.folder.join("excluded.parquet"), excluded_schema())?;
+    if of.found.is_empty() {
+        return Ok(Some(writer.finish()?));
+    }
     let session = of.engine.session(of.engine.partitions(), Joins::Large);
     register(&session, "found", of.found)?;
     let sql = format!(
@@ -45,7 +49,6 @@ pub fn excluded(of: &ExcludedOf<'_>) -> Result<Option<PartInfo>, RuleError> {
         ids.join(", "),
         literal(Outcome::Repaired.text())
     );
-    let mut writer = PartWriter::create(&of.folder.join("excluded.parquet"), excluded_schema())?;
     let what = || format!("the excluded rows of {}", of.table);
     of.engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };

@@ -100,3 +100,13 @@ words! {
         Audit = "审计",
     }
 }
+
+impl Outcome {
+    /// Whether somebody still has to do with it.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Repaired => false,
+            Self::Proposed | Self::ToVerify | Self::ToProvince | Self::Noted => true,
+        }
+    }
+}

@@ -22,7 +22,7 @@ mod tables;
 mod typed;
 
 pub use apply::{Replaced, change_schema};
-pub use case::{Case, CaseContext, cases, is_open, try_case};
+pub use case::{Case, CaseContext, cases, try_case};
 pub use excluded::{ExcludedOf, excluded};
 pub use external::read as read_externals;
 pub use fault::{RuleError, RuleFault, RuleFaults};

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray};
 use futures::StreamExt;
 
-use super::case::is_open;
 use super::fault::RuleError;
 use super::kind::Outcome;
 use crate::artifacts::{FindingSink, FoundRows, RowAt, RuleGate, shown};
@@ -23,7 +22,7 @@ pub struct OpenOf<'a> {
     pub engine: &'a Engine,
     pub national: &'a National,
     pub table: &'a Table,
-    /// What rules found, of any tables (`found/`).
+    /// What rules found in it (`found/`).
     pub found: &'a [PathBuf],
     /// Columns that no branch fills, by national table and legacy table: their emptiness is no finding.
     pub unfilled: &'a BTreeMap<(String, String), BTreeSet<String>>,
@@ -61,7 +60,7 @@ pub fn open_findings(of: &OpenOf<'_>) -> Result<(PartInfo, Vec<FoundRows>), Rule
                 let (keys, sources, skeys, outcomes) = (text(4), text(5), text(6), text(7));
                 for row in 0..batch.num_rows() {
                     let (rule, column) = (rules.value(row), columns.value(row));
-                    let open = Outcome::named(outcomes.value(row)).is_none_or(is_open);
+                    let open = Outcome::named(outcomes.value(row)).is_none_or(Outcome::is_open);
                     let place = (of.table.name.clone(), sources.value(row).to_owned());
                     let lacking =
                         values.is_null(row) && of.unfilled.get(&place).is_some_and(|u| u.contains(column));

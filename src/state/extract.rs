@@ -161,20 +161,6 @@ impl State {
         found.into_iter().map(|f| self.extract_of(f)).collect()
     }
 
-    /// All extracts of all sources, oldest first.
-    ///
-    /// # Errors
-    /// `STA-003`, `STA-005`.
-    pub fn every_extract(&self) -> Result<Vec<Extract>, StateError> {
-        let found: Vec<Fields> = {
-            let db = self.db();
-            let text = format!("SELECT {COLUMNS} FROM extract ORDER BY id");
-            let mut query = db.prepare(&text).map_err(sql("list extracts"))?;
-            query.query_map([], fields).and_then(Iterator::collect).map_err(sql("list extracts"))?
-        };
-        found.into_iter().map(|f| self.extract_of(f)).collect()
-    }
-
     fn extract_of(&self, fields: Fields) -> Result<Extract, StateError> {
         let (of, id, tables, status, started, finished, asked, measures, facts, others) = fields;
         Ok(Extract {
