@@ -29,14 +29,16 @@ fn long(rows: u64, bytes: u64, took: Duration, chunk_rows: u64) -> bool {
     rows >= chunk_rows.saturating_mul(CUT_FACTOR) || bytes >= CUT_BYTES || took >= CUT_TIME
 }
 
-/// Reads what is missing of a table; rows that this call read.
-pub(super) fn read_missing(
+/// Reads what is missing of a table; rows that this call read, and the answer to `meanwhile`. That question takes the turn of one
+/// reader, so that no more sessions than readers are busy: beside other readers it costs no time, of a single one it comes first.
+pub(super) fn read_missing<T>(
     job: &Extraction<'_>,
     throttle: &Throttle<'_>,
     id: ExtractId,
     table: &Table,
     missing: Vec<Chunk>,
-) -> Result<u64, ExtractError> {
+    meanwhile: impl FnOnce() -> Result<T, ExtractError>,
+) -> Result<(u64, T), ExtractError> {
     let readers = job.source.readers().clamp(1, missing.len().max(1));
     let queue = Mutex::new(VecDeque::from(missing));
     let failure: Mutex<Option<ExtractError>> = Mutex::new(None);
@@ -59,15 +61,29 @@ pub(super) fn read_missing(
             }
         }
     };
-    std::thread::scope(|scope| {
+    let answer = std::thread::scope(|scope| {
         for _ in 1..readers {
             scope.spawn(work);
         }
-        work();
+        match meanwhile() {
+            Ok(answer) => {
+                work();
+                Some(answer)
+            }
+            // What the question says of a table that cannot be read is clearer than what a reader says.
+            Err(e) => {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+                None
+            }
+        }
     });
     let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
     let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failure.map_or(Ok(rows), Err)
+    match (failure, answer) {
+        (None, Some(answer)) => Ok((rows, answer)),
+        (Some(e), _) => Err(e),
+        (None, None) => Err(StateError::Impossible { what: "a reader without an answer".to_owned() }.into()),
+    }
 }
 
 /// The rest of a range that is being read.
