@@ -1,7 +1,8 @@
 //! The only creator of files: temporary name → write → sync → rename → sync of the folder.
 //!
 //! Always: a name is either absent or holds the complete, synced bytes. A file left under a temporary name (`.<name>.tmp`) belongs
-//! to a killed process and is overwritten by the next one. Every operation counts, so that a test can fail the Nth.
+//! to a killed process and is overwritten by the next one. Files and folders are their owner's alone (0600, 0700), whatever the umask
+//! allows. Every operation counts, so that a test can fail the Nth.
 //! Must not know: what is in a file.
 
 use std::fs::{self, File};
@@ -122,7 +123,7 @@ impl DurableFile {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = path.with_file_name(format!(".{name}.tmp"));
         let file =
-            operation().and_then(|()| File::create(&temporary)).map_err(failed(&temporary, "created"))?;
+            operation().and_then(|()| create_owned(&temporary)).map_err(failed(&temporary, "created"))?;
         let out = BufWriter::with_capacity(BUFFER_BYTES, Sink(file));
         Ok(Self { path: path.to_owned(), temporary, out, sha: Sha256::new(), bytes: 0 })
     }
@@ -180,6 +181,29 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(u64, String), DurableError> {
     file.commit()
 }
 
+/// How a file is opened for its owner alone.
+fn owned() -> fs::OpenOptions {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn create_owned(path: &Path) -> io::Result<File> {
+    owned().write(true).create(true).truncate(true).open(path)
+}
+
+/// Makes sure that a file is there, and its owner's alone, before another library opens it (state.db, the generated city).
+///
+/// # Errors
+/// `DUR-001`.
+pub fn touch(path: &Path) -> Result<(), DurableError> {
+    operation()
+        .and_then(|()| owned().append(true).create(true).open(path))
+        .map(drop)
+        .map_err(failed(path, "created"))
+}
+
 /// Copies a file. Returns the size in bytes and the SHA-256 of what was written, in lower-case hex.
 ///
 /// # Errors
@@ -220,7 +244,10 @@ pub fn rename_dir(from: &Path, to: &Path) -> Result<(), DurableError> {
 /// `DUR-001`.
 pub fn create_dir_all(path: &Path) -> Result<(), DurableError> {
     let new: Vec<&Path> = path.ancestors().take_while(|a| !a.as_os_str().is_empty() && !a.exists()).collect();
-    operation().and_then(|()| fs::create_dir_all(path)).map_err(failed(path, "created"))?;
+    let mut folders = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+    operation().and_then(|()| folders.recursive(true).create(path)).map_err(failed(path, "created"))?;
     new.into_iter().rev().try_for_each(sync_folder)
 }
 
@@ -252,7 +279,7 @@ pub fn remove_file(path: &Path) -> Result<(), DurableError> {
 /// `DUR-001`.
 pub fn open_lock(path: &Path) -> Result<File, DurableError> {
     operation()
-        .and_then(|()| File::options().read(true).write(true).create(true).truncate(false).open(path))
+        .and_then(|()| owned().read(true).write(true).create(true).truncate(false).open(path))
         .map_err(failed(path, "opened"))
 }
 
@@ -273,7 +300,7 @@ pub fn rewrite_lock(file: &File, path: &Path, text: &str) -> Result<(), DurableE
 /// # Errors
 /// `DUR-001`.
 pub fn open_log(path: &Path) -> Result<File, DurableError> {
-    File::options().append(true).create(true).open(path).map_err(failed(path, "opened"))
+    owned().append(true).create(true).open(path).map_err(failed(path, "opened"))
 }
 
 /// The SHA-256 of a file that exists, in lower-case hex.

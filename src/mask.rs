@@ -94,9 +94,56 @@ pub fn id(value: &str) -> String {
     mask(MaskKind::Id, value)
 }
 
-/// A text of somebody else (a driver's message) without what could be a value: Chinese characters and digits in runs of four or
-/// more go; words, short numbers and identifiers stay.
+/// Words after which a password stands, as in `Password=…`, `pwd: …`.
+const SECRETS: [&str; 8] = ["password", "passwd", "passwort", "pass", "pwd", "pw", "secret", "token"];
+
+/// A text without passwords: the login of an address (`//user:password@host`) and what follows a word for a password are starred.
+pub fn secrets(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || "\"'`<>".contains(c)).unwrap_or(after.len());
+        let login = after[..end].rfind('@').unwrap_or(0);
+        if login > 0 {
+            out.push_str("***");
+        }
+        rest = &after[login..];
+    }
+    out.push_str(rest);
+    assigned(&out)
+}
+
+/// Stars what is assigned to a word for a password.
+fn assigned(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['=', ':']) {
+        let (key, after) = rest.split_at(at);
+        let word = key.trim_end_matches([' ', '"', '\'', '`']).to_ascii_lowercase();
+        out.push_str(key);
+        out.push_str(&after[..1]);
+        rest = &after[1..];
+        if !SECRETS.iter().any(|s| word.ends_with(s)) {
+            continue;
+        }
+        let value = rest.trim_start_matches([' ', '"', '\'', '`']);
+        out.push_str(&rest[..rest.len() - value.len()]);
+        let end = value.find(|c: char| c.is_whitespace() || ";,&\"'`)}".contains(c)).unwrap_or(value.len());
+        if end > 0 {
+            out.push_str("***");
+        }
+        rest = &value[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A text of somebody else (a driver's message) without what could be a value: passwords, Chinese characters and digits in runs of
+/// four or more go; words, short numbers and identifiers stay.
 pub fn scrub(text: &str) -> String {
+    let text = secrets(text);
     let mut out = String::with_capacity(text.len());
     let mut digits = String::new();
     let flush = |digits: &mut String, out: &mut String| {
@@ -167,7 +214,7 @@ fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskKind, key, mask, scrub, visible, visible_lines};
+    use super::{MaskKind, key, mask, scrub, secrets, visible, visible_lines};
 
     #[test]
     fn a_key_is_masked_part_by_part() {
@@ -193,6 +240,21 @@ mod tests {
             assert_eq!(visible(given), expected);
         }
         assert_eq!(visible_lines("a\tb\n\u{7}"), "a\tb\n\\u{7}");
+    }
+
+    #[test]
+    fn a_text_keeps_no_password() {
+        for (given, expected) in [
+            ("postgresql://u:hunter2@h/d", "postgresql://***@h/d"),
+            ("at http://a:b@h, and https://h/p", "at http://***@h, and https://h/p"),
+            ("Server=h;Password=hunter2;User Id=u", "Server=h;Password=***;User Id=u"),
+            ("{ password = \"hunter2\" }", "{ password = \"***\" }"),
+            ("db_password: hunter2, more", "db_password: ***, more"),
+            ("password_env names no variable: QIANYI_PW", "password_env names no variable: QIANYI_PW"),
+            ("postgres://u:p/w@x@h", "postgres://***@h"),
+        ] {
+            assert_eq!(secrets(given), expected);
+        }
     }
 
     #[test]

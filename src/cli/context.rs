@@ -17,8 +17,8 @@ use qianyi::stop::Stop;
 
 use super::args::{Global, LangArg};
 use super::failure::Failure;
-use super::log;
 use super::watch::Watch;
+use super::{log, signals};
 
 /// The global options.
 #[derive(Clone)]
@@ -96,6 +96,11 @@ impl Context {
             expected: settings.expected.clone(),
             stop: Stop::new(),
         }
+    }
+
+    /// Lets SIGTERM and Ctrl-C stop a walk at its next boundary.
+    pub fn listen(&self, of: &RunSettings) -> Result<(), Failure> {
+        signals::listen(&of.stop, self.words()?.say("schedule", "stopping"))
     }
 
     /// The words of the language.

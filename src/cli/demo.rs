@@ -28,10 +28,12 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     context.log("demo")?;
     make(context, args, &database, context.fixture_as_of()?)?;
     let progress = context.progress();
-    let mut done = run(&context.run_settings(&settings, "demo"), &progress)?;
+    let of = context.run_settings(&settings, "demo");
+    context.listen(&of)?;
+    let mut done = run(&of, &progress)?;
     if args.approve_all {
         approve_all(context, &settings, &done.run)?;
-        done = run(&context.run_settings(&settings, "demo"), &progress)?;
+        done = run(&of, &progress)?;
     }
     let words = context.words()?;
     let ended = finished(&context.workdir, Some(&done.run))?;

@@ -7,6 +7,9 @@ use qianyi::error::RetryClass;
 
 use super::failure::Failure;
 
+/// A second signal ended it, without waiting for a boundary.
+pub const SIGNALLED: i32 = 1;
+
 /// How a command ended when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {

@@ -14,6 +14,7 @@ pub fn extract(context: &Context, args: &ExtractArgs) -> Result<Ended, Failure> 
     context.log("extract")?;
     let mut run = context.run_settings(&settings, "extract");
     run.full_refresh = args.full.iter().cloned().collect();
+    context.listen(&run)?;
     let done = extract_only(&run, &context.progress())?;
     if context.json {
         out::json(&done);

@@ -48,6 +48,9 @@ pub enum Usage {
     #[error("there is no batch {given} that could be undone")]
     #[diagnostic(code("CLI-007"), help("`qianyi status` lists the batches"))]
     NoBatch { given: String },
+    #[error("the signals that ask to stop cannot be heard")]
+    #[diagnostic(code("CLI-008"), help("report this with the name and version of the operating system"))]
+    Signals { source: std::io::Error },
     #[error("there are no rules")]
     #[diagnostic(
         code("CLI-002"),
@@ -77,7 +80,7 @@ impl<E: Consequence + Diagnostic + Send + Sync + 'static> From<E> for Failure {
 pub fn show(failure: &Failure) {
     let error = failure.error.as_ref();
     let code = error.code().map(|c| c.to_string()).unwrap_or_default();
-    tracing::error!(code, "{error}");
+    tracing::error!(code, "{}", mask::secrets(&error.to_string()));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     out::coloured(&text(error, &code, colours));
 }
@@ -85,7 +88,8 @@ pub fn show(failure: &Failure) {
 fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> String {
     let (red, cyan, plain) =
         if colours { ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m") } else { ("", "", "") };
-    let mut text = format!("{red}error{plain} {code}: {}\n", mask::visible_lines(&first_line(error)));
+    let mut text =
+        format!("{red}error{plain} {code}: {}\n", mask::visible_lines(&mask::secrets(&first_line(error))));
     let mut cause = error.source();
     while let Some(one) = cause {
         // Writing to a String cannot fail.

@@ -29,7 +29,7 @@ pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> 
     let path = match args.into.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         None if server => context.workdir.join("legacy").join("baicheng.db"),
-        Some(_) | None => return Err(Usage::Into { given: args.into.clone() }.into()),
+        Some(_) | None => return Err(Usage::Into { given: qianyi::mask::secrets(&args.into) }.into()),
     };
     let as_of = context.fixture_as_of()?;
     let defects = if args.no_defects { Defects::None } else { Defects::Planted };

@@ -25,6 +25,7 @@ mod report;
 mod rules;
 mod run;
 mod schedule;
+mod signals;
 mod status;
 mod summary;
 mod watch;

@@ -13,6 +13,7 @@ pub fn walk(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     context.log("run")?;
     let of = RunSettings { held: args.extract.clone(), ..context.run_settings(&settings, "run") };
+    context.listen(&of)?;
     let done = run(&of, &context.progress())?;
     if context.json {
         out::json(&done);

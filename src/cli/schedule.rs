@@ -19,7 +19,7 @@ use super::args::InstallArgs;
 use super::context::{Context, absolute, block_on};
 use super::exit::{self, Ended};
 use super::failure::Failure;
-use super::out;
+use super::{out, signals};
 
 /// The error codes of work that stopped as asked: by somebody, or by a window that closed.
 const STOPPED: &[&str] = &["EXT-010", "EXT-011"];
@@ -35,7 +35,7 @@ pub fn schedule(context: &Context) -> Result<Ended, Failure> {
     context.log("schedule")?;
     let words = context.words()?;
     let (say, json) = (move |key: &str| words.say("schedule", key), context.json);
-    let (stopped, zone) = (say("stopped"), settings.time_zone);
+    let (stopped, stopping, zone) = (say("stopped"), say("stopping"), settings.time_zone);
     let of = Schedule {
         workdir: absolute(&context.workdir),
         jobs: settings.schedule,
@@ -47,10 +47,8 @@ pub fn schedule(context: &Context) -> Result<Ended, Failure> {
         body: body(context),
         tell: Box::new(move |event| out::error(&line(&say, event, zone))),
     };
-    let ran = block_on(async {
-        listen(&of.stop)?;
-        schedule::walk(&of).await
-    })??;
+    signals::listen(&of.stop, stopping)?;
+    let ran = block_on(schedule::walk(&of))??;
     if json {
         out::json(&Shown { jobs_run: ran });
     } else {
@@ -77,34 +75,6 @@ pub fn install(context: &Context, args: InstallArgs) -> Result<Ended, Failure> {
     };
     out::text(&units::text(&of, &settings.schedule)?);
     Ok(Ended::Done)
-}
-
-/// Hears the signals that ask to stop, from now on.
-fn listen(stop: &Stop) -> Result<(), ScheduleError> {
-    let failed = |source| ScheduleError::Signals { source };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-            let (mut heard, stop) = (signal(kind).map_err(failed)?, stop.clone());
-            tokio::spawn(async move {
-                if heard.recv().await.is_some() {
-                    stop.ask();
-                }
-            });
-        }
-    }
-    #[cfg(not(unix))]
-    {
-        let stop = stop.clone();
-        let _ = failed;
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stop.ask();
-            }
-        });
-    }
-    Ok(())
 }
 
 /// What a job does.

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
+use super::shown::shown;
 use super::{expected, jobs, people, rules};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
@@ -95,20 +96,6 @@ const WORDS: &[(&str, &[&str])] = &[
     ("drift", &["stop", "freeze", "accept"]),
 ];
 
-/// The text as it is shown: whatever somebody gave as a password is starred, at its length, so that marks stay in place.
-fn without_secrets(text: &str) -> String {
-    let secret = |key: &str| {
-        let key = key.trim().trim_matches('"').to_ascii_lowercase();
-        matches!(key.as_str(), "password" | "passwd" | "pwd" | "secret" | "token")
-    };
-    let star = |c: char| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) };
-    let starred = |line: &str| match line.split_once('=') {
-        Some((key, value)) if secret(key) => format!("{key}={}", value.chars().map(star).collect::<String>()),
-        _ => line.to_owned(),
-    };
-    text.split_inclusive('\n').map(starred).collect()
-}
-
 pub(super) struct Reader<'t> {
     file: &'t str,
     text: &'t str,
@@ -119,7 +106,7 @@ impl Reader<'_> {
     pub(super) fn mistake(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
         let start = span.start.min(self.text.len());
         let line = self.text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
-        let text = NamedSource::new(self.file, without_secrets(self.text)).with_language("TOML");
+        let text = NamedSource::new(self.file, shown(self.text)).with_language("TOML");
         self.mistakes.push(Mistake {
             file: self.file.to_owned(),
             line,
@@ -168,11 +155,25 @@ impl Reader<'_> {
             return;
         }
         let (fine, expected) = match key {
-            "mappings" | "rules" | "city" | "as_of" | "id" | "path" | "host" | "database" | "schema"
-            | "user" | "password_env" | "password_file" | "ca" | "column" => {
-                (value.get_ref().as_str().is_some(), "a text in quotes")
-            }
-            "partitions" | "chunk_rows" | "port" | "connections" | "rows_per_second" | "bytes_per_second"
+            "mappings" | "rules" | "city" | "as_of" | "id" | "path" | "schema" | "user" | "password_file"
+            | "ca" | "column" => (value.get_ref().as_str().is_some(), "a text in quotes"),
+            "host" => (
+                value.get_ref().as_str().is_some_and(is_name),
+                "the name or address of a server alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
+            ),
+            "database" => (
+                value.get_ref().as_str().is_some_and(is_name),
+                "the name of a database alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
+            ),
+            "password_env" => (
+                value.get_ref().as_str().is_some_and(is_variable),
+                "the name of an environment variable (capitals, digits, _), such as QIANYI_PASSWORD_YLBX; the password itself stands in no configuration",
+            ),
+            "port" => (
+                matches!(value.get_ref(), DeValue::Integer(i) if i.as_str().parse::<u16>().is_ok_and(|n| n > 0)),
+                "a whole number from 1 to 65535",
+            ),
+            "partitions" | "chunk_rows" | "connections" | "rows_per_second" | "bytes_per_second"
             | "connect_seconds" | "lock_milliseconds" | "slow_milliseconds" => {
                 (whole(1), "a whole number from 1")
             }
@@ -215,6 +216,15 @@ impl Reader<'_> {
         }
     }
 
+    /// The table of a server: what no source can be reached without.
+    fn server(&mut self, value: &Spanned<DeValue<'_>>) {
+        self.below("server", value, SERVER_KEYS);
+        let DeValue::Table(table) = value.get_ref() else { return };
+        for key in ["host", "database"].iter().filter(|key| !table.keys().any(|k| k.get_ref() == **key)) {
+            self.mistake(value.span(), format!("this server has no `{key}`"), None);
+        }
+    }
+
     /// One of the tables below a source.
     fn below(&mut self, key: &str, value: &Spanned<DeValue<'_>>, known: &[&str]) {
         match value.get_ref() {
@@ -244,7 +254,7 @@ impl Reader<'_> {
         self.keys(table, SOURCE_KEYS);
         for (key, value) in table {
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("server", _) => self.below("server", value, SERVER_KEYS),
+                ("server", _) => self.server(value),
                 ("limits", _) => self.below("limits", value, LIMIT_KEYS),
                 ("tables", DeValue::Table(all)) => {
                     all.iter().for_each(|(name, of)| {
@@ -313,6 +323,16 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A name, and not an address or a connection string, which may hold a password.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['@', ';', '=']) && !text.contains("://")
+}
+
+fn is_variable(text: &str) -> bool {
+    let first = text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
+    first && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 pub(super) fn resolve_relative_to(folder: &Path, value: &mut toml::Value) {

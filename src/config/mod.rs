@@ -11,6 +11,7 @@ mod file;
 mod jobs;
 mod people;
 mod rules;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

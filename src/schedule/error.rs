@@ -15,9 +15,6 @@ pub enum ScheduleError {
         help("add [[schedule]] with name, cron and job: docs/schedule.md describes it")
     )]
     NoJobs,
-    #[error("the signals that stop a scheduler cannot be heard")]
-    #[diagnostic(code("SCH-002"), help("report this with the name and version of the operating system"))]
-    Signals { source: std::io::Error },
     #[error("{path} holds a character that no unit of systemd can name")]
     #[diagnostic(code("SCH-003"), help("use a path without control characters, in UTF-8"))]
     Path { path: String },
@@ -36,7 +33,7 @@ impl Consequence for ScheduleError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::NoJobs | Self::Path { .. } | Self::User { .. } => RetryClass::Usage,
-            Self::Signals { .. } | Self::Thread => RetryClass::Bug,
+            Self::Thread => RetryClass::Bug,
             Self::State(e) => e.retry_class(),
         }
     }

@@ -239,6 +239,8 @@ impl State {
 fn connect(path: &Path) -> Result<Connection, StateError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // SQLite's own files beside it get the rights of this one.
+    durable::touch(path)?;
     Connection::open_with_flags(path, flags).map_err(sql("be opened"))
 }
 

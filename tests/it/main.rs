@@ -44,5 +44,6 @@ mod state;
 mod support;
 mod tds;
 mod time;
+mod trust;
 mod validate;
 mod wild;
