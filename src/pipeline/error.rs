@@ -45,6 +45,22 @@ pub enum RunError {
         help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
     )]
     NoRun { workdir: String, wanted: String },
+    #[error("{path} is not what run {run} wrote")]
+    #[diagnostic(
+        code("RUN-020"),
+        help(
+            "somebody changed or removed it, or the disk is failing: nothing is reported or packaged from it. Restore it from a backup, or run again"
+        )
+    )]
+    Altered { path: String, run: String },
+    #[error("{path} changed since it was written")]
+    #[diagnostic(
+        code("RUN-021"),
+        help(
+            "check the disk; then run the same command again: it computes this part anew and goes on from there"
+        )
+    )]
+    PartChanged { path: String },
     #[error("{account} began run {run}, and does not approve what it proposes")]
     #[diagnostic(
         code("RUN-017"),
@@ -205,6 +221,7 @@ impl Consequence for RunError {
             Self::NoSource { .. }
             | Self::NoTable { .. }
             | Self::NoRun { .. }
+            | Self::Altered { .. }
             | Self::Form { .. }
             | Self::Refused { .. }
             | Self::NothingThere { .. }
@@ -220,6 +237,7 @@ impl Consequence for RunError {
             | Self::NoBackup { .. }
             | Self::NotApplied { .. }
             | Self::Ignored { .. } => RetryClass::Usage,
+            Self::PartChanged { .. } => RetryClass::Resume,
             Self::Thread => RetryClass::Bug,
             Self::National(e) => e.retry_class(),
             Self::Mappings(e) => e.retry_class(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::clean_stage::{self, Cleaned};
+use super::documents;
 use super::encodings::misread;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
@@ -63,6 +64,8 @@ pub(super) fn finish(
     let page = report::render(&summary, &reconciliation, coverage, settings.lang)?;
     durable::write(&runner.dir.page(), page.as_bytes())?;
     failpoint::hit("run.written");
+    documents::record(runner.state, runner.run, &runner.dir)?;
+    documents::prove_parts(runner.state, runner.run, &runner.dir)?;
     // The next run takes over what of layer 1 is made from the same parts.
     for old in runner.state.runs()?.iter().filter(|old| old.id != runner.run) {
         durable::remove_dir_all(&RunDir::of(&runner.workdir, old.id).path().join("typed"))?;

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
 use super::RunError;
+use super::documents;
 use super::paths::RunDir;
 use crate::artifacts::{Coverage, Reconciliation, Summary};
 use crate::dataset;
@@ -42,7 +43,7 @@ impl Finished {
 /// The run named `id`, or the newest that has ended.
 ///
 /// # Errors
-/// `RUN-003` when there is none; `RUN-005` when its files are not what this version writes; `STA-…`.
+/// `RUN-003` when there is none; `RUN-020` when somebody changed what it wrote; `RUN-005` when its files are not what this version writes; `STA-…`.
 pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open_readonly(workdir)?;
@@ -56,6 +57,11 @@ pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> 
             wanted: id.map(|id| format!(" {id}")).unwrap_or_default(),
         })?;
     let dir = RunDir::of(workdir, run.id);
+    let again = || {
+        let found: Reconciliation = read(&dir.file("reconciliation.json"))?;
+        Ok(found == reconciled(run.id, &dir)?)
+    };
+    documents::verify(&state, run.id, again)?;
     let summary = read(&dir.file("summary.json"))?;
     let reconciliation = read(&dir.file("reconciliation.json"))?;
     let coverage = read(&dir.file("coverage.json"))?;
@@ -82,8 +88,12 @@ pub(super) fn measures(dir: &RunDir) -> Result<Vec<Measure>, RunError> {
 /// # Errors
 /// `MEA-…`, `DAT-…`, `REC-…`.
 pub fn reconcile_again(of: &Finished) -> Result<Reconciliation, RunError> {
-    let measures = measures(&of.dir)?;
-    Ok(reconcile::reconcile(&Sides { run: &of.id.to_string(), measures: &measures })?)
+    reconciled(of.id, &of.dir)
+}
+
+fn reconciled(run: RunId, dir: &RunDir) -> Result<Reconciliation, RunError> {
+    let measures = measures(dir)?;
+    Ok(reconcile::reconcile(&Sides { run: &run.to_string(), measures: &measures })?)
 }
 
 /// Renders the page of a run again; where it lies.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::documents;
 use super::runner::StageRunner;
 use super::{RunError, RunSettings};
 use crate::dataset::PartInfo;
@@ -86,6 +87,7 @@ pub(super) fn manifest(
         stage: o.stage,
         table: o.table,
     };
+    let outputs = runner.state.outputs(runner.run)?;
     Ok(Manifest {
         version: 1,
         run: runner.run.to_string(),
@@ -96,6 +98,6 @@ pub(super) fn manifest(
         national_digest: runner.national.digest.clone(),
         mapping_digest: runner.city.digest.clone(),
         inputs: inputs.collect(),
-        outputs: runner.state.outputs(runner.run)?.into_iter().map(made).collect(),
+        outputs: outputs.into_iter().filter(|o| !documents::is_documents(o)).map(made).collect(),
     })
 }

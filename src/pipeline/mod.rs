@@ -8,6 +8,7 @@ mod approve;
 mod arrival;
 mod check_stage;
 mod clean_stage;
+mod documents;
 mod encodings;
 mod error;
 mod expected;

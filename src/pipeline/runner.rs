@@ -2,7 +2,7 @@
 //! inputs, time the rest, record it.
 //!
 //! Always: an output has the digest of everything that it was made from: program, national schema, mapping, day, and the parts that its
-//! stage reads. What is taken over is hashed before: a part that was changed, or is gone, is computed again.
+//! stage reads. What is taken up again or taken over is hashed before: a part that was changed, or is gone, is computed again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::failpoint;
 use crate::mapping::City;
 use crate::national::National;
 use crate::progress::Progress;
+use crate::raw;
 use crate::state::{Output, RunId, State};
 use crate::stop::Stop;
 
@@ -80,7 +81,7 @@ impl StageRunner<'_> {
             let report = serde_json::from_value(done.counts)
                 .map_err(|source| RunError::Form { path: format!("state.db, {stage} {table}"), source })?;
             let parts = made(&report).1;
-            if parts.iter().all(there) {
+            if parts.iter().all(raw::intact) {
                 self.time(stage, 0, 0.0);
                 self.passed(stage, table, &parts);
                 return Ok(report);
@@ -134,10 +135,7 @@ impl StageRunner<'_> {
             return Ok(None);
         };
         let form = |source| RunError::Form { path: format!("state.db, {stage} {table}"), source };
-        let same = |part: &PartInfo| {
-            there(part) && durable::sha256(&part.path).is_ok_and(|found| found == part.sha256)
-        };
-        if !output.parts.iter().all(same) {
+        if !output.parts.iter().all(raw::intact) {
             return Ok(None);
         }
         let theirs = RunDir::of(&self.workdir, run);
@@ -199,11 +197,6 @@ fn moved(report: &mut Value, from: &RunDir, to: &RunDir) {
         Value::Object(values) => values.values_mut().for_each(|v| moved(v, from, to)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// True when a recorded part is still there, as long as it was.
-fn there(part: &PartInfo) -> bool {
-    std::fs::metadata(&part.path).is_ok_and(|m| m.len() == part.bytes)
 }
 
 /// Paths of parts.

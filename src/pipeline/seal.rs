@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::RunError;
+use super::documents;
 use super::finish::store;
 use super::finished::{Finished, read, reconcile_again};
 use super::manifest::Manifest;
@@ -29,7 +30,7 @@ pub fn build_package(
     progress: &dyn Progress,
 ) -> Result<(Built, Reconciliation), RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
-    let _lock = State::open(workdir, "package build")?;
+    let state = State::open(workdir, "package build")?;
     let path = of.dir.file("manifest.json");
     let manifest: Manifest = read(&path)?;
     let tables: Vec<StagedTable> = manifest
@@ -80,5 +81,6 @@ pub fn build_package(
     measures::write_measures(&of.dir.measures("package"), &measures)?;
     let reconciliation = reconcile_again(of)?;
     store(&of.dir.file("reconciliation.json"), &reconciliation)?;
+    documents::record(&state, of.id, &of.dir)?;
     Ok((built, reconciliation))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use qianyi::artifacts::{Blocker, Status, Summary};
 use qianyi::error::Consequence;
 use qianyi::fixture::truth_path;
-use qianyi::pipeline::{finished, reconcile_again, run};
+use qianyi::pipeline::{RunError, finished, reconcile_again, run};
 use qianyi::progress::{Progress, Silent};
 
 use crate::support::demo::{city, folder, ran, run_settings};
@@ -141,6 +141,46 @@ fn a_full_disk_anywhere_in_a_run_is_a_clear_error_and_the_next_start_gives_the_s
         let resumed = ran(&run_settings(&database, &work, 2));
         assert_eq!(digests(&work, &resumed.run), expected, "fault {nth}");
     }
+}
+
+/// Flips a bit in the middle of the first part below a folder.
+fn flip_below(folder: &Path) {
+    let part = parquet_under(folder).into_iter().next().unwrap_or_else(|| panic!("{}", folder.display()));
+    let mut bytes = std::fs::read(&part).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&part, bytes).unwrap();
+}
+
+#[test]
+fn what_changed_while_a_run_was_interrupted_is_made_again_and_a_changed_document_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 60, 9);
+    let whole = dir.path().join("whole");
+    ran(&run_settings(&database, &whole, 2));
+    let expected = digests(&whole, "r0001");
+    let work = dir.path().join("work");
+    let failed = child(&database, &work, &[("QIANYI_FAILPOINT", "run.written:1")]);
+    assert!(!failed.status.success());
+    let run = work.join("runs/r0001");
+    for stage in ["mapped", "findings", "staged", "dispositions", "measures"] {
+        flip_below(&run.join(stage));
+    }
+    let resumed = ran(&run_settings(&database, &work, 2));
+    assert_eq!(resumed.run, "r0001");
+    assert_eq!(digests(&work, "r0001"), expected);
+    for name in ["summary.json", "coverage.json", "manifest.json", "reconciliation.json"] {
+        let path = run.join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen("\"rows\": ", "\"rows\": 1", 1)).unwrap();
+        let refused = finished(&work, None).unwrap_err();
+        assert!(
+            matches!(&refused, RunError::Altered { path, .. } if path.ends_with(name)),
+            "{name}: {refused}"
+        );
+        std::fs::write(&path, text).unwrap();
+    }
+    finished(&work, None).unwrap();
 }
 
 /// Runs [`run_in_a_child`] in a process of its own.

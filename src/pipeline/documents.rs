@@ -1,0 +1,81 @@
+//! The documents of a run (`summary.json`, `reconciliation.json`, `coverage.json`, `manifest.json`) and its parts, as state.db
+//! recorded them.
+//!
+//! Always: a run is called done only over parts that are what was recorded; a document that was changed since is refused, never
+//! believed.
+
+use super::RunError;
+use super::paths::RunDir;
+use crate::dataset::PartInfo;
+use crate::durable::{self, DurableError};
+use crate::raw;
+use crate::state::{Output, RunId, State};
+
+const STAGE: &str = "documents";
+const RECONCILIATION: &str = "reconciliation.json";
+const NAMES: [&str; 4] = ["summary.json", RECONCILIATION, "coverage.json", "manifest.json"];
+
+/// Whether an output is that of [`record`], which no manifest names.
+pub(super) fn is_documents(output: &Output) -> bool {
+    output.stage == STAGE
+}
+
+/// Records the documents as they are on disk, in place of what was recorded of them.
+pub(super) fn record(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunError> {
+    let of = |name: &&str| {
+        let path = dir.file(name);
+        let unread = |source| DurableError { path: path.display().to_string(), what: "read", source };
+        let bytes = std::fs::metadata(&path).map_err(unread)?.len();
+        let sha256 = durable::sha256(&path).map_err(unread)?;
+        Ok(PartInfo { path: path.clone(), rows: 0, bytes, sha256 })
+    };
+    let parts = NAMES.iter().map(of).collect::<Result<Vec<_>, RunError>>()?;
+    let output = Output {
+        stage: STAGE.to_owned(),
+        table: String::new(),
+        parts,
+        digest: String::new(),
+        counts: serde_json::Value::Null,
+    };
+    Ok(state.record_output(run, &output)?)
+}
+
+/// Refuses documents that are not what the run wrote. One is forgiven: a reconciliation that `again` finds right, since a package build
+/// that was killed between writing and recording it leaves it so.
+///
+/// # Errors
+/// `RUN-020`; those of `again`.
+pub(super) fn verify(
+    state: &State,
+    run: RunId,
+    again: impl Fn() -> Result<bool, RunError>,
+) -> Result<(), RunError> {
+    let altered = |path: String| RunError::Altered { path, run: run.to_string() };
+    let recorded = state.output(run, STAGE, "")?.map(|output| output.parts).unwrap_or_default();
+    if recorded.len() != NAMES.len() {
+        return Err(altered(STAGE.to_owned()));
+    }
+    for part in recorded.iter().filter(|part| !raw::intact(part)) {
+        if !part.path.ends_with(RECONCILIATION) || !again()? {
+            return Err(altered(part.path.display().to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Proves every part of a run against its recorded digest, but those of layer 1, which the next run proves when it takes them over; what is not what was
+/// recorded is forgotten, and so computed again by the next start.
+///
+/// # Errors
+/// `RUN-021`.
+pub(super) fn prove_parts(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunError> {
+    let typed = dir.path().join("typed");
+    for output in state.outputs(run)?.iter().filter(|o| !is_documents(o)) {
+        let lasting = output.parts.iter().filter(|p| !p.path.starts_with(&typed));
+        if let Some(part) = lasting.into_iter().find(|p| !raw::intact(p)) {
+            state.delete_output(run, &output.stage, &output.table)?;
+            return Err(RunError::PartChanged { path: part.path.display().to_string() });
+        }
+    }
+    Ok(())
+}
