@@ -35,6 +35,7 @@ pub fn build(context: &Context, args: &BuildArgs) -> Result<Ended, Failure> {
             words.say("page", "rows")
         ));
         out::line(&built.path.display().to_string());
+        out::line(&format!("{} {}", words.say("package", "seal"), built.seal));
     }
     let boundary = adds_up.boundaries.iter().find(|b| b.boundary == "staged-package").map(|b| b.totals);
     let even = boundary.is_some_and(|t| t.unexplained_rows + t.unexplained_fen == 0);
@@ -67,6 +68,7 @@ pub fn verified(words: &Words, found: &Verified) -> String {
         words.say("package", "files"),
         words.say("page", "rows")
     );
+    text.push_str(&format!("\n  {} {}", words.say("package", "seal"), found.seal));
     if found.blocked {
         text.push_str(&format!("\n{}", words.say("package", "blocked")));
     }

@@ -50,6 +50,8 @@ pub struct Built {
     pub bytes: u64,
     pub rows: u64,
     pub blocked: bool,
+    /// SHA-256 of the tag manifest, which covers everything: what to keep elsewhere until packages are signed.
+    pub seal: String,
 }
 
 /// What has gone into the bag so far.
@@ -111,11 +113,11 @@ pub fn build(of: &Build<'_>, progress: &dyn Progress) -> Result<Built, PackageEr
     bag.json("data/reconciliation.json", of.reconciliation)?;
     let (bytes, sha) = durable::copy(of.manifest, &bag.folder.join("data/manifest.json"))?;
     bag.add("data/manifest.json", bytes, sha);
-    tags(of, &id, blocked, &bag)?;
+    let seal = tags(of, &id, blocked, &bag)?;
     let path = of.packages.join(&id);
     durable::rename_dir(&bag.folder, &path)?;
     progress.finish();
-    Ok(Built { id, path, files: bag.payload.len() as u64, bytes: bag.bytes, rows, blocked })
+    Ok(Built { id, path, files: bag.payload.len() as u64, bytes: bag.bytes, rows, blocked, seal })
 }
 
 /// Removes what a build that was killed left.
@@ -162,7 +164,8 @@ fn pack(
     })
 }
 
-fn tags(of: &Build<'_>, id: &str, blocked: bool, bag: &Bag) -> Result<(), PackageError> {
+/// Writes the tag files; the SHA-256 of the tag manifest.
+fn tags(of: &Build<'_>, id: &str, blocked: bool, bag: &Bag) -> Result<String, PackageError> {
     let summary = of.summary;
     let day = summary.finished.get(..10).unwrap_or_default().to_owned();
     let info = bag::info(&[
@@ -188,6 +191,6 @@ fn tags(of: &Build<'_>, id: &str, blocked: bool, bag: &Bag) -> Result<(), Packag
         let (_, sha) = durable::write(&bag.folder.join(name), text.as_bytes())?;
         tags.insert(name.to_owned(), sha);
     }
-    durable::write(&bag.folder.join(TAG_MANIFEST), bag::manifest(&tags).as_bytes())?;
-    Ok(())
+    let (_, seal) = durable::write(&bag.folder.join(TAG_MANIFEST), bag::manifest(&tags).as_bytes())?;
+    Ok(seal)
 }

@@ -6,6 +6,7 @@
 
 mod bag;
 mod build;
+mod cross;
 mod error;
 mod verify;
 

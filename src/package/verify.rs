@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 
 use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
-use super::{Contents, PackageError};
+use super::{Contents, PackageError, cross};
 use crate::dataset::row_count;
 use crate::durable;
 use crate::measures::content_digest;
@@ -31,21 +31,36 @@ pub struct Verified {
     pub rows: u64,
     /// What the package itself says: its run did not end well.
     pub blocked: bool,
+    /// SHA-256 of the tag manifest, which covers everything: what to keep elsewhere.
+    pub seal: String,
     pub problems: Vec<Problem>,
 }
 
-struct Check<'a> {
-    bag: &'a Path,
+impl Verified {
+    /// Of a package whose payload was not looked at.
+    fn of(path: &Path, problems: Vec<Problem>) -> Self {
+        let path = path.to_owned();
+        Self { path, files: 0, bytes: 0, rows: 0, blocked: false, seal: String::new(), problems }
+    }
+}
+
+/// `data/tables.json`.
+pub(super) const TABLES: &str = "data/tables.json";
+
+pub(super) struct Check<'a> {
+    pub(super) bag: &'a Path,
     problems: Vec<Problem>,
+    /// Files that are not what their digest says: they are not opened.
+    changed: BTreeSet<String>,
 }
 
 impl Check<'_> {
-    fn found(&mut self, file: &str, what: impl Into<String>) {
+    pub(super) fn found(&mut self, file: &str, what: impl Into<String>) {
         self.problems.push(Problem { file: file.to_owned(), what: what.into() });
     }
 
     /// A tag file's text; empty, with a problem, when it cannot be read.
-    fn text(&mut self, name: &str) -> String {
+    pub(super) fn text(&mut self, name: &str) -> String {
         match std::fs::read_to_string(self.bag.join(name)) {
             Ok(text) => text,
             Err(e) => {
@@ -77,7 +92,10 @@ impl Check<'_> {
             }
             match durable::sha256(&path) {
                 Ok(found) if found == *expected => {}
-                Ok(_) => self.found(file, "was changed: its SHA-256 is another"),
+                Ok(_) => {
+                    self.found(file, "was changed: its SHA-256 is another");
+                    self.changed.insert(file.clone());
+                }
                 Err(e) => self.found(file, format!("cannot be read: {e}")),
             }
         }
@@ -98,12 +116,17 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
     if !path.join("bagit.txt").is_file() {
         return Err(PackageError::NotABag { path: path.display().to_string() });
     }
-    let mut check = Check { bag: path, problems: Vec::new() };
+    let mut check = Check { bag: path, problems: Vec::new(), changed: BTreeSet::new() };
     if check.text("bagit.txt") != DECLARATION {
         check.found("bagit.txt", "does not declare BagIt 1.0 in UTF-8");
     }
     if path.join("fetch.txt").exists() {
         check.found("fetch.txt", "a package holds all of its files itself");
+    }
+    // A folder elsewhere could be another one tomorrow.
+    if !std::fs::symlink_metadata(path.join("data")).is_ok_and(|data| data.is_dir()) {
+        check.found("data", "is no folder of the package itself (missing, or a link)");
+        return Ok(Verified::of(path, check.problems));
     }
     let mut listed = Vec::new();
     for name in [MANIFEST, TAG_MANIFEST] {
@@ -118,11 +141,14 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
             check.found(TAG_MANIFEST, format!("does not list {tag}"));
         }
     }
-    let mut there = BTreeSet::new();
-    walk(path, &path.join("data"), &mut there)?;
-    for extra in there.iter().filter(|f| !payload.contains_key(*f)) {
+    let mut all = BTreeSet::new();
+    walk(path, path, &mut all)?;
+    let known =
+        |f: &str| payload.contains_key(f) || tags.contains_key(f) || [TAG_MANIFEST, "fetch.txt"].contains(&f);
+    for extra in all.iter().filter(|f| !known(f)) {
         check.found(extra, "is in no manifest");
     }
+    let there: BTreeSet<String> = all.into_iter().filter(|f| f.starts_with("data/")).collect();
     for outside in payload.keys().filter(|f| !f.starts_with("data/")) {
         check.found(outside, "is no payload: it lies outside data/");
     }
@@ -131,7 +157,8 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
     if bag::field(&info, "Payload-Oxum") != Some(oxum.as_str()) {
         check.found("bag-info.txt", format!("Payload-Oxum is not {oxum}"));
     }
-    let (rows, blocked) = tables(&mut check, progress);
+    let (rows, blocked) = tables(&mut check, payload, progress);
+    let seal = durable::sha256(&path.join(TAG_MANIFEST)).unwrap_or_default();
     let mut problems = check.problems;
     problems.sort();
     problems.dedup();
@@ -141,11 +168,12 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
         bytes: bytes[0],
         rows,
         blocked,
+        seal,
         problems,
     })
 }
 
-/// Every file under a folder, relative to the bag, with `/`.
+/// Everything under a folder that is no folder (a link to one is none), relative to the bag, with `/`.
 fn walk(bag: &Path, folder: &Path, into: &mut BTreeSet<String>) -> Result<(), PackageError> {
     let unreadable = |source| PackageError::Unreadable { path: folder.display().to_string(), source };
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -163,8 +191,8 @@ fn walk(bag: &Path, folder: &Path, into: &mut BTreeSet<String>) -> Result<(), Pa
 }
 
 /// Rows and content of every table against `data/tables.json`.
-fn tables(check: &mut Check<'_>, progress: &dyn Progress) -> (u64, bool) {
-    const NAME: &str = "data/tables.json";
+fn tables(check: &mut Check<'_>, payload: &BTreeMap<String, String>, progress: &dyn Progress) -> (u64, bool) {
+    const NAME: &str = TABLES;
     let contents: Contents = match serde_json::from_str(&check.text(NAME)) {
         Ok(contents) => contents,
         Err(e) => {
@@ -172,11 +200,18 @@ fn tables(check: &mut Check<'_>, progress: &dyn Progress) -> (u64, bool) {
             return (0, false);
         }
     };
+    cross::documents(check, &contents, payload);
     let mut all = 0;
     for table in &contents.tables {
         progress.start("verify", &table.table, table.rows);
         let mut parts = Vec::new();
-        for part in table.parts.iter().filter(|p| inside(&p.file)) {
+        let plain = |bag: &Path, file: &str| {
+            inside(file) && std::fs::symlink_metadata(bag.join(file)).is_ok_and(|m| m.is_file())
+        };
+        for part in &table.parts {
+            if check.changed.contains(&part.file) || !plain(check.bag, &part.file) {
+                continue;
+            }
             let path = check.bag.join(&part.file);
             match row_count(&path) {
                 Ok(rows) if rows == part.rows => parts.push(path),

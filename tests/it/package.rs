@@ -92,7 +92,9 @@ fn a_package_is_sound_and_every_damage_is_found_and_named() {
         let bytes = std::fs::read(bag.join(&part)).unwrap();
         std::fs::write(bag.join(&part), &bytes[..bytes.len() / 2]).unwrap();
     });
-    assert!(cut.contains(&format!("{part}: cannot be read as Parquet")), "{cut:?}");
+    // What is not what its digest says is not opened.
+    assert!(cut.contains(&format!("{part}: was changed: its SHA-256 is another")), "{cut:?}");
+    assert!(!cut.iter().any(|p| p.contains("Parquet")), "{cut:?}");
     assert!(cut.iter().any(|p| p.starts_with("bag-info.txt: Payload-Oxum")), "{cut:?}");
     let lost = sealed.after(|bag| std::fs::remove_file(bag.join(&part)).unwrap());
     assert!(lost.contains(&format!("{part}: is missing")), "{lost:?}");
@@ -101,7 +103,13 @@ fn a_package_is_sound_and_every_damage_is_found_and_named() {
     let tags = sealed.after(|bag| {
         edit(&bag.join("bag-info.txt"), |t| t.replace("Qianyi-Blocked: no", "Qianyi-Blocked: yes"))
     });
-    assert_eq!(tags, ["bag-info.txt: was changed: its SHA-256 is another"]);
+    assert_eq!(
+        tags,
+        [
+            "bag-info.txt: Qianyi-Blocked is not no, as tables.json says",
+            "bag-info.txt: was changed: its SHA-256 is another"
+        ]
+    );
     let version = sealed.after(|bag| edit(&bag.join("bagit.txt"), |t| t.replace("1.0", "0.97")));
     assert!(version.contains(&"bagit.txt: does not declare BagIt 1.0 in UTF-8".to_owned()), "{version:?}");
     let escape = sealed.after(|bag| {
@@ -118,14 +126,73 @@ fn a_package_is_sound_and_every_damage_is_found_and_named() {
     assert!(form.iter().any(|p| p.starts_with("data/tables.json: is not of the form")), "{form:?}");
     let fetch = sealed.after(|bag| std::fs::write(bag.join("fetch.txt"), "").unwrap());
     assert_eq!(fetch, ["fetch.txt: a package holds all of its files itself"]);
+    for (name, text) in [("notes.txt", "x"), ("manifest-md5.txt", "x"), ("tagmanifest-md5.txt", "")] {
+        let extra = sealed.after(|bag| std::fs::write(bag.join(name), text).unwrap());
+        assert_eq!(extra, [format!("{name}: is in no manifest")]);
+    }
+    documents_that_contradict_each_other_are_found(&sealed, &part);
     #[cfg(unix)]
     {
+        let moved = sealed.after(|bag| {
+            let elsewhere = sealed.dir.path().join("elsewhere");
+            let _ = std::fs::remove_dir_all(&elsewhere);
+            std::fs::rename(bag.join("data"), &elsewhere).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, bag.join("data")).unwrap();
+        });
+        assert_eq!(moved, ["data: is no folder of the package itself (missing, or a link)"]);
         let link = sealed.after(|bag| {
             std::fs::remove_file(bag.join(&part)).unwrap();
             std::os::unix::fs::symlink("/etc/hostname", bag.join(&part)).unwrap();
         });
         assert!(link.contains(&format!("{part}: is not a plain file")), "{link:?}");
     }
+}
+
+/// Somebody who writes the digests anew after a change does not get far.
+fn documents_that_contradict_each_other_are_found(sealed: &Sealed, part: &str) {
+    let resealed = |name: &'static str, from: &'static str, to: &'static str| {
+        sealed.after(|bag| {
+            edit(&bag.join(name), |t| {
+                assert!(t.contains(from), "{name} has no {from}");
+                t.replacen(from, to, 1)
+            });
+            for (manifest, file) in
+                [("manifest-sha256.txt", name), ("tagmanifest-sha256.txt", "manifest-sha256.txt")]
+            {
+                let sha = qianyi::durable::sha256(&bag.join(file)).unwrap();
+                edit(&bag.join(manifest), |t| {
+                    let line = |l: &str| {
+                        if l.ends_with(&format!("  {file}")) {
+                            format!("{sha}  {file}\n")
+                        } else {
+                            format!("{l}\n")
+                        }
+                    };
+                    t.lines().map(line).collect()
+                });
+            }
+        })
+    };
+    for (name, from, to, expected) in [
+        ("data/tables.json", "\"blocked\": false", "\"blocked\": true", "Qianyi-Blocked is not yes"),
+        ("data/tables.json", "\"run\": \"r0001\"", "\"run\": \"r0002\"", "is of run r0001, not r0002"),
+        ("data/tables.json", "\"rows\": ", "\"rows\": 1", "but its parts hold"),
+        ("data/manifest.json", "\"run\": \"r0001\"", "\"run\": \"r0009\"", "is not of run r0001"),
+        (
+            "data/reconciliation.json",
+            "\"unexplained_fen\": 0\n  }\n}",
+            "\"unexplained_fen\": 7\n  }\n}",
+            "leaves something unexplained",
+        ),
+    ] {
+        let found = resealed(name, from, to);
+        assert!(found.iter().any(|p| p.contains(expected)), "{name} {from}: {found:?}");
+    }
+    let other = resealed("data/tables.json", "\"sha256\": \"", "\"sha256\": \"0");
+    assert!(
+        other.iter().any(|p| p.contains("is another in tables.json than in the payload manifest")),
+        "{part}: {other:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! What a package says in one place against what it says in another: tables, manifest, reconciliation, tags.
+//!
+//! Always: a digest that was written anew with the file that it covers does not hide a change of what other files say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Contents;
+use super::bag;
+use super::verify::{Check, TABLES};
+use crate::artifacts::Reconciliation;
+
+const MANIFEST: &str = "data/manifest.json";
+const RECONCILIATION: &str = "data/reconciliation.json";
+
+/// Compares the documents of a bag with each other and with its payload manifest (path → SHA-256).
+pub(super) fn documents(check: &mut Check<'_>, contents: &Contents, payload: &BTreeMap<String, String>) {
+    parts(check, contents, payload);
+    tags(check, contents);
+    reconciliation(check, contents);
+    manifest(check, contents);
+}
+
+/// Every part of `tables.json` is in the payload as it says, and the payload holds no other.
+fn parts(check: &mut Check<'_>, contents: &Contents, payload: &BTreeMap<String, String>) {
+    let mut named = BTreeSet::new();
+    for table in &contents.tables {
+        let rows: u64 = table.parts.iter().map(|p| p.rows).sum();
+        if rows != table.rows {
+            check.found(
+                TABLES,
+                format!("says {} rows of {}, but its parts hold {rows}", table.rows, table.table),
+            );
+        }
+        for part in &table.parts {
+            if !named.insert(part.file.as_str()) {
+                check.found(TABLES, format!("names {} twice", part.file));
+            }
+            if payload.get(&part.file) != Some(&part.sha256) {
+                check.found(&part.file, "is another in tables.json than in the payload manifest");
+            }
+            let size = std::fs::metadata(check.bag.join(&part.file)).map(|m| m.len());
+            if size.is_ok_and(|size| size != part.bytes) {
+                check.found(&part.file, format!("has not the {} bytes that tables.json says", part.bytes));
+            }
+        }
+    }
+    let documents = [TABLES, MANIFEST, RECONCILIATION];
+    for file in payload.keys().filter(|f| !named.contains(f.as_str()) && !documents.contains(&f.as_str())) {
+        check.found(file, "is named by no table of tables.json");
+    }
+}
+
+fn tags(check: &mut Check<'_>, contents: &Contents) {
+    const INFO: &str = "bag-info.txt";
+    let info = check.text(INFO);
+    let blocked = if contents.blocked { "yes" } else { "no" };
+    for (label, expected) in [
+        ("External-Identifier", contents.package.as_str()),
+        ("Internal-Sender-Identifier", contents.run.as_str()),
+        ("Qianyi-Blocked", blocked),
+    ] {
+        if bag::field(&info, label) != Some(expected) {
+            check.found(INFO, format!("{label} is not {expected}, as tables.json says"));
+        }
+    }
+}
+
+fn reconciliation(check: &mut Check<'_>, contents: &Contents) {
+    let found: Reconciliation = match serde_json::from_str(&check.text(RECONCILIATION)) {
+        Ok(found) => found,
+        Err(e) => {
+            return check.found(RECONCILIATION, format!("is not of the form that this version knows: {e}"));
+        }
+    };
+    if found.run != contents.run {
+        check.found(RECONCILIATION, format!("is of run {}, not {}", found.run, contents.run));
+    }
+    let totals = found.totals;
+    let unexplained = totals.unexplained_rows > 0 || totals.unexplained_fen > 0;
+    if unexplained && !contents.blocked {
+        check.found(
+            TABLES,
+            "says that the run is not blocked, but its reconciliation leaves something unexplained",
+        );
+    }
+}
+
+/// The staged parts that the run recorded are those of the package.
+fn manifest(check: &mut Check<'_>, contents: &Contents) {
+    let found: Value = match serde_json::from_str(&check.text(MANIFEST)) {
+        Ok(found) => found,
+        Err(e) => return check.found(MANIFEST, format!("is not of the form that this version knows: {e}")),
+    };
+    if found["run"].as_str() != Some(&contents.run) {
+        check.found(MANIFEST, format!("is not of run {}", contents.run));
+    }
+    let outputs = found["outputs"].as_array().into_iter().flatten();
+    let mut staged = BTreeSet::new();
+    for output in outputs.filter(|o| o["stage"] == "gate") {
+        let table = output["table"].as_str().unwrap_or_default();
+        for part in output["parts"].as_array().into_iter().flatten() {
+            let file = part["file"].as_str().unwrap_or_default();
+            if let Some((_, name)) = file.split_once(&format!("/staged/{table}/")) {
+                let rows = part["rows"].as_u64().unwrap_or_default();
+                let sha256 = part["sha256"].as_str().unwrap_or_default().to_owned();
+                staged.insert((format!("data/tables/{table}/{name}"), rows, sha256));
+            }
+        }
+    }
+    let packed = contents.tables.iter().flat_map(|t| &t.parts);
+    let packed: BTreeSet<_> = packed.map(|p| (p.file.clone(), p.rows, p.sha256.clone())).collect();
+    for (file, ..) in packed.difference(&staged) {
+        check.found(file, "is not what the run recorded as staged");
+    }
+    for (file, ..) in staged.difference(&packed).filter(|(file, ..)| !packed.iter().any(|p| p.0 == *file)) {
+        check.found(file, "was staged by the run, but is in no table of tables.json");
+    }
+}
