@@ -98,11 +98,7 @@ pub fn score(of: &Finished, truth: &Path) -> Result<Vec<RuleScore>, RunError> {
     Ok(all.into_values().collect())
 }
 
-fn compare(
-    score: &mut RuleScore,
-    planted: &Planted,
-    found: BTreeMap<Row, BTreeSet<LegacyRow>>,
-) {
+fn compare(score: &mut RuleScore, planted: &Planted, found: BTreeMap<Row, BTreeSet<LegacyRow>>) {
     let choices: BTreeSet<&String> = planted.values().flatten().filter(|c| !c.is_empty()).collect();
     let single = planted.values().filter(|c| c.contains("")).count();
     score.planted = (single + choices.len()) as u64;
