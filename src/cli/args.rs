@@ -157,6 +157,20 @@ pub enum RulesCommand {
     Show(RuleArgs),
     /// Run the cases beside the rules; exit status 3 when one comes out otherwise.
     Test(RuleTestArgs),
+    /// Compare what a run over a generated city found with the defects that were planted in it; exit status 3 when something
+    /// planted is missed or something else is found.
+    Score(ScoreArgs),
+}
+
+/// `rules score`.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// The truth beside a generated city: <database>.truth.parquet.
+    #[arg(long, value_name = "FILE")]
+    pub truth: PathBuf,
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
 }
 
 /// Which rule.

@@ -26,6 +26,7 @@ mod rules;
 mod run;
 mod schedule;
 mod signals;
+mod score;
 mod status;
 mod summary;
 mod watch;
@@ -69,6 +70,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Rules(RulesCommand::List) => rules::list(context),
         Command::Rules(RulesCommand::Show(args)) => rules::show(context, &args),
         Command::Rules(RulesCommand::Test(args)) => rules::test(context, &args),
+        Command::Rules(RulesCommand::Score(args)) => score::score(context, &args),
         Command::Findings(args) => findings::findings(context, &args),
         Command::Changes(args) => findings::changes(context, &args),
         Command::Approve(args) => approve::approve(context, &args),

@@ -274,6 +274,17 @@ pub fn demo_as_of() -> Result<NaiveDate, ConfigError> {
     day.ok_or(ConfigError::Absent { key: "as_of" })
 }
 
+/// Outside data of the demo lies in a folder beside its database, wherever that is.
+fn beside(table: &mut toml::Table, database: &Path) {
+    let mut folder = database.as_os_str().to_owned();
+    folder.push(".outside");
+    let Some(toml::Value::Table(files)) = table.get_mut("references") else { return };
+    for (_, path) in files.iter_mut() {
+        let name = path.as_str().and_then(|p| Path::new(p).file_name()).unwrap_or_default();
+        *path = toml::Value::String(Path::new(&folder).join(name).display().to_string());
+    }
+}
+
 /// Which layer set which keys, lowest first.
 type Origins = Vec<(String, BTreeSet<String>)>;
 
@@ -288,6 +299,7 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
         {
             *path = toml::Value::String(demo.database.display().to_string());
         }
+        beside(&mut table, &demo.database);
         tables.push(("config/demo.toml".to_owned(), table));
     }
     for path in &layers.files {

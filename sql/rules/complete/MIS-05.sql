@@ -10,24 +10,10 @@
 -- column: AAB119
 -- effect: none
 -- among: AAE140 IN ('110', '210') AND (AAB119 > 0 OR AAB156 <> 0)
--- params: tolerance = 0.05
-WITH
--- A reversal and what it reverses need no details of their own.
-reversed AS (SELECT DISTINCT r.YAE848 AS YAE518 FROM AB07 AS r WHERE r.YAE848 IS NOT NULL)
 SELECT l._key,
-       min(CASE WHEN u.details IS NULL THEN concat('台账人数', coalesce(CAST(l.AAB119 AS VARCHAR), '空'), '，无明细')
-            ELSE concat('台账人数', CAST(l.AAB119 AS VARCHAR), '，明细', CAST(u.details AS VARCHAR), '条；明细金额少于台账')
-       END) AS _evidence,
-       min(concat(CAST(l.AAB001 AS VARCHAR), ' ', l.AAE140, ' ', CAST(l.AAE002 AS VARCHAR))) AS _group
+       min(CASE WHEN s.details IS NULL THEN concat('台账人数', coalesce(CAST(s.persons AS VARCHAR), '空'), '，无明细')
+                ELSE concat('台账人数', CAST(s.persons AS VARCHAR), '，明细', CAST(s.details AS VARCHAR), '条；明细金额少于台账') END) AS _evidence,
+       min(concat(CAST(s.AAB001 AS VARCHAR), ' ', s.AAE140, ' ', CAST(s.AAE002 AS VARCHAR))) AS _group
 FROM AB07 AS l
-LEFT JOIN unit_details AS u
-       ON u.AAB001 = l.AAB001 AND u.AAE140 = l.AAE140 AND u.AAE002 = l.AAE002 AND u.AAE003 = l.AAE003
-      AND u.AAA115 = l.AAA115 AND u.AAC084 = coalesce(l.AAC084, '0')
-WHERE l.AAE140 IN ('110', '210') AND (l.AAB119 > 0 OR l.AAB156 <> 0)
-  AND l.AAE002 IS NOT NULL AND l.AAE003 IS NOT NULL AND l.AAA115 IS NOT NULL AND l.YAE848 IS NULL
-  AND EXISTS (SELECT 1 FROM AB01 AS b WHERE b.AAB001 = l.AAB001)
-  AND NOT EXISTS (SELECT 1 FROM reversed AS v WHERE v.YAE518 = l.YAE518)
-  -- Fewer details than persons, and their money short: a part of them is lost (3.19); everything else that differs is LED-01.
-  AND (u.details IS NULL
-       OR (u.details < l.AAB119 AND abs(coalesce(l.AAB150, 0) + coalesce(l.AAB152, 0)) > abs(u.unit_part + u.person_part) + $tolerance))
+JOIN short_ledger AS s ON s.YAE518 = l.YAE518
 GROUP BY l._key

@@ -29,6 +29,8 @@ JOIN (
   HAVING min(name_key(g.name)) = max(name_key(g.name)) AND min(g.alive) = max(g.alive) AND max(COALESCE(g.duplicate, '0')) <> '1'
 ) AS e ON e.number = COALESCE(id18(p.AAC147), p.AAC147)
 LEFT JOIN (SELECT s.AAC001 AS AAC001, min(s.AAE138) AS died FROM AC26 AS s GROUP BY s.AAC001) AS d ON d.AAC001 = p.AAC001
+-- Under the pension number of the same person the death is known: the unemployment side keeps none.
+LEFT JOIN (SELECT DISTINCT s.AAC001 AS AAC001 FROM person_state AS s WHERE s.died IS NOT NULL) AS k ON k.AAC001 = p.AAC001
 -- Benefits in payment, by the retirees' table or by any insurance.
 LEFT JOIN (
   SELECT i.AAC001 AS AAC001 FROM IC10 AS i WHERE i.AAE116 = '1' AND i.AAC001 IS NOT NULL
@@ -37,5 +39,5 @@ LEFT JOIN (
 ) AS b ON b.AAC001 = p.AAC001
 WHERE id_check(p.AAC147) IN ('ok', 'ok15')
   AND (name_key(name_clean(p.AAC003)) = e.name OR name_key(name_clean(p.AAC003)) = e.former)
-  AND (e.alive = '0' AND COALESCE(p.AAC060, '1') <> '2' AND p.AAE138 IS NULL AND d.AAC001 IS NULL
+  AND (e.alive = '0' AND COALESCE(p.AAC060, '1') <> '2' AND p.AAE138 IS NULL AND d.AAC001 IS NULL AND k.AAC001 IS NULL
        OR e.alive = '1' AND (p.AAC060 = '2' OR p.AAE138 IS NOT NULL OR d.AAC001 IS NOT NULL))

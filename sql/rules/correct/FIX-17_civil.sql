@@ -24,10 +24,12 @@ JOIN (
   GROUP BY g.id, name_key(g.name)
 ) AS e ON e.number = COALESCE(id18(p.AAC147), p.AAC147) AND e.name = name_key(name_clean(p.AAC003))
 LEFT JOIN (SELECT DISTINCT s.AAC001 AS AAC001 FROM AC26 AS s) AS d ON d.AAC001 = p.AAC001
+-- Under the pension number of the same person the death is known: the unemployment side keeps none.
+LEFT JOIN (SELECT DISTINCT s.AAC001 AS AAC001 FROM person_state AS s WHERE s.died IS NOT NULL) AS k ON k.AAC001 = p.AAC001
 LEFT JOIN (
   SELECT i.AAC001 AS AAC001 FROM IC10 AS i WHERE i.AAE116 = '1' AND i.AAC001 IS NOT NULL
   UNION
   SELECT c.AAC001 AS AAC001 FROM AC60 AS c WHERE c.AAE116 = '1' AND c.AAC001 IS NOT NULL
 ) AS b ON b.AAC001 = p.AAC001
 WHERE id_check(p.AAC147) IN ('ok', 'ok15')
-  AND COALESCE(p.AAC060, '1') <> '2' AND p.AAE138 IS NULL AND d.AAC001 IS NULL
+  AND COALESCE(p.AAC060, '1') <> '2' AND p.AAE138 IS NULL AND d.AAC001 IS NULL AND k.AAC001 IS NULL

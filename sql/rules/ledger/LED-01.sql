@@ -46,16 +46,16 @@ pair AS (
            abs(l.AAB121 - u.unit_bases) > $tolerance AS unit_bases_differ,
            abs(l.AAB150 - u.unit_part) > $tolerance AS unit_differs,
            abs(l.AAB152 - u.person_part) > $tolerance AS person_differs,
-           abs(l.AAB156 - u.unit_part - u.person_part) > $tolerance AS due_differs,
-           -- Details are missing: MIS-05. The ledger must not be cut down to what is left.
-           u.details < l.AAB119 AND abs(coalesce(l.AAB150, 0) + coalesce(l.AAB152, 0)) > abs(u.unit_part + u.person_part) + $tolerance AS details_missing
+           abs(l.AAB156 - u.unit_part - u.person_part) > $tolerance AS due_differs
     FROM once AS l
     JOIN unit_details AS u
       ON u.AAB001 = l.AAB001 AND u.AAE140 = l.AAE140 AND u.AAE002 = l.AAE002 AND u.AAE003 = l.AAE003
      AND u.AAA115 = l.AAA115 AND u.AAC084 = coalesce(l.AAC084, '0')
+    LEFT JOIN short_ledger AS h ON h.YAE518 = l.YAE518
     LEFT JOIN noticed AS k ON k.AAZ288 = l.AAZ288
     LEFT JOIN notice AS n ON n.AAZ288 = k.AAZ288
-    WHERE l.copies = 1 AND l.same_key = 1 AND l.YAE848 IS NULL
+    -- Details are missing: MIS-05. The ledger must not be cut down to what is left.
+    WHERE l.copies = 1 AND l.same_key = 1 AND l.YAE848 IS NULL AND h.YAE518 IS NULL
 )
 SELECT p._key,
        CAST(CASE WHEN p.persons_differ THEN p.details END AS INT) AS AAB119,
@@ -71,5 +71,4 @@ SELECT p._key,
               CASE WHEN p.AAD009 <> '' THEN concat('；凭证', p.AAD009) ELSE '' END) AS _evidence,
        concat(CAST(p.AAB001 AS VARCHAR), ' ', p.AAE140, ' ', CAST(p.AAE002 AS VARCHAR)) AS _group
 FROM pair AS p
-WHERE NOT coalesce(p.details_missing, false)
-  AND (p.persons_differ OR p.bases_differ OR p.unit_bases_differ OR p.unit_differs OR p.person_differs OR p.due_differs)
+WHERE p.persons_differ OR p.bases_differ OR p.unit_bases_differ OR p.unit_differs OR p.person_differs OR p.due_differs

@@ -12,8 +12,11 @@
 -- effect: change
 -- among: AAE140 IN ('110', '210')
 WITH largest AS (
-    SELECT l.AAB001, l.AAE140, max(l.AAE002) AS AAE002
+    SELECT l.AAB001, l.AAE140, greatest(max(l.AAE002), max(d.AAE002)) AS AAE002
     FROM AB07 AS l
+    -- A ledger row that is missing (MIS-04) does not make the last period an earlier one.
+    LEFT JOIN (SELECT u.AAB001, u.AAE140, max(u.AAE002) AS AAE002 FROM unit_details AS u GROUP BY u.AAB001, u.AAE140) AS d
+           ON d.AAB001 = l.AAB001 AND d.AAE140 = l.AAE140
     WHERE l.AAE140 IN ('110', '210') AND l.AAE002 IS NOT NULL
     GROUP BY l.AAB001, l.AAE140
 )

@@ -68,6 +68,11 @@ due AS (
     LEFT JOIN owed AS o ON NOT p.of_unit AND o.AAB001 = p.AAB001 AND o.AAE140 = p.AAE140 AND o.AAE003 = p.AAE003 AND o.home = p.home
     WHERE p.same_key = 1
 ),
+-- Where the ledger says that details are missing (MIS-05), the arrears must not be cut down to what is left.
+short AS (
+    SELECT DISTINCT l.AAB001, l.AAE140, l.AAE003
+    FROM short_ledger AS l
+),
 summed AS (
     SELECT d._key, d.AAB001, d.AAE140, d.AAE003, d.unit_part, d.person_part, d.unit_due, d.person_due, d.copies, d.any_owed,
            d.unit_month_off AND abs(d.unit_part - d.unit_due) > $tolerance AS unit_off,
@@ -83,4 +88,5 @@ SELECT s._key,
               CASE WHEN s.copies > 1 THEN concat('；同键', CAST(s.copies AS VARCHAR), '行') ELSE '' END) AS _evidence,
        concat(CAST(s.AAB001 AS VARCHAR), ' ', s.AAE140, ' ', CAST(s.AAE003 AS VARCHAR)) AS _group
 FROM summed AS s
-WHERE s.unit_off OR s.person_off
+LEFT JOIN short AS h ON h.AAB001 = s.AAB001 AND h.AAE140 = s.AAE140 AND h.AAE003 = s.AAE003
+WHERE (s.unit_off OR s.person_off) AND h.AAB001 IS NULL

@@ -15,15 +15,20 @@ WITH
 -- Only the same birth and the same name (or, in one unit, the same sound) are compared, and no block larger than $block: a birth date or
 -- a name that so many share says nothing about a person.
 person AS (
-    SELECT b.AAC001, b.person_key, b.id, b.id_text, b.name, b.name_key, name_sound(b.name_key) AS sound, b.sex, b.birth, r.place,
+    SELECT b.AAC001, b.person_key, b.id, b.name,
+           -- A placeholder is nobody's number and near to nobody's.
+           CASE WHEN h.AAC001 IS NULL THEN b.id_text END AS id_text, b.name_key, name_sound(b.name_key) AS sound, b.sex, b.birth, r.place,
            -- 15 digits, and the same of 18: without century and check digit.
            CASE WHEN character_length(b.id_text) = 18 THEN concat(substr(b.id_text, 1, 6), substr(b.id_text, 9, 9)) ELSE b.id_text END AS id15,
            count(*) OVER (PARTITION BY b.name_key, b.birth) AS namesakes
     FROM person_by_id AS b
     JOIN person_rank AS r ON r.AAC001 = b.AAC001
     LEFT JOIN person_same_id AS d ON d.AAC001 = b.AAC001
-    -- Numbers that another rule merges by their ID are represented by the one that survives.
-    WHERE b.name_key <> '' AND b.birth IS NOT NULL AND b.home = b.AAC001
+    LEFT JOIN placeholder_id AS h ON h.AAC001 = b.AAC001
+    LEFT JOIN fake_person AS g ON g.AAC001 = b.AAC001
+    -- Made-up persons are garbage (GAR-03), not somebody's second number. Numbers that another rule merges by their ID are represented by the
+    -- one that survives.
+    WHERE b.name_key <> '' AND b.birth IS NOT NULL AND b.home = b.AAC001 AND g.AAC001 IS NULL
       AND (d.AAC001 IS NULL OR (d.name_nth = 1 AND d.person_key = d.cluster_survivor))
 ),
 employed AS (

@@ -25,7 +25,9 @@ paid AS (
     FROM AC43 AS d
     LEFT JOIN refund AS r ON r.AAC001 = d.AAC001 AND r.AAE140 = d.AAE140 AND r.AAB001 = d.AAB001 AND r.AAE003 = d.AAE003
                          AND r.unit_part = d.AAE020 AND r.person_part = d.AAE022
-    WHERE d.AAE140 IN ('110', '210') AND d.AAA115 = '10' AND d.AAE078 = '1' AND (d.AAE017 IS DISTINCT FROM '1')
+    -- A person or unit that is not there is MIS-01 or MIS-02 first.
+    WHERE EXISTS (SELECT 1 FROM AB01 AS u WHERE u.AAB001 = d.AAB001) AND EXISTS (SELECT 1 FROM AC01 AS n WHERE n.AAC001 = d.AAC001)
+      AND d.AAE140 IN ('110', '210') AND d.AAA115 = '10' AND d.AAE078 = '1' AND (d.AAE017 IS DISTINCT FROM '1')
       AND coalesce(d.YAA115, '0') IN ('0', '1') AND d.AAC001 IS NOT NULL AND d.AAE003 IS NOT NULL
 ),
 -- Of equal payments as many fall away as were taken back. Only the few with a refund are counted off, so that the rest is not sorted for it.

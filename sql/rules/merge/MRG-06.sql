@@ -10,6 +10,7 @@
 -- column: AAC001
 -- effect: merge
 -- among: AAC999 IS NOT NULL
+-- params: bad = '[\p{Co}\x{FFFD}?？]'
 WITH
 counted AS (
     SELECT b.id, count(*) FILTER (WHERE b.side = 'P') AS pension_numbers, count(*) FILTER (WHERE b.side = 'U') AS other_numbers
@@ -36,7 +37,9 @@ candidate AS (
     LEFT JOIN note AS n ON n.AAC001 = p.AAC001
     LEFT JOIN person_double_change AS k ON k.AAC001 = p.AAC001
     WHERE u.side = 'U'
-      AND (u.name_key = p.name_key OR name_sound(u.name_key) = name_sound(p.name_key) OR u.name_key = n.former)
+      AND (u.name_key = p.name_key OR name_sound(u.name_key) = name_sound(p.name_key) OR u.name_key = n.former
+           -- Each character that cannot be read stands for one.
+           OR regexp_like(p.name, $bad) AND u.name_key LIKE regexp_replace(p.name_key, $bad, '_', 'g'))
     UNION ALL
     SELECT u.AAC001, u.person_key, p.person_key, 0, name_clean(u.name) = name_clean(p.name), false, false, true
     FROM person_by_id AS u

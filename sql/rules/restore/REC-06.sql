@@ -29,7 +29,12 @@ arrears AS (
         UNION ALL
         SELECT p.AAB001, p.AAE140, p.owed FROM person_unit_paid AS p WHERE p.owed > 0
         UNION ALL
-        SELECT l.AAB001, l.AAE140, 1 FROM AB07 AS l WHERE l.AAB165 = '0' AND l.AAB156 > 0
+        -- The ledger has no word for what was written off: the arrears table says so.
+        SELECT l.AAB001, l.AAE140, 1
+        FROM AB07 AS l
+        LEFT JOIN (SELECT DISTINCT w.AAB001, w.AAE140, w.AAE003 FROM AD23 AS w WHERE w.AAB165 = '4') AS f
+               ON f.AAB001 = l.AAB001 AND f.AAE140 = l.AAE140 AND f.AAE003 = l.AAE003
+        WHERE l.AAB165 = '0' AND l.AAB156 > 0 AND f.AAB001 IS NULL
     ) AS x
     GROUP BY x.AAB001, x.AAE140
 ),
