@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{EmptyRow, Round};
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +49,12 @@ pub struct Summary {
     #[serde(default)]
     pub cleaning: Vec<CleanRow>,
     pub findings: Vec<FindingRow>,
+    /// The last rounds, oldest first; the last of them is this run.
+    #[serde(default)]
+    pub rounds: Vec<Round>,
+    /// Empty values of every national column (FIL-18).
+    #[serde(default)]
+    pub empty: Vec<EmptyRow>,
     /// Values that could not be decoded, read or translated.
     pub read_errors: Vec<ReadErrorRow>,
     /// Legacy tables that are not extracted, and why.

@@ -86,7 +86,7 @@ pub enum Command {
     /// Run the jobs of the configuration when they are due, in the foreground, until SIGTERM or Ctrl-C.
     Schedule(ScheduleArgs),
     /// Extracts, runs and jobs of the work directory, and how they ended.
-    Status,
+    Status(StatusArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -293,6 +293,14 @@ pub struct InstallArgs {
     /// Where the units are to lie.
     #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
     pub dir: PathBuf,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Findings of every round by work item, rule and department instead: new, still open, fixed, reopened.
+    #[arg(long)]
+    pub rounds: bool,
 }
 
 /// `completions`.

@@ -22,6 +22,7 @@ mod plan;
 mod profile;
 mod reconcile;
 mod report;
+mod rounds;
 mod rules;
 mod run;
 mod schedule;
@@ -77,7 +78,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
             None => schedule::schedule(context),
             Some(ScheduleCommand::Install(args)) => schedule::install(context, args),
         },
-        Command::Status => status::status(context),
+        Command::Status(args) if args.rounds => rounds::rounds(context),
+        Command::Status(_) => status::status(context),
         Command::Completions(args) => completions::completions(&args),
     }
 }

@@ -10,6 +10,7 @@ use qianyi::report::number::yuan;
 
 use super::out::{self, Align};
 use super::reconcile::unexplained_lines;
+use super::rounds;
 
 /// So many lines that do not add up are shown; `qianyi reconcile` shows all.
 const LINES_SHOWN: usize = 5;
@@ -22,6 +23,9 @@ pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
     }
     if !of.findings.is_empty() {
         text.push_str(&format!("\n{}\n", findings(words, of)));
+    }
+    if let Some(round) = of.rounds.last() {
+        text.push_str(&format!("\n{}\n", rounds::counts(words, round)));
     }
     text.push_str(&format!("\n{}\n", stages(words, of)));
     let peak = of.peak_rss_bytes >> 20;

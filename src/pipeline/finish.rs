@@ -19,7 +19,7 @@ use super::unchecked::unchecked;
 use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
 use crate::artifacts::{
-    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
+    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation, Round,
     StageRow, Status, Summary, TableRow,
 };
 use crate::clock;
@@ -43,6 +43,7 @@ pub(super) struct RunResults<'a> {
     pub(super) checks: &'a BTreeMap<String, CheckReport>,
     pub(super) gated: &'a BTreeMap<String, Gated>,
     pub(super) measures: &'a [Measure],
+    pub(super) rounds: Vec<Round>,
     pub(super) started: String,
 }
 
@@ -130,6 +131,8 @@ fn summary(
         dispositions: dispositions(results.gated),
         cleaning: clean_stage::rows(results.cleaned),
         findings: findings(runner, results.cleaned, results.checks),
+        rounds: results.rounds,
+        empty: results.cleaned.empty.clone(),
         read_errors: read_errors(results.typed, results.edges),
         left_alone: results.left,
         unexplained_rows: adds_up.totals.unexplained_rows,

@@ -15,6 +15,11 @@ impl RunDir {
         Self(workdir.join("runs").join(run.to_string()))
     }
 
+    /// The ledger of the round that a run is; it outlives the run's own folder.
+    pub fn round(workdir: &Path, run: RunId) -> PathBuf {
+        workdir.join("rounds").join(run.to_string())
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0

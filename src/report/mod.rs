@@ -11,6 +11,7 @@ mod error;
 pub mod number;
 mod page;
 mod reconciliation;
+mod rounds;
 mod words;
 
 use std::borrow::Cow;

@@ -29,6 +29,7 @@ mod preflight;
 mod reconcile;
 mod report;
 mod reuse;
+mod rounds;
 mod rules;
 mod schedule;
 mod schedule_cli;

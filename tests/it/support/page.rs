@@ -119,6 +119,8 @@ pub fn done() -> Summary {
         ],
 
         cleaning: Vec::new(),
+        rounds: Vec::new(),
+        empty: Vec::new(),
         findings: vec![
             finding("FIL-08", "联系地址为空", "address is empty", ["E", "mark", "AC01", "AAE006"], 1500),
             finding("FIL-02", "证件号码为空", "citizen ID is empty", ["B", "block", "AC01", "AAC147"], 20),
