@@ -6,6 +6,7 @@
 
 mod approve;
 mod args;
+mod changes;
 mod completions;
 mod context;
 mod demo;
@@ -14,6 +15,7 @@ mod exit;
 mod extract;
 mod failure;
 mod findings;
+mod findings_file;
 mod fixture;
 mod log;
 mod out;
@@ -70,7 +72,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Rules(RulesCommand::Show(args)) => rules::show(context, &args),
         Command::Rules(RulesCommand::Test(args)) => rules::test(context, &args),
         Command::Findings(args) => findings::findings(context, &args),
-        Command::Changes(args) => findings::changes(context, &args),
+        Command::Changes(args) => changes::changes(context, &args),
         Command::Approve(args) => approve::approve(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),

@@ -15,11 +15,6 @@ impl RunDir {
         Self(workdir.join("runs").join(run.to_string()))
     }
 
-    /// The ledger of the round that a run is; it outlives the run's own folder.
-    pub fn round(workdir: &Path, run: RunId) -> PathBuf {
-        workdir.join("rounds").join(run.to_string())
-    }
-
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
@@ -103,6 +98,12 @@ impl RunDir {
     /// One piece of the run's measures, for example `national.AC43`.
     pub fn measures(&self, name: &str) -> PathBuf {
         self.0.join("measures").join(format!("{}.parquet", folder::name(name)))
+    }
+
+    /// The ledger of the round that the run is: beside the runs, since it outlives their folders.
+    pub fn round(&self) -> PathBuf {
+        let workdir = self.0.ancestors().nth(2).unwrap_or(&self.0);
+        workdir.join("rounds").join(self.0.file_name().unwrap_or_default())
     }
 
     /// The page for people.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::clean_stage::Cleaned;
-use super::paths::RunDir;
 use super::runner::{StageRunner, paths};
 use crate::artifacts::{Round, RoundRow};
 use crate::dataset::PartInfo;
@@ -99,7 +98,7 @@ pub(super) fn close(
     });
     let rules: BTreeMap<String, (String, String)> = rules.collect();
     let run = runner.run.to_string();
-    let ledger = RunDir::round(&runner.workdir, runner.run).join("ledger.parquet");
+    let ledger = runner.dir.round().join("ledger.parquet");
     let done = runner.once(
         STAGE,
         LEDGER,

@@ -217,7 +217,7 @@ fn find_or_begin_run(
     for old in state.runs()? {
         if old.status == RunStatus::Running && known.as_ref().is_none_or(|k| k.id != old.id) {
             durable::remove_dir_all(RunDir::of(&settings.workdir, old.id).path())?;
-            durable::remove_dir_all(&RunDir::round(&settings.workdir, old.id))?;
+            durable::remove_dir_all(&RunDir::of(&settings.workdir, old.id).round())?;
             state.set_run(old.id, RunStatus::Abandoned)?;
         }
     }
