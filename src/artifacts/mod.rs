@@ -25,7 +25,7 @@ pub use reconciliation::{
 pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{
     Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, LeftAlone, NotChecked,
-    ReadErrorRow, StageRow, Status, Summary, Suspicion, TableRow, Unchecked,
+    ReadErrorRow, StageRow, StandingEnd, StandingRow, Status, Summary, Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

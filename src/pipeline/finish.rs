@@ -15,6 +15,7 @@ use super::manifest::manifest;
 use super::map_stage::{Edges, Typed};
 use super::paths::RunDir;
 use super::runner::StageRunner;
+use super::standing::approve_standing;
 use super::unchecked::unchecked;
 use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
@@ -92,6 +93,7 @@ fn summary(
     results: RunResults<'_>,
     adds_up: &Reconciliation,
 ) -> Result<Summary, RunError> {
+    let standing = approve_standing(runner, settings, results.cleaned.book.as_ref())?;
     let mut blocked_by = blockers(&results, adds_up);
     let idle = idle_money(runner, results.raw, results.typed, results.coverage)?;
     let vanished = vanished_money(runner, results.typed, results.edges, results.coverage, results.measures)?;
@@ -132,6 +134,7 @@ fn summary(
         cleaning: clean_stage::rows(results.cleaned),
         findings: findings(runner, results.cleaned, results.checks),
         rounds: results.rounds,
+        standing,
         empty: results.cleaned.empty.clone(),
         read_errors: read_errors(results.typed, results.edges),
         left_alone: results.left,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Lang;
 use super::number::count;
 use super::words::Words;
-use crate::artifacts::CleanRow;
+use crate::artifacts::{CleanRow, StandingEnd, StandingRow};
 
 /// The section; none where no rule ran.
 #[derive(Serialize)]
@@ -110,4 +110,32 @@ pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> O
         noted: count(row.noted),
     };
     Some(Cleaning { items: items.collect(), rules: rows.iter().map(line).collect() })
+}
+
+/// A standing approval, and what became of it.
+#[derive(Serialize)]
+pub(super) struct StandingLine<'a> {
+    rule: &'a str,
+    by: &'a str,
+    until: &'a str,
+    limit: String,
+    proposals: String,
+    /// What people should look at.
+    warn: bool,
+    end: String,
+    batches: String,
+}
+
+pub(super) fn standing<'a>(of: &'a [StandingRow], words: &Words) -> Vec<StandingLine<'a>> {
+    let line = |row: &'a StandingRow| StandingLine {
+        rule: &row.rule,
+        by: &row.by,
+        until: &row.until,
+        limit: count(row.limit),
+        proposals: count(row.proposals),
+        warn: !matches!(row.end, StandingEnd::Approved | StandingEnd::Nothing),
+        end: words.say("standing", row.end.name()),
+        batches: row.batches.join(" "),
+    };
+    of.iter().map(line).collect()
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Lang;
 use super::answers::{self, Answer, Open, PlausibleView};
-use super::cleaning::{Cleaning, cleaning};
+use super::cleaning::{Cleaning, StandingLine, cleaning, standing};
 use super::coverage::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::reconciliation::{self, Balance};
@@ -42,6 +42,7 @@ pub(super) struct Page<'a> {
     dispositions: Vec<Disposition<'a>>,
     cleaning: Option<Cleaning<'a>>,
     rounds: Option<Rounds<'a>>,
+    standing: Vec<StandingLine<'a>>,
     empty: Vec<Empty<'a>>,
     findings: Vec<Finding<'a>>,
     read_errors: Vec<ReadErrorLine<'a>>,
@@ -223,6 +224,7 @@ pub(super) fn page<'a>(
         dispositions: dispositions(summary, lang, words),
         cleaning: cleaning(&summary.cleaning, lang, words),
         rounds: rounds(summary, lang, words),
+        standing: standing(&summary.standing, words),
         empty: empty(&summary.empty),
         findings: findings(&summary.findings, lang, words),
         read_errors: read_errors(&summary.read_errors, words),

@@ -120,6 +120,7 @@ pub fn done() -> Summary {
 
         cleaning: Vec::new(),
         rounds: Vec::new(),
+        standing: Vec::new(),
         empty: Vec::new(),
         findings: vec![
             finding("FIL-08", "联系地址为空", "address is empty", ["E", "mark", "AC01", "AAE006"], 1500),
