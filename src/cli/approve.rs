@@ -1,7 +1,9 @@
 //! `qianyi approve`: what waits for approval, its approval by somebody who may, and its undoing.
 
 use qianyi::config::{Person, Role};
-use qianyi::pipeline::{Approver, ProposedBatch, ProposedSum, approve as approved, finished, proposals, rule_input};
+use qianyi::pipeline::{
+    Approver, ProposedBatch, ProposedSum, approve as approved, finished, proposals, rule_input,
+};
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
 use qianyi::state::State;

@@ -61,7 +61,10 @@ impl FindingsFile {
             };
             let columns = COLUMNS.iter().zip(&heads).map(column).collect();
             let title = words.say("findings", "sheet");
-            return Ok(Some(Self::Xlsx(path.clone(), Box::new(SheetWriter::create(path, &title, columns, day)?))));
+            return Ok(Some(Self::Xlsx(
+                path.clone(),
+                Box::new(SheetWriter::create(path, &title, columns, day)?),
+            )));
         }
         let Some(path) = &args.csv else { return Ok(None) };
         let file = DurableFile::create(path)?;

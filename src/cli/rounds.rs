@@ -37,13 +37,9 @@ pub fn counts(words: &Words, of: &Round) -> String {
         None => word("first"),
     };
     let total = of.total();
-    let numbers = [
-        ("new", total.new),
-        ("open", total.open),
-        ("fixed", total.fixed),
-        ("reopened", total.reopened),
-    ]
-    .map(|(key, n)| format!("{} {}", word(key), out::grouped(n)));
+    let numbers =
+        [("new", total.new), ("open", total.open), ("fixed", total.fixed), ("reopened", total.reopened)]
+            .map(|(key, n)| format!("{} {}", word(key), out::grouped(n)));
     let line = format!("{} {} ({}), {before}: {}", word("round"), of.run, of.as_of, numbers.join(" · "));
     if total.reopened == 0 { line } else { format!("{line}\n  ✖ {}", word("reopened_means")) }
 }
@@ -63,8 +59,7 @@ fn by_rule(words: &Words, of: &Round) -> String {
     ];
     let numbers = |r: &RoundRow| [r.new, r.open, r.fixed, r.reopened, r.standing()].map(out::grouped);
     let row = |r: &RoundRow| {
-        let texts =
-            [words.say("item", &r.item), r.rule.clone(), words.say("department", &r.department)];
+        let texts = [words.say("item", &r.item), r.rule.clone(), words.say("department", &r.department)];
         texts.into_iter().chain(numbers(r)).collect::<Vec<String>>()
     };
     let total = [words.say("page", "total"), String::new(), String::new()];

@@ -83,11 +83,9 @@ pub(super) fn resolve(
                 approver: person.name.clone(),
                 account: w.account,
             }),
-            None => Err(ConfigError::NoApprover {
-                origin: origin.to_owned(),
-                rule: w.rule,
-                account: w.account,
-            }),
+            None => {
+                Err(ConfigError::NoApprover { origin: origin.to_owned(), rule: w.rule, account: w.account })
+            }
         }
     };
     written.into_iter().map(one).collect()

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::RunError;
 use super::finished::Finished;
-use super::paths::RunDir;
 use super::listing::{cell, each, masked};
+use super::paths::RunDir;
 use crate::dataset::left_parts;
 use crate::national::{Kind, National};
 use crate::raw;
@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn amounts_are_read_to_the_fen() {
-        for (text, expected) in [("0.05", 5), ("-12.30", -1230), ("99999999999999.99", 9_999_999_999_999_999)] {
+        for (text, expected) in [("0.05", 5), ("-12.30", -1230), ("99999999999999.99", 9_999_999_999_999_999)]
+        {
             assert_eq!(fen(text), Some(expected));
         }
         assert_eq!((fen("12"), fen("1.234"), fen("x.12")), (None, None, None));

@@ -16,7 +16,9 @@ use crate::artifacts::{CleanRow, EmptyRow, FoundRows};
 use crate::dataset::PartInfo;
 use crate::durable::hex;
 use crate::national::National;
-use crate::rules::{self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook};
+use crate::rules::{
+    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook,
+};
 use crate::validate::CheckReport;
 
 /// What cleaning came to.

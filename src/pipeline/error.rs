@@ -45,10 +45,14 @@ pub enum RunError {
         help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
     )]
     NoRun { workdir: String, wanted: String },
-    #[error("the ledger of round {run}, {path}, is not what was recorded: what was found before cannot be told from what is new")]
+    #[error(
+        "the ledger of round {run}, {path}, is not what was recorded: what was found before cannot be told from what is new"
+    )]
     #[diagnostic(
         code("RUN-021"),
-        help("restore rounds/{run} from a backup of the work directory, then run again: it goes on from here")
+        help(
+            "restore rounds/{run} from a backup of the work directory, then run again: it goes on from here"
+        )
     )]
     LostRound { run: String, path: String },
     #[error("{account} began run {run}, and does not approve what it proposes")]

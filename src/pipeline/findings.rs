@@ -146,8 +146,7 @@ fn query(
 ) -> Result<String, RunError> {
     register(session, "findings", parts)?;
     let mut joins = String::new();
-    let mut columns =
-        "f.rule, f.\"column\", f.level, f.gate, f.value, f._key, f._source, f._skey".to_owned();
+    let mut columns = "f.rule, f.\"column\", f.level, f.gate, f.value, f._key, f._source, f._skey".to_owned();
     let ledger = left_parts(&of.dir.round())?;
     if ledger.is_empty() {
         columns.push_str(", NULL AS state, NULL AS \"first\", NULL AS department");
@@ -174,7 +173,9 @@ fn query(
         {
             let mut wanted = vec![link];
             wanted.extend(shown);
-            let Some(of_whose) = links.contains(&link).then(|| self::rows(of, session, alias, whose, &wanted)) else {
+            let Some(of_whose) =
+                links.contains(&link).then(|| self::rows(of, session, alias, whose, &wanted))
+            else {
                 continue;
             };
             let Some(of_whose) = of_whose? else { continue };

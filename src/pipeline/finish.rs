@@ -20,8 +20,8 @@ use super::unchecked::unchecked;
 use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
 use crate::artifacts::{
-    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation, Round,
-    StageRow, Status, Summary, TableRow,
+    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
+    Round, StageRow, Status, Summary, TableRow,
 };
 use crate::clock;
 use crate::durable;

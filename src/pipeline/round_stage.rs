@@ -93,9 +93,11 @@ pub(super) fn close(
     }
     let findings: Vec<_> = checks.values().flat_map(|check| paths(&check.parts)).collect();
     let looked_at = looked_at(runner, cleaned, checks, before.as_ref().map(|(run, of)| (*run, of)));
-    let rules = cleaned.book.iter().flat_map(|b| &b.rules).map(|r| {
-        (r.id.clone(), (r.item.text().to_owned(), r.department.text().to_owned()))
-    });
+    let rules = cleaned
+        .book
+        .iter()
+        .flat_map(|b| &b.rules)
+        .map(|r| (r.id.clone(), (r.item.text().to_owned(), r.department.text().to_owned())));
     let rules: BTreeMap<String, (String, String)> = rules.collect();
     let run = runner.run.to_string();
     let ledger = runner.dir.round().join("ledger.parquet");

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::approve::{ProposedBatch, found_batches, damaged_backup};
+use super::approve::{ProposedBatch, damaged_backup, found_batches};
 use super::runner::StageRunner;
 use super::{RunError, RunSettings, Standing};
 use crate::artifacts::{StandingEnd, StandingRow};

@@ -13,7 +13,10 @@ pub enum ReportError {
     #[diagnostic(code("REP-001"), help("one of them was copied from elsewhere: run again"))]
     TwoRuns { summary: String, reconciliation: String },
     #[error("the workbook {path} cannot be written")]
-    #[diagnostic(code("REP-002"), help("check the folder, its rights and free space; then run the same command again"))]
+    #[diagnostic(
+        code("REP-002"),
+        help("check the folder, its rights and free space; then run the same command again")
+    )]
     Sheet { path: String, source: rust_xlsxwriter::XlsxError },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -34,9 +34,7 @@ pub fn ledger_schema() -> SchemaRef {
 
 /// The key by which a finding is known again, as an expression over the findings `alias`: a row without one is known by its legacy row.
 pub fn finding_key(alias: &str) -> String {
-    format!(
-        "coalesce({alias}._key, concat('∅', {alias}._source, '/', coalesce({alias}._skey, '')))"
-    )
+    format!("coalesce({alias}._key, concat('∅', {alias}._source, '/', coalesce({alias}._skey, '')))")
 }
 
 /// What a round looked at: it tells what is fixed from what was not looked for.
@@ -118,7 +116,8 @@ pub fn next_ledger(of: &RoundOf<'_>) -> Result<(PartInfo, Vec<RoundRow>), RuleEr
         let what = || format!("the ledger of round {}", of.run);
         of.engine.block_on(async {
             let stream = async { session.sql(&sql).await?.execute_stream().await };
-            let mut stream: SendableRecordBatchStream = stream.await.map_err(|e| of.engine.error(what(), e))?;
+            let mut stream: SendableRecordBatchStream =
+                stream.await.map_err(|e| of.engine.error(what(), e))?;
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(|e| of.engine.error(what(), e))?;
                 writer.write(&lines(of, &batch, &mut counted)?)?;
@@ -131,13 +130,21 @@ pub fn next_ledger(of: &RoundOf<'_>) -> Result<(PartInfo, Vec<RoundRow>), RuleEr
 
 /// Every finding of this round or an earlier one, once, in order.
 fn joined(before: bool, findings: bool) -> Option<String> {
-    let now = format!("SELECT DISTINCT rule, \"table\", \"column\", {} AS _key FROM findings AS f", finding_key("f"));
+    let now = format!(
+        "SELECT DISTINCT rule, \"table\", \"column\", {} AS _key FROM findings AS f",
+        finding_key("f")
+    );
     let own = "id, item, department, state, \"first\", \"last\", since";
-    let nothing = "NULL AS item, NULL AS department, NULL AS state, NULL AS \"first\", NULL AS \"last\", NULL AS since";
+    let nothing =
+        "NULL AS item, NULL AS department, NULL AS state, NULL AS \"first\", NULL AS \"last\", NULL AS since";
     let sql = match (before, findings) {
         (false, false) => return None,
-        (false, true) => format!("SELECT rule, \"table\", \"column\", _key, true AS found, {nothing} FROM ({now})"),
-        (true, false) => format!("SELECT rule, \"table\", \"column\", _key, false AS found, {own} FROM before"),
+        (false, true) => {
+            format!("SELECT rule, \"table\", \"column\", _key, true AS found, {nothing} FROM ({now})")
+        }
+        (true, false) => {
+            format!("SELECT rule, \"table\", \"column\", _key, false AS found, {own} FROM before")
+        }
         (true, true) => format!(
             "SELECT coalesce(n.rule, b.rule) AS rule, coalesce(n.\"table\", b.\"table\") AS \"table\", \
                coalesce(n.\"column\", b.\"column\") AS \"column\", coalesce(n._key, b._key) AS _key, n.rule IS NOT NULL AS found, {own} \
@@ -178,7 +185,8 @@ fn lines(
     batch: &RecordBatch,
     counted: &mut BTreeMap<String, RoundRow>,
 ) -> Result<RecordBatch, RuleError> {
-    let impossible = |e: &dyn std::fmt::Display| RuleError::Round { run: of.run.to_owned(), what: e.to_string() };
+    let impossible =
+        |e: &dyn std::fmt::Display| RuleError::Round { run: of.run.to_owned(), what: e.to_string() };
     let text = |name: &str| -> Result<StringArray, RuleError> {
         let column = batch.column_by_name(name).ok_or_else(|| impossible(&name))?;
         let column = arrow::compute::cast(column, &DataType::Utf8).map_err(|e| impossible(&e))?;
@@ -203,15 +211,15 @@ fn lines(
                 since: since.value(row),
             }),
         };
-        let (rule, table, column, key) = (rule.value(row), table.value(row), column.value(row), key.value(row));
+        let (rule, table, column, key) =
+            (rule.value(row), table.value(row), column.value(row), key.value(row));
         let found = found.value(row);
         let looked_for = found || was.is_some_and(|w| of.looked_at.has(rule, table, column, w.last));
         let now = next(was, found, looked_for, of.run);
         let known = of.rules.get(rule).map(|(i, d)| (i.as_str(), d.as_str()));
         let before = was.is_some().then(|| (item.value(row), department.value(row)));
         // What only the structural check knows lies with those who map and extract.
-        let (item, department) =
-            known.or(before).unwrap_or(("check", Department::Information.text()));
+        let (item, department) = known.or(before).unwrap_or(("check", Department::Information.text()));
         count(counted, (item, rule, department), &now, of.run);
         let id = finding_id(rule, table, key, column);
         let cells = [
@@ -262,8 +270,7 @@ fn count(
 
 /// By work item, in the order in which they run, the structural check last; rules of which nothing is said are left out.
 fn in_order(counted: BTreeMap<String, RoundRow>) -> Vec<RoundRow> {
-    let mut rows: Vec<RoundRow> =
-        counted.into_values().filter(|r| r.standing() + r.fixed > 0).collect();
+    let mut rows: Vec<RoundRow> = counted.into_values().filter(|r| r.standing() + r.fixed > 0).collect();
     let place = |item: &str| super::Item::named(item).map_or(usize::MAX, |i| i as usize);
     rows.sort_by(|a, b| (place(&a.item), &a.rule).cmp(&(place(&b.item), &b.rule)));
     rows

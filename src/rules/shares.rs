@@ -30,9 +30,11 @@ pub struct EmptyOf<'a> {
 /// # Errors
 /// `ENG-…`, `DAT-…`.
 pub fn empty_values(of: &EmptyOf<'_>) -> Result<Vec<EmptyRow>, RuleError> {
-    let columns = of.table.columns.iter().map(|c| {
-        format!("count(CASE WHEN CAST({} AS VARCHAR) <> '' THEN 1 END)", quote(&c.code))
-    });
+    let columns = of
+        .table
+        .columns
+        .iter()
+        .map(|c| format!("count(CASE WHEN CAST({} AS VARCHAR) <> '' THEN 1 END)", quote(&c.code)));
     let sql = format!("SELECT count(*), {} FROM rows", columns.collect::<Vec<_>>().join(", "));
     let counts = ask(of, "rows", of.parts, &sql)?;
     let number = |batch: &RecordBatch, column: usize, row: usize| {
@@ -40,10 +42,13 @@ pub fn empty_values(of: &EmptyOf<'_>) -> Result<Vec<EmptyRow>, RuleError> {
     };
     let mut filled: BTreeMap<String, u64> = BTreeMap::new();
     if !of.changes.is_empty() {
-        let sql = "SELECT \"column\", count(*) FROM changes WHERE coalesce(before, '') = '' GROUP BY \"column\"";
+        let sql =
+            "SELECT \"column\", count(*) FROM changes WHERE coalesce(before, '') = '' GROUP BY \"column\"";
         for batch in ask(of, "changes", of.changes, sql)? {
             let names = batch.column(0).as_string::<i32>();
-            filled.extend((0..batch.num_rows()).map(|row| (names.value(row).to_owned(), number(&batch, 1, row))));
+            filled.extend(
+                (0..batch.num_rows()).map(|row| (names.value(row).to_owned(), number(&batch, 1, row))),
+            );
         }
     }
     let Some(batch) = counts.first() else { return Ok(Vec::new()) };

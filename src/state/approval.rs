@@ -119,7 +119,10 @@ impl State {
                     "SELECT a.proposal FROM approval AS a JOIN batch AS b ON b.id = a.batch WHERE b.undone_at IS NOT NULL",
                 )
                 .map_err(sql("list approvals"))?;
-            query.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(sql("list approvals"))?
+            query
+                .query_map([], |row| row.get(0))
+                .and_then(Iterator::collect)
+                .map_err(sql("list approvals"))?
         };
         found.iter().map(|text| number(text)).collect()
     }

@@ -37,7 +37,8 @@ fn outputs(of: &RunSettings) -> Vec<Made> {
 
 /// Stages that computed something, with their rows; but for the round, which stands on the round before.
 fn computed(summary: &Summary) -> Vec<(&str, u64)> {
-    let own = summary.stages.iter().filter(|s| !["extract", "round"].contains(&s.stage.as_str()) && s.rows > 0);
+    let own =
+        summary.stages.iter().filter(|s| !["extract", "round"].contains(&s.stage.as_str()) && s.rows > 0);
     own.map(|s| (s.stage.as_str(), s.rows)).collect()
 }
 

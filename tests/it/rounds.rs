@@ -6,7 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use qianyi::artifacts::{Round, Summary};
-use qianyi::pipeline::{Approver, RuleSettings, RunSettings, approve, finished, proposals, rounds, rule_input};
+use qianyi::pipeline::{
+    Approver, RuleSettings, RunSettings, approve, finished, proposals, rounds, rule_input,
+};
 use qianyi::progress::{Progress, Silent};
 use qianyi::rules::ledger_schema;
 use qianyi::state::State;
@@ -79,7 +81,8 @@ fn approved(of: &RunSettings, run: &str) {
     let rules = rule_input(of.rules.as_ref(), &national, &city).unwrap().unwrap();
     let run = finished(&of.workdir, Some(run)).unwrap();
     let batches = proposals(&run, &national, &rules.book).unwrap();
-    let by = Approver { name: "王科长".to_owned(), account: "wang".to_owned(), reason: "清单".to_owned() };
+    let by =
+        Approver { name: "王科长".to_owned(), account: "wang".to_owned(), reason: "清单".to_owned() };
     let state = State::open(&of.workdir, "approve").unwrap();
     approve(&state, &run, &batches.iter().collect::<Vec<_>>(), &by).unwrap();
 }
@@ -202,14 +205,16 @@ fn status_tells_the_rounds_in_both_languages() {
         for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
             command.env_remove(name);
         }
-        let said = command.arg("status").arg("--rounds").arg("--workdir").arg(&of.workdir).args(more).output();
+        let said =
+            command.arg("status").arg("--rounds").arg("--workdir").arg(&of.workdir).args(more).output();
         let said = said.unwrap();
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
         String::from_utf8(said.stdout).unwrap()
     };
     insta::assert_snapshot!("status_en", status(&["--lang", "en"]));
     let zh = status(&["--lang", "zh"]);
-    for word in ["轮次 r0002 (2021-05-31), 对比轮次 r0001", "修正基础信息", "养老", "结构校验", "未整改"] {
+    for word in ["轮次 r0002 (2021-05-31), 对比轮次 r0001", "修正基础信息", "养老", "结构校验", "未整改"]
+    {
         assert!(zh.contains(word), "{word}: {zh}");
     }
     let json: Vec<Round> = serde_json::from_str(&status(&["--json"])).unwrap();
