@@ -152,7 +152,7 @@ fn joined(before: bool, findings: bool) -> Option<String> {
                ON n.rule = b.rule AND n.\"table\" = b.\"table\" AND n.\"column\" = b.\"column\" AND n._key = b._key"
         ),
     };
-    Some(format!("{sql} ORDER BY rule, \"column\", \"table\", _key"))
+    Some(format!("SELECT * FROM ({sql}) ORDER BY rule, \"column\", \"table\", _key"))
 }
 
 /// How the round before left a finding.

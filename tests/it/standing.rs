@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use qianyi::artifacts::{StandingEnd, StandingRow, Summary};
 use qianyi::config::{DemoLayer, Layers, load};
-use qianyi::pipeline::{RuleSettings, RunSettings, Standing};
+use qianyi::pipeline::{RuleSettings, RunSettings, Standing, finished, proposals, rule_input};
 use qianyi::state::State;
 
 use crate::support::demo::{as_of, city, folder, ran, run_settings};
@@ -126,4 +126,29 @@ fn who_answers_for_a_standing_approval_is_an_approver() {
     for said in ["has no `account`", "whole number from 1", "is not a day"] {
         assert!(told.contains(said), "{said}: {told}");
     }
+}
+
+#[test]
+fn what_waits_for_approval_shows_its_money_before_and_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = begun(dir.path());
+    let head = RULE.split_once("SELECT").unwrap().0.replace("X-01", "X-02");
+    let head = head.replace("AC01", "AC43").replace("AAC147", "AAE180");
+    let sql = "SELECT k._key, CAST(k.AAE180 + 1.05 AS DECIMAL(16,2)) AS AAE180 FROM AC43 AS k WHERE k.AAE180 > 0.00\n";
+    let rules = dir.path().join("sql/rules/correct");
+    std::fs::write(rules.join("X-02.sql"), format!("{head}{sql}")).unwrap();
+    std::fs::write(rules.join("X-02.case"), "").unwrap();
+    ran(&of);
+    let national = qianyi::national::load(&of.national).unwrap();
+    let city = qianyi::mapping::load(&of.city, &national).unwrap();
+    let book = rule_input(of.rules.as_ref(), &national, &city).unwrap().unwrap().book;
+    let run = finished(&of.workdir, None).unwrap();
+    let all = proposals(&run, &national, &book).unwrap();
+    let batch = all.iter().find(|b| b.rule == "X-02").unwrap();
+    assert!(batch.rows > 100, "{}", batch.rows);
+    let sum = batch.sums["AAE180"];
+    assert!(sum.before_fen > 0);
+    assert_eq!(sum.after_fen - sum.before_fen, i128::from(batch.rows) * 105);
+    // Numbers of people are no money.
+    assert!(all.iter().find(|b| b.rule == "X-01").unwrap().sums.is_empty());
 }
