@@ -47,9 +47,12 @@ fn ended(run: &Run) -> bool {
 }
 
 fn report(state: &State, run: &Run) -> Result<Option<RoundReport>, RunError> {
+    let Some(output) = state.output(run.id, STAGE, LEDGER)? else { return Ok(None) };
     let form = |source| RunError::Form { path: format!("state.db, {STAGE} {}", run.id), source };
-    let found = state.output(run.id, STAGE, LEDGER)?;
-    found.map(|output| serde_json::from_value(output.counts)).transpose().map_err(form)
+    let mut report: RoundReport = serde_json::from_value(output.counts).map_err(form)?;
+    // The work directory may have been moved since.
+    report.part = output.parts.into_iter().next().unwrap_or(report.part);
+    Ok(Some(report))
 }
 
 fn round(run: &Run, report: RoundReport) -> Round {

@@ -153,7 +153,10 @@ fn a_ledger_that_is_not_what_was_recorded_is_refused_and_a_restored_one_taken_up
     std::fs::remove_file(&ledger).unwrap();
     assert!(qianyi::pipeline::run(&of, &progress).is_err());
     std::fs::write(&ledger, &sound).unwrap();
-    let second = ran(&of);
+    // Also where the work directory lies elsewhere by now.
+    let moved = dir.path().join("moved");
+    std::fs::rename(&of.workdir, &moved).unwrap();
+    let second = ran(&RunSettings { workdir: moved, ..of });
     assert_eq!(second.run, "r0002", "the run that was refused goes on");
     assert!(second.rounds.last().unwrap().total().open > 0);
 }
