@@ -7,6 +7,7 @@
 mod coverage;
 mod finding;
 mod reconciliation;
+mod round;
 mod summary;
 
 use std::sync::Arc;
@@ -21,9 +22,10 @@ pub use finding::{FindingSink, FoundRows, RowAt, RuleGate, shown, shown_unread};
 pub use reconciliation::{
     Boundary, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney,
 };
+pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{
     Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, LeftAlone, NotChecked,
-    ReadErrorRow, StageRow, Status, Summary, Suspicion, TableRow, Unchecked,
+    ReadErrorRow, StageRow, StandingEnd, StandingRow, Status, Summary, Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

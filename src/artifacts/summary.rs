@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{EmptyRow, Round};
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +49,15 @@ pub struct Summary {
     #[serde(default)]
     pub cleaning: Vec<CleanRow>,
     pub findings: Vec<FindingRow>,
+    /// The last rounds, oldest first; the last of them is this run.
+    #[serde(default)]
+    pub rounds: Vec<Round>,
+    /// What became of every standing approval.
+    #[serde(default)]
+    pub standing: Vec<StandingRow>,
+    /// Empty values of every national column (FIL-18).
+    #[serde(default)]
+    pub empty: Vec<EmptyRow>,
     /// Values that could not be decoded, read or translated.
     pub read_errors: Vec<ReadErrorRow>,
     /// Legacy tables that are not extracted, and why.
@@ -100,6 +111,56 @@ pub struct CleanRow {
     pub to_province: u64,
     /// N.
     pub noted: u64,
+}
+
+/// One standing approval, and what became of it in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingRow {
+    pub rule: String,
+    pub limit: u64,
+    pub until: String,
+    /// Who answers for it.
+    pub by: String,
+    /// That waited for approval, or were approved.
+    pub proposals: u64,
+    pub end: StandingEnd,
+    /// `b0007`.
+    pub batches: Vec<String>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StandingEnd {
+    /// The next run applies them.
+    Approved,
+    /// Nothing waited.
+    Nothing,
+    /// More waited than its limit.
+    Beyond,
+    /// Its last day is past.
+    Expired,
+    /// Who answers for it began the run.
+    OwnRun,
+    /// The rule adds or merges rows, or changes reconciled money.
+    NotApplied,
+    /// Raw is not what was recorded.
+    NoBackup,
+}
+
+impl StandingEnd {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Nothing => "nothing",
+            Self::Beyond => "beyond",
+            Self::Expired => "expired",
+            Self::OwnRun => "own_run",
+            Self::NotApplied => "not_applied",
+            Self::NoBackup => "no_backup",
+        }
+    }
 }
 
 /// What adds up and is hardly meant all the same.

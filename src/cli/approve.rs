@@ -1,8 +1,11 @@
 //! `qianyi approve`: what waits for approval, its approval by somebody who may, and its undoing.
 
 use qianyi::config::{Person, Role};
-use qianyi::pipeline::{Approver, ProposedBatch, approve as approved, finished, proposals, rule_input};
+use qianyi::pipeline::{
+    Approver, ProposedBatch, ProposedSum, approve as approved, finished, proposals, rule_input,
+};
 use qianyi::report::Words;
+use qianyi::report::number::yuan;
 use qianyi::state::State;
 
 use super::args::ApproveArgs;
@@ -102,6 +105,7 @@ fn shown(words: &Words, batches: &[&ProposedBatch], samples: bool) -> String {
         vec![b.rule.clone(), b.table.clone(), title, columns.join(", "), rows, applies]
     };
     let mut text = format!("{}\n", out::table(&head, &batches.iter().map(row).collect::<Vec<_>>()));
+    text.push_str(&sums(words, batches));
     if samples {
         let head = vec![
             word("key", Align::Left),
@@ -120,4 +124,26 @@ fn shown(words: &Words, batches: &[&ProposedBatch], samples: bool) -> String {
         text.push_str(&format!("\n{}\n{}\n", out::table(&head, &rows), words.say("approve", "how")));
     }
     text
+}
+
+/// Money before and after, by rule and column; nothing where none is proposed.
+fn sums(words: &Words, batches: &[&ProposedBatch]) -> String {
+    let word = |key: &str, align| (words.say("approve", key), align);
+    let head = vec![
+        word("rule", Align::Left),
+        word("table", Align::Left),
+        word("column", Align::Left),
+        word("sum_before", Align::Right),
+        word("sum_after", Align::Right),
+        word("difference", Align::Right),
+    ];
+    let of_batch = |b: &&ProposedBatch| {
+        let row = |(column, sum): (&String, &ProposedSum)| {
+            let money = [sum.before_fen, sum.after_fen, sum.after_fen - sum.before_fen].map(yuan);
+            [b.rule.clone(), b.table.clone(), column.clone()].into_iter().chain(money).collect()
+        };
+        b.sums.iter().map(row).collect::<Vec<Vec<String>>>()
+    };
+    let rows: Vec<Vec<String>> = batches.iter().flat_map(of_batch).collect();
+    if rows.is_empty() { String::new() } else { format!("\n{}\n", out::table(&head, &rows)) }
 }

@@ -74,7 +74,7 @@ pub enum Command {
     /// The cleaning rules: all of them, one, or their cases.
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Open findings of a run: on the terminal, or as CSV for a spreadsheet. Values are masked.
+    /// Open findings of a run: on the terminal, or as CSV or XLSX for a spreadsheet. Values are masked.
     Findings(FindingsArgs),
     /// What a run changed, field by field: before, after, rule. Values are masked.
     Changes(ChangesArgs),
@@ -86,7 +86,7 @@ pub enum Command {
     /// Run the jobs of the configuration when they are due, in the foreground, until SIGTERM or Ctrl-C.
     Schedule(ScheduleArgs),
     /// Extracts, runs and jobs of the work directory, and how they ended.
-    Status,
+    Status(StatusArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -204,12 +204,32 @@ pub struct FindingsArgs {
     /// Of this department only: 综合, 养老, 失业, 经办, 信息 or 审计.
     #[arg(long, value_name = "DEPARTMENT")]
     pub department: Option<String>,
-    /// Write all of them to this file.
+    /// In this state only: new since the round before, still open, or reopened (fixed once, found again).
+    #[arg(long, value_enum)]
+    pub state: Option<StateArg>,
+    /// Of this unit only, by its legacy number.
+    #[arg(long, value_name = "NUMBER")]
+    pub unit: Option<String>,
+    /// Of units of this county only, by its region code, for example 229901.
+    #[arg(long, value_name = "CODE")]
+    pub county: Option<String>,
+    /// Write all of them to this file as CSV.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Encoding of the file.
+    /// Write all of them to this file as a workbook.
+    #[arg(long, value_name = "FILE", conflicts_with = "csv")]
+    pub xlsx: Option<PathBuf>,
+    /// Encoding of the CSV file.
     #[arg(long, value_enum, default_value = "utf-8")]
     pub encoding: Encoding,
+}
+
+/// State of an open finding over the rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StateArg {
+    New,
+    Open,
+    Reopened,
 }
 
 /// Encoding of a CSV file.
@@ -307,6 +327,14 @@ pub struct InstallArgs {
     /// Where the units are to lie.
     #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
     pub dir: PathBuf,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Findings of every round by work item, rule and department instead: new, still open, fixed, reopened.
+    #[arg(long)]
+    pub rounds: bool,
 }
 
 /// `completions`.

@@ -94,6 +94,7 @@ impl Context {
             held: Vec::new(),
             command: command.to_owned(),
             expected: settings.expected.clone(),
+            standing: settings.standing.clone(),
             stop: Stop::new(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod approve;
 mod args;
+mod changes;
 mod completions;
 mod context;
 mod demo;
@@ -14,6 +15,7 @@ mod exit;
 mod extract;
 mod failure;
 mod findings;
+mod findings_file;
 mod fixture;
 mod log;
 mod out;
@@ -22,11 +24,12 @@ mod plan;
 mod profile;
 mod reconcile;
 mod report;
+mod rounds;
 mod rules;
 mod run;
 mod schedule;
-mod signals;
 mod score;
+mod signals;
 mod status;
 mod summary;
 mod watch;
@@ -72,7 +75,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Rules(RulesCommand::Test(args)) => rules::test(context, &args),
         Command::Rules(RulesCommand::Score(args)) => score::score(context, &args),
         Command::Findings(args) => findings::findings(context, &args),
-        Command::Changes(args) => findings::changes(context, &args),
+        Command::Changes(args) => changes::changes(context, &args),
         Command::Approve(args) => approve::approve(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
@@ -80,7 +83,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
             None => schedule::schedule(context),
             Some(ScheduleCommand::Install(args)) => schedule::install(context, args),
         },
-        Command::Status => status::status(context),
+        Command::Status(args) if args.rounds => rounds::rounds(context),
+        Command::Status(_) => status::status(context),
         Command::Completions(args) => completions::completions(&args),
     }
 }

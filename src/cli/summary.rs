@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qianyi::artifacts::{Acknowledged, Blocker, Reconciliation, Status, Summary, Suspicion};
+use qianyi::artifacts::{Acknowledged, Blocker, Reconciliation, StandingRow, Status, Summary, Suspicion};
 use qianyi::clock;
 use qianyi::mask;
 use qianyi::report::Words;
@@ -10,6 +10,7 @@ use qianyi::report::number::yuan;
 
 use super::out::{self, Align};
 use super::reconcile::unexplained_lines;
+use super::rounds;
 
 /// So many lines that do not add up are shown; `qianyi reconcile` shows all.
 const LINES_SHOWN: usize = 5;
@@ -22,6 +23,12 @@ pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
     }
     if !of.findings.is_empty() {
         text.push_str(&format!("\n{}\n", findings(words, of)));
+    }
+    if let Some(round) = of.rounds.last() {
+        text.push_str(&format!("\n{}\n", rounds::counts(words, round)));
+    }
+    for standing in &of.standing {
+        text.push_str(&format!("{}\n", mask::visible(&standing_line(words, standing))));
     }
     text.push_str(&format!("\n{}\n", stages(words, of)));
     let peak = of.peak_rss_bytes >> 20;
@@ -63,6 +70,22 @@ pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
         text.push_str(&format!("  {}\n", mask::visible(&answered_for(words, acknowledged))));
     }
     text
+}
+
+/// `Standing approvals FIX-02 (王科长, 2021-12-31): 12 / 500 · approved, applied by the next run b0001`.
+fn standing_line(words: &Words, of: &StandingRow) -> String {
+    let word = |key: &str| words.say("standing", key);
+    let (n, limit) = (out::grouped(of.proposals), out::grouped(of.limit));
+    let line = format!(
+        "{} {} ({}, {}): {n} / {limit} · {} {}",
+        word("title"),
+        of.rule,
+        of.by,
+        of.until,
+        word(of.end.name()),
+        of.batches.join(" ")
+    );
+    line.trim_end().to_owned()
 }
 
 /// The first lines that do not add up, and the command that shows all.

@@ -57,6 +57,12 @@ pub enum ConfigError {
     #[error("{origin}: two sources have the id {id}")]
     #[diagnostic(code("CFG-007"), help("give each of [[sources]] an id of its own, as city.toml names them"))]
     SourceTwice { origin: String, id: String },
+    #[error("{origin}: {account}, who is to answer for the standing approval of {rule}, is no approver")]
+    #[diagnostic(
+        code("CFG-009"),
+        help("[[people]] names accounts and roles; `account` of [[standing]] is one with the role approver")
+    )]
+    NoApprover { origin: String, rule: String, account: String },
     #[error("the layers of the configuration could not be merged")]
     #[diagnostic(code("CFG-900"), help("this is a fault of qianyi: please report it"))]
     Merge { source: Box<::config::ConfigError> },
@@ -72,6 +78,7 @@ impl Consequence for ConfigError {
             | Self::Absent { .. }
             | Self::NoMappings { .. }
             | Self::Unlisted { .. }
+            | Self::NoApprover { .. }
             | Self::SourceTwice { .. } => RetryClass::Usage,
             Self::Merge { .. } => RetryClass::Bug,
         }

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
 use super::shown::shown;
-use super::{expected, jobs, people, rules};
+use super::{expected, jobs, people, rules, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
@@ -26,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "references",
     "parameters",
     "people",
+    "standing",
     "city",
     "as_of",
     "time_zone",
@@ -319,6 +320,7 @@ impl Reader<'_> {
                 (key @ ("limits" | "acknowledged"), _) => expected::check(self, key, value),
                 (key @ ("references" | "parameters"), _) => rules::check(self, key, value),
                 ("people", _) => people::check(self, value),
+                ("standing", _) => standing::check(self, value),
                 (key, _) => self.form(key, value),
             }
         }

@@ -12,6 +12,7 @@ mod jobs;
 mod people;
 mod rules;
 mod shown;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub use people::{Person, Role};
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
-use crate::pipeline::{Acknowledgement, Expected, RuleSettings};
+use crate::pipeline::{Acknowledgement, Expected, RuleSettings, Standing};
 use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub city: String,
     /// Who may do what.
     pub people: Vec<Person>,
+    /// What a run approves by itself.
+    pub standing: Vec<Standing>,
     /// Rules and what the city gives them; `None`: there is no folder of rules.
     pub rules: Option<RuleSettings>,
     /// The day that stands for today; `None`: the day of the extract point in `time_zone`.
@@ -125,6 +128,8 @@ struct Merged {
     rules: Option<PathBuf>,
     #[serde(default)]
     people: Vec<Person>,
+    #[serde(default)]
+    standing: Vec<standing::Written>,
     #[serde(default)]
     references: BTreeMap<String, PathBuf>,
     #[serde(default)]
@@ -182,6 +187,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
     let Merged {
         people,
+        standing,
         mappings,
         rules,
         references,
@@ -196,10 +202,12 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         ..
     } = merged;
     let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
+    let standing = standing::resolve(standing, &people, origin("standing"))?;
     let digest = digest(&city, as_of, &sources, &expected);
     let rules = rules::settings(rules, &mappings, parameters, references);
     Ok(Settings {
         people,
+        standing,
         mappings,
         rules,
         city,

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use super::RunError;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
+use super::paths::RunDir;
 use crate::dataset::left_parts;
-use crate::national::National;
+use crate::national::{Kind, National};
 use crate::raw;
 use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, proposal_id};
-use crate::state::{NewBatch, State};
+use crate::state::{NewBatch, RunId, State};
 
 /// So many proposals of a batch are shown.
 const SAMPLES: usize = 10;
@@ -28,12 +29,21 @@ pub struct ProposedBatch {
     /// How many, by column.
     pub columns: BTreeMap<String, u64>,
     pub rows: u64,
+    /// Money among them, by column: as it is, and as it would be.
+    pub sums: BTreeMap<String, ProposedSum>,
     /// Whether this version applies it when it is approved.
     pub applies: bool,
     /// The first of them, masked.
     pub samples: Vec<ProposedSample>,
     #[serde(skip)]
     pub ids: Vec<u128>,
+}
+
+/// Amounts of the rows that a rule would change or add; nothing is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ProposedSum {
+    pub before_fen: i128,
+    pub after_fen: i128,
 }
 
 /// One proposal as people may see it.
@@ -55,9 +65,18 @@ pub fn proposals(
     national: &National,
     book: &RuleBook,
 ) -> Result<Vec<ProposedBatch>, RunError> {
+    found_batches(&of.dir, national, book)
+}
+
+/// As [`proposals`], of a run's folder.
+pub(super) fn found_batches(
+    of: &RunDir,
+    national: &National,
+    book: &RuleBook,
+) -> Result<Vec<ProposedBatch>, RunError> {
     let mut all: BTreeMap<(String, String), ProposedBatch> = BTreeMap::new();
     for item in Item::ALL {
-        each(left_parts(&of.dir.found(item.text()))?, |batch, row| {
+        each(left_parts(&of.found(item.text()))?, |batch, row| {
             let text = |name: &str| cell(batch, name, row).unwrap_or_default();
             if text("outcome") != Outcome::Proposed.text() {
                 return;
@@ -75,6 +94,7 @@ pub fn proposals(
             *of_rule.columns.entry(column.clone()).or_default() += 1;
             let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());
             of_rule.ids.push(id);
+            add_up(&mut of_rule.sums, national, rule, &column, [before.as_deref(), after.as_deref()]);
             if of_rule.samples.len() < SAMPLES {
                 let of = national.table(&rule.table).and_then(|t| t.column(&column));
                 let (before, after) = (masked(of, before), masked(of, after));
@@ -96,10 +116,41 @@ fn nothing_proposed(national: &National, rule: &Rule) -> ProposedBatch {
         table: rule.table.clone(),
         columns: BTreeMap::new(),
         rows: 0,
+        sums: BTreeMap::new(),
         applies: applies(national, rule),
         samples: Vec::new(),
         ids: Vec::new(),
     }
+}
+
+/// Adds the money of a proposal: that of its column, or of every column of a row that would be added.
+fn add_up(
+    sums: &mut BTreeMap<String, ProposedSum>,
+    national: &National,
+    rule: &Rule,
+    column: &str,
+    [before, after]: [Option<&str>; 2],
+) {
+    let table = national.table(rule.adds.as_deref().unwrap_or(&rule.table));
+    let is_money = |column: &str| table.and_then(|t| t.column(column)).is_some_and(|c| c.kind == Kind::Money);
+    let mut add = |column: &str, before: Option<&str>, after: Option<&str>| {
+        if is_money(column) {
+            let sum = sums.entry(column.to_owned()).or_default();
+            sum.before_fen += before.and_then(fen).unwrap_or(0);
+            sum.after_fen += after.and_then(fen).unwrap_or(0);
+        }
+    };
+    if rule.effect != Effect::Add {
+        return add(column, before, after);
+    }
+    let new: BTreeMap<String, String> = after.and_then(|a| serde_json::from_str(a).ok()).unwrap_or_default();
+    new.iter().for_each(|(column, value)| add(column, None, Some(value)));
+}
+
+/// An amount as its column writes it, `-12.30`, in fen.
+fn fen(amount: &str) -> Option<i128> {
+    let (yuan, rest) = amount.split_once('.')?;
+    if rest.len() == 2 { format!("{yuan}{rest}").parse().ok() } else { None }
 }
 
 /// Whether this version applies what a rule proposes: rows that are added or merged, and money that is reconciled, it only proposes, since
@@ -112,6 +163,17 @@ fn applies(national: &National, rule: &Rule) -> bool {
         Effect::Change => !rule.touches.iter().any(money),
         Effect::None | Effect::Add | Effect::Merge => false,
     }
+}
+
+/// A raw part of what a run stands on that is not what was recorded.
+pub(super) fn damaged_backup(state: &State, run: RunId) -> Result<Option<String>, RunError> {
+    let recorded = state.runs()?.into_iter().find(|r| r.id == run);
+    for extract in recorded.iter().flat_map(|r| &r.extracts) {
+        if let Some(part) = raw::all_parts(state, *extract)?.iter().find(|part| !raw::intact(part)) {
+            return Ok(Some(part.path.display().to_string()));
+        }
+    }
+    Ok(None)
 }
 
 /// Who approves.
@@ -138,12 +200,8 @@ pub fn approve(
     if recorded.as_ref().is_some_and(|r| r.operator.as_deref() == Some(by.account.as_str())) {
         return Err(RunError::OwnBatch { account: by.account.clone(), run });
     }
-    for extract in recorded.iter().flat_map(|r| &r.extracts) {
-        for part in raw::all_parts(state, *extract)? {
-            if !raw::intact(&part) {
-                return Err(RunError::NoBackup { path: part.path.display().to_string() });
-            }
-        }
+    if let Some(path) = damaged_backup(state, of.id)? {
+        return Err(RunError::NoBackup { path });
     }
     let mut made = Vec::new();
     for batch in batches {
@@ -160,4 +218,18 @@ pub fn approve(
         made.push(state.approve(&new, &batch.ids)?);
     }
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fen;
+
+    #[test]
+    fn amounts_are_read_to_the_fen() {
+        for (text, expected) in [("0.05", 5), ("-12.30", -1230), ("99999999999999.99", 9_999_999_999_999_999)]
+        {
+            assert_eq!(fen(text), Some(expected));
+        }
+        assert_eq!((fen("12"), fen("1.234"), fen("x.12")), (None, None, None));
+    }
 }

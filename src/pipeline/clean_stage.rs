@@ -12,11 +12,13 @@ use super::map_stage::{Edges, parts_by_table};
 use super::rule_input::RuleInput;
 use super::runner::{StageRunner, paths};
 use super::{RunError, check_stage};
-use crate::artifacts::{CleanRow, FoundRows};
+use crate::artifacts::{CleanRow, EmptyRow, FoundRows};
 use crate::dataset::PartInfo;
 use crate::durable::hex;
 use crate::national::National;
-use crate::rules::{self, CleanItem, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook};
+use crate::rules::{
+    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook,
+};
 use crate::validate::CheckReport;
 
 /// What cleaning came to.
@@ -30,6 +32,8 @@ pub(super) struct Cleaned {
     unfilled: BTreeMap<(String, String), BTreeSet<String>>,
     /// Rows that rules exclude, by table.
     excluded: BTreeMap<String, Vec<PartInfo>>,
+    /// Empty values of every column (FIL-18).
+    pub(super) empty: Vec<EmptyRow>,
 }
 
 impl Cleaned {
@@ -133,6 +137,7 @@ pub(super) fn clean_all(
     }
     cleaned.unfilled = unfilled;
     exclude(runner, &mut cleaned, &book)?;
+    count_empty(runner, &mut cleaned, edges)?;
     cleaned.book = Some(book);
     Ok(cleaned)
 }
@@ -180,6 +185,36 @@ fn exclude(runner: &mut StageRunner<'_>, cleaned: &mut Cleaned, book: &RuleBook)
             |part: &Option<PartInfo>| (part.iter().map(|p| p.rows).sum(), part.iter().cloned().collect()),
         )?;
         cleaned.excluded.insert(table.clone(), part.into_iter().collect());
+    }
+    Ok(())
+}
+
+/// Counts the empty values of every table that is uploaded.
+fn count_empty(
+    runner: &mut StageRunner<'_>,
+    cleaned: &mut Cleaned,
+    edges: &[Edges<'_>],
+) -> Result<(), RunError> {
+    let national = runner.national;
+    let mapped = parts_by_table(edges);
+    for table in national.tables.iter().filter(|t| t.upload) {
+        let Some(parts) = mapped.get(&table.name) else { continue };
+        let parts = cleaned.parts(parts);
+        let changed = cleaned.items.iter().flat_map(|i| &i.changes);
+        let inputs = runner.of_parts(parts.iter().chain(changed));
+        let (rows, changes) = (parts.iter().map(|p| p.rows).sum(), cleaned.changes(&table.name));
+        let found: Vec<EmptyRow> = runner.once(
+            "shares",
+            &table.name,
+            &inputs,
+            rows,
+            |w| {
+                let parts = &paths(&parts);
+                Ok(rules::empty_values(&EmptyOf { engine: w.engine, table, parts, changes: &changes })?)
+            },
+            |_: &Vec<EmptyRow>| (rows, Vec::new()),
+        )?;
+        cleaned.empty.extend(found);
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub(super) fn record(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunE
 /// that was killed between writing and recording it leaves it so.
 ///
 /// # Errors
-/// `RUN-020`; those of `again`.
+/// `RUN-030`; those of `again`.
 pub(super) fn verify(
     state: &State,
     run: RunId,
@@ -67,7 +67,7 @@ pub(super) fn verify(
 /// recorded is forgotten, and so computed again by the next start.
 ///
 /// # Errors
-/// `RUN-021`.
+/// `RUN-031`.
 pub(super) fn prove_parts(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunError> {
     let typed = dir.path().join("typed");
     for output in state.outputs(run)?.iter().filter(|o| !is_documents(o)) {

@@ -47,7 +47,7 @@ pub enum RunError {
     NoRun { workdir: String, wanted: String },
     #[error("{path} is not what run {run} wrote")]
     #[diagnostic(
-        code("RUN-020"),
+        code("RUN-030"),
         help(
             "somebody changed or removed it, or the disk is failing: nothing is reported or packaged from it. Restore it from a backup, or run again"
         )
@@ -55,12 +55,22 @@ pub enum RunError {
     Altered { path: String, run: String },
     #[error("{path} changed since it was written")]
     #[diagnostic(
-        code("RUN-021"),
+        code("RUN-031"),
         help(
             "check the disk; then run the same command again: it computes this part anew and goes on from there"
         )
     )]
     PartChanged { path: String },
+    #[error(
+        "the ledger of round {run}, {path}, is not what was recorded: what was found before cannot be told from what is new"
+    )]
+    #[diagnostic(
+        code("RUN-021"),
+        help(
+            "restore rounds/{run} from a backup of the work directory, then run again: it goes on from here"
+        )
+    )]
+    LostRound { run: String, path: String },
     #[error("{account} began run {run}, and does not approve what it proposes")]
     #[diagnostic(
         code("RUN-017"),
@@ -235,6 +245,7 @@ impl Consequence for RunError {
             | Self::OtherEncoding { .. }
             | Self::OwnBatch { .. }
             | Self::NoBackup { .. }
+            | Self::LostRound { .. }
             | Self::NotApplied { .. }
             | Self::Ignored { .. } => RetryClass::Usage,
             Self::PartChanged { .. } => RetryClass::Resume,

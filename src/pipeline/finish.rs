@@ -16,12 +16,13 @@ use super::manifest::manifest;
 use super::map_stage::{Edges, Typed};
 use super::paths::RunDir;
 use super::runner::StageRunner;
+use super::standing::approve_standing;
 use super::unchecked::unchecked;
 use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
 use crate::artifacts::{
     Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
-    StageRow, Status, Summary, TableRow,
+    Round, StageRow, Status, Summary, TableRow,
 };
 use crate::clock;
 use crate::durable;
@@ -44,6 +45,7 @@ pub(super) struct RunResults<'a> {
     pub(super) checks: &'a BTreeMap<String, CheckReport>,
     pub(super) gated: &'a BTreeMap<String, Gated>,
     pub(super) measures: &'a [Measure],
+    pub(super) rounds: Vec<Round>,
     pub(super) started: String,
 }
 
@@ -94,6 +96,7 @@ fn summary(
     results: RunResults<'_>,
     adds_up: &Reconciliation,
 ) -> Result<Summary, RunError> {
+    let standing = approve_standing(runner, settings, results.cleaned.book.as_ref())?;
     let mut blocked_by = blockers(&results, adds_up);
     let idle = idle_money(runner, results.raw, results.typed, results.coverage)?;
     let vanished = vanished_money(runner, results.typed, results.edges, results.coverage, results.measures)?;
@@ -133,6 +136,9 @@ fn summary(
         dispositions: dispositions(results.gated),
         cleaning: clean_stage::rows(results.cleaned),
         findings: findings(runner, results.cleaned, results.checks),
+        rounds: results.rounds,
+        standing,
+        empty: results.cleaned.empty.clone(),
         read_errors: read_errors(results.typed, results.edges),
         left_alone: results.left,
         unexplained_rows: adds_up.totals.unexplained_rows,

@@ -43,7 +43,7 @@ impl Finished {
 /// The run named `id`, or the newest that has ended.
 ///
 /// # Errors
-/// `RUN-003` when there is none; `RUN-020` when somebody changed what it wrote; `RUN-005` when its files are not what this version writes; `STA-…`.
+/// `RUN-003` when there is none; `RUN-030` when somebody changed what it wrote; `RUN-005` when its files are not what this version writes; `STA-…`.
 pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open_readonly(workdir)?;

@@ -1,6 +1,6 @@
-//! What a finished run found and changed, row by row, for people: findings and change records as they lie in its folder.
+//! What a finished run changed, row by row, for people: change records as they lie in its folder.
 //!
-//! Always: rows come part by part, none are collected here. Values of findings are masked already; those of changes are masked here.
+//! Always: rows come part by part, none are collected here; values are masked here.
 
 use std::path::PathBuf;
 
@@ -12,21 +12,6 @@ use crate::artifacts::shown;
 use crate::dataset::{left_parts, read_part};
 use crate::national::{Column, National};
 use crate::rules::Item;
-
-/// One finding.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ListedFinding {
-    pub rule: String,
-    pub table: String,
-    pub key: Option<String>,
-    pub column: String,
-    pub level: String,
-    pub gate: String,
-    /// Masked.
-    pub value: Option<String>,
-    pub source: String,
-    pub skey: Option<String>,
-}
 
 /// One change record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -63,32 +48,6 @@ pub(super) fn each(parts: Vec<PathBuf>, mut take: impl FnMut(&RecordBatch, usize
             let batch = batch?;
             (0..batch.num_rows()).for_each(|row| take(&batch, row));
         }
-    }
-    Ok(())
-}
-
-/// Every open finding of a run, table by table.
-///
-/// # Errors
-/// `DAT-…`.
-pub fn each_finding(of: &Finished, mut take: impl FnMut(ListedFinding)) -> Result<(), RunError> {
-    for table in &of.summary.tables {
-        let mut parts = left_parts(&of.dir.findings(&table.table))?;
-        parts.extend(left_parts(&of.dir.open_findings(&table.table))?);
-        each(parts, |batch, row| {
-            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
-            take(ListedFinding {
-                rule: text("rule"),
-                table: text("table"),
-                key: cell(batch, "_key", row),
-                column: text("column"),
-                level: text("level"),
-                gate: text("gate"),
-                value: cell(batch, "value", row),
-                source: text("_source"),
-                skey: cell(batch, "_skey", row),
-            });
-        })?;
     }
     Ok(())
 }

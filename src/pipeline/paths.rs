@@ -100,6 +100,12 @@ impl RunDir {
         self.0.join("measures").join(format!("{}.parquet", folder::name(name)))
     }
 
+    /// The ledger of the round that the run is: beside the runs, since it outlives their folders.
+    pub fn round(&self) -> PathBuf {
+        let workdir = self.0.ancestors().nth(2).unwrap_or(&self.0);
+        workdir.join("rounds").join(self.0.file_name().unwrap_or_default())
+    }
+
     /// The page for people.
     pub fn page(&self) -> PathBuf {
         self.0.join("report").join("index.html")

@@ -45,6 +45,20 @@ pub struct RuleSettings {
     pub references: BTreeMap<String, PathBuf>,
 }
 
+/// What a run approves by itself, because somebody said so beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub rule: String,
+    /// More proposals than this are left to people.
+    pub limit: u64,
+    /// The last day on which it holds.
+    pub until: NaiveDate,
+    /// Who answers for it.
+    pub approver: String,
+    /// Account of the operating system.
+    pub account: String,
+}
+
 /// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
@@ -76,6 +90,8 @@ pub struct RunSettings {
     pub command: String,
     /// What would block the run, and what of it is acknowledged.
     pub expected: Expected,
+    /// What it approves by itself.
+    pub standing: Vec<Standing>,
     /// Asked by whoever wants the runner to end at its next boundary.
     pub stop: Stop,
 }

@@ -13,7 +13,7 @@ use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
     RunError, RunSettings, check_stage, clean_stage, extract_all, finish, gate_stage, held, map_stage,
-    measure_stage,
+    measure_stage, round_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -68,9 +68,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         stop: settings.stop.clone(),
         stages: Vec::new(),
     };
-    for (rows, seconds) in read {
-        runner.time("extract", rows, seconds);
-    }
+    read.into_iter().for_each(|(rows, seconds)| runner.time("extract", rows, seconds));
     let typed = map_stage::read_all(&mut runner, &raw)?;
     let edges = map_stage::map_all(&mut runner, &city, &raw, &typed)?;
     let coverage = map_stage::cover(&mut runner, &raw, &edges)?;
@@ -79,6 +77,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     clean_stage::add_open(&mut runner, &cleaned, &mut checks)?;
     let gated = gate_stage::decide_all(&mut runner, &edges, &checks, &cleaned)?;
     let measures = measure_stage::count_all(&mut runner, &raw, &typed, &edges, &gated)?;
+    let rounds = round_stage::close(&mut runner, &cleaned, &checks)?;
     let results = RunResults {
         raw: &raw,
         left,
@@ -89,6 +88,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         checks: &checks,
         gated: &gated,
         measures: &measures,
+        rounds,
         started,
     };
     finish::finish(runner, settings, results)
@@ -215,6 +215,7 @@ fn find_or_begin_run(
     for old in state.runs()? {
         if old.status == RunStatus::Running && known.as_ref().is_none_or(|k| k.id != old.id) {
             durable::remove_dir_all(RunDir::of(&settings.workdir, old.id).path())?;
+            durable::remove_dir_all(&RunDir::of(&settings.workdir, old.id).round())?;
             state.set_run(old.id, RunStatus::Abandoned)?;
         }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Lang;
 use super::number::count;
 use super::words::Words;
-use crate::artifacts::CleanRow;
+use crate::artifacts::{CleanRow, StandingEnd, StandingRow};
 
 /// The section; none where no rule ran.
 #[derive(Serialize)]
@@ -24,6 +24,9 @@ struct Item {
     clean: String,
     nothing_to_check: String,
     did_not_run: String,
+    /// What its rules found, and what of it is left after its repairs.
+    before: String,
+    after: String,
     /// Fields and rows by what becomes of them.
     repaired: String,
     proposed: String,
@@ -51,6 +54,11 @@ struct RuleLine<'a> {
     noted: String,
 }
 
+/// What a rule found and did not repair.
+fn left(of: &CleanRow) -> u64 {
+    of.proposed + of.to_verify + of.to_province + of.noted
+}
+
 /// The section of some rules.
 pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> Option<Cleaning<'a>> {
     if rows.is_empty() {
@@ -72,6 +80,8 @@ pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> O
             clean: ended("clean"),
             nothing_to_check: ended("nothing_to_check"),
             did_not_run: ended("did_not_run"),
+            before: sum(|r| r.repaired + left(r)),
+            after: sum(left),
             repaired: sum(|r| r.repaired),
             proposed: sum(|r| r.proposed),
             to_verify: sum(|r| r.to_verify),
@@ -100,4 +110,32 @@ pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> O
         noted: count(row.noted),
     };
     Some(Cleaning { items: items.collect(), rules: rows.iter().map(line).collect() })
+}
+
+/// A standing approval, and what became of it.
+#[derive(Serialize)]
+pub(super) struct StandingLine<'a> {
+    rule: &'a str,
+    by: &'a str,
+    until: &'a str,
+    limit: String,
+    proposals: String,
+    /// What people should look at.
+    warn: bool,
+    end: String,
+    batches: String,
+}
+
+pub(super) fn standing<'a>(of: &'a [StandingRow], words: &Words) -> Vec<StandingLine<'a>> {
+    let line = |row: &'a StandingRow| StandingLine {
+        rule: &row.rule,
+        by: &row.by,
+        until: &row.until,
+        limit: count(row.limit),
+        proposals: count(row.proposals),
+        warn: !matches!(row.end, StandingEnd::Approved | StandingEnd::Nothing),
+        end: words.say("standing", row.end.name()),
+        batches: row.batches.join(" "),
+    };
+    of.iter().map(line).collect()
 }

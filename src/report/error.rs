@@ -3,6 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::durable::DurableError;
 use crate::error::{Consequence, RetryClass};
 
 /// What can go wrong while the page is written.
@@ -11,6 +12,15 @@ pub enum ReportError {
     #[error("summary.json is of run {summary}, reconciliation.json of run {reconciliation}")]
     #[diagnostic(code("REP-001"), help("one of them was copied from elsewhere: run again"))]
     TwoRuns { summary: String, reconciliation: String },
+    #[error("the workbook {path} cannot be written")]
+    #[diagnostic(
+        code("REP-002"),
+        help("check the folder, its rights and free space; then run the same command again")
+    )]
+    Sheet { path: String, source: rust_xlsxwriter::XlsxError },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Durable(#[from] DurableError),
     #[error("the page's template cannot be filled in")]
     #[diagnostic(code("REP-900"), help("this is a fault of qianyi: please report it"))]
     Template(#[from] minijinja::Error),
@@ -23,6 +33,8 @@ impl Consequence for ReportError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::TwoRuns { .. } => RetryClass::Usage,
+            Self::Sheet { .. } => RetryClass::Resume,
+            Self::Durable(e) => e.retry_class(),
             Self::Template(_) | Self::Words(_) => RetryClass::Bug,
         }
     }

@@ -11,6 +11,8 @@ mod error;
 pub mod number;
 mod page;
 mod reconciliation;
+mod rounds;
+mod sheet;
 mod words;
 
 use std::borrow::Cow;
@@ -20,6 +22,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
 
 pub use error::ReportError;
+pub use sheet::{SheetColumn, SheetWriter};
 pub use words::Words;
 
 use crate::artifacts::{Coverage, Reconciliation, Summary};

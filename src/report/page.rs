@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::Lang;
 use super::answers::{self, Answer, Open, PlausibleView};
-use super::cleaning::{Cleaning, cleaning};
+use super::cleaning::{Cleaning, StandingLine, cleaning, standing};
 use super::coverage::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::reconciliation::{self, Balance};
+use super::rounds::{Empty, Rounds, empty, rounds};
 use super::words::Words;
 use crate::artifacts::{
     Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
@@ -40,6 +41,9 @@ pub(super) struct Page<'a> {
     tables: Tables<'a>,
     dispositions: Vec<Disposition<'a>>,
     cleaning: Option<Cleaning<'a>>,
+    rounds: Option<Rounds<'a>>,
+    standing: Vec<StandingLine<'a>>,
+    empty: Vec<Empty<'a>>,
     findings: Vec<Finding<'a>>,
     read_errors: Vec<ReadErrorLine<'a>>,
     covered: Covered<'a>,
@@ -219,6 +223,9 @@ pub(super) fn page<'a>(
         tables: tables(&summary.tables),
         dispositions: dispositions(summary, lang, words),
         cleaning: cleaning(&summary.cleaning, lang, words),
+        rounds: rounds(summary, lang, words),
+        standing: standing(&summary.standing, words),
+        empty: empty(&summary.empty),
         findings: findings(&summary.findings, lang, words),
         read_errors: read_errors(&summary.read_errors, words),
         covered: coverage::covered(coverage, words),

@@ -126,6 +126,9 @@ pub enum RuleError {
         )
     )]
     External { name: String, path: String, what: String },
+    #[error("the ledger of round {run} holds what cannot be: {what}")]
+    #[diagnostic(code("RUL-105"), help("this must not happen: please report it with the ledgers' columns"))]
+    Round { run: String, what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Engine(#[from] EngineError),
@@ -142,7 +145,7 @@ impl Consequence for RuleError {
         match self {
             Self::Files(e) => e.retry_class(),
             Self::Twice { .. } | Self::DoesNotFit { .. } | Self::External { .. } => RetryClass::Usage,
-            Self::Unrecorded { .. } => RetryClass::Bug,
+            Self::Unrecorded { .. } | Self::Round { .. } => RetryClass::Bug,
             Self::Engine(e) => e.retry_class(),
             Self::Dataset(e) => e.retry_class(),
             Self::Durable(e) => e.retry_class(),

@@ -90,6 +90,20 @@ words! {
 }
 
 words! {
+    /// What became of a finding from one round to the next (docs/rounds.md).
+    FindingState {
+        /// No round before had it.
+        New = "new",
+        /// The round before had it, too.
+        Open = "open",
+        /// Its rule looked for it in this round, or an earlier one, and it was gone.
+        Fixed = "fixed",
+        /// Fixed once, and found again (前清后错); so until it is fixed again.
+        Reopened = "reopened",
+    }
+}
+
+words! {
     /// The sections of the office that answer for findings (reference 5).
     Department {
         Planning = "综合",

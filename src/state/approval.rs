@@ -107,6 +107,26 @@ impl State {
         query.query_map([], batch).and_then(Iterator::collect).map_err(sql("list approvals"))
     }
 
+    /// Every proposal whose approval was undone.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn undone_proposals(&self) -> Result<Vec<u128>, StateError> {
+        let found: Vec<String> = {
+            let db = self.db();
+            let mut query = db
+                .prepare_cached(
+                    "SELECT a.proposal FROM approval AS a JOIN batch AS b ON b.id = a.batch WHERE b.undone_at IS NOT NULL",
+                )
+                .map_err(sql("list approvals"))?;
+            query
+                .query_map([], |row| row.get(0))
+                .and_then(Iterator::collect)
+                .map_err(sql("list approvals"))?
+        };
+        found.iter().map(|text| number(text)).collect()
+    }
+
     /// Every proposal that is approved, by its identity; of several batches the oldest that holds.
     ///
     /// # Errors
@@ -122,13 +142,13 @@ impl State {
         let one = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
         let found: Vec<(String, i64, String)> =
             query.query_map([], one).and_then(Iterator::collect).map_err(sql("list approvals"))?;
-        let number = |text: &str| {
-            u128::from_str_radix(text, 16)
-                .map_err(|_| StateError::Impossible { what: format!("proposal {text}") })
-        };
         found
             .into_iter()
             .map(|(proposal, batch, approver)| Ok((number(&proposal)?, Approved { batch, approver })))
             .collect()
     }
+}
+
+fn number(text: &str) -> Result<u128, StateError> {
+    u128::from_str_radix(text, 16).map_err(|_| StateError::Impossible { what: format!("proposal {text}") })
 }

@@ -14,7 +14,7 @@ use qianyi::progress::{Progress, Silent};
 use crate::support::demo::{city, folder, ran, run_settings};
 use crate::support::{copy_folder, parquet_under, truth};
 
-/// SHA-256 of every part under these folders of a run, by path in the run.
+/// SHA-256 of every part under these folders of a run, by path in the run, and of the ledger of its round.
 fn digests(workdir: &Path, run: &str) -> BTreeMap<String, String> {
     let dir = workdir.join("runs").join(run);
     let mut found = BTreeMap::new();
@@ -24,6 +24,8 @@ fn digests(workdir: &Path, run: &str) -> BTreeMap<String, String> {
             found.insert(name, qianyi::durable::sha256(&part).unwrap());
         }
     }
+    let ledger = workdir.join("rounds").join(run).join("ledger.parquet");
+    found.insert("ledger".to_owned(), qianyi::durable::sha256(&ledger).unwrap());
     found
 }
 

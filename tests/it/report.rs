@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
-use qianyi::artifacts::{Blocker, Cell, Coverage, Suspicion};
+use qianyi::artifacts::{Blocker, Cell, Coverage, StandingEnd, Suspicion};
 use qianyi::report::{Lang, ReportError, number, render};
 
 use crate::support::page::{balanced, blocked, covered, done, reconciled};
@@ -159,7 +159,7 @@ fn every_link_leads_to_a_section_and_every_section_has_a_link() {
     let links: BTreeSet<&str> = attributes(&html, "href=\"#").into_iter().collect();
     assert_eq!(links.difference(&known).count(), 0, "{links:?}");
     let sections: BTreeSet<&str> = attributes(&html, "<section id=\"").into_iter().collect();
-    assert_eq!(sections.len(), 12);
+    assert_eq!(sections.len(), 15);
     assert_eq!(sections.difference(&links).count(), 0, "{sections:?}");
 }
 
@@ -287,7 +287,10 @@ fn every_code_that_a_run_can_say_has_a_word() {
     known("reason", &["rejected", "held", "excluded", "merged", "out_of_scope"]);
     known("disposition", &["accepted", "rejected", "held", "excluded", "merged"]);
     known("measure", &["rows", "parts", "groups", "fen", "e4", "int", "values", "bytes"]);
-    known("stage", &["extract", "read", "map", "cover", "check", "gate", "count"]);
+    known(
+        "stage",
+        &["extract", "read", "map", "cover", "clean", "shares", "check", "gate", "count", "round"],
+    );
     use qianyi::national::Gate;
     known("gate", &[Gate::Block.text(), Gate::Mark.text(), Gate::Count.text()]);
     let national = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/national/rules.csv");
@@ -296,6 +299,11 @@ fn every_code_that_a_run_can_say_has_a_word() {
     assert!(levels.len() > 20);
     known("level", &levels);
     known("suspect", &Suspicion::ALL.map(Suspicion::name));
+    known("rounds", &qianyi::rules::FindingState::ALL.iter().map(|s| s.text()).collect::<Vec<_>>());
+    known("item", &qianyi::rules::Item::ALL.iter().map(|i| i.text()).chain(["check"]).collect::<Vec<_>>());
+    use StandingEnd::{Approved, Beyond, Expired, NoBackup, NotApplied, Nothing, OwnRun};
+    let ends = [Approved, Nothing, Beyond, Expired, OwnRun, NotApplied, NoBackup];
+    known("standing", &ends.map(StandingEnd::name));
     known("read_error", &["bytes", "text", "date", "period", "time", "int", "rate", "money", "code"]);
 }
 

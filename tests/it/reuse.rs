@@ -31,12 +31,14 @@ fn outputs(of: &RunSettings) -> Vec<Made> {
     let newest = state.runs().unwrap().last().unwrap().id;
     let file = |part: &PartInfo| std::fs::metadata(&part.path).unwrap().ino();
     let made = |output: Output| Made { files: output.parts.iter().map(file).collect(), output };
-    state.outputs(newest).unwrap().into_iter().map(made).collect()
+    let outputs = state.outputs(newest).unwrap();
+    outputs.into_iter().filter(|o| o.stage != "round").map(made).collect()
 }
 
-/// Stages that computed something, with their rows.
+/// Stages that computed something, with their rows; but for the round, which stands on the round before.
 fn computed(summary: &Summary) -> Vec<(&str, u64)> {
-    let own = summary.stages.iter().filter(|s| s.stage != "extract" && s.rows > 0);
+    let own =
+        summary.stages.iter().filter(|s| !["extract", "round"].contains(&s.stage.as_str()) && s.rows > 0);
     own.map(|s| (s.stage.as_str(), s.rows)).collect()
 }
 

@@ -321,7 +321,12 @@ fn cleaning_gives_the_same_bytes_whatever_the_partitions_and_a_second_run_takes_
     assert_eq!(again.cleaning.len(), 1);
     // And back: everything is there already.
     let third = ran(&one);
-    let rows: u64 = third.stages.iter().filter(|s| s.stage != "extract").map(|s| s.rows).sum();
+    let rows: u64 = third
+        .stages
+        .iter()
+        .filter(|s| !["extract", "round"].contains(&s.stage.as_str()))
+        .map(|s| s.rows)
+        .sum();
     assert_eq!(rows, 0, "{:?}", third.stages);
     assert_eq!(digests(&one, &third), expected);
 }

@@ -56,6 +56,7 @@ pub fn run_settings(database: &Path, workdir: &Path, partitions: usize) -> RunSe
         held: Vec::new(),
         command: "run".to_owned(),
         expected: expected(),
+        standing: Vec::new(),
         stop: Stop::new(),
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use qianyi::artifacts::{
-    Acknowledged, Blocker, Boundary, Cell, CodeCoverage, Coverage, DispositionRow, ExtractRow, FindingRow,
-    Judged, LeftAlone, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage, Line, NationalCoverage,
-    NotChecked, NotMapped, Origin, Plausible, Reach, ReadErrorRow, Reconciliation, Share, StageRow, Status,
-    Summary, Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney,
+    Acknowledged, Blocker, Boundary, Cell, CleanRow, CodeCoverage, Coverage, DispositionRow, EmptyRow,
+    ExtractRow, FindingRow, Judged, LeftAlone, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage,
+    Line, NationalCoverage, NotChecked, NotMapped, Origin, Plausible, Reach, ReadErrorRow, Reconciliation,
+    Round, RoundRow, Share, StageRow, StandingEnd, StandingRow, Status, Summary, Suspicion, TableRow, Totals,
+    Unchecked, Unfed, Unit, UnitOfMoney,
 };
 
 pub const FEN: Unit = Unit::Money { digits: 2 };
@@ -44,6 +45,42 @@ pub fn finding(rule: &str, zh: &str, en: &str, how: [&str; 4], rows: u64) -> Fin
 
 pub fn left_alone(table: &str, reason: &str, mapped: bool) -> LeftAlone {
     LeftAlone { source: "ylbx".to_owned(), table: table.to_owned(), reason: reason.to_owned(), mapped }
+}
+
+fn cleaned(rule: &str, item: &str, of: [u64; 5]) -> CleanRow {
+    let [repaired, proposed, to_verify, to_province, noted] = of;
+    CleanRow {
+        item: item.to_owned(),
+        rule: rule.to_owned(),
+        title_zh: "规则内容".to_owned(),
+        title_en: "what it says".to_owned(),
+        severity: "E".to_owned(),
+        department: "养老".to_owned(),
+        table: "AC01".to_owned(),
+        ended: "found".to_owned(),
+        why: None,
+        without: Vec::new(),
+        repaired,
+        proposed,
+        to_verify,
+        to_province,
+        noted,
+    }
+}
+
+fn round(run: &str, before: Option<&str>, rows: Vec<RoundRow>) -> Round {
+    let (run, before) = (run.to_owned(), before.map(str::to_owned));
+    Round { run, before, as_of: "2021-05-31".to_owned(), rows }
+}
+
+fn state(rule: &str, item: &str, [new, open, fixed, reopened]: [u64; 4]) -> RoundRow {
+    let [item, rule, department] = [item, rule, "养老"].map(str::to_owned);
+    RoundRow { item, rule, department, new, open, fixed, reopened }
+}
+
+fn empty(table: &str, column: &str, [before, after]: [u64; 2]) -> EmptyRow {
+    let [table, column, title] = [table, column, "字段名"].map(str::to_owned);
+    EmptyRow { table, column, title, rows: 2021, before, after }
 }
 
 /// A small run that is done: two national tables.
@@ -119,6 +156,9 @@ pub fn done() -> Summary {
         ],
 
         cleaning: Vec::new(),
+        rounds: Vec::new(),
+        standing: Vec::new(),
+        empty: Vec::new(),
         findings: vec![
             finding("FIL-08", "联系地址为空", "address is empty", ["E", "mark", "AC01", "AAE006"], 1500),
             finding("FIL-02", "证件号码为空", "citizen ID is empty", ["B", "block", "AC01", "AAC147"], 20),
@@ -339,6 +379,26 @@ pub fn blocked() -> (Summary, Reconciliation) {
     summary.status = Status::Blocked;
     summary.left_alone.insert(0, left_alone("XJB", "nothing reads it", false));
     summary.unexplained_fen = adds_up.totals.unexplained_fen;
+    summary.cleaning =
+        vec![cleaned("FIX-02", "correct", [0, 12, 3, 0, 0]), cleaned("FIL-12", "fill", [40, 0, 0, 2, 1])];
+    summary.rounds = vec![
+        round("r0001", None, vec![state("FIX-02", "correct", [20, 0, 0, 0])]),
+        round(
+            "r0002",
+            Some("r0001"),
+            vec![state("FIX-02", "correct", [3, 12, 8, 0]), state("STR-05", "check", [0, 20, 0, 4])],
+        ),
+    ];
+    summary.empty = vec![empty("AC01", "AAC147", [0, 0]), empty("AC01", "AAE006", [1500, 1460])];
+    summary.standing = vec![StandingRow {
+        rule: "FIX-02".to_owned(),
+        limit: 10,
+        until: "2021-12-31".to_owned(),
+        by: "王科长".to_owned(),
+        proposals: 12,
+        end: StandingEnd::Beyond,
+        batches: Vec::new(),
+    }];
     summary.blocked_by = vec![
         Blocker::Unexplained { rows: 0, fen: adds_up.totals.unexplained_fen },
         Blocker::NotChecked {

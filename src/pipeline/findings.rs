@@ -1,0 +1,273 @@
+//! The open findings of a finished run, row by row, for people: with their state over the rounds, and whose row it is.
+//!
+//! Always: rows come one by one, in the order of table, rule, column and key; nothing is collected here. Every value is masked by its column.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef};
+use futures::StreamExt;
+
+use super::RunError;
+use super::finished::Finished;
+use super::listing::masked;
+use crate::dataset::{left_parts, register};
+use crate::engine::{Engine, Joins};
+use crate::national::{National, Table};
+use crate::rules::finding_key;
+use crate::sql_ident::{literal, quote};
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ListedFinding {
+    pub rule: String,
+    pub title_zh: String,
+    pub title_en: String,
+    pub table: String,
+    pub table_title: String,
+    pub column: String,
+    /// Empty where a finding is about the row.
+    pub column_title: String,
+    pub level: String,
+    pub gate: String,
+    /// new, open or reopened; none: the round has no ledger.
+    pub state: Option<String>,
+    /// The round that had it first.
+    pub first: Option<String>,
+    pub department: Option<String>,
+    /// Masked.
+    pub value: Option<String>,
+    /// The legacy number of its person (AAC999).
+    pub person: Option<String>,
+    /// The person's name, masked.
+    pub name: Option<String>,
+    /// The legacy number of its unit (AAB999), and its name.
+    pub unit: Option<String>,
+    pub unit_name: Option<String>,
+    /// The region of its unit (AAB301).
+    pub county: Option<String>,
+    pub key: Option<String>,
+    pub source: String,
+    pub skey: Option<String>,
+}
+
+/// Which findings are wanted; what is none of a filter's takes all.
+#[derive(Debug, Clone, Default)]
+pub struct FindingFilter {
+    pub rule: Option<String>,
+    pub table: Option<String>,
+    pub department: Option<String>,
+    pub state: Option<String>,
+    /// A legacy number of a unit.
+    pub unit: Option<String>,
+    /// A region code.
+    pub county: Option<String>,
+}
+
+impl FindingFilter {
+    fn takes(&self, of: &ListedFinding) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&String>| {
+            wanted.as_ref().is_none_or(|w| found.is_some_and(|f| f == w))
+        };
+        is(&self.department, of.department.as_ref())
+            && is(&self.state, of.state.as_ref())
+            && is(&self.unit, of.unit.as_ref())
+            && is(&self.county, of.county.as_ref())
+    }
+}
+
+/// Columns of the person's and the unit's row, as the query names them.
+const PERSON: [&str; 2] = ["AAC999", "AAC003"];
+const UNIT: [&str; 3] = ["AAB999", "AAB004", "AAB301"];
+
+/// Every open finding of a run that a filter takes.
+///
+/// # Errors
+/// `DAT-…`, `ENG-…`; what `take` says.
+pub fn each_finding<E: From<RunError>>(
+    of: &Finished,
+    engine: &Engine,
+    national: &National,
+    filter: &FindingFilter,
+    mut take: impl FnMut(&ListedFinding) -> Result<(), E>,
+) -> Result<(), E> {
+    let titles = titles(of);
+    for table in of.summary.tables.iter().filter(|t| filter.table.as_ref().is_none_or(|w| *w == t.table)) {
+        let Some(table) = national.table(&table.table) else { continue };
+        let mut parts = left_parts(&of.dir.findings(&table.name)).map_err(RunError::from)?;
+        parts.extend(left_parts(&of.dir.open_findings(&table.name)).map_err(RunError::from)?);
+        if parts.is_empty() {
+            continue;
+        }
+        let session = engine.session(engine.partitions(), Joins::Large);
+        let sql = query(of, table, &session, &parts, filter)?;
+        let what = || format!("the list of findings of {}", table.name);
+        engine.block_on(async {
+            let failed = |e| RunError::from(engine.error(what(), e));
+            let stream = async { session.sql(&sql).await?.execute_stream().await };
+            let mut stream = stream.await.map_err(failed)?;
+            while let Some(batch) = stream.next().await {
+                let batch = Cells::of(&batch.map_err(failed)?);
+                for row in 0..batch.rows {
+                    let found = listed(&batch, row, table, national, &titles);
+                    if filter.takes(&found) {
+                        take(&found)?;
+                    }
+                }
+            }
+            Ok::<(), E>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Titles of rules in Chinese and English, and their departments.
+type Titles = BTreeMap<String, (String, String, Option<String>)>;
+
+fn titles(of: &Finished) -> Titles {
+    let findings = of.summary.findings.iter();
+    let mut all: Titles =
+        findings.map(|f| (f.rule.clone(), (f.title_zh.clone(), f.title_en.clone(), None))).collect();
+    for row in &of.summary.cleaning {
+        let department = Some(row.department.clone());
+        all.insert(row.rule.clone(), (row.title_zh.clone(), row.title_en.clone(), department));
+    }
+    all
+}
+
+/// The findings of a table beside the ledger, and the row, person and unit that they are about.
+fn query(
+    of: &Finished,
+    table: &Table,
+    session: &datafusion::prelude::SessionContext,
+    parts: &[std::path::PathBuf],
+    filter: &FindingFilter,
+) -> Result<String, RunError> {
+    register(session, "findings", parts)?;
+    let mut joins = String::new();
+    let mut columns = "f.rule, f.\"column\", f.level, f.gate, f.value, f._key, f._source, f._skey".to_owned();
+    let ledger = left_parts(&of.dir.round())?;
+    if ledger.is_empty() {
+        columns.push_str(", NULL AS state, NULL AS \"first\", NULL AS department");
+    } else {
+        register(session, "ledger", &ledger)?;
+        columns.push_str(", l.state, l.\"first\", l.department");
+        joins.push_str(&format!(
+            " LEFT JOIN (SELECT * FROM ledger WHERE \"table\" = {}) AS l ON l.rule = f.rule AND l.\"column\" = f.\"column\" AND l._key = {}",
+            literal(&table.name),
+            finding_key("f")
+        ));
+    }
+    let links: Vec<&str> = ["AAC001", "AAB001"].into_iter().filter(|c| table.column(c).is_some()).collect();
+    let rows = rows(of, session, "row", &table.name, &links)?;
+    if let Some(rows) = rows.filter(|_| !links.is_empty()) {
+        let linked: Vec<String> = links.iter().map(|c| format!("min({0}) AS {0}", quote(c))).collect();
+        joins.push_str(&format!(
+            " LEFT JOIN (SELECT _key, _source, coalesce(_skey, '') AS _skey, {} FROM ({rows}) GROUP BY _key, _source, coalesce(_skey, '')) AS r \
+             ON r._key = f._key AND r._source = f._source AND r._skey = coalesce(f._skey, '')",
+            linked.join(", ")
+        ));
+        for (link, whose, alias, shown) in
+            [("AAC001", "AC01", "p", &PERSON[..]), ("AAB001", "AB01", "u", &UNIT[..])]
+        {
+            let mut wanted = vec![link];
+            wanted.extend(shown);
+            let Some(of_whose) =
+                links.contains(&link).then(|| self::rows(of, session, alias, whose, &wanted))
+            else {
+                continue;
+            };
+            let Some(of_whose) = of_whose? else { continue };
+            let least: Vec<String> = shown.iter().map(|c| format!("min({0}) AS {0}", quote(c))).collect();
+            joins.push_str(&format!(
+                " LEFT JOIN (SELECT {0}, {1} FROM ({of_whose}) GROUP BY {0}) AS {alias} ON {alias}.{0} = r.{0}",
+                quote(link),
+                least.join(", ")
+            ));
+            columns.extend(shown.iter().map(|c| format!(", {alias}.{}", quote(c))));
+        }
+    }
+    let only = filter.rule.as_ref().map(|r| format!(" WHERE f.rule = {}", literal(r))).unwrap_or_default();
+    Ok(format!(
+        "SELECT {columns} FROM findings AS f{joins}{only} ORDER BY f.rule, f.\"column\", f._key, f._skey, f._source, f.value"
+    ))
+}
+
+/// Some columns of the accepted and other rows of a table; none where it has no parts.
+fn rows(
+    of: &Finished,
+    session: &datafusion::prelude::SessionContext,
+    name: &str,
+    table: &str,
+    columns: &[&str],
+) -> Result<Option<String>, RunError> {
+    let columns: Vec<String> = columns.iter().map(|c| quote(c)).collect();
+    let mut sides = Vec::new();
+    for (side, folder) in [("staged", of.dir.staged(table)), ("rejected", of.dir.rejected(table))] {
+        let parts = left_parts(&folder)?;
+        if !parts.is_empty() {
+            let name = format!("{name}_{side}");
+            register(session, &name, &parts)?;
+            sides.push(format!("SELECT _key, _source, _skey, {} FROM {name}", columns.join(", ")));
+        }
+    }
+    Ok((!sides.is_empty()).then(|| sides.join(" UNION ALL ")))
+}
+
+/// A batch as texts, by column.
+struct Cells {
+    rows: usize,
+    columns: BTreeMap<String, StringArray>,
+}
+
+impl Cells {
+    fn of(batch: &RecordBatch) -> Self {
+        let schema = batch.schema();
+        let text = |(field, column): (&FieldRef, &ArrayRef)| {
+            let column = cast(column, &DataType::Utf8).ok()?;
+            Some((field.name().clone(), column.as_string::<i32>().clone()))
+        };
+        let columns = schema.fields().iter().zip(batch.columns()).filter_map(text).collect();
+        Self { rows: batch.num_rows(), columns }
+    }
+
+    fn get(&self, name: &str, row: usize) -> Option<String> {
+        let column = self.columns.get(name)?;
+        column.is_valid(row).then(|| column.value(row).to_owned())
+    }
+}
+
+fn listed(batch: &Cells, row: usize, table: &Table, national: &National, titles: &Titles) -> ListedFinding {
+    let cell = |name: &str| batch.get(name, row);
+    let text = |name: &str| cell(name).unwrap_or_default();
+    let of = |whose: &str, column: &str| {
+        masked(national.table(whose).and_then(|t| t.column(column)), cell(column))
+    };
+    let (rule, column) = (text("rule"), text("column"));
+    let (title_zh, title_en, of_rule) = titles.get(&rule).cloned().unwrap_or_default();
+    let column_title = table.column(&column).map(|c| c.title.clone()).unwrap_or_default();
+    ListedFinding {
+        rule,
+        title_zh,
+        title_en,
+        table: table.name.clone(),
+        table_title: table.title.clone(),
+        column,
+        column_title,
+        level: text("level"),
+        gate: text("gate"),
+        state: cell("state"),
+        first: cell("first"),
+        department: cell("department").or(of_rule),
+        value: cell("value"),
+        person: of("AC01", "AAC999"),
+        name: of("AC01", "AAC003"),
+        unit: of("AB01", "AAB999"),
+        unit_name: of("AB01", "AAB004"),
+        county: of("AB01", "AAB301"),
+        key: cell("_key"),
+        source: text("_source"),
+        skey: cell("_skey"),
+    }
+}
