@@ -134,7 +134,7 @@ fn csv_and_workbook_have_the_same_cells_and_the_filters_take_what_they_say() {
         ("--department", "养老", "责任科室", "养老"),
         ("--state", "new", "状态", "新发现"),
         ("--table", "AC01", "表", "AC01"),
-        ("--rule", "FIL-08", "规则", "FIL-08"),
+        ("--rule", "STR-01", "规则", "STR-01"),
     ] {
         let path = file("some.csv");
         say(&["findings", "--lang", "zh", filter, value, "--csv", &path]);

@@ -126,7 +126,7 @@ fn a_finding_is_new_then_open_then_fixed_and_reopened_when_it_comes_back() {
     let seventh = ran(&of);
     assert_eq!(counted(&seventh), [0, 0, 0, n]);
     let page = std::fs::read_to_string(of.workdir.join("runs/r0007/report/index.html")).unwrap();
-    assert!(page.contains("前清后错"), "the page says so");
+    assert!(page.contains(&format!("✖ {n}</b> 前清后错")), "the page says so");
     // Status tells every round; the summary the last ones.
     let told: Vec<Round> = rounds(&State::open_readonly(&of.workdir).unwrap()).unwrap();
     assert_eq!(told.len(), 7);
