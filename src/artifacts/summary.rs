@@ -39,6 +39,9 @@ pub struct Summary {
     pub config_digest: String,
     pub national_digest: String,
     pub mapping_digest: String,
+    /// Of rules and outside data, without approvals.
+    #[serde(default)]
+    pub rules_digest: String,
     pub extracts: Vec<ExtractRow>,
     pub stages: Vec<StageRow>,
     pub tables: Vec<TableRow>,
@@ -46,6 +49,12 @@ pub struct Summary {
     /// Every rule of every work item, and how it ended.
     #[serde(default)]
     pub cleaning: Vec<CleanRow>,
+    /// Every invariant, and how it ended.
+    #[serde(default)]
+    pub invariants: Vec<InvariantRow>,
+    /// What rules added and changed, by rule and table: why the dispositions have other rows and money than what was mapped.
+    #[serde(default)]
+    pub reasons: Vec<ReasonRow>,
     pub findings: Vec<FindingRow>,
     /// Values that could not be decoded, read or translated.
     pub read_errors: Vec<ReadErrorRow>,
@@ -69,6 +78,8 @@ pub enum Blocker {
     Undecided { table: String },
     /// A source that was read without a common point in time: never fit for cutover.
     Fuzzy { source: String },
+    /// An invariant that is broken, and by how many rows.
+    Invariant { id: String, rows: u64 },
     /// What is hardly meant, and nobody has acknowledged: `part` of `whole` (rows).
     Suspect { what: Suspicion, name: String, part: u64, whole: u64 },
 }
@@ -100,6 +111,59 @@ pub struct CleanRow {
     pub to_province: u64,
     /// N.
     pub noted: u64,
+}
+
+/// How an invariant ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvariantEnd {
+    Holds,
+    Broken,
+    /// No row, or no earlier run, to compare.
+    NothingToCheck,
+}
+
+impl InvariantEnd {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Broken => "broken",
+            Self::NothingToCheck => "nothing_to_check",
+        }
+    }
+}
+
+/// One invariant of a run (reference 5.8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvariantRow {
+    pub id: String,
+    pub title_zh: String,
+    pub title_en: String,
+    pub compares_zh: String,
+    pub compares_en: String,
+    pub ended: InvariantEnd,
+    /// Whether the run is blocked while it is broken.
+    pub blocks: bool,
+    /// Rows that break it.
+    pub rows: u64,
+    /// The first of them by their keys, masked.
+    pub samples: Vec<String>,
+    /// The first work item after which it was broken, where that can be told.
+    pub item: Option<String>,
+}
+
+/// What one rule added to a table, or changed in its rows and money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonRow {
+    pub rule: String,
+    pub table: String,
+    /// added, or changed.
+    pub effect: String,
+    /// More rows than were mapped.
+    pub rows: i64,
+    /// More fen than were mapped, by column.
+    pub fen: std::collections::BTreeMap<String, i128>,
 }
 
 /// What adds up and is hardly meant all the same.
@@ -228,6 +292,9 @@ pub struct TableRow {
     pub table: String,
     pub title: String,
     pub mapped: u64,
+    /// Rows that rules added; `mapped` + `added` = Σ dispositions.
+    #[serde(default)]
+    pub added: u64,
     pub accepted: u64,
     pub rejected: u64,
     pub held: u64,

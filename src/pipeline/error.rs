@@ -59,9 +59,6 @@ pub enum RunError {
         )
     )]
     NoBackup { path: String },
-    #[error("{rule} adds or merges rows, or changes money, which this version proposes and does not apply")]
-    #[diagnostic(code("RUN-019"), help("approve rules that change or exclude; `qianyi approve` lists them"))]
-    NotApplied { rule: String },
     #[error("a working thread ended without a result")]
     #[diagnostic(code("RUN-004"), help("report this with the log"))]
     Thread,
@@ -218,7 +215,6 @@ impl Consequence for RunError {
             | Self::OtherEncoding { .. }
             | Self::OwnBatch { .. }
             | Self::NoBackup { .. }
-            | Self::NotApplied { .. }
             | Self::Ignored { .. } => RetryClass::Usage,
             Self::Thread => RetryClass::Bug,
             Self::National(e) => e.retry_class(),

@@ -19,6 +19,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
 
+pub use cleaning::sums;
 pub use error::ReportError;
 pub use words::Words;
 
