@@ -23,7 +23,8 @@ pub use reconciliation::{
 };
 pub use summary::{
     Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow,
-    LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, Status, Summary, Suspicion, TableRow, Unchecked,
+    LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, Status, Summary, Suspicion, TableRow,
+    Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

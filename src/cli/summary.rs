@@ -108,7 +108,12 @@ fn blocked(words: &Words, by: &Blocker) -> String {
         Blocker::Undecided { table } => format!("{table}: {}", words.say("page", "undecided")),
         Blocker::Suspect { what, name, part, whole } => suspect(words, *what, name, *part, *whole),
         Blocker::Invariant { id, rows } => {
-            format!("{} {id}: {} {}", words.say("blocker", "invariant"), out::grouped(*rows), words.say("page", "rows"))
+            format!(
+                "{} {id}: {} {}",
+                words.say("blocker", "invariant"),
+                out::grouped(*rows),
+                words.say("page", "rows")
+            )
         }
         Blocker::Fuzzy { source } => format!("{source}: {}", words.say("blocker", "fuzzy")),
     }
@@ -169,7 +174,8 @@ fn invariants(words: &Words, of: &Summary) -> String {
     for i in &of.invariants {
         let title = words.lang().pick(&i.title_zh, &i.title_en).to_owned();
         rows.push(vec![i.id.clone(), title, words.say("invariant", i.ended.name()), out::grouped(i.rows)]);
-        let item = i.item.iter().map(|i| format!("{} {}", words.say("page", "since_item"), words.say("item", i)));
+        let item =
+            i.item.iter().map(|i| format!("{} {}", words.say("page", "since_item"), words.say("item", i)));
         for line in item.chain(i.samples.iter().cloned()) {
             rows.push(vec![String::new(), mask::visible(&line).into_owned(), String::new(), String::new()]);
         }

@@ -68,9 +68,8 @@ pub fn proposals(
                 return;
             }
             let (key, column) = (text("_key"), text("column"));
-            let of_rule = all
-                .entry((rule.id.clone(), rule.table.clone()))
-                .or_insert_with(|| nothing_proposed(rule));
+            let of_rule =
+                all.entry((rule.id.clone(), rule.table.clone())).or_insert_with(|| nothing_proposed(rule));
             of_rule.rows += 1;
             *of_rule.columns.entry(column.clone()).or_default() += 1;
             let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());

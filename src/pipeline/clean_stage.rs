@@ -131,7 +131,9 @@ pub(super) fn clean_all(
     edges: &[Edges<'_>],
 ) -> Result<Cleaned, RunError> {
     let mut cleaned = Cleaned::default();
-    let Some(RuleInput { book, externals, approved, digest, rules_digest }) = input else { return Ok(cleaned) };
+    let Some(RuleInput { book, externals, approved, digest, rules_digest }) = input else {
+        return Ok(cleaned);
+    };
     cleaned.rules_digest = rules_digest;
     let unfilled = unfilled(runner.national, edges);
     let mapped = parts_by_table(edges);
@@ -201,7 +203,8 @@ fn parts_of(of: &ItemReport) -> Vec<PartInfo> {
 
 /// National tables of change records, filled at the end of cleaning (reference 1, T24).
 fn trail(runner: &mut StageRunner<'_>, cleaned: &mut Cleaned, book: &RuleBook) -> Result<(), RunError> {
-    let inputs = format!("{} {}", runner.of_parts(cleaned.items.iter().flat_map(|i| &i.changes)), book.digest);
+    let inputs =
+        format!("{} {}", runner.of_parts(cleaned.items.iter().flat_map(|i| &i.changes)), book.digest);
     let changes: Vec<PathBuf> = cleaned.items.iter().flat_map(|i| paths(&i.changes)).collect();
     for trail in &book.trails {
         let folder = runner.dir.trail(&trail.table);

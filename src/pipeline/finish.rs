@@ -186,11 +186,7 @@ pub(super) fn extract_row(source: &str, view: &RawView, settings: &RunSettings) 
     }
 }
 
-fn tables(
-    runner: &StageRunner<'_>,
-    gated: &BTreeMap<String, Gated>,
-    cleaned: &Cleaned,
-) -> Vec<TableRow> {
+fn tables(runner: &StageRunner<'_>, gated: &BTreeMap<String, Gated>, cleaned: &Cleaned) -> Vec<TableRow> {
     let row = |table: &crate::national::Table| {
         let of = gated.get(&table.name)?;
         let disposition = |disposition: &str| {

@@ -180,8 +180,12 @@ fn earlier(
         let parts = outputs.into_iter().filter(|o| o.stage == "clean").flat_map(|o| o.parts);
         let parts = parts.filter(|p| p.path.starts_with(&records) && p.path.exists());
         facts.parts.insert("changes_before".to_owned(), parts.collect());
-        let undone: Vec<String> =
-            state.batches()?.into_iter().filter(|b| b.undone.is_some()).map(|b| format!("b{:04}", b.id)).collect();
+        let undone: Vec<String> = state
+            .batches()?
+            .into_iter()
+            .filter(|b| b.undone.is_some())
+            .map(|b| format!("b{:04}", b.id))
+            .collect();
         took = format!("{took} {} {}", round.id, undone.join(" "));
         tables.insert("undone", undone.into_iter().map(|batch| vec![batch]).collect());
     }

@@ -35,7 +35,8 @@ pub(super) fn values(after: &str) -> BTreeMap<String, String> {
 
 /// The key of a row with these values; none where a part is empty.
 pub(super) fn key(table: &Table, values: &BTreeMap<String, String>) -> Option<String> {
-    let parts: Vec<&str> = table.key.iter().map(|k| values.get(k).map(String::as_str)).collect::<Option<_>>()?;
+    let parts: Vec<&str> =
+        table.key.iter().map(|k| values.get(k).map(String::as_str)).collect::<Option<_>>()?;
     let mut text = String::new();
     key_text(&mut text, parts.into_iter().map(Some));
     Some(text)

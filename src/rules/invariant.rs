@@ -32,8 +32,7 @@ const KEYS: [&str; 6] = ["id", "title", "compares", "about", "each", "broken"];
 /// So many rows are shown of what breaks an invariant.
 const SAMPLES: usize = 5;
 /// Text columns of an invariant that hold words of ours.
-const WORDS: [&str; 9] =
-    ["table", "column", "rule", "item", "stage", "file", "side", "_source", "measure"];
+const WORDS: [&str; 9] = ["table", "column", "rule", "item", "stage", "file", "side", "_source", "measure"];
 
 /// One file of `sql/invariants/`.
 #[derive(Debug, Clone)]
@@ -197,7 +196,11 @@ impl Invariant {
 }
 
 /// `untouchable.csv`: columns that no rule may propose a value for (INV-06); `*` for every table.
-pub(super) fn untouchable(reader: &mut Reader, path: &Path, national: &National) -> BTreeSet<(String, String)> {
+pub(super) fn untouchable(
+    reader: &mut Reader,
+    path: &Path,
+    national: &National,
+) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     if !path.exists() {
         return all;
@@ -233,7 +236,8 @@ pub fn ask(
     facts: &Facts,
 ) -> Result<InvariantReport, RuleError> {
     let id = invariant.id.clone();
-    let mut report = InvariantReport { id, ended: InvariantEnd::NothingToCheck, rows: 0, samples: Vec::new() };
+    let mut report =
+        InvariantReport { id, ended: InvariantEnd::NothingToCheck, rows: 0, samples: Vec::new() };
     for table in invariant.tables() {
         let asking = Asking { engine, national, facts, table };
         if !invariant.about.iter().any(|name| asking.has_rows(name)) {
@@ -315,7 +319,9 @@ impl Asking<'_> {
             let Some(value) = text(column, row).filter(|v| !v.is_empty()) else { continue };
             let value = match name {
                 "_key" => key(table, &value),
-                _ if WORDS.contains(&name) || column.data_type().is_numeric() && !self.is_national(name) => value,
+                _ if WORDS.contains(&name) || column.data_type().is_numeric() && !self.is_national(name) => {
+                    value
+                }
                 _ => self.masked(name, &value),
             };
             said.push(if name == "table" { value } else { format!("{name} {value}") });

@@ -183,11 +183,7 @@ pub fn clean(of: &CleanItem<'_>) -> Result<ItemReport, RuleError> {
 }
 
 /// What the item comes to: merges and who follows them, fields that change, rows that are added, and why rows and money differ.
-fn apply_all(
-    of: &CleanItem<'_>,
-    mut changes: ItemChanges,
-    report: &mut ItemReport,
-) -> Result<(), RuleError> {
+fn apply_all(of: &CleanItem<'_>, mut changes: ItemChanges, report: &mut ItemReport) -> Result<(), RuleError> {
     let mut whole: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for (table, merges) in &mut changes.merges {
         merges.settle();

@@ -120,8 +120,11 @@ pub fn write_trail(
     let failed = |e| engine.error(what(), e);
     let session = session(engine, national, changes).map_err(|e| e.or_else(&failed))?;
     let keys: Vec<String> = table.key.iter().map(|k| format!("x.{}", quote(k))).collect();
-    let sql =
-        format!("SELECT x.*, key_text({}) AS \"_key\" FROM ({}) AS x ORDER BY \"_key\"", keys.join(", "), trail.sql);
+    let sql = format!(
+        "SELECT x.*, key_text({}) AS \"_key\" FROM ({}) AS x ORDER BY \"_key\"",
+        keys.join(", "),
+        trail.sql
+    );
     let mut writer = PartWriter::create(&folder.join("trail.parquet"), table.mapped_schema())?;
     let expected = engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };
@@ -143,7 +146,10 @@ enum Unknown {
 }
 
 impl Unknown {
-    fn or_else(self, failed: &impl Fn(datafusion::error::DataFusionError) -> crate::engine::EngineError) -> RuleError {
+    fn or_else(
+        self,
+        failed: &impl Fn(datafusion::error::DataFusionError) -> crate::engine::EngineError,
+    ) -> RuleError {
         match self {
             Self::Engine(e) => failed(e).into(),
             Self::Rule(e) => e,
@@ -181,7 +187,11 @@ fn session(engine: &Engine, national: &National, changes: &[PathBuf]) -> Result<
 }
 
 /// Rows of the SELECT as rows of the table.
-fn mapped(table: &Table, trail: &Trail, batch: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+fn mapped(
+    table: &Table,
+    trail: &Trail,
+    batch: &RecordBatch,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(table.columns.len() + 3);
     for column in &table.columns {
         let kind = column.kind.arrow();
