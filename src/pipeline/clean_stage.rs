@@ -116,6 +116,20 @@ impl Cleaned {
         Some((rule.title.zh.clone(), rule.title.en.clone()))
     }
 
+    /// Takes what an item came to.
+    fn take(&mut self, report: ItemReport, mapped: &BTreeMap<String, Vec<PartInfo>>) {
+        for replaced in &report.replaced {
+            let first =
+                self.latest.iter().find(|(_, part)| part.path == replaced.from).map(|(m, _)| m.clone());
+            self.latest.insert(first.unwrap_or_else(|| replaced.from.clone()), replaced.to.clone());
+        }
+        for added in &report.added {
+            self.added.entry(added.table.clone()).or_default().push(added.part.clone());
+        }
+        self.versions.push((report.item, self.versions_of(mapped)));
+        self.items.push(report);
+    }
+
     /// What rules found in a table: a part is named by its rule and table.
     fn found(&self, table: &str) -> Vec<PathBuf> {
         let ending = format!(".{table}");
@@ -176,16 +190,7 @@ pub(super) fn clean_all(
             },
             |r: &ItemReport| (r.rows, parts_of(r)),
         )?;
-        for replaced in &report.replaced {
-            let first =
-                cleaned.latest.iter().find(|(_, part)| part.path == replaced.from).map(|(m, _)| m.clone());
-            cleaned.latest.insert(first.unwrap_or_else(|| replaced.from.clone()), replaced.to.clone());
-        }
-        for added in &report.added {
-            cleaned.added.entry(added.table.clone()).or_default().push(added.part.clone());
-        }
-        cleaned.items.push(report);
-        cleaned.versions.push((item, cleaned.versions_of(&mapped)));
+        cleaned.take(report, &mapped);
     }
     cleaned.unfilled = unfilled;
     exclude(runner, &mut cleaned, &book)?;

@@ -68,9 +68,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         stop: settings.stop.clone(),
         stages: Vec::new(),
     };
-    for (rows, seconds) in read {
-        runner.time("extract", rows, seconds);
-    }
+    read.into_iter().for_each(|(rows, seconds)| runner.time("extract", rows, seconds));
     let typed = map_stage::read_all(&mut runner, &raw)?;
     let edges = map_stage::map_all(&mut runner, &city, &raw, &typed)?;
     let coverage = map_stage::cover(&mut runner, &raw, &edges)?;
