@@ -17,4 +17,4 @@ FULL JOIN (
     WHERE y._source NOT LIKE 'rule:%'
     GROUP BY y._source
 ) AS g ON g._source = m._source
-WHERE m.lines IS DISTINCT FROM g.lines OR m.hash IS DISTINCT FROM g.hash
+WHERE (m.lines IS DISTINCT FROM g.lines) OR (m.hash IS DISTINCT FROM g.hash)

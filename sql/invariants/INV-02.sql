@@ -21,4 +21,4 @@ FULL JOIN (
     WHERE y.AAE078 = '1' AND y._source NOT LIKE 'rule:%'
     GROUP BY coalesce(y.AAE140, ''), coalesce(y.AAE003 / 100, 0)
 ) AS c ON c.AAE140 = m.AAE140 AND c.year = m.year
-WHERE m.unit_part IS DISTINCT FROM c.unit_part OR m.person_part IS DISTINCT FROM c.person_part OR m.credited IS DISTINCT FROM c.credited
+WHERE (m.unit_part IS DISTINCT FROM c.unit_part) OR (m.person_part IS DISTINCT FROM c.person_part) OR (m.credited IS DISTINCT FROM c.credited)

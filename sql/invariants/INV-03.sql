@@ -17,4 +17,4 @@ FULL JOIN (
     SELECT 'AC51' AS "table", coalesce(y.AAE001, 0) AS year, count(*) AS accounts, sum(coalesce(y.AAE382, 0)) AS balance
     FROM cleaned_AC51 AS y WHERE y._source NOT LIKE 'rule:%' GROUP BY coalesce(y.AAE001, 0)
 ) AS c ON c."table" = m."table" AND c.year = m.year
-WHERE m.balance IS DISTINCT FROM c.balance OR m.accounts IS DISTINCT FROM c.accounts
+WHERE (m.balance IS DISTINCT FROM c.balance) OR (m.accounts IS DISTINCT FROM c.accounts)

@@ -25,4 +25,4 @@ FULL JOIN (
            CAST(sum(coalesce(p.AAE019, 0)) AS DECIMAL(26, 2)) AS amount
     FROM cleaned_AC82 AS p GROUP BY coalesce(p.AAE140, ''), coalesce(p.AAE002, 0)
 ) AS c ON c."table" = m."table" AND c.AAE140 = m.AAE140 AND c.month = m.month
-WHERE m.lines IS DISTINCT FROM c.lines OR m.amount IS DISTINCT FROM c.amount
+WHERE (m.lines IS DISTINCT FROM c.lines) OR (m.amount IS DISTINCT FROM c.amount)

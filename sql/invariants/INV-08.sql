@@ -6,4 +6,4 @@
 SELECT coalesce(n.stage, b.stage) AS stage, coalesce(n.file, b.file) AS file
 FROM made AS n
 FULL JOIN made_before AS b ON b.stage = n.stage AND b.file = n.file
-WHERE n.digest IS DISTINCT FROM b.digest
+WHERE (n.digest IS DISTINCT FROM b.digest)

@@ -6,7 +6,7 @@
 SELECT DISTINCT b.rule, b."table", b."column", b._key
 FROM changes_before AS b
 JOIN found AS f ON f.rule = b.rule AND f."table" = b."table" AND f."column" = b."column" AND f._key = b._key AND f._source = b._source
-WHERE f.outcome <> 'repaired' AND f._skey IS NOT DISTINCT FROM b._skey
+WHERE f.outcome <> 'repaired' AND (f._skey IS NOT DISTINCT FROM b._skey)
   AND NOT EXISTS (SELECT 1 FROM undone AS u WHERE u.batch = b.batch)
   -- What another rule repaired instead is repaired.
   AND NOT EXISTS (
