@@ -4,8 +4,8 @@
 -- about: mapped
 -- each: *
 -- broken: blocks
--- What raw holds against what is mapped is the boundary raw–mapped. Rows that rules add (rule:…) have no legacy row; the boundary counts them by rule.
 SELECT coalesce(m._source, g._source) AS _source, coalesce(m.lines, 0) AS before, coalesce(g.lines, 0) AS after
+    -- What raw holds against what is mapped is the boundary raw–mapped. Rows that rules add (rule:…) have no legacy row; the boundary counts them by rule.
 FROM (
     SELECT x._source, count(*) AS lines, sum(CAST(row_hash(x._key, x._skey) AS DECIMAL(38, 0))) AS hash
     FROM mapped AS x

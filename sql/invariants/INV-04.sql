@@ -3,8 +3,8 @@
 -- compares: 每个编号分险种的到账月数，清理前后；合并的按保留编号计，按 MRG-05、GAR 清除的除外 / arrived months by number and insurance before and after; a merged number counts at its survivor; what MRG-05 and GAR exclude is left out
 -- about: mapped_AC43
 -- broken: blocks
--- Counted as in the model person_months.
 SELECT m.AAC001, m.AAE140, m.months AS before, coalesce(c.months, 0) AS after
+    -- Counted as in the model person_months.
 FROM (
     SELECT coalesce(g.survivor, CAST(x.AAC001 AS VARCHAR)) AS person, x.AAC001, x.AAE140, sum(coalesce(x.AAE201, 1)) AS months
     FROM mapped_AC43 AS x

@@ -2,8 +2,8 @@
 -- title: 人员信息变更明细：每条修改记录一条 / personal details: one row a change record
 -- basis: reference 1 (T24), 9.6
 -- rows: SELECT count(*) FROM changes AS c WHERE c."table" IN (SELECT "table" FROM national_columns WHERE "column" = 'AAC001')
--- Tables with a person's id (AAC001) are persons'. Of an added row (*) the new key is told, the row itself is in its table.
 SELECT row_hash('AC30A1', c.item, c."table", c._key, c._source, c._skey, c."column") AS AAZ205,
+    -- Tables with a person's id (AAC001) are persons'. Of an added row (*) the new key is told, the row itself is in its table.
        row_hash('event', c.item, c.rule, c."table", c._key, c._source, c._skey) AS AAZ206,
        row_hash('AE02', c.item, c.rule, c."table", c.batch) AS AAZ002,
        c."table" AS AAE157,

@@ -147,6 +147,9 @@ fn at<'c>(batch: &RecordBatch, rows: &'c HashMap<u128, Vec<usize>>) -> Vec<(usiz
 }
 
 fn touches(part: &PartInfo, rows: &HashMap<u128, Vec<usize>>) -> Result<bool, RuleError> {
+    if rows.is_empty() {
+        return Ok(false);
+    }
     let columns = ["_key", "_source", "_skey"].map(str::to_owned);
     for batch in crate::dataset::read_columns(&part.path, &columns)? {
         if !at(&batch?, rows).is_empty() {
