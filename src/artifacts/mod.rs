@@ -24,8 +24,9 @@ pub use reconciliation::{
 };
 pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{
-    Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, LeftAlone, NotChecked,
-    ReadErrorRow, StageRow, StandingEnd, StandingRow, Status, Summary, Suspicion, TableRow, Unchecked,
+    Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow,
+    LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, StandingEnd, StandingRow, Status, Summary,
+    Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
@@ -67,7 +68,7 @@ pub fn finding_schema() -> SchemaRef {
 }
 
 /// The disposition of a row that was not accepted: `_key`, `_source`, `_skey`, `disposition` (excluded, merged, rejected, held), `reason` (rules,
-/// `out_of_scope`, or the parent's table), `parent` (the parent's `_key`, else NULL).
+/// `out_of_scope`, or the parent's table), `parent` (the `_key` of the parent, or of the survivor; else NULL).
 pub fn disposition_schema() -> SchemaRef {
     use DataType::Utf8;
     schema(&[
@@ -84,6 +85,24 @@ pub fn disposition_schema() -> SchemaRef {
 pub fn excluded_schema() -> SchemaRef {
     use DataType::Utf8;
     schema(&[("_key", Utf8, false), ("_source", Utf8, false), ("_skey", Utf8, true), ("reason", Utf8, false)])
+}
+
+/// A row that a rule merged into another: `_key`, `_source`, `_skey` of the donor, the `survivor`'s `_key`, and by what: `rule`, `item`, `level`,
+/// `batch`, `approver`, `evidence`. With it a merge can be undone: no donor row is dropped.
+pub fn merged_schema() -> SchemaRef {
+    use DataType::Utf8;
+    schema(&[
+        ("_key", Utf8, false),
+        ("_source", Utf8, false),
+        ("_skey", Utf8, true),
+        ("survivor", Utf8, false),
+        ("rule", Utf8, false),
+        ("item", Utf8, false),
+        ("level", Utf8, false),
+        ("batch", Utf8, true),
+        ("approver", Utf8, true),
+        ("evidence", Utf8, true),
+    ])
 }
 
 /// Which legacy rows a `group` row came from: `_key`, `_source`, `_skey`, one line per legacy row.

@@ -41,6 +41,9 @@ pub struct Summary {
     pub config_digest: String,
     pub national_digest: String,
     pub mapping_digest: String,
+    /// Of rules and outside data, without approvals.
+    #[serde(default)]
+    pub rules_digest: String,
     pub extracts: Vec<ExtractRow>,
     pub stages: Vec<StageRow>,
     pub tables: Vec<TableRow>,
@@ -48,6 +51,12 @@ pub struct Summary {
     /// Every rule of every work item, and how it ended.
     #[serde(default)]
     pub cleaning: Vec<CleanRow>,
+    /// Every invariant, and how it ended.
+    #[serde(default)]
+    pub invariants: Vec<InvariantRow>,
+    /// What rules added and changed, by rule and table: why the dispositions have other rows and money than what was mapped.
+    #[serde(default)]
+    pub reasons: Vec<ReasonRow>,
     pub findings: Vec<FindingRow>,
     /// The last rounds, oldest first; the last of them is this run.
     #[serde(default)]
@@ -80,6 +89,8 @@ pub enum Blocker {
     Undecided { table: String },
     /// A source that was read without a common point in time: never fit for cutover.
     Fuzzy { source: String },
+    /// An invariant that is broken, and by how many rows.
+    Invariant { id: String, rows: u64 },
     /// What is hardly meant, and nobody has acknowledged: `part` of `whole` (rows).
     Suspect { what: Suspicion, name: String, part: u64, whole: u64 },
 }
@@ -142,8 +153,6 @@ pub enum StandingEnd {
     Expired,
     /// Who answers for it began the run.
     OwnRun,
-    /// The rule adds or merges rows, or changes reconciled money.
-    NotApplied,
     /// Raw is not what was recorded.
     NoBackup,
 }
@@ -157,10 +166,62 @@ impl StandingEnd {
             Self::Beyond => "beyond",
             Self::Expired => "expired",
             Self::OwnRun => "own_run",
-            Self::NotApplied => "not_applied",
             Self::NoBackup => "no_backup",
         }
     }
+}
+
+/// How an invariant ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvariantEnd {
+    Holds,
+    Broken,
+    /// No row, or no earlier run, to compare.
+    NothingToCheck,
+}
+
+impl InvariantEnd {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Broken => "broken",
+            Self::NothingToCheck => "nothing_to_check",
+        }
+    }
+}
+
+/// One invariant of a run (reference 5.8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvariantRow {
+    pub id: String,
+    pub title_zh: String,
+    pub title_en: String,
+    pub compares_zh: String,
+    pub compares_en: String,
+    pub ended: InvariantEnd,
+    /// Whether the run is blocked while it is broken.
+    pub blocks: bool,
+    /// Rows that break it.
+    pub rows: u64,
+    /// The first of them by their keys, masked.
+    pub samples: Vec<String>,
+    /// The first work item after which it was broken, where that can be told.
+    pub item: Option<String>,
+}
+
+/// What one rule added to a table, or changed in its rows and money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonRow {
+    pub rule: String,
+    pub table: String,
+    /// added, or changed.
+    pub effect: String,
+    /// More rows than were mapped.
+    pub rows: i64,
+    /// More fen than were mapped, by column.
+    pub fen: std::collections::BTreeMap<String, i128>,
 }
 
 /// What adds up and is hardly meant all the same.
@@ -289,6 +350,9 @@ pub struct TableRow {
     pub table: String,
     pub title: String,
     pub mapped: u64,
+    /// Rows that rules added; `mapped` + `added` = Σ dispositions.
+    #[serde(default)]
+    pub added: u64,
     pub accepted: u64,
     pub rejected: u64,
     pub held: u64,

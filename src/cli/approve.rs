@@ -94,15 +94,13 @@ fn shown(words: &Words, batches: &[&ProposedBatch], samples: bool) -> String {
         word("title", Align::Left),
         word("columns", Align::Left),
         word("rows", Align::Right),
-        word("applies", Align::Left),
     ];
     let row = |b: &&ProposedBatch| {
         let columns: Vec<String> =
             b.columns.iter().map(|(c, n)| format!("{c} {}", out::grouped(*n))).collect();
         let title = words.lang().pick(&b.title_zh, &b.title_en).to_owned();
-        let applies = words.say("approve", if b.applies { "yes" } else { "no" });
         let rows = out::grouped(b.rows);
-        vec![b.rule.clone(), b.table.clone(), title, columns.join(", "), rows, applies]
+        vec![b.rule.clone(), b.table.clone(), title, columns.join(", "), rows]
     };
     let mut text = format!("{}\n", out::table(&head, &batches.iter().map(row).collect::<Vec<_>>()));
     text.push_str(&sums(words, batches));

@@ -65,13 +65,13 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     Ok(if sound { done.status.into() } else { Ended::Blocked })
 }
 
-/// Approves everything that the first round proposes and that can be applied.
+/// Approves everything that the first round proposes.
 fn approve_all(context: &Context, settings: &qianyi::config::Settings, run: &str) -> Result<(), Failure> {
     let (national, city) = mappings(settings)?;
     let Some(rules) = rule_input(settings.rules.as_ref(), &national, &city)? else { return Ok(()) };
     let first = finished(&context.workdir, Some(run))?;
     let all = proposals(&first, &national, &rules.book)?;
-    let batches: Vec<_> = all.iter().filter(|b| b.applies).collect();
+    let batches: Vec<_> = all.iter().collect();
     let state = State::open(&context.workdir, "demo")?;
     let by = Approver {
         name: "qianyi demo".to_owned(),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use qianyi::artifacts::{Acknowledged, Blocker, Reconciliation, StandingRow, Status, Summary, Suspicion};
+use qianyi::artifacts::{
+    Acknowledged, Blocker, ReasonRow, Reconciliation, StandingRow, Status, Summary, Suspicion,
+};
 use qianyi::clock;
 use qianyi::mask;
-use qianyi::report::Words;
-use qianyi::report::number::yuan;
+use qianyi::report::number::{count, yuan};
+use qianyi::report::{Words, sums};
 
 use super::out::{self, Align};
 use super::reconcile::unexplained_lines;
@@ -20,6 +22,12 @@ pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
     let mut text = format!("\n{}\n", tables(words, of));
     if !of.cleaning.is_empty() {
         text.push_str(&format!("\n{}\n", cleaning(words, of)));
+    }
+    if !of.reasons.is_empty() {
+        text.push_str(&format!("\n{}\n", reasons(words, of)));
+    }
+    if !of.invariants.is_empty() {
+        text.push_str(&format!("\n{}\n", invariants(words, of)));
     }
     if !of.findings.is_empty() {
         text.push_str(&format!("\n{}\n", findings(words, of)));
@@ -124,31 +132,79 @@ fn blocked(words: &Words, by: &Blocker) -> String {
         }
         Blocker::Undecided { table } => format!("{table}: {}", words.say("page", "undecided")),
         Blocker::Suspect { what, name, part, whole } => suspect(words, *what, name, *part, *whole),
+        Blocker::Invariant { id, rows } => {
+            format!(
+                "{} {id}: {} {}",
+                words.say("blocker", "invariant"),
+                out::grouped(*rows),
+                words.say("page", "rows")
+            )
+        }
         Blocker::Fuzzy { source } => format!("{source}: {}", words.say("blocker", "fuzzy")),
     }
 }
 
 fn tables(words: &Words, of: &Summary) -> String {
     let disposition = |key: &str| (words.say("disposition", key), Align::Right);
-    let head: Vec<(String, Align)> = vec![
+    // Rows that rules added or merged are told where there are any.
+    let (added, merged) = (of.tables.iter().any(|t| t.added > 0), of.tables.iter().any(|t| t.merged > 0));
+    let mut head: Vec<(String, Align)> = vec![
         (words.say("page", "table"), Align::Left),
         (words.say("page", "table_title"), Align::Left),
         (words.say("way", "mapped"), Align::Right),
-        disposition("accepted"),
-        disposition("rejected"),
-        disposition("held"),
-        disposition("excluded"),
     ];
+    head.extend(added.then(|| (words.say("way", "added"), Align::Right)));
+    head.extend(["accepted", "rejected", "held", "excluded"].map(disposition));
+    head.extend(merged.then(|| disposition("merged")));
     let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut total = [0_u64; 5];
+    let mut total = vec![0_u64; head.len() - 2];
     for t in &of.tables {
-        let numbers = [t.mapped, t.accepted, t.rejected, t.held, t.excluded];
-        total.iter_mut().zip(numbers).for_each(|(sum, n)| *sum += n);
+        let mut numbers = vec![t.mapped];
+        numbers.extend(added.then_some(t.added));
+        numbers.extend([t.accepted, t.rejected, t.held, t.excluded]);
+        numbers.extend(merged.then_some(t.merged));
+        total.iter_mut().zip(&numbers).for_each(|(sum, n)| *sum += n);
         let texts = [t.table.clone(), t.title.clone()];
-        rows.push(texts.into_iter().chain(numbers.map(out::grouped)).collect());
+        rows.push(texts.into_iter().chain(numbers.into_iter().map(out::grouped)).collect());
     }
     let label = [words.say("page", "total"), String::new()];
-    rows.push(label.into_iter().chain(total.map(out::grouped)).collect());
+    rows.push(label.into_iter().chain(total.into_iter().map(out::grouped)).collect());
+    out::table(&head, &rows)
+}
+
+/// What rules added and changed in rows and money.
+fn reasons(words: &Words, of: &Summary) -> String {
+    let head: Vec<(String, Align)> = vec![
+        (words.say("page", "rule"), Align::Left),
+        (words.say("page", "table"), Align::Left),
+        (words.say("page", "effect"), Align::Left),
+        (words.say("page", "rows_n"), Align::Right),
+        (words.say("page", "sums"), Align::Left),
+    ];
+    let row = |r: &ReasonRow| {
+        vec![r.rule.clone(), r.table.clone(), words.say("reason", &r.effect), count(r.rows), sums(r)]
+    };
+    out::table(&head, &of.reasons.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Every invariant; of a broken one the first rows.
+fn invariants(words: &Words, of: &Summary) -> String {
+    let head: Vec<(String, Align)> = vec![
+        (words.say("page", "rule"), Align::Left),
+        (words.say("page", "invariants"), Align::Left),
+        (words.say("rules", "ended"), Align::Left),
+        (words.say("page", "rows_n"), Align::Right),
+    ];
+    let mut rows = Vec::new();
+    for i in &of.invariants {
+        let title = words.lang().pick(&i.title_zh, &i.title_en).to_owned();
+        rows.push(vec![i.id.clone(), title, words.say("invariant", i.ended.name()), out::grouped(i.rows)]);
+        let item =
+            i.item.iter().map(|i| format!("{} {}", words.say("page", "since_item"), words.say("item", i)));
+        for line in item.chain(i.samples.iter().cloned()) {
+            rows.push(vec![String::new(), mask::visible(&line).into_owned(), String::new(), String::new()]);
+        }
+    }
     out::table(&head, &rows)
 }
 

@@ -91,6 +91,7 @@ pub fn registry(settings: &FunctionSettings) -> FunctionRegistry {
         key::id(settings.domains.clone()),
         key::key_text_function(),
         key::row_digest(),
+        key::row_hash(),
         key::with_occurrence(),
         citizen::id_check(settings.as_of),
         citizen::id_valid(settings.as_of),

@@ -109,10 +109,44 @@ impl Excluded {
     }
 }
 
+/// Rows that rules merge into others: which rule, and the survivor's key.
+pub(super) struct Merged(HashMap<u128, (String, String)>);
+
+impl Merged {
+    pub(super) fn read(of: &Decide<'_>, limit: u64) -> Result<Self, GateError> {
+        let mut all = HashMap::new();
+        let mut buffer = Vec::new();
+        for part in of.merged {
+            for batch in read_part(part)? {
+                let batch = batch?;
+                let text = |at: usize| batch.column(at).as_string::<i32>();
+                let (keys, sources, skeys, survivors, rules) = (text(0), text(1), text(2), text(3), text(4));
+                for row in 0..batch.num_rows() {
+                    let skey = skeys.is_valid(row).then(|| skeys.value(row));
+                    let at = place(&mut buffer, Some(keys.value(row)), sources.value(row), skey);
+                    all.insert(at, (rules.value(row).to_owned(), survivors.value(row).to_owned()));
+                    within(of, all.len(), limit)?;
+                }
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// The rule that merges a row, and the survivor.
+    pub(super) fn into(&self, place: u128) -> Option<(&str, &str)> {
+        self.0.get(&place).map(|(rule, survivor)| (rule.as_str(), survivor.as_str()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// What is known before a part is decided about.
 pub(super) struct Known<'k> {
     pub(super) blocked: &'k Blocked,
     pub(super) excluded: &'k Excluded,
+    pub(super) merged: &'k Merged,
     pub(super) parents: &'k Parents,
 }
 
@@ -136,7 +170,7 @@ fn within(of: &Decide<'_>, rows: usize, limit: u64) -> Result<(), GateError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lost {
     Excluded,
-    /// Rejected or held.
+    /// Rejected, held, or merged: who should follow the survivor names it by now.
     Stopped,
 }
 

@@ -1,9 +1,9 @@
 //! The gate: what becomes of every mapped row (DESIGN.md "disposition"; FORMS 6).
 //!
-//! Always: every row gets exactly one disposition; precedence excluded > rejected > held > accepted. A row outside the table's scope is
-//! excluded, and so is a child of an excluded parent, unless it carries money: then it is held. A row with a blocking finding is
-//! rejected; a child of a rejected or held parent is held. Rows keep their order and their parts, so that the same rows give the same
-//! bytes whatever the partitions.
+//! Always: every row gets exactly one disposition; precedence excluded > merged > rejected > held > accepted. A row outside the table's
+//! scope is excluded, and so is a child of an excluded parent, unless it carries money: then it is held. A row that a rule merges into
+//! another is merged and names the survivor. A row with a blocking finding is rejected; a child of a rejected, held or merged parent is
+//! held. Rows keep their order and their parts, so that the same rows give the same bytes whatever the partitions.
 //! Must not know: how a finding came about, sources, cities.
 
 mod decision;
@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use decision::{Blocked, Excluded, Known, Parents};
+use decision::{Blocked, Excluded, Known, Merged, Parents};
 pub use error::GateError;
 use part::{Decided, decide_part};
 
@@ -49,6 +49,8 @@ pub struct Decide<'a> {
     pub findings: &'a [PathBuf],
     /// Rows that rules exclude (`excluded_schema`).
     pub excluded: &'a [PathBuf],
+    /// Rows that rules merge into others (`merged_schema`).
+    pub merged: &'a [PathBuf],
     /// National tables earlier in the load order, by name.
     pub parents: &'a BTreeMap<String, ParentDispositions>,
     /// Accepted rows, as mapped.
@@ -62,7 +64,7 @@ pub struct Decide<'a> {
 /// Rows that were not accepted, by disposition and reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NotAccepted {
-    /// excluded, rejected or held.
+    /// excluded, merged, rejected or held.
     pub disposition: String,
     /// `out_of_scope`, the rules that block or exclude, or the parent's table.
     pub reason: String,
@@ -100,6 +102,7 @@ pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError>
     let limit = engine.pool_bytes() / decision::VERDICT_BYTES;
     let blocked = Blocked::read(of, limit)?;
     let excluded = Excluded::read(of, limit)?;
+    let merged = Merged::read(of, limit)?;
     let parents = Parents::read(of, limit)?;
     let work: Vec<(String, &PathBuf)> = of
         .branches
@@ -107,7 +110,7 @@ pub fn decide(engine: &Engine, of: &Decide<'_>) -> Result<GateReport, GateError>
         .flat_map(|b| b.mapped.iter().map(|part| (format!("{}-{}", b.name, file_name(part)), part)))
         .collect();
     let decided = side_by_side(engine.partitions(), &work, |(name, part)| {
-        let known = Known { blocked: &blocked, excluded: &excluded, parents: &parents };
+        let known = Known { blocked: &blocked, excluded: &excluded, merged: &merged, parents: &parents };
         decide_part(engine, of, &known, part, name)
     })?;
     let mut report = GateReport {

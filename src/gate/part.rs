@@ -136,17 +136,18 @@ fn decide_batch(
     let mut buffer = Vec::new();
     let mut dispositions: Vec<Option<Disposition>> = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
-        let at = (!known.blocked.is_empty() || !known.excluded.is_empty()).then(|| {
+        let asked = !known.blocked.is_empty() || !known.excluded.is_empty() || !known.merged.is_empty();
+        let at = asked.then(|| {
             let key = keys.is_valid(row).then(|| keys.value(row));
             let skey = skeys.is_valid(row).then(|| skeys.value(row));
             place(&mut buffer, key, sources.value(row), skey)
         });
         let rules = at.and_then(|at| known.blocked.reason(at));
-        let garbage = at.and_then(|at| known.excluded.reason(at));
+        let taken = at.map(|at| (known.excluded.reason(at), known.merged.into(at))).unwrap_or_default();
         let lost = of_parents.iter().filter(|(_, keys)| keys.is_valid(row)).filter_map(|(parent, keys)| {
             Some((parent.table.as_str(), keys.value(row), parent.lost(keys.value(row))?))
         });
-        dispositions.push(disposition((inside.value(row), money.value(row)), garbage, rules, lost));
+        dispositions.push(disposition((inside.value(row), money.value(row)), taken, rules, lost));
     }
     let rows = batch
         .project(&(0..out.schema.fields().len()).collect::<Vec<_>>())
@@ -158,10 +159,10 @@ fn decide_batch(
     })
 }
 
-/// The precedence of dispositions.
+/// The precedence of dispositions; `garbage` is the rule that excludes the row, `merged` the one that merges it, with the survivor.
 fn disposition<'a>(
     (inside, money): (bool, bool),
-    garbage: Option<&str>,
+    (garbage, merged): (Option<&str>, Option<(&str, &str)>),
     rules: Option<&str>,
     lost: impl Iterator<Item = (&'a str, &'a str, Lost)>,
 ) -> Option<Disposition> {
@@ -180,6 +181,9 @@ fn disposition<'a>(
             return by("excluded", table, Some(key));
         }
         held = held.or(Some((table, key)));
+    }
+    if let Some((rule, survivor)) = merged {
+        return by("merged", rule, Some(survivor));
     }
     match (rules, held) {
         (Some(rules), _) => by("rejected", rules, None),

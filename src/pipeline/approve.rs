@@ -31,8 +31,6 @@ pub struct ProposedBatch {
     pub rows: u64,
     /// Money among them, by column: as it is, and as it would be.
     pub sums: BTreeMap<String, ProposedSum>,
-    /// Whether this version applies it when it is approved.
-    pub applies: bool,
     /// The first of them, masked.
     pub samples: Vec<ProposedSample>,
     #[serde(skip)]
@@ -82,22 +80,29 @@ pub(super) fn found_batches(
                 return;
             }
             let Some(rule) = book.rules.iter().find(|r| r.name == text("file")) else { return };
-            let (before, after) = (cell(batch, "before", row), cell(batch, "after", row));
+            // What a merge proposes is the survivor.
+            let proposed = if rule.effect == Effect::Merge { "after_key" } else { "after" };
+            let (before, after) = (cell(batch, "before", row), cell(batch, proposed, row));
             if rule.effect == Effect::None || (rule.effect == Effect::Change && after.is_none()) {
                 return;
             }
             let (key, column) = (text("_key"), text("column"));
-            let of_rule = all
-                .entry((rule.id.clone(), rule.table.clone()))
-                .or_insert_with(|| nothing_proposed(national, rule));
+            let of_rule =
+                all.entry((rule.id.clone(), rule.table.clone())).or_insert_with(|| nothing_proposed(rule));
             of_rule.rows += 1;
             *of_rule.columns.entry(column.clone()).or_default() += 1;
             let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());
             of_rule.ids.push(id);
             add_up(&mut of_rule.sums, national, rule, &column, [before.as_deref(), after.as_deref()]);
             if of_rule.samples.len() < SAMPLES {
-                let of = national.table(&rule.table).and_then(|t| t.column(&column));
-                let (before, after) = (masked(of, before), masked(of, after));
+                let known = national.table(&rule.table);
+                let of = known.and_then(|t| t.column(&column));
+                // A survivor is shown as its key is.
+                let of_after = match rule.effect {
+                    Effect::Merge => known.and_then(|t| t.column(t.key.first()?)),
+                    Effect::None | Effect::Change | Effect::Add | Effect::Exclude => of,
+                };
+                let (before, after) = (masked(of, before), masked(of_after, after));
                 let evidence = cell(batch, "evidence", row);
                 of_rule.samples.push(ProposedSample { key, column, before, after, evidence });
             }
@@ -107,7 +112,7 @@ pub(super) fn found_batches(
 }
 
 /// The batch of a rule before its first proposal.
-fn nothing_proposed(national: &National, rule: &Rule) -> ProposedBatch {
+fn nothing_proposed(rule: &Rule) -> ProposedBatch {
     ProposedBatch {
         rule: rule.id.clone(),
         title_zh: rule.title.zh.clone(),
@@ -117,7 +122,6 @@ fn nothing_proposed(national: &National, rule: &Rule) -> ProposedBatch {
         columns: BTreeMap::new(),
         rows: 0,
         sums: BTreeMap::new(),
-        applies: applies(national, rule),
         samples: Vec::new(),
         ids: Vec::new(),
     }
@@ -153,18 +157,6 @@ fn fen(amount: &str) -> Option<i128> {
     if rest.len() == 2 { format!("{yuan}{rest}").parse().ok() } else { None }
 }
 
-/// Whether this version applies what a rule proposes: rows that are added or merged, and money that is reconciled, it only proposes, since
-/// reconciliation has no reason for them yet.
-fn applies(national: &National, rule: &Rule) -> bool {
-    let table = national.table(&rule.table);
-    let money = |column: &String| table.and_then(|t| t.column(column)).is_some_and(|c| c.measure);
-    match rule.effect {
-        Effect::Exclude => true,
-        Effect::Change => !rule.touches.iter().any(money),
-        Effect::None | Effect::Add | Effect::Merge => false,
-    }
-}
-
 /// A raw part of what a run stands on that is not what was recorded.
 pub(super) fn damaged_backup(state: &State, run: RunId) -> Result<Option<String>, RunError> {
     let recorded = state.runs()?.into_iter().find(|r| r.id == run);
@@ -188,7 +180,7 @@ pub struct Approver {
 /// Records the approval of what a rule proposes in a run; the number of the batch of each table.
 ///
 /// # Errors
-/// `RUN-017` to `RUN-020`; `STA-…`.
+/// `RUN-017`, `RUN-018`; `STA-…`.
 pub fn approve(
     state: &State,
     of: &Finished,
@@ -205,9 +197,6 @@ pub fn approve(
     }
     let mut made = Vec::new();
     for batch in batches {
-        if !batch.applies {
-            return Err(RunError::NotApplied { rule: batch.rule.clone() });
-        }
         let new = NewBatch {
             rule: batch.rule.clone(),
             run: run.clone(),

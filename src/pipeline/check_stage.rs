@@ -11,6 +11,9 @@ use crate::mapping::{Branch, Content, Shape};
 use crate::national::Table;
 use crate::validate::{self, Check, CheckReport, CheckedBranch, ReadErrors, RowsFrom};
 
+/// The branch of rows that rules added.
+pub(super) const ADDED: &str = "added";
+
 /// Where the mapped parts of every national table lie, over all its branches.
 pub(super) fn mapped_parts(edges: &[Edges<'_>]) -> BTreeMap<String, Vec<PathBuf>> {
     parts_by_table(edges).into_iter().map(|(table, parts)| (table, paths(&parts))).collect()
@@ -30,9 +33,10 @@ pub(super) fn check_all(
     let national = runner.national;
     for table in national.tables.iter().filter(|t| t.upload && mapped.contains_key(&t.name)) {
         let of_table: Vec<&Edges<'_>> = edges.iter().filter(|e| e.table.table == table.name).collect();
-        let rows = of_table.iter().map(|e| e.rows()).sum();
-        let branches: Vec<CheckedBranch> =
+        let rows = of_table.iter().map(|e| e.rows()).sum::<u64>() + cleaned.added_rows(&table.name);
+        let mut branches: Vec<CheckedBranch> =
             of_table.iter().map(|e| checked(runner, typed, table, e, cleaned)).collect();
+        branches.extend(added(table, cleaned));
         let changes = cleaned.changes(&table.name);
         let (findings, scratch) = (runner.dir.findings(&table.name), runner.dir.scratch("check"));
         let report = runner.once(
@@ -93,6 +97,19 @@ fn checked(
         absent: unfilled(table, branch),
         read_errors: read_errors.collect(),
     }
+}
+
+/// What rules added to a table, as a branch of its own.
+fn added(table: &Table, cleaned: &Cleaned) -> Option<CheckedBranch> {
+    let parts = cleaned.added(&table.name);
+    let rows = CheckedBranch {
+        name: ADDED.to_owned(),
+        mapped: paths(&parts),
+        rows_from: RowsFrom::One,
+        absent: cleaned.absent(&table.name),
+        read_errors: Vec::new(),
+    };
+    (!parts.is_empty()).then_some(rows)
 }
 
 /// National columns that a branch does not fill.

@@ -17,7 +17,7 @@ use crate::dataset::PartInfo;
 use crate::durable::hex;
 use crate::national::National;
 use crate::rules::{
-    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook,
+    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook, TrailReport,
 };
 use crate::validate::CheckReport;
 
@@ -25,6 +25,8 @@ use crate::validate::CheckReport;
 #[derive(Default)]
 pub(super) struct Cleaned {
     pub(super) book: Option<RuleBook>,
+    /// Of rules and outside data, without approvals.
+    pub(super) rules_digest: String,
     pub(super) items: Vec<ItemReport>,
     /// Mapped part → its last version, where that is another.
     latest: BTreeMap<PathBuf, PartInfo>,
@@ -34,6 +36,12 @@ pub(super) struct Cleaned {
     excluded: BTreeMap<String, Vec<PartInfo>>,
     /// Empty values of every column (FIL-18).
     pub(super) empty: Vec<EmptyRow>,
+    /// Rows that rules added, and change records as rows, by table: each part as it was written first.
+    added: BTreeMap<String, Vec<PartInfo>>,
+    /// Of the tables of change records: how many rows the records must give.
+    pub(super) trails: BTreeMap<String, u64>,
+    /// After each work item: the version of every table.
+    pub(super) versions: Vec<(Item, BTreeMap<String, Vec<PartInfo>>)>,
 }
 
 impl Cleaned {
@@ -47,10 +55,50 @@ impl Cleaned {
         paths(&self.parts(mapped))
     }
 
-    /// The last version of every national table, over all its branches.
+    /// The last version of every national table: of its mapped parts, and of those that were added.
+    pub(super) fn versions_of(
+        &self,
+        mapped: &BTreeMap<String, Vec<PartInfo>>,
+    ) -> BTreeMap<String, Vec<PartInfo>> {
+        let mut all: BTreeMap<String, Vec<PartInfo>> =
+            mapped.iter().map(|(table, parts)| (table.clone(), self.parts(parts))).collect();
+        for table in self.added.keys() {
+            all.entry(table.clone()).or_default().extend(self.added(table));
+        }
+        all
+    }
+
+    /// Where the last version of every national table lies.
     pub(super) fn tables(&self, edges: &[Edges<'_>]) -> BTreeMap<String, Vec<PathBuf>> {
-        let of = parts_by_table(edges);
-        of.into_iter().map(|(table, parts)| (table, self.paths(&parts))).collect()
+        self.versions_of(&parts_by_table(edges)).into_iter().map(|(t, parts)| (t, paths(&parts))).collect()
+    }
+
+    /// The last version of the rows that were added to a table; no part where none were.
+    pub(super) fn added(&self, table: &str) -> Vec<PartInfo> {
+        self.added.get(table).map(|parts| self.parts(parts)).unwrap_or_default()
+    }
+
+    /// Rows that were added to a table.
+    pub(super) fn added_rows(&self, table: &str) -> u64 {
+        self.added(table).iter().map(|p| p.rows).sum()
+    }
+
+    /// National columns that no branch fills in any row of a table: their emptiness is no finding in an added row either.
+    pub(super) fn absent(&self, table: &str) -> BTreeSet<String> {
+        let mut of = self.unfilled.iter().filter(|((t, _), _)| t == table).map(|(_, columns)| columns);
+        let first = of.next().cloned().unwrap_or_default();
+        of.fold(first, |all, columns| all.intersection(columns).cloned().collect())
+    }
+
+    /// The key maps of a table, of every item.
+    pub(super) fn merged(&self, table: &str) -> Vec<PartInfo> {
+        let all = self.items.iter().flat_map(|i| &i.merged);
+        all.filter(|m| m.table == table).map(|m| m.part.clone()).collect()
+    }
+
+    /// Rows of a table that rules exclude, as parts.
+    pub(super) fn excluded_parts(&self) -> &BTreeMap<String, Vec<PartInfo>> {
+        &self.excluded
     }
 
     /// The change records of a table.
@@ -70,6 +118,20 @@ impl Cleaned {
         Some((rule.title.zh.clone(), rule.title.en.clone()))
     }
 
+    /// Takes what an item came to.
+    fn take(&mut self, report: ItemReport, mapped: &BTreeMap<String, Vec<PartInfo>>) {
+        for replaced in &report.replaced {
+            let first =
+                self.latest.iter().find(|(_, part)| part.path == replaced.from).map(|(m, _)| m.clone());
+            self.latest.insert(first.unwrap_or_else(|| replaced.from.clone()), replaced.to.clone());
+        }
+        for added in &report.added {
+            self.added.entry(added.table.clone()).or_default().push(added.part.clone());
+        }
+        self.versions.push((report.item, self.versions_of(mapped)));
+        self.items.push(report);
+    }
+
     /// What rules found in a table: a part is named by its rule and table.
     fn found(&self, table: &str) -> Vec<PathBuf> {
         let ending = format!(".{table}");
@@ -85,12 +147,14 @@ pub(super) fn clean_all(
     edges: &[Edges<'_>],
 ) -> Result<Cleaned, RunError> {
     let mut cleaned = Cleaned::default();
-    let Some(RuleInput { book, externals, approved, digest }) = input else { return Ok(cleaned) };
+    let Some(RuleInput { book, externals, approved, digest, rules_digest }) = input else {
+        return Ok(cleaned);
+    };
+    cleaned.rules_digest = rules_digest;
     let unfilled = unfilled(runner.national, edges);
     let mapped = parts_by_table(edges);
     for item in Item::ALL.iter().copied().filter(|item| book.of(*item).next().is_some()) {
-        let tables: BTreeMap<String, Vec<PartInfo>> =
-            mapped.iter().map(|(table, parts)| (table.clone(), cleaned.parts(parts))).collect();
+        let tables = cleaned.versions_of(&mapped);
         let mut sha = Sha256::new();
         sha.update(format!("{digest}\n"));
         for (table, parts) in &tables {
@@ -100,6 +164,7 @@ pub(super) fn clean_all(
         let dir = &runner.dir;
         let (found, changes) = (dir.found(item.text()), dir.changes(item.text()));
         let (folder, scratch) = (dir.cleaned(item.text()), dir.scratch("clean"));
+        let (merged, reasons) = (dir.merged(item.text()), dir.reasons(item.text()));
         let expected = tables.values().flatten().map(|p| p.rows).sum();
         let report = runner.once(
             "clean",
@@ -120,26 +185,53 @@ pub(super) fn clean_all(
                     found: &found,
                     changes: &changes,
                     cleaned: &folder,
+                    merged: &merged,
+                    reasons: &reasons,
                     scratch: &scratch,
                 })?)
             },
-            |r: &ItemReport| {
-                let parts = r.found.iter().chain(&r.changes).chain(r.replaced.iter().map(|r| &r.to));
-                (r.rows, parts.cloned().collect())
-            },
+            |r: &ItemReport| (r.rows, parts_of(r)),
         )?;
-        for replaced in &report.replaced {
-            let first =
-                cleaned.latest.iter().find(|(_, part)| part.path == replaced.from).map(|(m, _)| m.clone());
-            cleaned.latest.insert(first.unwrap_or_else(|| replaced.from.clone()), replaced.to.clone());
-        }
-        cleaned.items.push(report);
+        cleaned.take(report, &mapped);
     }
     cleaned.unfilled = unfilled;
     exclude(runner, &mut cleaned, &book)?;
     count_empty(runner, &mut cleaned, edges)?;
+    trail(runner, &mut cleaned, &book)?;
     cleaned.book = Some(book);
     Ok(cleaned)
+}
+
+/// Everything that an item wrote.
+fn parts_of(of: &ItemReport) -> Vec<PartInfo> {
+    let parts = of.found.iter().chain(&of.changes).chain(of.replaced.iter().map(|r| &r.to));
+    let rows = of.added.iter().chain(&of.merged).map(|p| &p.part);
+    parts.chain(rows).chain(&of.reasons).cloned().collect()
+}
+
+/// National tables of change records, filled at the end of cleaning (reference 1, T24).
+fn trail(runner: &mut StageRunner<'_>, cleaned: &mut Cleaned, book: &RuleBook) -> Result<(), RunError> {
+    let inputs =
+        format!("{} {}", runner.of_parts(cleaned.items.iter().flat_map(|i| &i.changes)), book.digest);
+    let changes: Vec<PathBuf> = cleaned.items.iter().flat_map(|i| paths(&i.changes)).collect();
+    for trail in &book.trails {
+        let folder = runner.dir.trail(&trail.table);
+        let done = runner.once(
+            "trail",
+            &trail.table,
+            &inputs,
+            0,
+            |w| Ok(rules::write_trail(w.engine, w.national, trail, &changes, &folder)?),
+            |t: &Option<TrailReport>| {
+                (t.iter().map(|t| t.part.rows).sum(), t.iter().map(|t| t.part.clone()).collect())
+            },
+        )?;
+        if let Some(report) = done {
+            cleaned.trails.insert(trail.table.clone(), report.expected);
+            cleaned.added.entry(trail.table.clone()).or_default().push(report.part);
+        }
+    }
+    Ok(())
 }
 
 /// Columns that no branch fills for rows of a legacy table.

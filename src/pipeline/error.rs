@@ -85,9 +85,6 @@ pub enum RunError {
         )
     )]
     NoBackup { path: String },
-    #[error("{rule} adds or merges rows, or changes money, which this version proposes and does not apply")]
-    #[diagnostic(code("RUN-019"), help("approve rules that change or exclude; `qianyi approve` lists them"))]
-    NotApplied { rule: String },
     #[error("a working thread ended without a result")]
     #[diagnostic(code("RUN-004"), help("report this with the log"))]
     Thread,
@@ -246,7 +243,6 @@ impl Consequence for RunError {
             | Self::OwnBatch { .. }
             | Self::NoBackup { .. }
             | Self::LostRound { .. }
-            | Self::NotApplied { .. }
             | Self::Ignored { .. } => RetryClass::Usage,
             Self::PartChanged { .. } => RetryClass::Resume,
             Self::Thread => RetryClass::Bug,

@@ -107,17 +107,21 @@ fn empty_tables(found: &Found<'_>, branches: &[Suspect]) -> Vec<Suspect> {
         .collect()
 }
 
-/// National tables of which too little is accepted.
+/// National tables of which too little is accepted. A merged row is accepted in its survivor, or not with it.
 fn acceptance(found: &Found<'_>, least: u8) -> Vec<Suspect> {
-    let few = found.gated.iter().filter(|(_, of)| {
-        let (accepted, rows) = (of.gate.accepted, of.gate.rows);
-        u128::from(accepted) * 100 < u128::from(rows) * u128::from(least)
-    });
+    let rows = |of: &Gated| {
+        let merged = of.gate.not_accepted.iter().filter(|n| n.disposition == "merged").map(|n| n.rows);
+        of.gate.rows.saturating_sub(merged.sum())
+    };
+    let few = found
+        .gated
+        .iter()
+        .filter(|(_, of)| u128::from(of.gate.accepted) * 100 < u128::from(rows(of)) * u128::from(least));
     few.map(|(table, of)| Suspect {
         what: Suspicion::Acceptance,
         name: table.clone(),
         part: of.gate.accepted,
-        whole: of.gate.rows,
+        whole: rows(of),
     })
     .collect()
 }

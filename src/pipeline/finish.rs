@@ -21,13 +21,13 @@ use super::unchecked::unchecked;
 use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
 use crate::artifacts::{
-    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
-    Round, StageRow, Status, Summary, TableRow,
+    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow, LeftAlone,
+    ReadErrorRow, ReasonRow, Reconciliation, Round, StageRow, Status, Summary, TableRow,
 };
 use crate::clock;
 use crate::durable;
 use crate::failpoint;
-use crate::measures::Measure;
+use crate::measures::{Measure, boundary};
 use crate::raw::RawView;
 use crate::reconcile::{self, Sides};
 use crate::report;
@@ -46,6 +46,7 @@ pub(super) struct RunResults<'a> {
     pub(super) gated: &'a BTreeMap<String, Gated>,
     pub(super) measures: &'a [Measure],
     pub(super) rounds: Vec<Round>,
+    pub(super) invariants: &'a [InvariantRow],
     pub(super) started: String,
 }
 
@@ -130,11 +131,14 @@ fn summary(
         config_digest: settings.config_digest.clone(),
         national_digest: runner.national.digest.clone(),
         mapping_digest: runner.city.digest.clone(),
+        rules_digest: results.cleaned.rules_digest.clone(),
         extracts: results.raw.iter().map(|(source, view)| extract_row(source, view, settings)).collect(),
         stages: runner.stages.iter().map(rounded).collect(),
-        tables: tables(runner, results.gated),
+        tables: tables(runner, results.gated, results.cleaned),
         dispositions: dispositions(results.gated),
         cleaning: clean_stage::rows(results.cleaned),
+        invariants: results.invariants.to_vec(),
+        reasons: reasons(results.measures),
         findings: findings(runner, results.cleaned, results.checks),
         rounds: results.rounds,
         standing,
@@ -168,6 +172,8 @@ fn blockers(results: &RunResults<'_>, adds_up: &Reconciliation) -> Vec<Blocker> 
             }
         }
     }
+    let broken = results.invariants.iter().filter(|i| i.blocks && i.ended == InvariantEnd::Broken);
+    all.extend(broken.map(|i| Blocker::Invariant { id: i.id.clone(), rows: i.rows }));
     let undecided = results.left.iter().filter(|l| !l.mapped);
     let fuzzy = results.raw.iter().filter(|(_, view)| view.consistency == FUZZY);
     all.extend(fuzzy.map(|(source, _)| Blocker::Fuzzy { source: source.clone() }));
@@ -189,16 +195,18 @@ pub(super) fn extract_row(source: &str, view: &RawView, settings: &RunSettings) 
     }
 }
 
-fn tables(runner: &StageRunner<'_>, gated: &BTreeMap<String, Gated>) -> Vec<TableRow> {
+fn tables(runner: &StageRunner<'_>, gated: &BTreeMap<String, Gated>, cleaned: &Cleaned) -> Vec<TableRow> {
     let row = |table: &crate::national::Table| {
         let of = gated.get(&table.name)?;
         let disposition = |disposition: &str| {
             of.gate.not_accepted.iter().filter(|n| n.disposition == disposition).map(|n| n.rows).sum()
         };
+        let added = cleaned.added_rows(&table.name).min(of.gate.rows);
         Some(TableRow {
             table: table.name.clone(),
             title: table.title.clone(),
-            mapped: of.gate.rows,
+            mapped: of.gate.rows - added,
+            added,
             accepted: of.gate.accepted,
             rejected: disposition("rejected"),
             held: disposition("held"),
@@ -209,6 +217,27 @@ fn tables(runner: &StageRunner<'_>, gated: &BTreeMap<String, Gated>) -> Vec<Tabl
         })
     };
     runner.national.tables.iter().filter_map(row).collect()
+}
+
+/// What rules added and changed, out of the reasons of the boundary mapped–dispositions.
+fn reasons(measures: &[Measure]) -> Vec<ReasonRow> {
+    let mut all: BTreeMap<(&str, &str, &str), ReasonRow> = BTreeMap::new();
+    for m in measures.iter().filter(|m| m.boundary == boundary::MAPPED_DISPOSITIONS) {
+        let Some((effect, rule)) = m.bucket.split_once(':') else { continue };
+        let row = all.entry((rule, &m.table, effect)).or_insert_with(|| ReasonRow {
+            rule: rule.to_owned(),
+            table: m.table.clone(),
+            effect: effect.to_owned(),
+            rows: 0,
+            fen: BTreeMap::new(),
+        });
+        // A reason says what the mapped side has more.
+        match m.measure.strip_prefix("fen:") {
+            Some(column) => *row.fen.entry(column.to_owned()).or_default() -= m.value,
+            None => row.rows -= i64::try_from(m.value).unwrap_or(0),
+        }
+    }
+    all.into_values().collect()
 }
 
 fn dispositions(gated: &BTreeMap<String, Gated>) -> Vec<DispositionRow> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::RunError;
+use super::check_stage::ADDED;
 use super::clean_stage::Cleaned;
 use super::map_stage::Edges;
 use super::runner::{StageRunner, paths};
@@ -38,12 +39,17 @@ pub(super) fn decide_all(
     let inputs = runner.of_everything();
     for table in &national.tables {
         let Some(check) = checks.get(&table.name) else { continue };
-        let branches: Vec<GatedBranch> = edges
+        let mut branches: Vec<GatedBranch> = edges
             .iter()
             .filter(|e| e.table.table == table.name)
             .map(|e| GatedBranch { name: e.branch.name.clone(), mapped: cleaned.paths(&e.parts()) })
             .collect();
+        let added = paths(&cleaned.added(&table.name));
+        if !added.is_empty() {
+            branches.push(GatedBranch { name: ADDED.to_owned(), mapped: added });
+        }
         let (findings, excluded) = (paths(&check.parts), cleaned.excluded(&table.name));
+        let merged = paths(&cleaned.merged(&table.name));
         let dir = &runner.dir;
         let (staged, rejected) = (dir.staged(&table.name), dir.rejected(&table.name));
         let kept = dir.dispositions(&table.name);
@@ -59,6 +65,7 @@ pub(super) fn decide_all(
                     branches: &branches,
                     findings: &findings,
                     excluded: &excluded,
+                    merged: &merged,
                     parents: &dispositions,
                     staged: &staged,
                     rejected: &rejected,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use super::arrival::unarrived;
 use super::check_stage::mapped_parts;
+use super::clean_stage::Cleaned;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
 use super::raw_stage::asked;
@@ -63,6 +64,7 @@ pub(super) fn count_all(
     typed: &Typed,
     edges: &[Edges<'_>],
     gated: &BTreeMap<String, Gated>,
+    cleaned: &Cleaned,
 ) -> Result<Vec<Measure>, RunError> {
     durable::create_dir_all(&runner.dir.path().join("measures"))?;
     let mut all = source_and_raw(runner, raw)?;
@@ -70,6 +72,7 @@ pub(super) fn count_all(
     all.extend(all_edges(runner, typed, edges)?);
     all.extend(unarrived(runner, typed, edges)?);
     all.extend(dispositions(runner, edges, gated)?);
+    all.extend(cleaning(runner, cleaned)?);
     all.extend(unit_of_money(runner, edges)?);
     all.extend(plausible(runner, edges)?);
     Ok(all)
@@ -244,7 +247,8 @@ fn dispositions(
     let mut all = Vec::new();
     let (mapped, national) = (mapped_parts(edges), runner.national);
     for table in &national.tables {
-        let (Some(of), Some(mapped)) = (gated.get(&table.name), mapped.get(&table.name)) else { continue };
+        let Some(of) = gated.get(&table.name) else { continue };
+        let mapped = mapped.get(&table.name).map_or(&[][..], Vec::as_slice);
         let (staged, rejected) = (paths(&of.gate.staged), paths(&of.gate.rejected));
         let amounts: Vec<String> =
             table.columns.iter().filter(|c| c.measure).map(|c| c.code.clone()).collect();
@@ -255,7 +259,8 @@ fn dispositions(
         ];
         let count = |engine: &Engine| {
             let mut measures = Vec::new();
-            for (side, parts, bucket) in sides {
+            // A table that only cleaning fills has no mapped part.
+            for (side, parts, bucket) in sides.into_iter().filter(|(_, parts, _)| !parts.is_empty()) {
                 let counted = Counted {
                     boundary: boundary::MAPPED_DISPOSITIONS,
                     side,
@@ -271,6 +276,31 @@ fn dispositions(
             Ok(measures)
         };
         all.extend(piece(runner, &format!("national.{}", table.name), of.gate.rows, count)?);
+    }
+    Ok(all)
+}
+
+/// What cleaning added and changed, by rule: why the dispositions have other rows and money than what was mapped. Change records count as
+/// the mapped side of the tables that they fill.
+fn cleaning(runner: &mut StageRunner<'_>, cleaned: &Cleaned) -> Result<Vec<Measure>, RunError> {
+    let mut all = Vec::new();
+    for item in &cleaned.items {
+        let Some(reasons) = &item.reasons else { continue };
+        let read = || Ok(measures::read_measures(&reasons.path)?);
+        all.extend(piece(runner, &format!("reasons.{}", item.item.text()), 0, |_| read())?);
+    }
+    for (table, rows) in &cleaned.trails {
+        let records = Measure {
+            boundary: boundary::MAPPED_DISPOSITIONS.to_owned(),
+            side: side::MAPPED.to_owned(),
+            table: table.clone(),
+            measure: "rows".to_owned(),
+            insurance: measures::ALL.to_owned(),
+            period: measures::ALL.to_owned(),
+            bucket: String::new(),
+            value: i128::from(*rows),
+        };
+        all.extend(piece(runner, &format!("trail.{table}"), 0, |_| Ok(vec![records]))?);
     }
     Ok(all)
 }

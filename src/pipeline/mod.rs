@@ -19,6 +19,7 @@ mod finished;
 mod gate_stage;
 mod held;
 mod idle_money;
+mod invariant_stage;
 mod listing;
 mod manifest;
 mod map_stage;

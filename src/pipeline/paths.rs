@@ -70,6 +70,21 @@ impl RunDir {
         self.0.join("cleaned").join(item)
     }
 
+    /// Key maps of what a work item merged, one part a table.
+    pub fn merged(&self, item: &str) -> PathBuf {
+        self.0.join("merged").join(item)
+    }
+
+    /// Why rows and money differ after a work item.
+    pub fn reasons(&self, item: &str) -> PathBuf {
+        self.0.join("reasons").join(format!("{item}.parquet"))
+    }
+
+    /// Change records as rows of a national table.
+    pub fn trail(&self, table: &str) -> PathBuf {
+        self.0.join("trail").join(table)
+    }
+
     /// Open findings of the rules about a national table.
     pub fn open_findings(&self, table: &str) -> PathBuf {
         self.0.join("findings").join("rules").join(table)

@@ -22,6 +22,8 @@ pub struct RuleInput {
     pub(super) approved: BTreeMap<u128, Approval>,
     /// SHA-256 over all of it.
     pub digest: String,
+    /// The same without approvals.
+    pub(super) rules_digest: String,
 }
 
 /// Loads the rules of a city; `None` where none are configured.
@@ -46,7 +48,7 @@ pub fn rule_input(
         sha.update(format!("{name}\n{:?}\n", batch.columns()));
     }
     let digest = hex(&sha.finalize());
-    Ok(Some(RuleInput { book, externals, approved: BTreeMap::new(), digest }))
+    Ok(Some(RuleInput { book, externals, approved: BTreeMap::new(), rules_digest: digest.clone(), digest }))
 }
 
 impl RuleInput {

@@ -79,8 +79,6 @@ fn one(
         Some(StandingEnd::Beyond)
     } else if began.as_deref() == Some(standing.account.as_str()) {
         Some(StandingEnd::OwnRun)
-    } else if open.iter().any(|(batch, _)| !batch.applies) {
-        Some(StandingEnd::NotApplied)
     } else if damaged_backup(runner.state, runner.run)?.is_some() {
         Some(StandingEnd::NoBackup)
     } else {

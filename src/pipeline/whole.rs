@@ -12,8 +12,8 @@ use super::paths::RunDir;
 use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
-    RunError, RunSettings, check_stage, clean_stage, extract_all, finish, gate_stage, held, map_stage,
-    measure_stage, round_stage,
+    RunError, RunSettings, check_stage, clean_stage, extract_all, finish, gate_stage, held, invariant_stage,
+    map_stage, measure_stage, round_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -76,7 +76,8 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let mut checks = check_stage::check_all(&mut runner, &typed, &edges, &cleaned)?;
     clean_stage::add_open(&mut runner, &cleaned, &mut checks)?;
     let gated = gate_stage::decide_all(&mut runner, &edges, &checks, &cleaned)?;
-    let measures = measure_stage::count_all(&mut runner, &raw, &typed, &edges, &gated)?;
+    let measures = measure_stage::count_all(&mut runner, &raw, &typed, &edges, &gated, &cleaned)?;
+    let invariants = invariant_stage::ask_all(&mut runner, settings, &edges, &cleaned, &gated)?;
     let rounds = round_stage::close(&mut runner, &cleaned, &checks)?;
     let results = RunResults {
         raw: &raw,
@@ -89,6 +90,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         gated: &gated,
         measures: &measures,
         rounds,
+        invariants: &invariants,
         started,
     };
     finish::finish(runner, settings, results)

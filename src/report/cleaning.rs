@@ -1,19 +1,44 @@
-//! What the page says about cleaning: work items in their order, every rule and how it ended.
+//! What the page says about cleaning: work items in their order, every rule and how it ended, invariants, what rules added and changed.
 //!
 //! Must not know: HTML.
 
 use serde::Serialize;
 
 use super::Lang;
-use super::number::count;
+use super::number::{count, decimal};
 use super::words::Words;
-use crate::artifacts::{CleanRow, StandingEnd, StandingRow};
+use crate::artifacts::{CleanRow, InvariantEnd, InvariantRow, ReasonRow, StandingEnd, StandingRow, Summary};
 
 /// The section; none where no rule ran.
 #[derive(Serialize)]
 pub(super) struct Cleaning<'a> {
     items: Vec<Item>,
     rules: Vec<RuleLine<'a>>,
+    invariants: Vec<InvariantLine<'a>>,
+    reasons: Vec<ReasonLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct InvariantLine<'a> {
+    id: &'a str,
+    title: &'a str,
+    compares: &'a str,
+    ended: String,
+    class: &'a str,
+    rows: String,
+    /// Keys of the first rows, masked.
+    samples: String,
+    /// The work item that broke it.
+    item: String,
+}
+
+#[derive(Serialize)]
+struct ReasonLine<'a> {
+    rule: &'a str,
+    table: &'a str,
+    effect: String,
+    rows: String,
+    fen: String,
 }
 
 #[derive(Serialize)]
@@ -59,8 +84,43 @@ fn left(of: &CleanRow) -> u64 {
     of.proposed + of.to_verify + of.to_province + of.noted
 }
 
-/// The section of some rules.
-pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> Option<Cleaning<'a>> {
+/// What an invariant came to.
+fn invariant<'a>(of: &'a InvariantRow, lang: Lang, words: &Words) -> InvariantLine<'a> {
+    InvariantLine {
+        id: &of.id,
+        title: lang.pick(&of.title_zh, &of.title_en),
+        compares: lang.pick(&of.compares_zh, &of.compares_en),
+        ended: words.say("invariant", of.ended.name()),
+        class: match of.ended {
+            InvariantEnd::Holds => "accepted",
+            InvariantEnd::Broken => "rejected",
+            InvariantEnd::NothingToCheck => "excluded",
+        },
+        rows: count(of.rows),
+        samples: of.samples.join("; "),
+        item: of.item.as_ref().map(|item| words.say("item", item)).unwrap_or_default(),
+    }
+}
+
+/// `AAB150 1,234.00; AAB152 …`: what a rule added to the sums of a table, in yuan.
+pub fn sums(of: &ReasonRow) -> String {
+    let sum = |(column, fen): (&String, &i128)| format!("{column} {}", decimal(*fen, 2));
+    of.fen.iter().filter(|(_, fen)| **fen != 0).map(sum).collect::<Vec<_>>().join("; ")
+}
+
+fn reason<'a>(of: &'a ReasonRow, words: &Words) -> ReasonLine<'a> {
+    ReasonLine {
+        rule: &of.rule,
+        table: &of.table,
+        effect: words.say("reason", &of.effect),
+        rows: count(i128::from(of.rows)),
+        fen: sums(of),
+    }
+}
+
+/// The section of what rules did; none where no rule ran.
+pub(super) fn cleaning<'a>(of: &'a Summary, lang: Lang, words: &Words) -> Option<Cleaning<'a>> {
+    let rows: &[CleanRow] = &of.cleaning;
     if rows.is_empty() {
         return None;
     }
@@ -109,7 +169,12 @@ pub(super) fn cleaning<'a>(rows: &'a [CleanRow], lang: Lang, words: &Words) -> O
         to_province: count(row.to_province),
         noted: count(row.noted),
     };
-    Some(Cleaning { items: items.collect(), rules: rows.iter().map(line).collect() })
+    Some(Cleaning {
+        items: items.collect(),
+        rules: rows.iter().map(line).collect(),
+        invariants: of.invariants.iter().map(|i| invariant(i, lang, words)).collect(),
+        reasons: of.reasons.iter().map(|r| reason(r, words)).collect(),
+    })
 }
 
 /// A standing approval, and what became of it.

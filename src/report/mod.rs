@@ -21,6 +21,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
 
+pub use cleaning::sums;
 pub use error::ReportError;
 pub use sheet::{SheetColumn, SheetWriter};
 pub use words::Words;

@@ -110,6 +110,8 @@ struct Way {
     source: String,
     raw: String,
     mapped: String,
+    /// Rows that rules added; empty: none.
+    added: String,
     dispositions: Vec<Share>,
     staged: String,
 }
@@ -126,6 +128,8 @@ struct Share {
 struct Tables<'a> {
     /// Whether any row was merged: else its column says nothing.
     merged: bool,
+    /// Whether any row was added.
+    added: bool,
     rows: Vec<TableLine<'a>>,
     total: TableLine<'a>,
 }
@@ -135,6 +139,7 @@ struct TableLine<'a> {
     table: &'a str,
     title: &'a str,
     mapped: String,
+    added: String,
     accepted: String,
     rejected: String,
     held: String,
@@ -222,7 +227,7 @@ pub(super) fn page<'a>(
         way: way(summary, reconciliation, words),
         tables: tables(&summary.tables),
         dispositions: dispositions(summary, lang, words),
-        cleaning: cleaning(&summary.cleaning, lang, words),
+        cleaning: cleaning(summary, lang, words),
         rounds: rounds(summary, lang, words),
         standing: standing(&summary.standing, words),
         empty: empty(&summary.empty),
@@ -285,6 +290,12 @@ fn blockers(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -
                 why: answers::much(*part, *whole, words),
                 section: section(*what),
             }),
+            Blocker::Invariant { id, rows } => all.push(Blocking {
+                what: words.say("blocker", "invariant"),
+                at: id.clone(),
+                why: format!("{} {}", count(*rows), words.say("page", "rows")),
+                section: "cleaning",
+            }),
             Blocker::Fuzzy { source } => all.push(Blocking {
                 what: words.say("blocker", "fuzzy"),
                 at: source.clone(),
@@ -334,7 +345,7 @@ fn extract<'a>(of: &'a ExtractRow, words: &Words) -> Extract<'a> {
 
 fn way(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Way {
     let sum = |of: fn(&TableRow) -> u64| summary.tables.iter().map(of).sum::<u64>();
-    let mapped = sum(|t| t.mapped);
+    let (mapped, added) = (sum(|t| t.mapped), sum(|t| t.added));
     let counted = |n: Option<i128>| n.map_or(NOTHING.to_owned(), count);
     let dispositions: [(&'static str, u64); 5] = [
         ("accepted", sum(|t| t.accepted)),
@@ -347,12 +358,13 @@ fn way(summary: &Summary, reconciliation: &Reconciliation, words: &Words) -> Way
         class,
         name: words.say("disposition", class),
         rows: count(*rows),
-        share: number::share(*rows, mapped),
+        share: number::share(*rows, mapped + added),
     };
     Way {
         source: counted(reconciliation::rows(reconciliation, "source-raw", |l| l.left)),
         raw: count(summary.extracts.iter().map(|e| e.rows).sum::<u64>()),
         mapped: count(mapped),
+        added: if added > 0 { count(added) } else { String::new() },
         dispositions: dispositions
             .iter()
             .filter(|(class, rows)| *class != "merged" || *rows > 0)
@@ -370,6 +382,7 @@ fn tables(of: &[TableRow]) -> Tables<'_> {
         table: String::new(),
         title: String::new(),
         mapped: sum(|t| t.mapped),
+        added: sum(|t| t.added),
         accepted: sum(|t| t.accepted),
         rejected: sum(|t| t.rejected),
         held: sum(|t| t.held),
@@ -380,6 +393,7 @@ fn tables(of: &[TableRow]) -> Tables<'_> {
     };
     Tables {
         merged: total.merged > 0,
+        added: total.added > 0,
         rows: rows.into_iter().map(|t| table_line(t, &t.table, &t.title, &t.content_digest)).collect(),
         total: table_line(&total, "", "", ""),
     }
@@ -390,12 +404,13 @@ fn table_line<'a>(of: &TableRow, table: &'a str, title: &'a str, content: &'a st
         table,
         title,
         mapped: count(of.mapped),
+        added: count(of.added),
         accepted: count(of.accepted),
         rejected: count(of.rejected),
         held: count(of.held),
         excluded: count(of.excluded),
         merged: count(of.merged),
-        share: number::share(of.accepted, of.mapped),
+        share: number::share(of.accepted, of.mapped + of.added),
         digest: digest(content),
     }
 }

@@ -179,10 +179,18 @@ fn explained<'a>(unit: Unit, of: &'a BTreeMap<String, i128>, words: &Words) -> V
     reasons.sort_by_key(|(reason, n)| (Reverse(n.unsigned_abs()), *reason));
     let one = |(reason, n): (&'a String, &i128)| Explained {
         reason,
-        words: words.say("reason", reason),
+        words: reason_words(reason, words),
         amount: amount(unit, *n),
     };
     reasons.into_iter().map(one).collect()
+}
+
+/// A reason in words; what a rule did is named with the rule (`added:MIS-04`).
+pub fn reason_words(of: &str, words: &Words) -> String {
+    match of.split_once(':') {
+        Some((effect, rule)) => format!("{} {rule}", words.say("reason", effect)),
+        None => words.say("reason", of),
+    }
 }
 
 pub(super) fn bucket(of: &str, words: &Words) -> String {

@@ -1,7 +1,7 @@
 //! Changes → parts that are written again, and their records (RULES 3, reference 9.6).
 //!
 //! Always: rows keep their order and number; only parts with a changed row are written again. Afterwards both versions are compared cell
-//! by cell: every cell that differs has exactly one record (INV-07).
+//! by cell: every cell that differs has exactly one record (INV-07); added and merged rows have one each.
 //! Must not know: how a change came about.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::fault::RuleError;
 use super::kind::Repair;
+use super::reasons::Reasons;
 use super::run::CleanItem;
 use super::typed;
 use crate::dataset::{PartInfo, PartWriter, read_part};
@@ -53,7 +54,8 @@ pub(super) struct Applied {
     pub(super) replaced: Vec<Replaced>,
 }
 
-/// Columns of a change record: `table`, `_key`, `_source`, `_skey`, `column`, `before`, `after`, `rule` (or correction), `item`, `level`, `basis`,
+/// Columns of a change record: `table`, `_key`, `_source`, `_skey`, `column` (`*`: the row was added, `after` its columns as JSON, or merged,
+/// `before` and `after` its key and the survivor's), `before`, `after`, `rule` (or correction), `item`, `level`, `basis`,
 /// `evidence`, `batch`, `handler`, `reviewer`, `approver`, `day` (of the run). Values are exact and unmasked.
 pub fn change_schema() -> SchemaRef {
     let text = |name: &str, null: bool| Field::new(name, DataType::Utf8, null);
@@ -82,11 +84,15 @@ fn place(key: &str, source: &str, skey: Option<&str>) -> u128 {
     xxh3_128([key, source, skey.unwrap_or("∅")].join("\u{1f}").as_bytes())
 }
 
-/// Applies the changes of a table.
-pub(super) fn apply(of: &CleanItem<'_>, table: &str, mut changes: Vec<Change>) -> Result<Applied, RuleError> {
-    changes.sort_by(|a, b| {
-        (&a.key, &a.source, &a.skey, &a.column).cmp(&(&b.key, &b.source, &b.skey, &b.column))
-    });
+/// Applies the changes of a table; `whole` are records of whole rows (added or merged), which change no field.
+pub(super) fn apply(
+    of: &CleanItem<'_>,
+    table: &str,
+    mut changes: Vec<Change>,
+    whole: Vec<Change>,
+    reasons: &mut Reasons,
+) -> Result<Applied, RuleError> {
+    changes.sort_by(in_order);
     let mut rows: HashMap<u128, Vec<usize>> = HashMap::new();
     for (at, change) in changes.iter().enumerate() {
         rows.entry(place(&change.key, &change.source, change.skey.as_deref())).or_default().push(at);
@@ -102,7 +108,8 @@ pub(super) fn apply(of: &CleanItem<'_>, table: &str, mut changes: Vec<Change>) -
         let place = folder.join(no.to_string());
         crate::durable::create_dir_all(&place)?;
         let to = place.join(part.path.file_name().unwrap_or_default());
-        let written = write(of, table, part, &to, &rows, &changes)?;
+        let written = write(of, table, part, &to, (&rows, &changes), reasons)?;
+        crate::failpoint::hit("clean.written");
         let fields = compare(of, table, part, &written.0)?;
         if fields != written.1 {
             let what = format!("{fields} fields differ, {} records", written.1);
@@ -115,7 +122,14 @@ pub(super) fn apply(of: &CleanItem<'_>, table: &str, mut changes: Vec<Change>) -
         let what = format!("{fields} fields differ, {} records", changes.len());
         return Err(RuleError::Unrecorded { item: of.item, table: table.to_owned(), what });
     }
+    changes.extend(whole);
+    changes.sort_by(in_order);
     Ok(Applied { records: records(of, table, &changes)?, replaced })
+}
+
+/// The order of records: by row, then column.
+fn in_order(a: &Change, b: &Change) -> std::cmp::Ordering {
+    (&a.key, &a.source, &a.skey, &a.column).cmp(&(&b.key, &b.source, &b.skey, &b.column))
 }
 
 /// The changes of each row of a batch.
@@ -133,6 +147,9 @@ fn at<'c>(batch: &RecordBatch, rows: &'c HashMap<u128, Vec<usize>>) -> Vec<(usiz
 }
 
 fn touches(part: &PartInfo, rows: &HashMap<u128, Vec<usize>>) -> Result<bool, RuleError> {
+    if rows.is_empty() {
+        return Ok(false);
+    }
     let columns = ["_key", "_source", "_skey"].map(str::to_owned);
     for batch in crate::dataset::read_columns(&part.path, &columns)? {
         if !at(&batch?, rows).is_empty() {
@@ -148,12 +165,12 @@ fn write(
     table: &str,
     part: &PartInfo,
     to: &std::path::Path,
-    rows: &HashMap<u128, Vec<usize>>,
-    changes: &[Change],
+    (rows, changes): (&HashMap<u128, Vec<usize>>, &[Change]),
+    reasons: &mut Reasons,
 ) -> Result<(PartInfo, u64), RuleError> {
     let unrecorded = |what: String| RuleError::Unrecorded { item: of.item, table: table.to_owned(), what };
     let mut writer = PartWriter::create(to, crate::dataset::schema_of(&part.path)?)?;
-    let mut set = 0;
+    let (mut set, known) = (0, of.national.table(table));
     for batch in read_part(&part.path)? {
         let batch = batch?;
         let here = at(&batch, rows);
@@ -163,7 +180,11 @@ fn write(
         }
         let mut by_column: BTreeMap<&str, Vec<(usize, &Change)>> = BTreeMap::new();
         for (row, of_row) in here {
-            for change in of_row.iter().map(|at| &changes[*at]) {
+            let of_row: Vec<&Change> = of_row.iter().map(|at| &changes[*at]).collect();
+            if let Some(known) = known.filter(|t| of_row.iter().any(|c| Reasons::matter(t, &c.column))) {
+                reasons.changed(known, &batch, row, &of_row);
+            }
+            for change in of_row {
                 by_column.entry(&change.column).or_default().push((row, change));
             }
         }

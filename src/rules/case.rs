@@ -160,6 +160,7 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
     let folder = |name: &str| context.scratch.join(name);
     let (found, changes, cleaned, scratch) =
         (folder("found"), folder("changes"), folder("cleaned"), folder("scratch"));
+    let (merged, reasons) = (folder("merged"), folder("reasons.parquet"));
     let report = clean(&CleanItem {
         engine: context.engine,
         national: context.national,
@@ -173,6 +174,8 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
         found: &found,
         changes: &changes,
         cleaned: &cleaned,
+        merged: &merged,
+        reasons: &reasons,
         scratch: &scratch,
     })?;
     let Some(ended) = report.rules.first().map(|r| &r.ended) else {

@@ -43,13 +43,13 @@ pub(super) struct Context<'a> {
 }
 
 /// A session that knows every table, empty.
-struct Planner {
+pub(super) struct Planner {
     session: SessionContext,
     names: BTreeSet<String>,
 }
 
 impl Planner {
-    fn new(of: &Context<'_>) -> Self {
+    pub(super) fn new(of: &Context<'_>) -> Self {
         let session = SessionContext::new_with_config(session_config(1, Joins::Large));
         of.functions.register(&session);
         let mut planner = Self { session, names: BTreeSet::new() };
@@ -65,7 +65,7 @@ impl Planner {
         planner
     }
 
-    fn know(&mut self, name: &str, schema: SchemaRef) {
+    pub(super) fn know(&mut self, name: &str, schema: SchemaRef) {
         let reference = datafusion::common::TableReference::bare(name);
         // A name that is known already keeps its first meaning; the caller tells of it.
         if self.session.register_table(reference, Arc::new(EmptyTable::new(schema))).is_ok() {
@@ -149,7 +149,7 @@ fn plan_models(reader: &mut Reader, planner: &mut Planner, mut open: Vec<ModelDr
 }
 
 /// The plan of a SELECT without floats, unknown names and functions that differ from run to run.
-fn planned(
+pub(super) fn planned(
     reader: &mut Reader,
     planner: &Planner,
     text: &super::file::Text,

@@ -12,6 +12,7 @@ use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, RetryClass};
+use crate::measures::MeasureError;
 
 /// One mistake in a file of rules, models, reference tables or cases.
 #[derive(Debug)]
@@ -131,6 +132,9 @@ pub enum RuleError {
     Round { run: String, what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Measure(#[from] MeasureError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -146,6 +150,7 @@ impl Consequence for RuleError {
             Self::Files(e) => e.retry_class(),
             Self::Twice { .. } | Self::DoesNotFit { .. } | Self::External { .. } => RetryClass::Usage,
             Self::Unrecorded { .. } | Self::Round { .. } => RetryClass::Bug,
+            Self::Measure(e) => e.retry_class(),
             Self::Engine(e) => e.retry_class(),
             Self::Dataset(e) => e.retry_class(),
             Self::Durable(e) => e.retry_class(),

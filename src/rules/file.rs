@@ -17,8 +17,10 @@ use sha2::{Digest, Sha256};
 use super::check;
 use super::fault::{RuleFault, RuleFaults};
 use super::header::{Header, header};
+use super::invariant::{Invariant, invariants, untouchable};
 use super::kind::{Department, Effect, Item, Repair, Severity};
 use super::sql::{self, Parsed};
+use super::trail::{Trail, trails};
 use super::typed;
 use crate::durable::hex;
 use crate::folder;
@@ -120,6 +122,12 @@ pub struct RuleBook {
     pub rules: Vec<Rule>,
     /// In an order in which each comes after those that it reads.
     pub models: Vec<Model>,
+    /// By id.
+    pub invariants: Vec<Invariant>,
+    /// By table.
+    pub trails: Vec<Trail>,
+    /// Columns that no rule may change: table (or `*`) and column.
+    pub untouchable: BTreeSet<(String, String)>,
     /// `ref_<name>` → its rows.
     pub references: BTreeMap<String, RecordBatch>,
     /// By `ext_<name>`.
@@ -163,7 +171,7 @@ impl Reader {
         self.faults.push(RuleFault::new(&text.path, &text.text, span, message));
     }
 
-    fn files(&mut self, dir: &Path, ending: &str) -> Vec<PathBuf> {
+    pub(super) fn files(&mut self, dir: &Path, ending: &str) -> Vec<PathBuf> {
         folder::with_ending(dir, ending).unwrap_or_else(|e| {
             let text = Text { path: dir.to_owned(), text: String::new() };
             self.fault(&text, 0..0, format!("the folder cannot be listed: {e}"));
@@ -171,7 +179,7 @@ impl Reader {
         })
     }
 
-    fn text(&mut self, path: &Path) -> Option<Text> {
+    pub(super) fn text(&mut self, path: &Path) -> Option<Text> {
         let read = std::fs::read(path);
         self.digest.update(stem(path).as_bytes());
         self.digest.update(read.as_deref().unwrap_or_default());
@@ -251,11 +259,16 @@ pub fn load(
         untouchable: &untouchable,
     };
     let (rules, models) = check::all(&mut reader, &context, drafts, models);
+    let mut listed = |name: &str| reader.files(&files.sql.join(name), "sql");
+    let (of_invariants, of_trails) = (listed("invariants"), listed("trail"));
+    let invariants = invariants(&mut reader, of_invariants, &context);
+    let trails = trails(&mut reader, of_trails, &context);
     if !reader.faults.is_empty() {
         return Err(RuleFaults { faults: reader.faults });
     }
     reader.digest.update(format!("{:?}", files.params));
-    Ok(RuleBook { rules, models, references, externals, digest: hex(&reader.digest.finalize()) })
+    let digest = hex(&reader.digest.finalize());
+    Ok(RuleBook { rules, models, invariants, trails, untouchable, references, externals, digest })
 }
 
 /// A rule whose SELECT has not been planned yet.
@@ -391,11 +404,11 @@ fn with_set(
     params
 }
 
-type Values = BTreeMap<String, String>;
-type Spans = BTreeMap<String, Range<usize>>;
+pub(super) type Values = BTreeMap<String, String>;
+pub(super) type Spans = BTreeMap<String, Range<usize>>;
 
 /// The keys of a header; what is none of `keys`, or comes twice, is told.
-fn values(reader: &mut Reader, text: &Text, head: &Header, keys: &[&str]) -> (Values, Spans) {
+pub(super) fn values(reader: &mut Reader, text: &Text, head: &Header, keys: &[&str]) -> (Values, Spans) {
     let (mut values, mut spans) = (Values::new(), Spans::new());
     for stray in &head.strays {
         reader.fault(
@@ -416,7 +429,7 @@ fn values(reader: &mut Reader, text: &Text, head: &Header, keys: &[&str]) -> (Va
     (values, spans)
 }
 
-fn both(reader: &mut Reader, text: &Text, values: &Values, spans: &Spans, key: &str) -> Bilingual {
+pub(super) fn both(reader: &mut Reader, text: &Text, values: &Values, spans: &Spans, key: &str) -> Bilingual {
     let value = values.get(key).cloned().unwrap_or_default();
     match value.split_once(" / ") {
         Some((zh, en)) if !zh.trim().is_empty() && !en.trim().is_empty() => {
@@ -561,32 +574,6 @@ fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, External> {
         let name = format!("ext_{}", stem(&path));
         let title = Bilingual { zh: file.title_zh, en: file.title_en };
         all.insert(name.clone(), External { name, title, columns });
-    }
-    all
-}
-
-/// `untouchable.csv`: columns that no rule may propose a value for (INV-06); `*` for every table.
-fn untouchable(reader: &mut Reader, path: &Path, national: &National) -> BTreeSet<(String, String)> {
-    let mut all = BTreeSet::new();
-    if !path.exists() {
-        return all;
-    }
-    let Some(text) = reader.text(path) else { return all };
-    let mut csv = csv::ReaderBuilder::new().from_reader(text.text.trim_start_matches('\u{feff}').as_bytes());
-    for record in csv.records() {
-        let Ok(record) = record else {
-            reader.fault(&text, 0..0, "the file must have the columns table, column, basis");
-            continue;
-        };
-        let at = |i: usize| record.get(i).unwrap_or_default().trim().to_owned();
-        let (table, column) = (at(0), at(1));
-        let known = |name: &str| national.table(name).is_some_and(|t| t.column(&column).is_some());
-        let named = if table == "*" { national.tables.iter().any(|t| known(&t.name)) } else { known(&table) };
-        if !named {
-            let line = record.position().map_or(1, csv::Position::line);
-            reader.fault(&text, line_span(&text.text, line), format!("there is no column {table}.{column}"));
-        }
-        all.insert((table, column));
     }
     all
 }

@@ -1,19 +1,23 @@
 //! What becomes of each line that rules found: repaired, proposed, for a department, for the province, or counted.
 //!
-//! Always: only A0, and proposals that are approved, change anything; a field is changed once an item.
+//! Always: only A0, and proposals that are approved, change anything; a field is changed once an item, a key added once, a row merged once. What
+//! cannot be applied stays proposed.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::add::{self, Added};
 use super::apply::Change;
 use super::fault::RuleError;
 use super::file::Rule;
 use super::kind::{Effect, Outcome, Repair};
 use super::lines::found_schema;
+use super::merge::Merges;
 use super::run::{Approval, CleanItem, proposal_id};
 
 /// The changes of an item so far: fields that are taken, and what they become, by table.
@@ -21,6 +25,12 @@ use super::run::{Approval, CleanItem, proposal_id};
 pub(super) struct ItemChanges {
     cells: HashSet<u128>,
     pub(super) by_table: BTreeMap<String, Vec<Change>>,
+    /// Keys of rows that are added.
+    keys: HashSet<u128>,
+    /// By the table that they are added to.
+    pub(super) added: BTreeMap<String, Vec<Added>>,
+    /// By the table whose rows are merged.
+    pub(super) merges: BTreeMap<String, Merges>,
 }
 
 /// Judges the lines of one rule over one table, in order.
@@ -28,6 +38,8 @@ pub(super) struct Judge<'j> {
     pub(super) of: &'j CleanItem<'j>,
     pub(super) files: &'j [&'j Rule],
     pub(super) changes: &'j mut ItemChanges,
+    /// Keys (digests) that stand in the table that rows are added to, or merged in.
+    pub(super) known: HashSet<u128>,
     /// The place of the line before.
     pub(super) last: Option<[String; 4]>,
     pub(super) outcomes: BTreeMap<Outcome, u64>,
@@ -43,6 +55,7 @@ struct Columns {
     repair: StringArray,
     before: StringArray,
     after: StringArray,
+    after_key: StringArray,
     evidence: StringArray,
 }
 
@@ -90,6 +103,7 @@ impl Judge<'_> {
             repair: text("repair")?,
             before: text("before")?,
             after: text("after")?,
+            after_key: text("after_key")?,
             evidence: text("evidence")?,
         })
     }
@@ -117,14 +131,17 @@ impl Judge<'_> {
         let repair = Repair::named(lines.repair.value(row)).ok_or_else(|| {
             self.impossible(&format!("{} gives the repair level {}", rule.name, lines.repair.value(row)))
         })?;
-        let approval = approval(self.of, rule, repair, lines, row);
+        let of = self.of;
+        let approval = approval(of, rule, repair, &lines.proposed(rule, row));
         let applied = repair == Repair::Automatic || approval.is_some();
         let done = match rule.effect {
             Effect::Change => {
                 applied && lines.after.is_valid(row) && self.changes.cells.insert(cell(&rule.table, &here))
             }
             Effect::Exclude => applied,
-            Effect::None | Effect::Add | Effect::Merge => false,
+            Effect::Add => applied && self.adds(rule, change(rule, repair, approval, lines, row)),
+            Effect::Merge => applied && self.merges(rule, change(rule, repair, approval, lines, row)),
+            Effect::None => false,
         };
         self.last = Some(here);
         if done && rule.effect == Effect::Change {
@@ -142,6 +159,37 @@ impl Judge<'_> {
         })
     }
 
+    /// Takes a row that is added; false where its key is there already, or has an empty part.
+    fn adds(&mut self, rule: &Rule, by: Change) -> bool {
+        let Some(table) = rule.adds.as_deref().and_then(|t| self.of.national.table(t)) else { return false };
+        let values = add::values(&by.after);
+        let Some(key) = add::key(table, &values) else { return false };
+        let digest = add::digest(&table.name, &key);
+        if self.known.contains(&digest) || !self.changes.keys.insert(digest) {
+            return false;
+        }
+        let record = Change {
+            skey: Some(format!("{}/{}", rule.table, by.key)),
+            source: format!("{}{}", add::BY_RULE, rule.id),
+            key,
+            column: "*".to_owned(),
+            before: None,
+            ..by
+        };
+        self.changes.added.entry(table.name.clone()).or_default().push(Added { record, values });
+        true
+    }
+
+    /// Takes a merge; false where the survivor is not there, or the donor goes elsewhere already. `by` has its key as `after`.
+    fn merges(&mut self, rule: &Rule, by: Change) -> bool {
+        let survivor = by.after.clone();
+        if !self.known.contains(&add::digest(&rule.table, &survivor)) {
+            return false;
+        }
+        let record = Change { column: "*".to_owned(), before: Some(by.key.clone()), ..by };
+        self.changes.merges.entry(rule.table.clone()).or_default().take(&survivor, record)
+    }
+
     fn impossible(&self, what: &str) -> RuleError {
         RuleError::Unrecorded {
             item: self.of.item,
@@ -151,24 +199,85 @@ impl Judge<'_> {
     }
 }
 
+/// What a line proposes: key, column, before, after; of a merge `after` is the survivor's key.
+struct Proposed<'l> {
+    key: &'l str,
+    column: &'l str,
+    before: Option<&'l str>,
+    after: Option<&'l str>,
+}
+
+impl Columns {
+    fn proposed(&self, rule: &Rule, row: usize) -> Proposed<'_> {
+        let after = if rule.effect == Effect::Merge { &self.after_key } else { &self.after };
+        Proposed {
+            key: self.key.value(row),
+            column: self.column.value(row),
+            before: value(&self.before, row),
+            after: value(after, row),
+        }
+    }
+}
+
 /// Who approved what a line proposes.
 fn approval<'a>(
     of: &'a CleanItem<'_>,
     rule: &Rule,
     repair: Repair,
-    lines: &Columns,
-    row: usize,
+    line: &Proposed<'_>,
 ) -> Option<&'a Approval> {
     if repair != Repair::Proposed || of.approved.is_empty() {
         return None;
     }
-    let (before, after) = (value(&lines.before, row), value(&lines.after, row));
-    let (key, column) = (lines.key.value(row), lines.column.value(row));
-    of.approved.get(&proposal_id(&rule.id, &rule.table, key, column, before, after))
+    of.approved.get(&proposal_id(&rule.id, &rule.table, line.key, line.column, line.before, line.after))
+}
+
+/// Of the keys that the lines of a rule would add, or merge rows into, those that stand in their table.
+pub(super) fn known_keys(
+    of: &CleanItem<'_>,
+    files: &[&Rule],
+    lines: &[PathBuf],
+) -> Result<HashSet<u128>, RuleError> {
+    let mut wanted: BTreeMap<&str, HashSet<u128>> = BTreeMap::new();
+    if !files.iter().any(|f| matches!(f.effect, Effect::Add | Effect::Merge)) {
+        return Ok(HashSet::new());
+    }
+    for part in lines {
+        for batch in crate::dataset::read_part(part)? {
+            let batch = batch?;
+            let of_line = |name: &str, row: usize| {
+                let text = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+                text.is_valid(row).then(|| text.value(row))
+            };
+            for row in 0..batch.num_rows() {
+                let Some(rule) = files.iter().find(|f| of_line("file", row) == Some(f.name.as_str())) else {
+                    continue;
+                };
+                let (table, key) = match rule.effect {
+                    Effect::Merge => (rule.table.as_str(), of_line("after_key", row).map(str::to_owned)),
+                    Effect::Add => {
+                        let Some(to) = rule.adds.as_deref().and_then(|t| of.national.table(t)) else {
+                            continue;
+                        };
+                        let values = of_line("after", row).map(add::values).unwrap_or_default();
+                        (to.name.as_str(), add::key(to, &values))
+                    }
+                    Effect::None | Effect::Change | Effect::Exclude => continue,
+                };
+                wanted.entry(table).or_default().extend(key.map(|key| add::digest(table, &key)));
+            }
+        }
+    }
+    let mut found = HashSet::new();
+    for (table, keys) in &wanted {
+        found.extend(add::present(of, table, keys)?);
+    }
+    Ok(found)
 }
 
 fn change(rule: &Rule, level: Repair, approval: Option<&Approval>, lines: &Columns, row: usize) -> Change {
     let owned = |of: &StringArray| value(of, row).map(str::to_owned);
+    let after = lines.proposed(rule, row).after.unwrap_or_default().to_owned();
     Change {
         rule: rule.id.clone(),
         key: lines.key.value(row).to_owned(),
@@ -176,7 +285,7 @@ fn change(rule: &Rule, level: Repair, approval: Option<&Approval>, lines: &Colum
         skey: owned(&lines.skey),
         column: lines.column.value(row).to_owned(),
         before: owned(&lines.before),
-        after: owned(&lines.after).unwrap_or_default(),
+        after,
         level,
         basis: rule.basis.clone(),
         evidence: owned(&lines.evidence),

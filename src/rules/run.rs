@@ -12,17 +12,22 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::apply::{self, Replaced};
+use super::add;
+use super::apply::{self, Change, Replaced};
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
-use super::judge::{ItemChanges, Judge};
+use super::judge::{ItemChanges, Judge, known_keys};
 use super::kind::{Effect, Item, Outcome};
 use super::lines::{Lines, asked, before_name, found_schema};
+use super::merge;
+use super::reasons::Reasons;
 use super::sql;
 use super::tables::Tables;
 use crate::dataset::{PartInfo, PartWriter, register};
 use crate::durable;
 use crate::engine::{Engine, Joins};
+use crate::failpoint;
+use crate::measures::write_measures;
 use crate::national::National;
 use crate::sql_ident::quote;
 
@@ -46,8 +51,12 @@ pub struct CleanItem<'a> {
     pub found: &'a Path,
     /// Folder of its change records; made again.
     pub changes: &'a Path,
-    /// Folder of parts that are written again; made again.
+    /// Folder of parts that are written again, or added; made again.
     pub cleaned: &'a Path,
+    /// Folder of the key maps of what is merged; made again.
+    pub merged: &'a Path,
+    /// The part of why rows and money differ (measures), where they do.
+    pub reasons: &'a Path,
     /// Emptied at the end.
     pub scratch: &'a Path,
 }
@@ -106,8 +115,21 @@ pub struct ItemReport {
     pub changes: Vec<PartInfo>,
     /// Parts that were written again.
     pub replaced: Vec<Replaced>,
+    /// Rows that were added.
+    pub added: Vec<DatasetPart>,
+    /// Key maps of what was merged.
+    pub merged: Vec<DatasetPart>,
+    /// Why rows and money differ from before: measures of the boundary mapped–dispositions.
+    pub reasons: Option<PartInfo>,
     /// Rows of the tables that it looked at.
     pub rows: u64,
+}
+
+/// A part of a national table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DatasetPart {
+    pub table: String,
+    pub part: PartInfo,
 }
 
 /// Runs the rules of an item.
@@ -115,7 +137,7 @@ pub struct ItemReport {
 /// # Errors
 /// `RUL-1…`, `ENG-…`, `DAT-…`, `DUR-001`.
 pub fn clean(of: &CleanItem<'_>) -> Result<ItemReport, RuleError> {
-    for folder in [of.found, of.changes, of.cleaned, of.scratch] {
+    for folder in [of.found, of.changes, of.cleaned, of.merged, of.scratch] {
         durable::remove_dir_all(folder)?;
         durable::create_dir_all(folder)?;
     }
@@ -140,6 +162,9 @@ pub fn clean(of: &CleanItem<'_>) -> Result<ItemReport, RuleError> {
         found: Vec::new(),
         changes: Vec::new(),
         replaced: Vec::new(),
+        added: Vec::new(),
+        merged: Vec::new(),
+        reasons: None,
         rows: 0,
     };
     let mut seen = BTreeSet::new();
@@ -151,13 +176,49 @@ pub fn clean(of: &CleanItem<'_>) -> Result<ItemReport, RuleError> {
             report.rows += of.tables.get(table).map_or(0, |p| p.iter().map(|p| p.rows).sum());
         }
     }
+    failpoint::hit("clean.found");
+    apply_all(of, changes, &mut report)?;
+    durable::remove_dir_all(of.scratch)?;
+    Ok(report)
+}
+
+/// What the item comes to: merges and who follows them, fields that change, rows that are added, and why rows and money differ.
+fn apply_all(of: &CleanItem<'_>, mut changes: ItemChanges, report: &mut ItemReport) -> Result<(), RuleError> {
+    let mut whole: BTreeMap<String, Vec<Change>> = BTreeMap::new();
+    for (table, merges) in &mut changes.merges {
+        merges.settle();
+        for (child, follow) in merge::follow(of, table, merges)? {
+            changes.by_table.entry(child).or_default().extend(follow);
+        }
+        let part = merge::write(of, table, merges)?;
+        report.merged.push(DatasetPart { table: table.clone(), part });
+        whole.entry(table.clone()).or_default().extend(merges.records().cloned());
+    }
+    let mut reasons = Reasons::default();
+    for (table, added) in &mut changes.added {
+        let Some(known) = of.national.table(table) else { continue };
+        reasons.added(known, added);
+        report.added.push(DatasetPart { table: table.clone(), part: add::write(of, known, added)? });
+        whole.entry(table.clone()).or_default().extend(added.iter().map(|a| a.record.clone()));
+    }
+    for table in whole.keys() {
+        changes.by_table.entry(table.clone()).or_default();
+    }
     for (table, changes) in changes.by_table {
-        let done = apply::apply(of, &table, changes)?;
+        let done = apply::apply(of, &table, changes, whole.remove(&table).unwrap_or_default(), &mut reasons)?;
         report.changes.push(done.records);
         report.replaced.extend(done.replaced);
     }
-    durable::remove_dir_all(of.scratch)?;
-    Ok(report)
+    let measures = reasons.measures();
+    durable::remove_file(of.reasons)?;
+    if !measures.is_empty() {
+        if let Some(folder) = of.reasons.parent() {
+            durable::create_dir_all(folder)?;
+        }
+        report.reasons = Some(write_measures(of.reasons, &measures)?);
+    }
+    failpoint::hit("clean.applied");
+    Ok(())
 }
 
 type Done = (Ended, Vec<String>, Option<PartInfo>);
@@ -293,7 +354,8 @@ fn resolve(
     };
     let path = of.found.join(format!("{}.{}.parquet", first.id, first.table));
     let mut writer = PartWriter::create(&path, found_schema())?;
-    let mut judge = Judge { of, files, changes, last: None, outcomes: BTreeMap::new() };
+    let known = known_keys(of, files, &paths)?;
+    let mut judge = Judge { of, files, changes, known, last: None, outcomes: BTreeMap::new() };
     let what = || format!("what {} found", first.id);
     of.engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
-    Value, visit_expressions, visit_expressions_mut, visit_relations,
+    BinaryOperator, Expr, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, Value, visit_expressions, visit_expressions_mut, visit_relations, visit_relations_mut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -95,6 +95,22 @@ impl Parsed {
             Some(why) => Err(why),
             None => Ok(Self { query, ..self.clone() }),
         }
+    }
+
+    /// The same query over other tables: every name in FROM that is not its own becomes the given one.
+    pub(super) fn over(&self, of: &dyn Fn(&str) -> String) -> Self {
+        let mut query = self.query.clone();
+        let mut reads = BTreeSet::new();
+        let _ = visit_relations_mut(&mut query, |name| {
+            let last = name.0.last().and_then(|part| part.as_ident()).map(|i| i.value.clone());
+            if let Some(known) = last.filter(|n| self.reads.contains(n)) {
+                let other = of(&known);
+                name.0 = vec![ObjectNamePart::Identifier(Ident::new(&other))];
+                reads.insert(other);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        Self { query, reads, ..self.clone() }
     }
 
     /// The alias of the one table that a row rule reads: no join, no aggregate, no window, no sub-query. None: a set rule.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use qianyi::artifacts::finding_schema;
+use qianyi::artifacts::{finding_schema, merged_schema};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::gate::{Decide, GateError, GateReport, GatedBranch, ParentDispositions, decide};
 use qianyi::mapping;
@@ -20,6 +20,8 @@ struct Gate {
     national: National,
     engine: Engine,
     dispositions: BTreeMap<String, ParentDispositions>,
+    /// Key maps of what is merged.
+    merged: Vec<PathBuf>,
 }
 
 impl Gate {
@@ -30,7 +32,7 @@ impl Gate {
         let spill = dir.path().join("spill");
         let settings = EngineSettings { memory: 1 << 28, spill, partitions };
         let engine = Engine::start(settings, city.functions(as_of())).unwrap();
-        Self { dir, national, engine, dispositions: BTreeMap::new() }
+        Self { dir, national, engine, dispositions: BTreeMap::new(), merged: Vec::new() }
     }
 
     fn out(&self, what: &str, table: &str) -> PathBuf {
@@ -83,6 +85,7 @@ impl Gate {
                 table: of,
                 branches: &[GatedBranch { name: "b".to_owned(), mapped }],
                 excluded: &[],
+                merged: &self.merged,
                 findings: &findings,
                 parents: &self.dispositions,
                 staged: &self.out("staged", table),
@@ -215,6 +218,31 @@ fn a_row_of_a_group_is_found_by_its_key_and_one_of_a_split_by_key_and_origin() {
     gate.decide("AC02", &[group, one, two], &[("STR-01", "1", "NULL"), ("STR-02", "3", "x")]);
     assert_eq!(gate.dispositions("AC02"), ["1 rejected STR-01 -", "3 rejected STR-02 -"]);
     assert_eq!(gate.staged("AC02"), ["2"]);
+}
+
+#[test]
+fn a_merged_row_names_its_survivor_and_only_what_is_excluded_goes_before() {
+    let mut gate = Gate::new(2);
+    let line = |key: &'static str| {
+        [
+            ("_key", key),
+            ("_source", "s.T"),
+            ("_skey", key),
+            ("survivor", "2"),
+            ("rule", "MRG-01"),
+            ("item", "merge"),
+            ("level", "A1"),
+        ]
+    };
+    let (first, third) = (line("1"), line("3"));
+    let path = gate.out("merged", "AC01").join("AC01.parquet");
+    gate.merged.push(part(&path, &merged_schema(), &[&first, &third]));
+    let rows = [person("1"), person("2"), person("3")];
+    let rows: Vec<Row<'_>> = rows.iter().map(<[_; 4]>::as_slice).collect();
+    let report = gate.decide("AC01", &rows, &[("STR-02", "1", "1")]);
+    assert_eq!((report.rows, report.accepted), (3, 1));
+    assert_eq!(gate.dispositions("AC01"), ["1 merged MRG-01 2", "3 merged MRG-01 2"]);
+    assert_eq!(gate.staged("AC01"), ["2"]);
 }
 
 #[test]

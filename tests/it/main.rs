@@ -1,6 +1,7 @@
 //! The one integration-test binary: a file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
+mod approved;
 mod arrival;
 mod changes;
 mod city;
@@ -16,6 +17,7 @@ mod fixture;
 mod folders;
 mod gate;
 mod held;
+mod invariants;
 mod layout;
 mod mapping;
 mod measures;

@@ -301,8 +301,8 @@ fn every_code_that_a_run_can_say_has_a_word() {
     known("suspect", &Suspicion::ALL.map(Suspicion::name));
     known("rounds", &qianyi::rules::FindingState::ALL.iter().map(|s| s.text()).collect::<Vec<_>>());
     known("item", &qianyi::rules::Item::ALL.iter().map(|i| i.text()).chain(["check"]).collect::<Vec<_>>());
-    use StandingEnd::{Approved, Beyond, Expired, NoBackup, NotApplied, Nothing, OwnRun};
-    let ends = [Approved, Nothing, Beyond, Expired, OwnRun, NotApplied, NoBackup];
+    use StandingEnd::{Approved, Beyond, Expired, NoBackup, Nothing, OwnRun};
+    let ends = [Approved, Nothing, Beyond, Expired, OwnRun, NoBackup];
     known("standing", &ends.map(StandingEnd::name));
     known("read_error", &["bytes", "text", "date", "period", "time", "int", "rate", "money", "code"]);
 }

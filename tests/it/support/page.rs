@@ -18,6 +18,7 @@ pub fn table(table: &str, title: &str, rows: [u64; 4]) -> TableRow {
         table: table.to_owned(),
         title: title.to_owned(),
         mapped: rows.iter().sum(),
+        added: 0,
         accepted,
         rejected,
         held,
@@ -124,6 +125,7 @@ pub fn done() -> Summary {
         config_digest: "c".repeat(64),
         national_digest: "d".repeat(64),
         mapping_digest: "e".repeat(64),
+        rules_digest: String::new(),
         extracts: vec![ExtractRow {
             source: "ylbx".to_owned(),
             extract: "e0001".to_owned(),
@@ -155,6 +157,8 @@ pub fn done() -> Summary {
             disposition("AC01", "rejected", "FIL-01,FIL-02", 20),
         ],
 
+        invariants: Vec::new(),
+        reasons: Vec::new(),
         cleaning: Vec::new(),
         rounds: Vec::new(),
         standing: Vec::new(),
