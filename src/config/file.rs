@@ -127,14 +127,6 @@ impl Reader<'_> {
     }
 
     fn form(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
-        let whole = |least: u32| match value.get_ref() {
-            DeValue::Integer(i) => i.as_str().parse::<u32>().is_ok_and(|n| n >= least),
-            _ => false,
-        };
-        let list = |each: fn(&str) -> bool| match value.get_ref() {
-            DeValue::Array(all) => all.iter().all(|v| v.get_ref().as_str().is_some_and(each)),
-            _ => false,
-        };
         if let Some((_, words)) = WORDS.iter().find(|(k, _)| *k == key) {
             match value.get_ref().as_str() {
                 Some(word) if words.contains(&word) => {}
@@ -155,49 +147,7 @@ impl Reader<'_> {
             self.zone(value);
             return;
         }
-        let (fine, expected) = match key {
-            "mappings" | "rules" | "city" | "as_of" | "id" | "path" | "schema" | "user" | "password_file"
-            | "ca" | "column" => (value.get_ref().as_str().is_some(), "a text in quotes"),
-            "host" => (
-                value.get_ref().as_str().is_some_and(is_name),
-                "the name or address of a server alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
-            ),
-            "database" => (
-                value.get_ref().as_str().is_some_and(is_name),
-                "the name of a database alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
-            ),
-            "password_env" => (
-                value.get_ref().as_str().is_some_and(is_variable),
-                "the name of an environment variable (capitals, digits, _), such as QIANYI_PASSWORD_YLBX; the password itself stands in no configuration",
-            ),
-            "port" => (
-                matches!(value.get_ref(), DeValue::Integer(i) if i.as_str().parse::<u16>().is_ok_and(|n| n > 0)),
-                "a whole number from 1 to 65535",
-            ),
-            "partitions" | "chunk_rows" | "connections" | "rows_per_second" | "bytes_per_second"
-            | "connect_seconds" | "lock_milliseconds" | "slow_milliseconds" => {
-                (whole(1), "a whole number from 1")
-            }
-            "statement_seconds" | "retries" | "overlap_seconds" => (whole(0), "a whole number from 0"),
-            "encoding" => (
-                value
-                    .get_ref()
-                    .as_str()
-                    .and_then(TextEncoding::named)
-                    .is_some_and(|e| e != TextEncoding::Utf16),
-                "a code page that is known, such as \"gbk\", \"gb18030\", \"utf-8\" or \"windows-1252\"",
-            ),
-            "memory" => (
-                matches!(value.get_ref(), DeValue::String(_) | DeValue::Integer(_)),
-                "a size such as \"1GiB\"",
-            ),
-            "portable" => (matches!(value.get_ref(), DeValue::Boolean(_)), "true or false"),
-            "windows" => {
-                (list(|w| w.parse::<Window>().is_ok()), "a list of windows such as [\"20:00-06:30\"]")
-            }
-            "key" => (list(|_| true), "a list of columns such as [\"GRBH\"]"),
-            _ => return,
-        };
+        let Some((fine, expected)) = expected_form(key, value.get_ref()) else { return };
         if !fine {
             self.mistake(value.span(), format!("`{key}` is not {expected}"), None);
         }
@@ -325,6 +275,52 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a value has the form of its key, and what that is; none for keys of another form.
+fn expected_form(key: &str, value: &DeValue<'_>) -> Option<(bool, &'static str)> {
+    let whole = |least: u32| match value {
+        DeValue::Integer(i) => i.as_str().parse::<u32>().is_ok_and(|n| n >= least),
+        _ => false,
+    };
+    let list = |each: fn(&str) -> bool| match value {
+        DeValue::Array(all) => all.iter().all(|v| v.get_ref().as_str().is_some_and(each)),
+        _ => false,
+    };
+    Some(match key {
+        "mappings" | "rules" | "city" | "as_of" | "id" | "path" | "schema" | "user" | "password_file"
+        | "ca" | "column" => (value.as_str().is_some(), "a text in quotes"),
+        "host" => (
+            value.as_str().is_some_and(is_name),
+            "the name or address of a server alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
+        ),
+        "database" => (
+            value.as_str().is_some_and(is_name),
+            "the name of a database alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
+        ),
+        "password_env" => (
+            value.as_str().is_some_and(is_variable),
+            "the name of an environment variable (capitals, digits, _), such as QIANYI_PASSWORD_YLBX; the password itself stands in no configuration",
+        ),
+        "port" => (
+            matches!(value, DeValue::Integer(i) if i.as_str().parse::<u16>().is_ok_and(|n| n > 0)),
+            "a whole number from 1 to 65535",
+        ),
+        "partitions" | "chunk_rows" | "connections" | "rows_per_second" | "bytes_per_second"
+        | "connect_seconds" | "lock_milliseconds" | "slow_milliseconds" => {
+            (whole(1), "a whole number from 1")
+        }
+        "statement_seconds" | "retries" | "overlap_seconds" => (whole(0), "a whole number from 0"),
+        "encoding" => (
+            value.as_str().and_then(TextEncoding::named).is_some_and(|e| e != TextEncoding::Utf16),
+            "a code page that is known, such as \"gbk\", \"gb18030\", \"utf-8\" or \"windows-1252\"",
+        ),
+        "memory" => (matches!(value, DeValue::String(_) | DeValue::Integer(_)), "a size such as \"1GiB\""),
+        "portable" => (matches!(value, DeValue::Boolean(_)), "true or false"),
+        "windows" => (list(|w| w.parse::<Window>().is_ok()), "a list of windows such as [\"20:00-06:30\"]"),
+        "key" => (list(|_| true), "a list of columns such as [\"GRBH\"]"),
+        _ => return None,
+    })
 }
 
 /// A name, and not an address or a connection string, which may hold a password.

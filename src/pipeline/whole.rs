@@ -45,14 +45,9 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let (run, as_of) = find_or_begin_run(&state, settings, &national, &city, (&raw, ruled.as_deref()))?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
-    let engine = Engine::start(
-        EngineSettings {
-            memory: settings.memory,
-            spill: settings.workdir.join("spill"),
-            partitions: settings.partitions,
-        },
-        city.functions(as_of),
-    )?;
+    let spill = settings.workdir.join("spill");
+    let engine = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
+    let engine = Engine::start(engine, city.functions(as_of))?;
     let mut runner = StageRunner {
         state: &state,
         engine: &engine,
