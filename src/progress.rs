@@ -6,8 +6,6 @@
 pub trait Progress: Send + Sync {
     /// A stage begins a table of about `total` rows (0: not known).
     fn start(&self, stage: &str, table: &str, total: u64);
-    /// So many rows it has, as is known by now.
-    fn total(&self, _rows: u64) {}
     /// `n` more rows of it are done.
     fn rows(&self, n: u64);
     /// It is done.

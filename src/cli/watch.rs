@@ -143,17 +143,13 @@ fn listen(watched: Weak<Shared>) {
 fn bar(stage: &str, table: &str, total: u64) -> ProgressBar {
     let bar =
         ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::stderr_with_hz(4));
-    bar.with_style(style(total)).with_prefix(format!("{stage} {table}"))
-}
-
-fn style(total: u64) -> ProgressStyle {
     let template = if total > 0 { STYLE } else { UNBOUNDED };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
         // A speed that cannot be written is no reason to stop.
         let _ = write!(text, "{} rows/s", out::grouped(whole(state.per_sec())));
     });
-    style.progress_chars("=> ")
+    bar.with_style(style.progress_chars("=> ")).with_prefix(format!("{stage} {table}"))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -181,13 +177,6 @@ impl Progress for Watch {
         let bar = (self.0.manner == Manner::Bars).then(|| bar(stage, &mask::visible(table), total));
         let (stage, table) = (stage.to_owned(), mask::visible(table).into_owned());
         *self.piece() = Some(Piece { stage, table, begun: now, said: now, rows: 0, bar });
-    }
-
-    fn total(&self, rows: u64) {
-        if let Some(bar) = self.piece().as_ref().and_then(|p| p.bar.as_ref()) {
-            bar.set_length(rows);
-            bar.set_style(style(rows));
-        }
     }
 
     fn rows(&self, n: u64) {

@@ -29,16 +29,14 @@ fn long(rows: u64, bytes: u64, took: Duration, chunk_rows: u64) -> bool {
     rows >= chunk_rows.saturating_mul(CUT_FACTOR) || bytes >= CUT_BYTES || took >= CUT_TIME
 }
 
-/// Reads what is missing of a table; rows that this call read, and the answer to `meanwhile`. That question takes the turn of one
-/// reader, so that no more sessions than readers are busy: beside other readers it costs no time, of a single one it comes first.
-pub(super) fn read_missing<T>(
+/// Reads what is missing of a table; rows that this call read.
+pub(super) fn read_missing(
     job: &Extraction<'_>,
     throttle: &Throttle<'_>,
     id: ExtractId,
     table: &Table,
     missing: Vec<Chunk>,
-    meanwhile: impl FnOnce() -> Result<T, ExtractError>,
-) -> Result<(u64, T), ExtractError> {
+) -> Result<u64, ExtractError> {
     let readers = job.source.readers().clamp(1, missing.len().max(1));
     let queue = Mutex::new(VecDeque::from(missing));
     let failure: Mutex<Option<ExtractError>> = Mutex::new(None);
@@ -61,29 +59,15 @@ pub(super) fn read_missing<T>(
             }
         }
     };
-    let answer = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         for _ in 1..readers {
             scope.spawn(work);
         }
-        match meanwhile() {
-            Ok(answer) => {
-                work();
-                Some(answer)
-            }
-            // What the question says of a table that cannot be read is clearer than what a reader says.
-            Err(e) => {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
-                None
-            }
-        }
+        work();
     });
     let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
     let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match (failure, answer) {
-        (None, Some(answer)) => Ok((rows, answer)),
-        (Some(e), _) => Err(e),
-        (None, None) => Err(StateError::Impossible { what: "a reader without an answer".to_owned() }.into()),
-    }
+    failure.map_or(Ok(rows), Err)
 }
 
 /// The rest of a range that is being read.

@@ -193,7 +193,7 @@ fn compare(
 ) -> Result<u64, ExtractError> {
     let missing: Vec<Chunk> =
         job.state.chunks(id, &table.name)?.into_iter().filter(|c| c.part.is_none()).collect();
-    let (read, ()) = read_missing(job, throttle, id, table, missing, || Ok(()))?;
+    let read = read_missing(job, throttle, id, table, missing)?;
     let now: Vec<PartInfo> = job.state.chunks(id, &table.name)?.into_iter().filter_map(|c| c.part).collect();
     let changed = raw::compare(before, &now, &table.key)?;
     reading.changed = Some(changed);

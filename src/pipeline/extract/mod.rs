@@ -363,7 +363,7 @@ fn mixed(
         }
         if reading.view.is_none() {
             let missing = chunks.into_iter().filter(|c| c.part.is_none()).collect();
-            full::read_missing(job, throttle, old.id, table, missing, || Ok(()))?;
+            full::read_missing(job, throttle, old.id, table, missing)?;
             let parts = job.state.chunks(old.id, &table.name)?.into_iter().filter_map(|c| c.part);
             reading.view = Some(parts.collect());
             job.state.finish_reading(old.id, &reading)?;
@@ -407,12 +407,8 @@ fn extract_table(
     table: &Table,
 ) -> Result<Done, ExtractError> {
     throttle.allowed()?;
-    job.progress.start("extract", &table.name, table.estimated_rows);
-    let count = || {
-        let counted = job.ask(&table.name, || job.source.count(table))?;
-        job.progress.total(counted);
-        Ok(counted)
-    };
+    let counted = job.ask(&table.name, || job.source.count(table))?;
+    job.progress.start("extract", &table.name, counted);
     let mut table = table.clone();
     let mut reading = match kept(job, id, &mut table)? {
         Some(reading) => reading,
@@ -423,17 +419,13 @@ fn extract_table(
         }
     };
     durable::create_dir_all(&raw::folder(job.state.workdir(), job.source.id(), &table.name, id))?;
-    let (read, counted) = match (reading.base, &reading.view) {
+    let read = match (reading.base, &reading.view) {
         (Some(_), Some(view)) => {
-            let counted = count()?;
             increment::tidy(job, id, &table, view, reading.deletes.as_ref())?;
-            (0, counted)
+            0
         }
-        (Some(base), None) => {
-            let counted = count()?;
-            (increment::read(job, throttle, id, &table, &mut reading, base, counted)?, counted)
-        }
-        (None, _) => in_full(job, throttle, id, &table, &mut reading, count)?,
+        (Some(base), None) => increment::read(job, throttle, id, &table, &mut reading, base, counted)?,
+        (None, _) => in_full(job, throttle, id, &table, &mut reading, counted)?,
     };
     let parts = raw::parts(job.state, id, &table.name)?;
     let rows = parts.iter().map(|p| p.rows).sum();
@@ -444,21 +436,21 @@ fn extract_table(
     Ok(Done { table: ExtractedTable { table: table.name, rows, parts }, counted, read })
 }
 
-/// Reads the chunks of a table that are missing; rows that this call read, and what the source counts.
+/// Reads the chunks of a table that are missing.
 fn in_full(
     job: &Extraction<'_>,
     throttle: &Throttle<'_>,
     id: ExtractId,
     table: &Table,
     reading: &mut Reading,
-    count: impl FnOnce() -> Result<u64, ExtractError>,
-) -> Result<(u64, u64), ExtractError> {
+    counted: u64,
+) -> Result<u64, ExtractError> {
     let missing: Vec<Chunk> =
         job.state.chunks(id, &table.name)?.into_iter().filter(|c| c.part.is_none()).collect();
     if missing.is_empty() && reading.view.is_some() {
-        return Ok((0, count()?));
+        return Ok(0);
     }
-    let (read, counted) = full::read_missing(job, throttle, id, table, missing, count)?;
+    let read = full::read_missing(job, throttle, id, table, missing)?;
     let parts: Vec<PartInfo> =
         job.state.chunks(id, &table.name)?.into_iter().filter_map(|c| c.part).collect();
     let rows: u64 = parts.iter().map(|p| p.rows).sum();
@@ -467,7 +459,7 @@ fn in_full(
     }
     reading.view = Some(parts);
     job.state.finish_reading(id, reading)?;
-    Ok((read, counted))
+    Ok(read)
 }
 
 /// What is already known of a table in this extract, and the table as it is read there (what was frozen stays frozen). What cannot be
