@@ -79,10 +79,15 @@ pub fn score(of: &Finished, truth: &Path) -> Result<Vec<RuleScore>, RunError> {
         let entry = all.entry(row.rule.clone()).or_default();
         entry.did_not_run |= row.ended == "did_not_run" || !row.without.is_empty();
     }
+    let mends = mended(of)?;
     let mut planted: BTreeMap<String, Planted> = BTreeMap::new();
     each(vec![truth.to_owned()], |batch, row| {
         let text = |name: &str| cell(batch, name, row).unwrap_or_default();
         let legacy = LegacyRow { table: text("source_table"), key: text("source_key") };
+        let mended = (text("national_table"), text("column"), legacy.clone());
+        if text("kind") == "structural" && mends.contains(&mended) {
+            return;
+        }
         planted.entry(text("rule")).or_default().entry(legacy).or_default().insert(text("choice"));
     })?;
     let mut found = found(of)?;
@@ -125,6 +130,21 @@ fn compare(score: &mut RuleScore, planted: &Planted, found: BTreeMap<Row, BTreeS
             score.missed.push(row.clone());
         }
     }
+}
+
+/// Empty fields that a rule has filled: what the structural check would have said of them is gone.
+fn mended(of: &Finished) -> Result<HashSet<(String, String, LegacyRow)>, RunError> {
+    let mut all = HashSet::new();
+    for item in Item::ALL {
+        each(left_parts(&of.dir.found(item.text()))?, |batch, row| {
+            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
+            if text("outcome") == Outcome::Repaired.text() && cell(batch, "before", row).is_none() {
+                let legacy = LegacyRow { table: text("_source"), key: text("_skey") };
+                all.insert((text("table"), text("column"), legacy));
+            }
+        })?;
+    }
+    Ok(all)
 }
 
 /// A column of the rows of a national table that come from one legacy table.
