@@ -157,7 +157,9 @@ fn approved_rows_are_added_and_merged_with_their_reasons_and_undone_again() {
     let other = ran(&seven);
     assert_eq!(digests(&seven, &other.run), expected);
     let again = ran(&of);
-    let rows: u64 = again.stages.iter().filter(|s| s.stage != "extract").map(|s| s.rows).sum();
+    // A round of its own is closed all the same.
+    let computed = again.stages.iter().filter(|s| s.stage != "extract" && s.stage != "round");
+    let rows: u64 = computed.map(|s| s.rows).sum();
     assert_eq!((rows, digests(&of, &again.run)), (0, expected));
     // Undone, everything is as it was.
     {
