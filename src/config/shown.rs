@@ -91,7 +91,7 @@ fn is_key(key: &str) -> bool {
 
 /// No address with a login in it, no inline table, no text of several lines.
 fn is_harmless(value: &str) -> bool {
-    !["@", "://", ";", "=", "{", "\"\"\"", "'''"].iter().any(|mark| value.contains(mark))
+    !["@", "://", ";", "=", "{", r#"""""#, "'''"].iter().any(|mark| value.contains(mark))
 }
 
 fn starred(text: &str) -> String {

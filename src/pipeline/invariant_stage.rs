@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::clean_stage::Cleaned;
+use super::documents;
 use super::finished;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, parts_by_table};
@@ -196,7 +197,7 @@ fn earlier(
 fn made(dir: &Path, outputs: &[Output]) -> Vec<Vec<String>> {
     let typed = dir.join("typed");
     let mut all = Vec::new();
-    for output in outputs {
+    for output in outputs.iter().filter(|o| !documents::is_documents(o)) {
         for part in output.parts.iter().filter(|p| !p.path.starts_with(&typed)) {
             let Ok(name) = part.path.strip_prefix(dir) else { continue };
             all.push(vec![output.stage.clone(), name.display().to_string(), part.sha256.clone()]);

@@ -89,7 +89,11 @@ fn a_module_imports_from_lower_layers_only_and_a_stage_never_its_neighbour() {
 const ALONE: &[(&str, &[&str], &str)] = &[
     ("println!", &[], "results go through cli/out.rs, which writes to standard output itself"),
     ("eprintln!", &[], "as println!"),
-    ("process::exit", &[], "main returns the exit status"),
+    (
+        "process::exit",
+        &["src/cli/signals.rs"],
+        "main returns the exit status; a second signal does not wait for it",
+    ),
     ("std::process::abort", &["src/failpoint.rs"], "the failpoints of tests"),
     ("stdout()", &["src/cli/out.rs"], "the one printer"),
     (

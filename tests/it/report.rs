@@ -289,7 +289,20 @@ fn every_code_that_a_run_can_say_has_a_word() {
     known("measure", &["rows", "parts", "groups", "fen", "e4", "int", "values", "bytes"]);
     known(
         "stage",
-        &["extract", "read", "map", "cover", "clean", "shares", "check", "gate", "count", "round"],
+        &[
+            "extract",
+            "read",
+            "map",
+            "cover",
+            "clean",
+            "shares",
+            "trail",
+            "check",
+            "gate",
+            "count",
+            "invariant",
+            "round",
+        ],
     );
     use qianyi::national::Gate;
     known("gate", &[Gate::Block.text(), Gate::Mark.text(), Gate::Count.text()]);
