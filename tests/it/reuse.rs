@@ -32,7 +32,7 @@ fn outputs(of: &RunSettings) -> Vec<Made> {
     let file = |part: &PartInfo| std::fs::metadata(&part.path).unwrap().ino();
     let made = |output: Output| Made { files: output.parts.iter().map(file).collect(), output };
     let outputs = state.outputs(newest).unwrap();
-    outputs.into_iter().filter(|o| o.stage != "round").map(made).collect()
+    outputs.into_iter().filter(|o| !["round", "documents"].contains(&o.stage.as_str())).map(made).collect()
 }
 
 /// Stages that computed something, with their rows; but for the round, which stands on the round before.

@@ -220,6 +220,7 @@ fn a_run_that_is_asked_to_stop_ends_at_a_boundary_and_goes_on_later() {
     };
     for signal in ["-TERM", "-INT"] {
         // So slow that it cannot end by itself.
+        let _ = std::fs::remove_dir_all(&work);
         write("[sources.limits]\nrows_per_second = 1\n");
         let child =
             qianyi(&file, &work, &["extract"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
