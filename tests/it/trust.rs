@@ -123,7 +123,7 @@ fn a_password_is_shown_nowhere_wherever_it_was_put() {
         let (top, tables) =
             if before.starts_with('[') { ("", before.as_str()) } else { (before.as_str(), "") };
         let text = format!(
-            "{top}mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n{tables}[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n{server}\n",
+            "{top}mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n{tables}[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n{server}\n[sources.limits]\nretries = 0\n",
             mappings.display()
         );
         std::fs::write(&file, &text).unwrap();
