@@ -16,7 +16,7 @@ use crate::durable;
 use crate::measures::{self, Measure};
 use crate::reconcile::{self, Sides};
 use crate::report::{self, Lang};
-use crate::state::{RunId, RunStatus, State};
+use crate::state::{RunId, State};
 
 /// A run that has ended.
 #[derive(Debug)]
@@ -47,11 +47,10 @@ impl Finished {
 pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open_readonly(workdir)?;
-    let ended = |s: RunStatus| matches!(s, RunStatus::Done | RunStatus::Blocked);
     let run = state
         .runs()?
         .into_iter()
-        .rfind(|r| ended(r.status) && id.is_none_or(|id| r.id.to_string() == id))
+        .rfind(|r| r.status.has_ended() && id.is_none_or(|id| r.id.to_string() == id))
         .ok_or_else(|| RunError::NoRun {
             workdir: workdir.display().to_string(),
             wanted: id.map(|id| format!(" {id}")).unwrap_or_default(),

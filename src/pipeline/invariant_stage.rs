@@ -17,7 +17,7 @@ use super::{RunError, RunSettings};
 use crate::artifacts::{InvariantEnd, InvariantRow, Summary};
 use crate::dataset::PartInfo;
 use crate::rules::{self, Facts, Invariant, InvariantReport};
-use crate::state::{Output, Run, RunStatus};
+use crate::state::{Output, Run};
 
 /// Asks every invariant of the rules.
 pub(super) fn ask_all(
@@ -156,7 +156,7 @@ fn earlier(
     let (state, own) = (runner.state, runner.run);
     let runs = state.runs()?;
     let Some(this) = runs.iter().find(|r| r.id == own) else { return Ok(String::new()) };
-    let ended = |r: &&Run| r.id != own && matches!(r.status, RunStatus::Done | RunStatus::Blocked);
+    let ended = |r: &&Run| r.id != own && r.status.has_ended();
     let mut took = String::new();
     if let Some(same) = runs.iter().filter(ended).rfind(|r| r.digest == this.digest) {
         let before = RunDir::of(&runner.workdir, same.id);

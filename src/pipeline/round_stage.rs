@@ -11,9 +11,9 @@ use super::clean_stage::Cleaned;
 use super::runner::{StageRunner, paths};
 use crate::artifacts::{Round, RoundRow};
 use crate::dataset::PartInfo;
-use crate::durable;
+use crate::raw;
 use crate::rules::{self, Ended, LookedAt, RoundOf};
-use crate::state::{Run, RunStatus, State};
+use crate::state::{Run, State};
 use crate::validate::{CheckReport, Outcome};
 
 /// Under which stage and name state.db keeps ledgers.
@@ -39,13 +39,6 @@ struct Lacking {
     without: BTreeSet<String>,
 }
 
-fn ended(run: &Run) -> bool {
-    match run.status {
-        RunStatus::Done | RunStatus::Blocked => true,
-        RunStatus::Running | RunStatus::Abandoned => false,
-    }
-}
-
 fn report(state: &State, run: &Run) -> Result<Option<RoundReport>, RunError> {
     let Some(output) = state.output(run.id, STAGE, LEDGER)? else { return Ok(None) };
     let form = |source| RunError::Form { path: format!("state.db, {STAGE} {}", run.id), source };
@@ -66,7 +59,7 @@ fn round(run: &Run, report: RoundReport) -> Round {
 /// `STA-…`, `RUN-005`.
 pub fn rounds(state: &State) -> Result<Vec<Round>, RunError> {
     let mut all = Vec::new();
-    for run in state.runs()?.iter().filter(|r| ended(r)) {
+    for run in state.runs()?.iter().filter(|r| r.status.has_ended()) {
         all.extend(report(state, run)?.map(|of| round(run, of)));
     }
     Ok(all)
@@ -80,7 +73,7 @@ pub(super) fn close(
 ) -> Result<Vec<Round>, RunError> {
     let runs = runner.state.runs()?;
     let mut before = None;
-    for run in runs.iter().rev().filter(|r| ended(r) && r.id < runner.run) {
+    for run in runs.iter().rev().filter(|r| r.status.has_ended() && r.id < runner.run) {
         if let Some(of) = report(runner.state, run)? {
             before = Some((run, of));
             break;
@@ -89,7 +82,7 @@ pub(super) fn close(
     let mut inputs = runner.of_everything();
     if let Some((run, of)) = &before {
         let of = &of.part;
-        if !durable::sha256(&of.path).is_ok_and(|found| found == of.sha256) {
+        if !raw::intact(of) {
             return Err(RunError::LostRound { run: run.id.to_string(), path: of.path.display().to_string() });
         }
         inputs = format!("{inputs} {}", of.sha256);

@@ -30,6 +30,14 @@ impl RunStatus {
         }
     }
 
+    /// Whether it came to its end, whatever it found.
+    pub fn has_ended(self) -> bool {
+        match self {
+            Self::Done | Self::Blocked => true,
+            Self::Running | Self::Abandoned => false,
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, StateError> {
         [Self::Running, Self::Done, Self::Blocked, Self::Abandoned]
             .into_iter()

@@ -7,7 +7,7 @@
 use super::{ExtractError, Extracted, ExtractedTable, Extraction, FOR_A_RUN, Origin, Purpose, measures};
 use crate::raw;
 use crate::source::Point;
-use crate::state::{Extract, ExtractStatus, NewExtract, RunStatus};
+use crate::state::{Extract, ExtractStatus, NewExtract};
 
 /// Points that are gone with their session, while the database goes on.
 const LIVE: [&str; 2] = ["snapshot session", "exported snapshot"];
@@ -47,7 +47,6 @@ pub(super) fn recorded(job: &Extraction<'_>, of: &NewExtract) -> Result<Option<E
 
 /// Whether a run was finished over it.
 fn used(job: &Extraction<'_>, extract: &Extract) -> Result<bool, ExtractError> {
-    let finished = |status| matches!(status, RunStatus::Done | RunStatus::Blocked);
     let runs = job.state.runs()?;
-    Ok(runs.iter().any(|run| finished(run.status) && run.extracts.contains(&extract.id)))
+    Ok(runs.iter().any(|run| run.status.has_ended() && run.extracts.contains(&extract.id)))
 }
