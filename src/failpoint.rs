@@ -29,6 +29,10 @@ pub const ALL: &[&str] = &[
     "run.computed",
     "run.recorded",
     "run.written",
+    "rehearse.created",
+    "rehearse.loaded",
+    "rehearse.keyed",
+    "rehearse.compared",
 ];
 
 /// `name:N` or `*:N`: which hit ends the process.

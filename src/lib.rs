@@ -19,6 +19,7 @@ pub mod reconcile;
 pub mod report;
 pub mod rules;
 pub mod source;
+pub mod staging;
 pub mod validate;
 
 // layer 1: what stages share

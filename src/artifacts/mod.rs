@@ -7,6 +7,7 @@
 mod coverage;
 mod finding;
 mod reconciliation;
+mod rehearsal;
 mod round;
 mod summary;
 
@@ -21,6 +22,10 @@ pub use coverage::{
 pub use finding::{FindingSink, FoundRows, RowAt, RuleGate, shown, shown_unread};
 pub use reconciliation::{
     Boundary, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney,
+};
+pub use rehearsal::{
+    REHEARSAL_VERSION, Rehearsal, RehearsalKind, RehearsalProblem, RehearsalRow, RehearsalSeconds,
+    RehearsedTable,
 };
 pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{

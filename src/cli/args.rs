@@ -67,6 +67,9 @@ pub enum Command {
     Extract(ExtractArgs),
     /// Extract, map, check, stage, reconcile, report.
     Run(HeldArgs),
+    /// Run, then rehearse the load in the staging database: with every key on, compared row by row, and dropped again; exit status 3
+    /// when anything is wrong. Without [staging] in the configuration the same checks run here, over the staged files.
+    DryRun(DryRunArgs),
     /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
     Reconcile(RunArgs),
     /// Render the report of a run again.
@@ -78,6 +81,9 @@ pub enum Command {
     Findings(FindingsArgs),
     /// What a run changed, field by field: before, after, rule. Values are masked.
     Changes(ChangesArgs),
+    /// One row's whole way: where it lay in raw, what it was mapped to, what changed it, what was found, where it ended. Values are masked;
+    /// exit status 3 when the run has no such row.
+    Trace(TraceArgs),
     /// What waits for approval (A1); with a rule: its proposals, and with --yes their approval, which the next run applies.
     Approve(ApproveArgs),
     /// Seal staged data for upload, or check a sealed package.
@@ -138,6 +144,19 @@ pub struct HeldArgs {
     /// several sources it may be given several times.
     #[arg(long, value_name = "EXTRACT")]
     pub extract: Vec<Held>,
+}
+
+/// `dry-run`.
+#[derive(Debug, Args)]
+pub struct DryRunArgs {
+    #[command(flatten)]
+    pub held: HeldArgs,
+    /// Rehearse this finished run, for example r0001, and run nothing.
+    #[arg(long, value_name = "RUN", conflicts_with = "extract")]
+    pub run: Option<String>,
+    /// Leave what was loaded in the staging database, in place of what an earlier dry run left there.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// Which run.
@@ -251,6 +270,20 @@ pub struct ChangesArgs {
     /// Of the row of this key only.
     #[arg(value_name = "KEY")]
     pub key: Option<String>,
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// A national table (AC01), or a legacy one with its source (ylbx.GRJBXX).
+    #[arg(value_name = "TABLE")]
+    pub table: String,
+    /// The national key of the row (as `findings --json` has it), or its legacy key.
+    #[arg(value_name = "KEY")]
+    pub key: String,
     /// The run, for example r0001; default: the newest finished one.
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,

@@ -11,6 +11,7 @@ mod completions;
 mod context;
 mod demo;
 mod doctor;
+mod dry_run;
 mod exit;
 mod extract;
 mod failure;
@@ -32,6 +33,7 @@ mod score;
 mod signals;
 mod status;
 mod summary;
+mod trace;
 mod watch;
 
 use clap::Parser;
@@ -68,6 +70,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Doctor => doctor::doctor(context),
         Command::Extract(args) => extract::extract(context, &args),
         Command::Run(args) => run::walk(context, &args),
+        Command::DryRun(args) => dry_run::dry_run(context, &args),
         Command::Reconcile(args) => reconcile::reconcile(context, &args),
         Command::Report(args) => report::report(context, &args),
         Command::Rules(RulesCommand::List) => rules::list(context),
@@ -76,6 +79,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Rules(RulesCommand::Score(args)) => score::score(context, &args),
         Command::Findings(args) => findings::findings(context, &args),
         Command::Changes(args) => changes::changes(context, &args),
+        Command::Trace(args) => trace::follow(context, &args),
         Command::Approve(args) => approve::approve(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
 use super::shown::shown;
-use super::{expected, jobs, people, rules, standing};
+use super::{expected, jobs, people, rules, staging, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
@@ -34,6 +34,7 @@ pub(super) const KEYS: &[&str] = &[
     "memory",
     "partitions",
     "sources",
+    "staging",
     "schedule",
     "notify",
     "metrics",
@@ -126,7 +127,7 @@ impl Reader<'_> {
         }
     }
 
-    fn form(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
+    pub(super) fn form(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
         if let Some((_, words)) = WORDS.iter().find(|(k, _)| *k == key) {
             match value.get_ref().as_str() {
                 Some(word) if words.contains(&word) => {}
@@ -168,7 +169,7 @@ impl Reader<'_> {
     }
 
     /// The table of a server: what no source can be reached without.
-    fn server(&mut self, value: &Spanned<DeValue<'_>>) {
+    pub(super) fn server(&mut self, value: &Spanned<DeValue<'_>>) {
         self.below("server", value, SERVER_KEYS);
         let DeValue::Table(table) = value.get_ref() else { return };
         for key in ["host", "database"].iter().filter(|key| !table.keys().any(|k| k.get_ref() == **key)) {
@@ -271,6 +272,7 @@ impl Reader<'_> {
                 (key @ ("references" | "parameters"), _) => rules::check(self, key, value),
                 ("people", _) => people::check(self, value),
                 ("standing", _) => standing::check(self, value),
+                ("staging", _) => staging::check(self, value),
                 (key, _) => self.form(key, value),
             }
         }
@@ -362,6 +364,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     }
     rules::resolve(folder, text, &mut table);
     jobs::resolve_paths(folder, &mut table);
+    staging::resolve_paths(folder, &mut table);
     if let Some(toml::Value::Array(sources)) = table.get_mut("sources") {
         for source in sources {
             if let Some(path) = source.get_mut("path") {

@@ -12,6 +12,7 @@ mod jobs;
 mod people;
 mod rules;
 mod shown;
+mod staging;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ pub use people::{Person, Role};
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
-use crate::pipeline::{Acknowledgement, Expected, RuleSettings, Standing};
+use crate::pipeline::{Acknowledgement, Expected, RuleSettings, StagingSettings, Standing};
 use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
@@ -97,6 +98,8 @@ pub struct Settings {
     /// Parallel streams.
     pub partitions: usize,
     pub sources: Vec<SourceSettings>,
+    /// Where a dry run loads to; `None`: nowhere.
+    pub staging: Option<StagingSettings>,
     /// Jobs of `qianyi schedule`.
     pub schedule: Vec<JobSettings>,
     pub notify: Option<NotifySettings>,
@@ -142,6 +145,7 @@ struct Merged {
     partitions: Option<String>,
     #[serde(default)]
     sources: Vec<SourceSettings>,
+    staging: Option<StagingSettings>,
     #[serde(default)]
     schedule: Vec<JobSettings>,
     notify: Option<NotifySettings>,
@@ -194,6 +198,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         parameters,
         time_zone,
         sources,
+        staging,
         schedule,
         notify,
         metrics,
@@ -216,6 +221,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         memory,
         partitions,
         sources,
+        staging,
         schedule,
         notify,
         metrics,

@@ -30,6 +30,8 @@ pub mod boundary {
     pub const MAPPED_DISPOSITIONS: &str = "mapped-dispositions";
     /// Each national table: staged rows, and the package's.
     pub const STAGED_PACKAGE: &str = "staged-package";
+    /// Each national table: staged rows, and those that the staging database holds after a rehearsal.
+    pub const STAGED_DATABASE: &str = "staged-database";
     /// No boundary of conservation: payment details and unit ledgers by year, which shows a wrongly declared unit of money.
     pub const DETAILS_LEDGERS: &str = "details-ledgers";
     /// No boundary either: amounts of national tables against what is plausible, by legacy table, insurance and year.
@@ -44,6 +46,7 @@ pub mod side {
     pub const DISPOSITIONS: &str = "dispositions";
     pub const STAGED: &str = "staged";
     pub const PACKAGE: &str = "package";
+    pub const DATABASE: &str = "database";
     pub const DETAILS: &str = "details";
     pub const LEDGERS: &str = "ledgers";
     pub const AMOUNTS: &str = "amounts";

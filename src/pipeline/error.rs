@@ -19,6 +19,7 @@ use crate::reconcile::ReconcileError;
 use crate::report::ReportError;
 use crate::rules::RuleError;
 use crate::source::SourceError;
+use crate::staging::StagingError;
 use crate::state::StateError;
 use crate::validate::ValidateError;
 
@@ -201,6 +202,9 @@ pub enum RunError {
     Measure(#[from] MeasureError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Staging(#[from] StagingError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -256,6 +260,7 @@ impl Consequence for RunError {
             Self::Report(e) => e.retry_class(),
             Self::Package(e) => e.retry_class(),
             Self::Measure(e) => e.retry_class(),
+            Self::Staging(e) => e.retry_class(),
             Self::Source(e) => e.retry_class(),
             Self::Extract(e) => e.retry_class(),
             Self::Raw(e) => e.retry_class(),

@@ -126,6 +126,11 @@ impl RunDir {
         self.0.join("report").join("index.html")
     }
 
+    /// How the rehearsal of its load went.
+    pub fn rehearsal(&self) -> PathBuf {
+        self.0.join("rehearsal.json")
+    }
+
     /// A file of the run's own folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use super::Held;
 use crate::artifacts::Suspicion;
 use crate::report::Lang;
-use crate::source::SourceSettings;
+use crate::source::{Server, SourceSettings};
 use crate::stop::Stop;
 
 /// What a run is expected to hold.
@@ -43,6 +43,34 @@ pub struct RuleSettings {
     pub parameters: BTreeMap<String, BTreeMap<String, String>>,
     /// Outside data: name (`police`) → file.
     pub references: BTreeMap<String, PathBuf>,
+}
+
+/// Where a dry run loads to.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagingSettings {
+    /// The schema that its tables have; they are loaded beside it.
+    #[serde(default = "staging_schema")]
+    pub schema: String,
+    /// Sessions that load at a time.
+    #[serde(default = "staging_connections")]
+    pub connections: u32,
+    /// Limit of one statement.
+    #[serde(default = "staging_statement_seconds")]
+    pub statement_seconds: u64,
+    pub server: Server,
+}
+
+fn staging_schema() -> String {
+    "qianyi_staging".to_owned()
+}
+
+fn staging_connections() -> u32 {
+    2
+}
+
+fn staging_statement_seconds() -> u64 {
+    3600
 }
 
 /// What a run approves by itself, because somebody said so beforehand.

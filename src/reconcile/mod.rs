@@ -35,11 +35,12 @@ struct Meeting {
     right: &'static str,
 }
 
-const MEETINGS: [Meeting; 4] = [
+const MEETINGS: [Meeting; 5] = [
     Meeting { boundary: boundary::SOURCE_RAW, left: side::SOURCE, right: side::RAW },
     Meeting { boundary: boundary::RAW_MAPPED, left: side::RAW, right: side::MAPPED },
     Meeting { boundary: boundary::MAPPED_DISPOSITIONS, left: side::MAPPED, right: side::DISPOSITIONS },
     Meeting { boundary: boundary::STAGED_PACKAGE, left: side::STAGED, right: side::PACKAGE },
+    Meeting { boundary: boundary::STAGED_DATABASE, left: side::STAGED, right: side::DATABASE },
 ];
 
 /// One cell of one line while it is summed.

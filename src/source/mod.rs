@@ -26,7 +26,7 @@ use async_trait::async_trait;
 pub use catalogue::{Column, LegacyType, Table, differs_in_case};
 pub use chunk::{Bounds, ChunkStream, KeyValue};
 pub use error::SourceError;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, postgres_pool};
 pub use sample::sampled_encodings;
 pub use settings::{
     ChangeMethod, ColumnSettings, Consistency, Drift, Limits, Login, Server, SourceKind, SourceSettings,

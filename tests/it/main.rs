@@ -30,6 +30,7 @@ mod postgres_rows;
 mod postgres_types;
 mod preflight;
 mod reconcile;
+mod rehearsal;
 mod report;
 mod reuse;
 mod rounds;

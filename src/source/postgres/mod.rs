@@ -39,6 +39,14 @@ use super::{
 use crate::encoding::TextEncoding;
 use crate::sql_ident::quote;
 
+/// A pool of sessions at a server that is no source, and how the server is called in messages; nothing is connected yet.
+///
+/// # Errors
+/// `SRC-013` for a password that is not where it should be; `SRC-…` for TLS.
+pub fn postgres_pool(settings: &SourceSettings, server: &Server) -> Result<(Pool, String), SourceError> {
+    Ok((connect::pool(settings, server)?, connect::shown(server)))
+}
+
 /// Changes when raw parts come out otherwise for the same source.
 const FORM_OF_RAW: u32 = 4;
 

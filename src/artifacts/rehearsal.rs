@@ -1,0 +1,115 @@
+//! `rehearsal.json`: how the load of a run's staged tables into the staging database went.
+
+use serde::{Deserialize, Serialize};
+
+/// The form that this version writes.
+pub const REHEARSAL_VERSION: u32 = 1;
+
+/// How a rehearsal went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    pub version: u32,
+    pub run: String,
+    /// The staging server as `host:port/database`; `None`: there was none, and the same checks ran in the engine.
+    pub server: Option<String>,
+    /// Facts about the server: its version.
+    pub server_version: String,
+    pub schema: String,
+    /// Whether the server had the tables before (the province's DDL).
+    pub existing: bool,
+    /// Whether what was loaded is still there.
+    pub kept: bool,
+    /// True when anything is under `problems`.
+    pub blocked: bool,
+    pub rows: u64,
+    /// Bytes on the server, indexes included.
+    pub bytes: u64,
+    pub seconds: RehearsalSeconds,
+    pub tables: Vec<RehearsedTable>,
+    pub problems: Vec<RehearsalProblem>,
+}
+
+/// Where the time went, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsalSeconds {
+    pub load: u64,
+    pub keys: u64,
+    pub compare: u64,
+}
+
+/// One table that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsedTable {
+    pub table: String,
+    /// Staged rows.
+    pub staged: u64,
+    /// Rows that the server took.
+    pub loaded: u64,
+    /// Bytes on the server, indexes included.
+    pub bytes: u64,
+    /// Things that had to hold of it.
+    pub checks: u64,
+    /// Columns whose counts, sums and bounds were compared.
+    pub columns: u64,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RehearsalKind {
+    /// The server's own table has another form than the national schema.
+    Ddl,
+    /// The server did not take a row.
+    Refused,
+    /// A key, code or condition does not hold.
+    Broken,
+    /// Counts, sums or bounds of a column differ.
+    Column,
+    /// A staged row is not there.
+    Missing,
+    /// A row is there that is not staged, or more often than staged.
+    Extra,
+    /// A row is there with other values.
+    Changed,
+}
+
+impl RehearsalKind {
+    /// As documents and labels spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ddl => "ddl",
+            Self::Refused => "refused",
+            Self::Broken => "broken",
+            Self::Column => "column",
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// One thing that is wrong with a table, with the first rows that it concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsalProblem {
+    pub kind: RehearsalKind,
+    pub table: String,
+    /// Columns that it is about; may be none.
+    pub columns: Vec<String>,
+    /// The check, or what differs, for people who know SQL; values masked.
+    pub what: String,
+    /// Rows that it concerns; 0 where it concerns the table.
+    pub rows: u64,
+    /// The first of them.
+    pub samples: Vec<RehearsalRow>,
+}
+
+/// One row, by its national key and its origin, both masked by their column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RehearsalRow {
+    pub key: String,
+    /// Columns that differ, of a changed row.
+    pub columns: Vec<String>,
+    /// Source and legacy table; empty where the row is not staged.
+    pub source: String,
+    pub skey: String,
+}
