@@ -71,7 +71,7 @@ pub enum Command {
     /// when anything is wrong. Without [staging] in the configuration the same checks run here, over the staged files.
     DryRun(DryRunArgs),
     /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
-    Reconcile(RunArgs),
+    Reconcile(ReconcileArgs),
     /// Render the report of a run again.
     Report(RunArgs),
     /// The cleaning rules: all of them, one, or their cases.
@@ -165,6 +165,17 @@ pub struct RunArgs {
     /// The run, for example r0001; default: the newest finished one.
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
+}
+
+/// `reconcile`.
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    /// The run, for example r0002; default: the newest finished one.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Show what changed since this run instead: rows and money by table, insurance and disposition, findings by rule.
+    #[arg(long, value_name = "RUN")]
+    pub against: Option<String>,
 }
 
 /// `rules …`.

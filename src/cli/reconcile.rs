@@ -2,19 +2,27 @@
 
 use qianyi::artifacts::{Boundary, Judged, Reconciliation};
 use qianyi::mask;
-use qianyi::pipeline::{finished, reconcile_again};
+use qianyi::pipeline::{Against, FindingChange, SumChange, against, finished, reconcile_again};
 use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
 
-use super::args::RunArgs;
+use super::args::ReconcileArgs;
 use super::context::Context;
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
 
 /// Compares again.
-pub fn reconcile(context: &Context, args: &RunArgs) -> Result<Ended, Failure> {
+pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failure> {
     let of = finished(&context.workdir, args.run.as_deref())?;
+    if let Some(before) = &args.against {
+        let changed = against(&finished(&context.workdir, Some(before))?, &of)?;
+        match context.json {
+            true => out::json(&changed),
+            false => out::text(&changes(context, &context.words()?, &changed)),
+        }
+        return Ok(Ended::Done);
+    }
     let adds_up = reconcile_again(&of)?;
     if context.json {
         out::json(&adds_up);
@@ -24,6 +32,62 @@ pub fn reconcile(context: &Context, args: &RunArgs) -> Result<Ended, Failure> {
     let totals = adds_up.totals;
     let explained = totals.unexplained_rows == 0 && totals.unexplained_fen == 0;
     Ok(if explained { Ended::Done } else { Ended::Blocked })
+}
+
+/// What changed between two runs: rows and money, then findings.
+fn changes(context: &Context, words: &Words, changed: &Against) -> String {
+    let left = |key: &str| (words.say("against", key), Align::Left);
+    let right = |text: &str| (text.to_owned(), Align::Right);
+    let difference = right(&words.say("against", "difference"));
+    let head = vec![
+        left("table"),
+        left("measure"),
+        left("insurance"),
+        left("disposition"),
+        right(&changed.before),
+        right(&changed.after),
+        difference.clone(),
+    ];
+    let row = |s: &SumChange| {
+        let shown = |value: i128| match s.measure.starts_with("fen:") {
+            true => qianyi::report::number::yuan(value),
+            false => count(value),
+        };
+        let disposition = words.say("disposition", &s.disposition);
+        let mut cells = vec![s.table.clone(), s.measure.clone(), s.insurance.clone(), disposition];
+        cells.extend([s.before, s.after, s.after - s.before].map(shown));
+        cells
+    };
+    let rows: Vec<Vec<String>> = changed.sums.iter().map(row).collect();
+    let mut text = format!("{} {} → {}\n", words.say("against", "changes"), changed.before, changed.after);
+    if rows.is_empty() {
+        text.push_str(&format!("{}\n", words.say("against", "no_sums")));
+    } else {
+        text.push_str(&format!("{}\n", out::table(&head, &rows)));
+    }
+    let head = vec![
+        left("rule"),
+        left("title"),
+        left("table"),
+        left("column"),
+        right(&changed.before),
+        right(&changed.after),
+        difference,
+    ];
+    let row = |f: &FindingChange| {
+        let title = context.lang.pick(&f.title_zh, &f.title_en).to_owned();
+        let mut cells = vec![f.rule.clone(), title, f.table.clone(), f.column.clone()];
+        cells
+            .extend([f.before.into(), f.after.into(), i128::from(f.after) - i128::from(f.before)].map(count));
+        cells
+    };
+    let rows: Vec<Vec<String>> = changed.findings.iter().map(row).collect();
+    if rows.is_empty() {
+        text.push_str(&format!("{}\n", words.say("against", "no_findings")));
+    } else {
+        text.push_str(&format!("{}\n", out::table(&head, &rows)));
+    }
+    text
 }
 
 /// Borders, then every line that does not add up.

@@ -183,10 +183,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     };
     let as_of = merged.as_of.as_ref().map(date).transpose()?;
     let partitions = partitions(&merged, memory, &origin)?;
-    let mut ids = BTreeSet::new();
-    if let Some(twice) = merged.sources.iter().find(|s| !ids.insert(s.id.as_str())) {
-        return Err(ConfigError::SourceTwice { origin: origin("sources").to_owned(), id: twice.id.clone() });
-    }
+    each_once(&merged.sources, origin("sources"))?;
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
     folders(&merged.mappings, &city, origin("mappings"), origin("city"))?;
     let Merged {
@@ -228,6 +225,15 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         expected,
         digest,
     })
+}
+
+/// Every source has an id of its own.
+fn each_once(sources: &[SourceSettings], origin: &str) -> Result<(), ConfigError> {
+    let mut ids = BTreeSet::new();
+    match sources.iter().find(|s| !ids.insert(s.id.as_str())) {
+        Some(twice) => Err(ConfigError::SourceTwice { origin: origin.to_owned(), id: twice.id.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Bytes for the whole process.

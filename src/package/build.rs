@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
-use super::{Contents, PackageError, PackedPart, PackedTable, numbered};
+use super::{Contents, PackageError, PackedPart, PackedTable, dictionary, numbered};
 use crate::artifacts::{Reconciliation, Status, Summary};
 use crate::durable;
+use crate::national::National;
 use crate::progress::Progress;
 
 /// One staged part as its run recorded it.
@@ -35,6 +36,8 @@ pub struct Build<'a> {
     /// The run's `manifest.json`.
     pub manifest: &'a Path,
     pub tables: &'a [StagedTable],
+    /// What columns and codes mean.
+    pub national: &'a National,
     /// Seal a blocked run, too; the package says so.
     pub allow_blocked: bool,
 }
@@ -111,6 +114,8 @@ pub fn build(of: &Build<'_>, progress: &dyn Progress) -> Result<Built, PackageEr
     }
     bag.json("data/tables.json", &contents)?;
     bag.json("data/reconciliation.json", of.reconciliation)?;
+    bag.write("data/dictionary.csv", &dictionary::columns(of.national)?)?;
+    bag.write("data/codes.csv", &dictionary::codes(of.national)?)?;
     let (bytes, sha) = durable::copy(of.manifest, &bag.folder.join("data/manifest.json"))?;
     bag.add("data/manifest.json", bytes, sha);
     let seal = tags(of, &id, blocked, &bag)?;

@@ -7,6 +7,7 @@
 mod bag;
 mod build;
 mod cross;
+mod dictionary;
 mod error;
 mod verify;
 

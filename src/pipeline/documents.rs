@@ -13,6 +13,8 @@ use crate::state::{Output, RunId, State};
 
 const STAGE: &str = "documents";
 const RECONCILIATION: &str = "reconciliation.json";
+/// There once the load was rehearsed.
+const REHEARSAL: &str = "rehearsal.json";
 const NAMES: [&str; 4] = ["summary.json", RECONCILIATION, "coverage.json", "manifest.json"];
 
 /// Whether an output is that of [`record`], which no manifest names.
@@ -20,8 +22,15 @@ pub(super) fn is_documents(output: &Output) -> bool {
     output.stage == STAGE
 }
 
-/// Records the documents as they are on disk, in place of what was recorded of them.
+/// Records the documents as they are on disk, in place of what was recorded of them; a rehearsal that was recorded stays.
 pub(super) fn record(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunError> {
+    let rehearsed = has_rehearsal(state, run)?;
+    record_with(state, run, dir, rehearsed)
+}
+
+/// Records the documents, with that of the rehearsal or without: it is written while it is not recorded, so that what a kill leaves is
+/// no rehearsal instead of an altered one.
+pub(super) fn record_with(state: &State, run: RunId, dir: &RunDir, rehearsed: bool) -> Result<(), RunError> {
     let of = |name: &&str| {
         let path = dir.file(name);
         let unread = |source| DurableError { path: path.display().to_string(), what: "read", source };
@@ -29,7 +38,9 @@ pub(super) fn record(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunE
         let sha256 = durable::sha256(&path).map_err(unread)?;
         Ok(PartInfo { path: path.clone(), rows: 0, bytes, sha256 })
     };
-    let parts = NAMES.iter().map(of).collect::<Result<Vec<_>, RunError>>()?;
+    let mut names = NAMES.to_vec();
+    names.extend(rehearsed.then_some(REHEARSAL));
+    let parts = names.iter().map(of).collect::<Result<Vec<_>, RunError>>()?;
     let output = Output {
         stage: STAGE.to_owned(),
         table: String::new(),
@@ -38,6 +49,12 @@ pub(super) fn record(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunE
         counts: serde_json::Value::Null,
     };
     Ok(state.record_output(run, &output)?)
+}
+
+/// Whether the run has a rehearsal that was recorded.
+pub(super) fn has_rehearsal(state: &State, run: RunId) -> Result<bool, RunError> {
+    let recorded = state.output(run, STAGE, "")?.map(|output| output.parts).unwrap_or_default();
+    Ok(recorded.iter().any(|part| part.path.ends_with(REHEARSAL)))
 }
 
 /// Refuses documents that are not what the run wrote. One is forgiven: a reconciliation that `again` finds right, since a package build
@@ -52,7 +69,7 @@ pub(super) fn verify(
 ) -> Result<(), RunError> {
     let altered = |path: String| RunError::Altered { path, run: run.to_string() };
     let recorded = state.output(run, STAGE, "")?.map(|output| output.parts).unwrap_or_default();
-    if recorded.len() != NAMES.len() {
+    if NAMES.iter().any(|name| !recorded.iter().any(|part| part.path.ends_with(name))) {
         return Err(altered(STAGE.to_owned()));
     }
     for part in recorded.iter().filter(|part| !raw::intact(part)) {

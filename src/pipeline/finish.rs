@@ -64,7 +64,7 @@ pub(super) fn finish(
     let summary = summary(&runner, settings, results, &reconciliation)?;
     store(&runner.dir.file("summary.json"), &summary)?;
     durable::create_dir_all(&runner.dir.path().join("report"))?;
-    let page = report::render(&summary, &reconciliation, coverage, settings.lang)?;
+    let page = report::render(&summary, &reconciliation, coverage, None, settings.lang)?;
     durable::write(&runner.dir.page(), page.as_bytes())?;
     failpoint::hit("run.written");
     documents::record(runner.state, runner.run, &runner.dir)?;

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::RunError;
 use super::documents;
 use super::paths::RunDir;
-use crate::artifacts::{Coverage, Reconciliation, Summary};
+use crate::artifacts::{Coverage, Reconciliation, Rehearsal, Summary};
 use crate::dataset;
 use crate::durable;
 use crate::measures::{self, Measure};
@@ -26,6 +26,8 @@ pub struct Finished {
     pub summary: Summary,
     pub reconciliation: Reconciliation,
     pub coverage: Coverage,
+    /// None: its load was not rehearsed.
+    pub rehearsal: Option<Rehearsal>,
 }
 
 impl Finished {
@@ -64,7 +66,9 @@ pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> 
     let summary = read(&dir.file("summary.json"))?;
     let reconciliation = read(&dir.file("reconciliation.json"))?;
     let coverage = read(&dir.file("coverage.json"))?;
-    Ok(Finished { id: run.id, dir, summary, reconciliation, coverage })
+    let rehearsed = documents::has_rehearsal(&state, run.id)?;
+    let rehearsal = rehearsed.then(|| read(&dir.rehearsal())).transpose()?;
+    Ok(Finished { id: run.id, dir, summary, reconciliation, coverage, rehearsal })
 }
 
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
@@ -100,7 +104,7 @@ fn reconciled(run: RunId, dir: &RunDir) -> Result<Reconciliation, RunError> {
 /// # Errors
 /// `RPT-…`, `DUR-001`.
 pub fn render_report(of: &Finished, lang: Lang) -> Result<PathBuf, RunError> {
-    let page = report::render(&of.summary, &of.reconciliation, &of.coverage, lang)?;
+    let page = report::render(&of.summary, &of.reconciliation, &of.coverage, of.rehearsal.as_ref(), lang)?;
     let path = of.dir.page();
     durable::write(&path, page.as_bytes())?;
     Ok(path)

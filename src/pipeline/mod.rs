@@ -4,6 +4,7 @@
 //! again; a run that cannot account for every row and every fen ends as [`Status::Blocked`].
 //! Must not know: how a stage does its work, or how anything is printed.
 
+mod against;
 mod approve;
 mod arrival;
 mod check_stage;
@@ -42,6 +43,7 @@ mod unchecked;
 mod vanished_money;
 mod whole;
 
+pub use against::{Against, FindingChange, SumChange, against};
 pub use approve::{Approver, ProposedBatch, ProposedSum, approve, proposals};
 pub use error::RunError;
 pub use findings::{FindingFilter, ListedFinding, each_finding};

@@ -61,9 +61,10 @@ pub fn rehearse(
         all.extend(given);
         measures::write_measures(&of.dir.measures("staging"), &all)?;
         store(&of.dir.file("reconciliation.json"), &reconcile_again(of)?)?;
-        documents::record(&state, of.id, &of.dir)?;
     }
+    documents::record_with(&state, of.id, &of.dir, false)?;
     store(&of.dir.rehearsal(), &found)?;
+    documents::record_with(&state, of.id, &of.dir, true)?;
     Ok(found)
 }
 

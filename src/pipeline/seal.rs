@@ -53,6 +53,7 @@ pub fn build_package(
             summary: &of.summary,
             reconciliation: &of.reconciliation,
             manifest: &path,
+            national,
             tables: &tables,
             allow_blocked,
         },

@@ -11,6 +11,7 @@ mod error;
 pub mod number;
 mod page;
 mod reconciliation;
+mod rehearsal;
 mod rounds;
 mod sheet;
 mod words;
@@ -26,7 +27,7 @@ pub use error::ReportError;
 pub use sheet::{SheetColumn, SheetWriter};
 pub use words::Words;
 
-use crate::artifacts::{Coverage, Reconciliation, Summary};
+use crate::artifacts::{Coverage, Reconciliation, Rehearsal, Summary};
 use crate::mask;
 
 const PAGE: &str = include_str!("page.html");
@@ -67,6 +68,7 @@ pub fn render(
     summary: &Summary,
     reconciliation: &Reconciliation,
     coverage: &Coverage,
+    rehearsal: Option<&Rehearsal>,
     lang: Lang,
 ) -> Result<String, ReportError> {
     if summary.run != reconciliation.run {
@@ -89,7 +91,7 @@ pub fn render(
         lang => lang.tag(),
         style => Value::from_safe_string(STYLE.to_owned()),
         w => Serde(words.all()),
-        p => Serde(page::page(summary, reconciliation, coverage, lang, &words)),
+        p => Serde(page::page(summary, reconciliation, coverage, rehearsal, lang, &words)),
     })?;
     Ok(html)
 }

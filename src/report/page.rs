@@ -14,11 +14,12 @@ use super::cleaning::{Cleaning, StandingLine, cleaning, standing};
 use super::coverage::{self, Covered};
 use super::number::{self, NOTHING, count};
 use super::reconciliation::{self, Balance};
+use super::rehearsal::{self, Rehearsed};
 use super::rounds::{Empty, Rounds, empty, rounds};
 use super::words::Words;
 use crate::artifacts::{
     Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
-    StageRow, Status, Summary, Suspicion, TableRow,
+    Rehearsal, StageRow, Status, Summary, Suspicion, TableRow,
 };
 use crate::clock;
 
@@ -48,6 +49,7 @@ pub(super) struct Page<'a> {
     read_errors: Vec<ReadErrorLine<'a>>,
     covered: Covered<'a>,
     balance: Balance<'a>,
+    rehearsed: Rehearsed<'a>,
     left_alone: Vec<Left<'a>>,
     stages: Vec<Stage>,
 }
@@ -207,10 +209,19 @@ pub(super) fn page<'a>(
     summary: &'a Summary,
     reconciliation: &'a Reconciliation,
     coverage: &'a Coverage,
+    rehearsal: Option<&'a Rehearsal>,
     lang: Lang,
     words: &Words,
 ) -> Page<'a> {
-    let blockers = blockers(summary, reconciliation, words);
+    let mut blockers = blockers(summary, reconciliation, words);
+    if rehearsal::blocks(rehearsal) {
+        blockers.push(Blocking {
+            what: words.say("rehearsal", "title"),
+            at: String::new(),
+            why: words.say("rehearsal", "blocked"),
+            section: "rehearsal",
+        });
+    }
     Page {
         blocked: summary.status == Status::Blocked || !blockers.is_empty(),
         sums: Sums {
@@ -235,6 +246,7 @@ pub(super) fn page<'a>(
         read_errors: read_errors(&summary.read_errors, words),
         covered: coverage::covered(coverage, words),
         balance: reconciliation::balance(reconciliation, words),
+        rehearsed: rehearsal::rehearsed(rehearsal, words),
         left_alone: left_alone(&summary.left_alone),
         stages: summary.stages.iter().map(|s| stage(s, words)).collect(),
     }

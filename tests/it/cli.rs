@@ -243,11 +243,58 @@ fn the_demo_says_where_everything_lies_and_every_command_works_on_it() {
             }
         }
     }
+    a_row_is_followed(&work, &config);
     let zh = run(&["--workdir", &work, "--lang", "zh", "reconcile"]);
     assert!(zh.out.contains("对账") && zh.out.contains("未解释"), "{}", zh.out);
     let page = std::fs::read_to_string(Path::new(&work).join("runs/r0001/report/index.html")).unwrap();
     assert!(page.contains("Staged → package"));
     no_personal_data(Path::new(&work), &demo);
+}
+
+/// A row that a rule changed, by its national key and by its legacy one; a row that is not there; two runs beside each other.
+fn a_row_is_followed(work: &str, config: &str) {
+    let with = |rest: &[&str]| {
+        let mut all = vec!["--workdir", work, "--config", config, "--quiet"];
+        all.extend(rest);
+        run(&all)
+    };
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let changes = json(&with(&["--json", "changes", "AC01"]).out);
+    let change = changes.as_array().unwrap().iter().find(|c| c["rule"] == "FIX-02").unwrap();
+    let key = change["key"].as_str().unwrap();
+    let followed = with(&["--json", "trace", "AC01", key]);
+    assert_eq!(followed.status, 0, "{}", followed.err);
+    let followed = json(&followed.out);
+    let row = &followed["rows"][0];
+    assert!(row["changes"].as_array().unwrap().contains(change), "{row}");
+    assert_eq!(row["origins"][0]["source"], "ylbx.GRJBXX");
+    assert!(row["origins"][0]["raw"].as_str().unwrap().starts_with("raw/ylbx/GRJBXX/"), "{row}");
+    assert!(row["origins"][0]["row"].as_u64().unwrap() > 0);
+    for place in ["mapped", "ended"] {
+        assert!(Path::new(work).join(row[place].as_str().unwrap()).is_file(), "{row}");
+    }
+    let changed = row["values"].as_array().unwrap().iter().find(|v| v["column"] == change["column"]).unwrap();
+    assert_eq!((&changed["mapped"], &changed["ended"]), (&change["before"], &change["after"]));
+
+    // The legacy number of that person, as it is staged in the clear.
+    let skey = crate::support::parquet_under(&Path::new(work).join("runs/r0001/mapped/AC01"))
+        .iter()
+        .flat_map(|part| crate::support::text_rows(part, &["_key", "_skey"]))
+        .find(|row| row[0].as_deref() == Some(key))
+        .and_then(|row| row[1].clone())
+        .unwrap();
+    let said = with(&["trace", "ylbx.GRJBXX", &skey]);
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert!(
+        said.out.contains("FIX-02") && said.out.contains("AC01") && said.out.contains("AC02"),
+        "{}",
+        said.out
+    );
+    assert!(!said.out.contains(&skey), "{}", said.out);
+    assert_eq!(with(&["trace", "AC01", "no such key"]).status, 3);
+
+    let same = with(&["reconcile", "--against", "r0001"]);
+    assert!(same.status == 0 && same.out.contains("Rows and money are the same"), "{}", same.out);
 }
 
 /// Neither the logs nor the terminal nor the page show a name or an ID of anybody in the city.

@@ -360,7 +360,7 @@ fn a_run_that_breaks_an_invariant_is_blocked_and_says_which_since_when_and_by_wh
     }
     let run = finished(&of.workdir, None).unwrap();
     for (lang, word) in [(Lang::Zh, "不变量不成立"), (Lang::En, "A broken invariant")] {
-        let page = render(&run.summary, &run.reconciliation, &run.coverage, lang).unwrap();
+        let page = render(&run.summary, &run.reconciliation, &run.coverage, None, lang).unwrap();
         assert!(page.contains(word) && page.contains("INV-02"), "{word}");
     }
     // Over the same inputs again: the same bytes, and what was repaired is repaired again.

@@ -70,6 +70,38 @@ fn edit(path: &Path, change: impl FnOnce(String) -> String) {
     std::fs::write(path, change(std::fs::read_to_string(path).unwrap())).unwrap();
 }
 
+/// The dictionary names every column of every packed table, and the list of codes every code that stands in one.
+fn every_column_and_code_is_explained(sealed: &Sealed) {
+    let rows = |name: &str| -> Vec<Vec<String>> {
+        let text = std::fs::read_to_string(sealed.package.join("data").join(name)).unwrap();
+        let text = text.strip_prefix('\u{feff}').unwrap();
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect()
+    };
+    let (columns, codes) = (rows("dictionary.csv"), rows("codes.csv"));
+    let mut checked = 0;
+    for table in std::fs::read_dir(sealed.package.join("data/tables")).unwrap() {
+        let folder = table.unwrap().path();
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        for part in crate::support::parquet_under(&folder) {
+            let schema = qianyi::dataset::schema_of(&part).unwrap();
+            for field in schema.fields().iter().filter(|f| !f.name().starts_with('_')) {
+                let line = columns.iter().find(|c| c[0] == name && c[2] == *field.name());
+                let line = line.unwrap_or_else(|| panic!("{name}.{} is not explained", field.name()));
+                assert!(!line[1].is_empty() && !line[3].is_empty() && !line[4].is_empty(), "{line:?}");
+                if !line[8].is_empty() {
+                    for row in crate::support::text_rows(&part, &[field.name()]) {
+                        let Some(code) = &row[0] else { continue };
+                        assert!(codes.iter().any(|c| c[0] == line[8] && c[1] == *code), "{line:?} {code}");
+                        checked += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 1_000, "{checked}");
+}
+
 #[test]
 fn a_package_is_sound_and_every_damage_is_found_and_named() {
     let sealed = Sealed::new(200);
@@ -77,6 +109,7 @@ fn a_package_is_sound_and_every_damage_is_found_and_named() {
     assert_eq!(sound.problems, []);
     let accepted: u64 = sealed.run.summary.tables.iter().map(|t| t.accepted).sum();
     assert_eq!((sound.rows, sound.blocked), (accepted, false));
+    every_column_and_code_is_explained(&sealed);
 
     let table = "data/tables/AA10";
     let part = std::fs::read_dir(sealed.package.join(table)).unwrap().next().unwrap().unwrap().file_name();

@@ -39,21 +39,33 @@ fn text(html: &str) -> String {
 #[test]
 fn a_run_that_is_done_reads_so_in_both_languages() {
     let (summary, adds_up) = (done(), balanced());
-    insta::assert_snapshot!("done_zh", text(&render(&summary, &adds_up, &covered(), Lang::Zh).unwrap()));
-    insta::assert_snapshot!("done_en", text(&render(&summary, &adds_up, &covered(), Lang::En).unwrap()));
+    insta::assert_snapshot!(
+        "done_zh",
+        text(&render(&summary, &adds_up, &covered(), None, Lang::Zh).unwrap())
+    );
+    insta::assert_snapshot!(
+        "done_en",
+        text(&render(&summary, &adds_up, &covered(), None, Lang::En).unwrap())
+    );
 }
 
 #[test]
 fn a_blocked_run_reads_so_in_both_languages() {
     let (summary, adds_up) = blocked();
-    insta::assert_snapshot!("blocked_zh", text(&render(&summary, &adds_up, &covered(), Lang::Zh).unwrap()));
-    insta::assert_snapshot!("blocked_en", text(&render(&summary, &adds_up, &covered(), Lang::En).unwrap()));
+    insta::assert_snapshot!(
+        "blocked_zh",
+        text(&render(&summary, &adds_up, &covered(), None, Lang::Zh).unwrap())
+    );
+    insta::assert_snapshot!(
+        "blocked_en",
+        text(&render(&summary, &adds_up, &covered(), None, Lang::En).unwrap())
+    );
 }
 
 #[test]
 fn what_blocks_stands_before_everything_else() {
     let (summary, adds_up) = blocked();
-    let page = text(&render(&summary, &adds_up, &covered(), Lang::En).unwrap());
+    let page = text(&render(&summary, &adds_up, &covered(), None, Lang::En).unwrap());
     let lines: Vec<&str> = page.lines().collect();
     assert_eq!(
         lines[1..7],
@@ -73,7 +85,7 @@ fn what_blocks_stands_before_everything_else() {
 #[test]
 fn a_run_that_was_done_reads_blocked_when_its_reconciliation_no_longer_adds_up() {
     let (_, adds_up) = blocked();
-    let page = text(&render(&done(), &adds_up, &covered(), Lang::Zh).unwrap());
+    let page = text(&render(&done(), &adds_up, &covered(), None, Lang::Zh).unwrap());
     let third = page.lines().nth(3).unwrap();
     assert_eq!(
         third,
@@ -96,7 +108,7 @@ fn the_worst_cells_are_shown_and_the_rest_is_counted() {
         })
         .collect();
     line.unexplained = (0..25).sum();
-    let page = text(&render(&done(), &adds_up, &covered(), Lang::En).unwrap());
+    let page = text(&render(&done(), &adds_up, &covered(), None, Lang::En).unwrap());
     let shown: Vec<&str> = page.lines().filter(|l| l.starts_with("110 | 1998")).collect();
     assert_eq!(shown.len(), 20);
     assert_eq!(shown[0], "110 | 199825 | 0.24 | 0.00 | | 0.24");
@@ -126,7 +138,7 @@ fn names_that_look_like_html_are_only_text() {
     adds_up.unit_of_money[0].table = evil.to_owned();
     coverage.codes[0].list = evil.to_owned();
     coverage.legacy[0].table = evil.to_owned();
-    let html = render(&summary, &adds_up, &coverage, Lang::En).unwrap();
+    let html = render(&summary, &adds_up, &coverage, None, Lang::En).unwrap();
     assert!(!html.contains("<script"), "a name became a tag");
     assert!(!html.contains("alert('"), "a quote ends an attribute");
     assert!(html.matches("&lt;script&gt;").count() >= 20);
@@ -136,7 +148,7 @@ fn names_that_look_like_html_are_only_text() {
 fn a_page_asks_for_nothing_outside_itself() {
     let (summary, adds_up) = blocked();
     for lang in [Lang::Zh, Lang::En] {
-        let html = render(&summary, &adds_up, &covered(), lang).unwrap();
+        let html = render(&summary, &adds_up, &covered(), None, lang).unwrap();
         let outside =
             ["http://", "https://", "src=", "url(", "@import", "<script", "<link", "<img", "<iframe"];
         for what in outside {
@@ -152,7 +164,7 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 #[test]
 fn every_link_leads_to_a_section_and_every_section_has_a_link() {
     let (summary, adds_up) = blocked();
-    let html = render(&summary, &adds_up, &covered(), Lang::Zh).unwrap();
+    let html = render(&summary, &adds_up, &covered(), None, Lang::Zh).unwrap();
     let ids = attributes(&html, " id=\"");
     let known: BTreeSet<&str> = ids.iter().copied().collect();
     assert_eq!(ids.len(), known.len(), "an id is there twice");
@@ -169,7 +181,7 @@ fn every_tag_is_closed_where_it_belongs() {
     let (summary, adds_up) = blocked();
     for (summary, adds_up) in [(summary, adds_up), (done(), balanced()), (done(), reconciled(vec![], vec![]))]
     {
-        let html = render(&summary, &adds_up, &Coverage::default(), Lang::Zh).unwrap();
+        let html = render(&summary, &adds_up, &Coverage::default(), None, Lang::Zh).unwrap();
         assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"zh-CN\">"), "{}", &html[..60]);
         let mut open: Vec<&str> = Vec::new();
         for tag in html.split('<').skip(2).map(|t| t.split_once('>').unwrap().0) {
@@ -192,7 +204,8 @@ fn an_empty_run_says_that_there_is_nothing() {
     summary.findings.clear();
     summary.read_errors.clear();
     summary.left_alone.clear();
-    let page = text(&render(&summary, &reconciled(vec![], vec![]), &Coverage::default(), Lang::En).unwrap());
+    let page =
+        text(&render(&summary, &reconciled(vec![], vec![]), &Coverage::default(), None, Lang::En).unwrap());
     for said in [
         "All rows were accepted.",
         "No row breaks a rule.",
@@ -209,7 +222,7 @@ fn an_empty_run_says_that_there_is_nothing() {
 fn documents_of_two_runs_make_no_page() {
     let mut adds_up = balanced();
     adds_up.run = "r0002".to_owned();
-    let refused = render(&done(), &adds_up, &covered(), Lang::Zh);
+    let refused = render(&done(), &adds_up, &covered(), None, Lang::Zh);
     assert!(matches!(refused, Err(ReportError::TwoRuns { .. })), "{refused:?}");
 }
 

@@ -1,0 +1,115 @@
+//! What the page says about the rehearsal of the load, or that there was none.
+//!
+//! Must not know: HTML.
+
+use serde::Serialize;
+
+use super::number::count;
+use super::words::Words;
+use crate::artifacts::{Rehearsal, RehearsalProblem, RehearsedTable};
+
+/// Rows of a problem that the page shows.
+const SHOWN: usize = 50;
+
+/// The section.
+#[derive(Serialize)]
+pub(super) struct Rehearsed<'a> {
+    bad: bool,
+    /// passed, blocked, engine, or none.
+    verdict: String,
+    server: &'a str,
+    version: &'a str,
+    rows: String,
+    mebibytes: String,
+    /// Seconds of loading, keys, comparison.
+    load: u64,
+    keys: u64,
+    compare: u64,
+    tables: Vec<TableLine<'a>>,
+    problems: Vec<ProblemLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct TableLine<'a> {
+    table: &'a str,
+    bad: bool,
+    staged: String,
+    loaded: String,
+    checks: u64,
+    columns: u64,
+    mebibytes: String,
+}
+
+#[derive(Serialize)]
+struct ProblemLine<'a> {
+    table: &'a str,
+    what: String,
+    columns: String,
+    rows: String,
+    told: &'a str,
+    samples: Vec<Sample<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sample<'a> {
+    key: &'a str,
+    columns: String,
+    source: &'a str,
+    skey: &'a str,
+}
+
+/// Whether a rehearsal found something.
+pub(super) fn blocks(of: Option<&Rehearsal>) -> bool {
+    of.is_some_and(|r| r.blocked)
+}
+
+/// The section of a run.
+pub(super) fn rehearsed<'a>(of: Option<&'a Rehearsal>, words: &Words) -> Rehearsed<'a> {
+    let verdict = match of {
+        None => "none",
+        Some(r) if r.blocked => "blocked",
+        Some(r) if r.server.is_none() => "engine",
+        Some(_) => "passed",
+    };
+    let mebibytes = |bytes: u64| count(bytes.div_ceil(1 << 20));
+    let table = |t: &'a RehearsedTable| TableLine {
+        table: &t.table,
+        bad: t.staged != t.loaded,
+        staged: count(t.staged),
+        loaded: count(t.loaded),
+        checks: t.checks,
+        columns: t.columns,
+        mebibytes: mebibytes(t.bytes),
+    };
+    let loaded = of.filter(|r| r.server.is_some());
+    let tables = loaded.map(|r| r.tables.iter().filter(|t| t.staged > 0).map(table).collect());
+    Rehearsed {
+        bad: blocks(of),
+        verdict: words.say("rehearsal", verdict),
+        server: of.and_then(|r| r.server.as_deref()).unwrap_or_default(),
+        version: of.map_or("", |r| &r.server_version),
+        rows: count(of.map_or(0, |r| r.rows)),
+        mebibytes: mebibytes(of.map_or(0, |r| r.bytes)),
+        load: of.map_or(0, |r| r.seconds.load),
+        keys: of.map_or(0, |r| r.seconds.keys),
+        compare: of.map_or(0, |r| r.seconds.compare),
+        tables: tables.unwrap_or_default(),
+        problems: of.map(|r| r.problems.iter().map(|p| problem(p, words)).collect()).unwrap_or_default(),
+    }
+}
+
+fn problem<'a>(of: &'a RehearsalProblem, words: &Words) -> ProblemLine<'a> {
+    ProblemLine {
+        table: &of.table,
+        what: words.say("rehearsal_kind", of.kind.name()),
+        columns: of.columns.join(", "),
+        rows: if of.rows == 0 { String::new() } else { count(of.rows) },
+        told: &of.what,
+        samples: of
+            .samples
+            .iter()
+            .take(SHOWN)
+            .map(|s| Sample { key: &s.key, columns: s.columns.join(", "), source: &s.source, skey: &s.skey })
+            .collect(),
+    }
+}
