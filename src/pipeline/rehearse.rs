@@ -56,12 +56,11 @@ pub fn rehearse(
         None => (in_engine(engine, national, &tables)?, Vec::new()),
     };
     found.run = of.id.to_string();
-    if !given.is_empty() {
-        let mut all = counted(engine, national, &tables)?;
-        all.extend(given);
-        measures::write_measures(&of.dir.measures("staging"), &all)?;
-        store(&of.dir.file("reconciliation.json"), &reconcile_again(of)?)?;
-    }
+    // Of several rehearsals the last one is compared; one that loaded nothing leaves nothing to compare.
+    let mut all = if given.is_empty() { Vec::new() } else { counted(engine, national, &tables)? };
+    all.extend(given);
+    measures::write_measures(&of.dir.measures("staging"), &all)?;
+    store(&of.dir.file("reconciliation.json"), &reconcile_again(of)?)?;
     documents::record_with(&state, of.id, &of.dir, false)?;
     store(&of.dir.rehearsal(), &found)?;
     documents::record_with(&state, of.id, &of.dir, true)?;
