@@ -97,6 +97,12 @@ pub fn id(value: &str) -> String {
 /// Words after which a password stands, as in `Password=…`, `pwd: …`.
 const SECRETS: [&str; 8] = ["password", "passwd", "passwort", "pass", "pwd", "pw", "secret", "token"];
 
+/// Whether a word is one after which a password stands, and no password itself.
+pub fn is_secret_word(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    SECRETS.iter().any(|s| word == *s || word.strip_suffix(s).is_some_and(|rest| matches!(rest, "db_" | "user_")))
+}
+
 /// A text without passwords: the login of an address (`//user:password@host`) and what follows a word for a password are starred.
 pub fn secrets(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -173,6 +179,11 @@ pub fn scrub(text: &str) -> String {
 /// Whether a character is obeyed instead of shown: controls, and the marks that turn the direction of a line.
 fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A character as it is shown where each must stay one character.
+pub fn harmless(c: char) -> char {
+    if is_obeyed(c) && c != '\t' { '\u{fffd}' } else { c }
 }
 
 fn escaped(text: &str, obeyed: impl Fn(char) -> bool) -> Cow<'_, str> {
