@@ -26,9 +26,12 @@ pub const ALL: &[&str] = &[
     "clean.found",
     "clean.written",
     "clean.applied",
+    "fixture.filled",
+    "package.renamed",
     "run.computed",
     "run.recorded",
     "run.written",
+    "run.done",
 ];
 
 /// `name:N` or `*:N`: which hit ends the process.
@@ -47,7 +50,12 @@ fn armed() -> Option<&'static Armed> {
             let (name, nth) = text.rsplit_once(':')?;
             let panics = nth.ends_with('!');
             let name = (name != "*").then(|| name.to_owned());
-            Some(Armed { name, nth: nth.trim_end_matches('!').parse().ok()?, panics, seen: AtomicU64::new(0) })
+            Some(Armed {
+                name,
+                nth: nth.trim_end_matches('!').parse().ok()?,
+                panics,
+                seen: AtomicU64::new(0),
+            })
         })
         .as_ref()
 }

@@ -158,7 +158,9 @@ fn in_key(c: char) -> bool {
 
 /// The name of a setting, perhaps mistyped.
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(in_key) && (is_harmless_word(key, HARMLESS) || is_harmless_word(key, KNOWN))
+    !key.is_empty()
+        && key.chars().all(in_key)
+        && (is_harmless_word(key, HARMLESS) || is_harmless_word(key, KNOWN))
 }
 
 /// A known setting of the right form: no address with a login in it, no inline table, no text of several lines.
@@ -168,7 +170,8 @@ fn is_harmless(key: &str, value: &str) -> bool {
     let fits = match WORDS.iter().find(|(k, _)| *k == key) {
         Some((_, words)) => is_harmless_word(word, words),
         None if NUMBERS.contains(&key) => {
-            word.len() <= SHORT || word.len() <= DIGITS && word.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+            word.len() <= SHORT
+                || word.len() <= DIGITS && word.bytes().all(|b| b.is_ascii_digit() || b == b'_')
         }
         None => true,
     };

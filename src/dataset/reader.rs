@@ -53,10 +53,7 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DatasetErr
 }
 
 /// The batches of what was opened.
-fn build(
-    path: &Path,
-    of: ParquetRecordBatchReaderBuilder<File>,
-) -> Result<PartReader, DatasetError> {
+fn build(path: &Path, of: ParquetRecordBatchReaderBuilder<File>) -> Result<PartReader, DatasetError> {
     let name = path.display().to_string();
     let unreadable = |e: Box<dyn std::error::Error + Send + Sync>| DatasetError::Unreadable {
         path: name.clone(),

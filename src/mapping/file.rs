@@ -71,6 +71,8 @@ pub struct City {
     pub domains: Arc<Domains>,
     pub font: Arc<Font>,
     pub codes: Arc<Codes>,
+    /// What the codes of the national lists are called: legacy columns hold names in place of codes.
+    pub code_names: Arc<BTreeSet<String>>,
     /// SHA-256 over every file of the folder, names and bytes, in name order.
     pub digest: String,
 }
@@ -89,6 +91,15 @@ impl City {
     /// The layer-1 view that reads a legacy table.
     pub fn view_of(&self, source_id: &str, legacy_table: &str) -> Option<&SourceView> {
         self.sources.iter().find(|v| v.source == source_id && v.matches(legacy_table))
+    }
+
+    /// Whether any list, of the city or the national schema, holds a value.
+    pub fn knows_code(&self, value: &str) -> bool {
+        let value = value.trim();
+        let held = |list: &Arc<crate::functions::CodeList>| list.translate(value).is_some();
+        self.codes.lists.values().any(held)
+            || self.codes.national.values().any(|codes| codes.contains(value))
+            || self.code_names.contains(value)
     }
 
     /// Why a legacy table is not mapped at all.

@@ -76,7 +76,22 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let sources::Head { id, name, source_ids, ignore, font, .. } = head;
     let FunctionSettings { domains, codes, .. } = settings;
     let font = Arc::new(font);
-    Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, digest })
+    let code_names =
+        national.codes.values().flat_map(|list| list.codes.values().map(|code| code.name.clone()));
+    let code_names = Arc::new(code_names.collect());
+    Ok(City {
+        id,
+        name,
+        source_ids,
+        sources: views,
+        tables,
+        ignore,
+        domains,
+        font,
+        codes,
+        code_names,
+        digest,
+    })
 }
 
 fn at_start(path: &Path, mistake: Mistake, message: String) -> MappingFault {

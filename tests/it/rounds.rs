@@ -102,8 +102,10 @@ fn a_finding_is_new_then_open_then_fixed_and_reopened_when_it_comes_back() {
     assert_eq!((row.item.as_str(), row.department.as_str()), ("correct", "养老"));
     // What every table's check found stands in the ledger, too, once a key.
     assert!(round.rows.iter().any(|r| r.item == "check" && r.new > 0), "{round:?}");
-    // The same inputs: what was new is open.
-    let second = ran(&of);
+    // Unchanged inputs are the same run.
+    assert_eq!(ran(&of), first);
+    // The same inputs under other settings: what was new is open.
+    let second = ran(&RunSettings { config_digest: "another".to_owned(), ..of.clone() });
     assert_eq!(counted(&second), [0, n, 0, 0]);
     assert_eq!(all(&of, "r0002"), ["open", "r0001", "r0002", "r0002"]);
     assert_eq!(second.rounds.last().unwrap().total().new, 0);

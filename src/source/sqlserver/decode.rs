@@ -182,9 +182,13 @@ fn zoned(v: DateTimeOffset) -> Result<String, Misfit> {
 
 #[cfg(test)]
 mod tests {
-    use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, Time};
+    use proptest::prelude::any;
+    use tiberius::ColumnData;
+    use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, SmallDateTime, Time};
 
-    use super::{clock, datetime, micros, zoned};
+    use super::super::super::decode::ColumnBuilder;
+    use super::super::super::{Column, LegacyType};
+    use super::{append, clock, datetime, micros, zoned};
 
     #[test]
     fn a_three_hundredth_of_a_second_is_the_millisecond_that_was_meant() {
@@ -196,6 +200,39 @@ mod tests {
         // 9999-12-31 23:59:59.997 and 1753-01-01.
         assert_eq!(datetime(DateTime::new(2_958_463, 25_919_999)), 253_402_300_799_997_000);
         assert_eq!(datetime(DateTime::new(-53_690, 0)), -6_847_804_800_000_000);
+    }
+
+    #[test]
+    fn a_cell_of_any_value_is_read_or_refused() {
+        let cases = crate::source::fuzz_cases(500);
+        let config = proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() };
+        let of = (any::<u8>(), any::<i64>(), any::<u32>(), any::<u8>(), any::<Vec<u8>>());
+        let ran =
+            proptest::test_runner::TestRunner::new(config).run(&of, |(which, long, number, scale, bytes)| {
+                let time = Time::new(long.unsigned_abs(), scale);
+                let date = Date::new(number & 0x00ff_ffff);
+                let moment = DateTime2::new(date, time);
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let cell = match which % 10 {
+                    0 => ColumnData::DateTime(Some(DateTime::new(long as i32, number))),
+                    1 => ColumnData::SmallDateTime(Some(SmallDateTime::new(long as u16, number as u16))),
+                    2 => ColumnData::Time(Some(time)),
+                    3 => ColumnData::Date(Some(date)),
+                    4 => ColumnData::DateTime2(Some(moment)),
+                    5 => ColumnData::DateTimeOffset(Some(DateTimeOffset::new(moment, long as i16))),
+                    6 => ColumnData::String(Some(text.into())),
+                    7 => ColumnData::Binary(Some(bytes.into())),
+                    8 => ColumnData::F64(Some(f64::from_bits(long as u64))),
+                    _ => ColumnData::I64(Some(long)),
+                };
+                for kind in [LegacyType::DateTime, LegacyType::Date, LegacyType::Unicode, LegacyType::Int] {
+                    let column = Column { kind: Some(kind), ..Column::default() };
+                    let _ = append(&mut ColumnBuilder::new(&column, kind), kind, &cell);
+                }
+                Ok(())
+            });
+        ran.unwrap();
+        println!("fuzz tds {cases}");
     }
 
     #[test]
