@@ -5,9 +5,8 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use thiserror::Error;
 
 use crate::mask;
 
@@ -16,9 +15,16 @@ thread_local! {
 }
 
 /// A library panicked over what it was given.
-#[derive(Debug, Error)]
-#[error("the library that reads it met what it does not expect: {0}")]
+#[derive(Debug)]
 pub struct Panicked(String);
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the library that reads it met what it does not expect: {}", self.0)
+    }
+}
+
+impl std::error::Error for Panicked {}
 
 /// Does `work`; a panic in it is an error, and not reported.
 ///

@@ -207,7 +207,7 @@ mod tests {
             ("\"hunter2-geheim\" = 1", "**************** * *"),
             ("hunter2-geheim = 1", "************** * *"),
             ("[sources.hunter2-geheim]\n", "[sources.**************]\n"),
-            ("[[\"hunter2 geheim\"]]", "[[\"******* ******\"]]"),
+            ("[[\"hunter2 geheimnis\"]]", "[[\"******* *********\"]]"),
         ] {
             assert_eq!(shown(given), expected);
             assert_eq!(shown(given).len(), given.len());
