@@ -92,7 +92,7 @@ fn mappings_and_a_schema_of_any_bytes_are_read_or_refused() {
     target("mapping", 4, &files, |_| {
         let _ = qianyi::mapping::load(&city, &sound);
     });
-    let files = ["schema.toml", "codes/AAC004.csv", "tables/AC01.toml", "gate.toml"];
+    let files = ["schema.toml", "codes/AAC004.csv", "AC01.toml", "gate.csv"];
     let files: Vec<PathBuf> = files.iter().map(|f| national.join(f)).filter(|f| f.is_file()).collect();
     assert!(!files.is_empty());
     target("schema", 10, &files, |_| {

@@ -52,7 +52,7 @@ fn a_mistake_in_a_line_of_any_length_is_shown_in_a_window() {
         (file.clone(), "CFG-002", format!("{long} = 1\n")),
         (mappings.join("baicheng/AC01.toml"), "MAP-0", format!("{long} = 1\n")),
         (mappings.join("baicheng/codes/sex.csv"), "MAP-0", format!("{long}\n")),
-        (mappings.join("national/tables/AC01.toml"), "NAT-001", format!("{long} = [\n")),
+        (mappings.join("national/AC01.toml"), "NAT-001", format!("{long} = [\n")),
         (rule, "RUL-0", format!("-- {long}: 1\n-- id: X {long}\n")),
     ] {
         let sound = std::fs::read(&path).unwrap();
