@@ -71,8 +71,6 @@ pub struct City {
     pub domains: Arc<Domains>,
     pub font: Arc<Font>,
     pub codes: Arc<Codes>,
-    /// What the codes of the national lists are called: legacy columns hold names in place of codes.
-    pub code_names: Arc<BTreeSet<String>>,
     /// SHA-256 over every file of the folder, names and bytes, in name order.
     pub digest: String,
 }
@@ -99,7 +97,7 @@ impl City {
         let held = |list: &Arc<crate::functions::CodeList>| list.translate(value).is_some();
         self.codes.lists.values().any(held)
             || self.codes.national.values().any(|codes| codes.contains(value))
-            || self.code_names.contains(value)
+            || self.codes.names.contains(value)
     }
 
     /// Why a legacy table is not mapped at all.

@@ -33,20 +33,7 @@ pub fn build_package(
     let state = State::open(workdir, "package build")?;
     let path = of.dir.file("manifest.json");
     let manifest: Manifest = read(&path)?;
-    let tables: Vec<StagedTable> = manifest
-        .outputs
-        .iter()
-        .filter(|o| o.stage == "gate")
-        .map(|o| StagedTable {
-            table: o.table.clone(),
-            parts: o
-                .parts
-                .iter()
-                .map(|p| StagedPart { path: workdir.join(&p.file), rows: p.rows, sha256: p.sha256.clone() })
-                .filter(|p| p.path.starts_with(of.dir.staged(&o.table)))
-                .collect(),
-        })
-        .collect();
+    let tables = staged(workdir, of, &manifest);
     let packages = workdir.join("packages");
     let known = documents::packages(&state, of.id)?;
     // The last build may have ended before it was recorded: its package is that of this build.
@@ -94,4 +81,18 @@ pub fn build_package(
     store(&of.dir.file("reconciliation.json"), &reconciliation)?;
     documents::record(&state, of.id, &of.dir, [known, vec![built.id.clone()]].concat())?;
     Ok((built, reconciliation))
+}
+
+/// The staged parts that a run recorded.
+fn staged(workdir: &Path, of: &Finished, manifest: &Manifest) -> Vec<StagedTable> {
+    let outputs = manifest.outputs.iter().filter(|o| o.stage == "gate");
+    let parts = |table: &str, parts: &[super::manifest::ManifestPart]| {
+        let part = |p: &super::manifest::ManifestPart| StagedPart {
+            path: workdir.join(&p.file),
+            rows: p.rows,
+            sha256: p.sha256.clone(),
+        };
+        parts.iter().map(part).filter(|p| p.path.starts_with(of.dir.staged(table))).collect()
+    };
+    outputs.map(|o| StagedTable { table: o.table.clone(), parts: parts(&o.table, &o.parts) }).collect()
 }

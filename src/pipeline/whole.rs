@@ -49,9 +49,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let (run, as_of) = find_or_begin_run(&state, settings, &raw, &digest)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
-    let spill = settings.workdir.join("spill");
-    let engine = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
-    let engine = Engine::start(engine, city.functions(as_of))?;
+    let engine = engine(settings, &city, as_of)?;
     let mut runner = StageRunner {
         state: &state,
         engine: &engine,
@@ -93,6 +91,12 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         started,
     };
     finish::finish(runner, settings, results)
+}
+
+fn engine(settings: &RunSettings, city: &City, as_of: NaiveDate) -> Result<Engine, RunError> {
+    let spill = settings.workdir.join("spill");
+    let of = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
+    Ok(Engine::start(of, city.functions(as_of))?)
 }
 
 /// What a run stands on.

@@ -204,7 +204,7 @@ fn status_tells_the_rounds_in_both_languages() {
     let dir = tempfile::tempdir().unwrap();
     let of = begun(dir.path());
     ran(&of);
-    ran(&of);
+    ran(&RunSettings { config_digest: "another".to_owned(), ..of.clone() });
     let status = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
         for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {

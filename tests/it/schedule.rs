@@ -195,7 +195,7 @@ fn a_clock_that_is_set_back_a_day_is_warned_of_and_jobs_run_when_they_are_due_by
 fn a_nightly_job_runs_once_in_the_nights_in_which_summer_time_begins_and_ends() {
     let berlin: Tz = "Europe/Berlin".parse().unwrap();
     for (from, to) in
-        [("2027-03-27T08:00:00", "2027-03-30T08:00:00"), ("2027-10-30T08:00:00", "2027-11-02T08:00:00")]
+        [("2027-03-27T20:00:00", "2027-03-30T20:00:00"), ("2027-10-30T20:00:00", "2027-11-02T20:00:00")]
     {
         for cron in ["30 1 * * *", "30 2 * * *", "0 3 * * *", "30 3 * * *"] {
             let mut bench = Bench::new(vec![job("night", cron, Missed::Skip)]);
