@@ -3,7 +3,10 @@
 //! Always: every line keeps its length in bytes, so that marks stay in place. A password may stand anywhere (under a wrong key, in a
 //! comment, in an inline table, over several lines): what is not surely harmless is not shown.
 
+use chrono_tz::Tz;
+
 use super::file::WORDS;
+use crate::encoding::TextEncoding;
 use crate::mask;
 
 /// Settings whose plain value may be read over somebody's shoulder.
@@ -173,6 +176,8 @@ fn is_harmless(key: &str, value: &str) -> bool {
             word.len() <= SHORT
                 || word.len() <= DIGITS && word.bytes().all(|b| b.is_ascii_digit() || b == b'_')
         }
+        None if key == "encoding" => word.len() <= SHORT || TextEncoding::named(word).is_some(),
+        None if key == "time_zone" => word.len() <= SHORT || word.parse::<Tz>().is_ok(),
         None => true,
     };
     HARMLESS.contains(&key) && plain && fits
@@ -203,6 +208,8 @@ mod tests {
             ("host = \"\"\"\nhunter2\n\"\"\"", "host = ***\n*******\n***"),
             ("prot = 1", "prot = *"),
             ("port = \"hunter2\"", "port = *********"),
+            ("encoding = \"hunter2\"", "encoding = *********"),
+            ("time_zone = \"Asia/Shanghai\"", "time_zone = \"Asia/Shanghai\""),
             ("kind = \"hunter2-geheim\"", "kind = ****************"),
             ("\"hunter2-geheim\" = 1", "**************** * *"),
             ("hunter2-geheim = 1", "************** * *"),
