@@ -229,11 +229,11 @@ pub fn link(from: &Path, to: &Path) -> Result<(), DurableError> {
     sync_folder(to)
 }
 
-/// Gives a folder that is complete its final name, which must be free.
+/// Gives a file or folder that is complete its final name; that of a folder must be free.
 ///
 /// # Errors
 /// `DUR-001`.
-pub fn rename_dir(from: &Path, to: &Path) -> Result<(), DurableError> {
+pub fn rename(from: &Path, to: &Path) -> Result<(), DurableError> {
     operation().and_then(|()| fs::rename(from, to)).map_err(failed(to, "renamed into place"))?;
     sync_folder(to)
 }

@@ -26,9 +26,12 @@ pub const ALL: &[&str] = &[
     "clean.found",
     "clean.written",
     "clean.applied",
+    "fixture.filled",
+    "package.renamed",
     "run.computed",
     "run.recorded",
     "run.written",
+    "run.done",
     "rehearse.created",
     "rehearse.loaded",
     "rehearse.keyed",
@@ -40,6 +43,7 @@ struct Armed {
     name: Option<String>,
     nth: u64,
     seen: AtomicU64,
+    panics: bool,
 }
 
 fn armed() -> Option<&'static Armed> {
@@ -48,13 +52,20 @@ fn armed() -> Option<&'static Armed> {
         .get_or_init(|| {
             let text = std::env::var("QIANYI_FAILPOINT").ok()?;
             let (name, nth) = text.rsplit_once(':')?;
+            let panics = nth.ends_with('!');
             let name = (name != "*").then(|| name.to_owned());
-            Some(Armed { name, nth: nth.parse().ok()?, seen: AtomicU64::new(0) })
+            Some(Armed {
+                name,
+                nth: nth.trim_end_matches('!').parse().ok()?,
+                panics,
+                seen: AtomicU64::new(0),
+            })
         })
         .as_ref()
 }
 
-/// Ends the process at once when `QIANYI_FAILPOINT` asks for this hit: `name:N` the Nth hit of that name, `*:N` the Nth of any.
+/// Ends the process at once when `QIANYI_FAILPOINT` asks for this hit: `name:N` the Nth hit of that name, `*:N` the Nth of any; `N!`
+/// panics instead, with a text as libraries write them.
 pub fn hit(name: &'static str) {
     debug_assert!(ALL.contains(&name), "failpoint {name} is not in the list");
     let Some(armed) = armed() else { return };
@@ -62,6 +73,9 @@ pub fn hit(name: &'static str) {
         return;
     }
     if armed.seen.fetch_add(1, Ordering::Relaxed) + 1 == armed.nth {
+        if armed.panics {
+            panic!("failpoint {name}: person 张三丰 229901198001010010");
+        }
         std::process::abort();
     }
 }

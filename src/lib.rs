@@ -41,6 +41,7 @@ pub mod failpoint;
 pub mod folder;
 pub mod mask;
 pub mod nearest;
+pub mod panics;
 pub mod progress;
 pub mod retry;
 pub mod sql_ident;

@@ -6,7 +6,11 @@
 //! Must not know: where values come from, or who is allowed to see them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::OnceLock;
+
+use pinyin::ToPinyin;
 
 /// What a value is, and so how much of it may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +101,14 @@ pub fn id(value: &str) -> String {
 /// Words after which a password stands, as in `Password=…`, `pwd: …`.
 const SECRETS: [&str; 8] = ["password", "passwd", "passwort", "pass", "pwd", "pw", "secret", "token"];
 
+/// Whether a word is one after which a password stands, and no password itself.
+pub fn is_secret_word(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    SECRETS
+        .iter()
+        .any(|s| word == *s || word.strip_suffix(s).is_some_and(|rest| matches!(rest, "db_" | "user_")))
+}
+
 /// A text without passwords: the login of an address (`//user:password@host`) and what follows a word for a password are starred.
 pub fn secrets(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -140,39 +152,183 @@ fn assigned(text: &str) -> String {
     out
 }
 
-/// A text of somebody else (a driver's message) without what could be a value: passwords, Chinese characters and digits in runs of
-/// four or more go; words, short numbers and identifiers stay.
-pub fn scrub(text: &str) -> String {
-    let text = secrets(text);
-    let mut out = String::with_capacity(text.len());
-    let mut digits = String::new();
-    let flush = |digits: &mut String, out: &mut String| {
-        if digits.len() >= 4 {
-            out.push_str("***");
-        } else {
-            out.push_str(digits);
-        }
-        digits.clear();
+/// A value that stands in a column of codes: whole when it is of a list that is `known`, or looks like a code; masked else, since in
+/// such columns names and numbers stand by mistake.
+pub fn code(value: &str, known: bool) -> String {
+    if known || looks_like_code(value) {
+        return value.to_owned();
+    }
+    let digits = value.chars().filter(|c| digit(*c).is_some()).count();
+    let number = digits > 0
+        && value.chars().all(|c| digit(c).is_some() || is_joint(c) || c.eq_ignore_ascii_case(&'x'));
+    match digits {
+        15.. if number => mask(MaskKind::Id, value),
+        11 if number => mask(MaskKind::Phone, value),
+        _ if number => mask(MaskKind::Number, value),
+        _ => mask(MaskKind::Name, value),
+    }
+}
+
+/// At most so many digits, or letters and digits, or letters alone: a longer one may be a phone, a date of birth, a name.
+const CODE_DIGITS: usize = 6;
+const CODE_MIXED: usize = 4;
+const CODE_LETTERS: usize = 2;
+
+fn looks_like_code(value: &str) -> bool {
+    let value = value.trim();
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let most = match digits {
+        0 => CODE_LETTERS,
+        n if n == value.len() => CODE_DIGITS,
+        _ => CODE_MIXED,
     };
-    for c in text.chars() {
-        if c.is_ascii_digit() {
-            digits.push(c);
+    value.len() <= most && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))
+}
+
+/// A digit, also a full-width one.
+fn digit(c: char) -> Option<char> {
+    match c {
+        '0'..='9' => Some(c),
+        '\u{ff10}'..='\u{ff19}' => char::from_u32(u32::from(c) - 0xff10 + 0x30),
+        _ => None,
+    }
+}
+
+/// What people put between the groups of a number.
+fn is_joint(c: char) -> bool {
+    matches!(c, ' ' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{3000}' | '\u{ff0d}')
+}
+
+/// So many digits in a row are a value; of a number in groups, so many in all.
+const VALUE_DIGITS: usize = 4;
+const GROUPED_DIGITS: usize = 7;
+
+/// A text of somebody else (a driver's message) without what could be a value: passwords, Chinese characters, Latin spellings of names,
+/// and digits in runs of four or more (also full-width ones, and in groups) go; words, short numbers and identifiers stay.
+pub fn scrub(text: &str) -> String {
+    let text = latin_names(&secrets(text));
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(c) = rest.chars().next() {
+        if digit(c).is_some() {
+            let (length, value) = number(rest);
+            let (number, after) = rest.split_at(length);
+            out.push_str(if value { "***" } else { number });
+            rest = after;
             continue;
         }
-        flush(&mut digits, &mut out);
+        rest = &rest[c.len_utf8()..];
         match c {
             '\u{2e80}'..='\u{9fff}' | '\u{e000}'..='\u{faff}' | '\u{20000}'.. if out.ends_with('*') => {}
             '\u{2e80}'..='\u{9fff}' | '\u{e000}'..='\u{faff}' | '\u{20000}'.. => out.push('*'),
             _ => out.push(c),
         }
     }
-    flush(&mut digits, &mut out);
+    out
+}
+
+/// The length of the number that a text begins with, in groups or not, and whether it may be a value.
+fn number(text: &str) -> (usize, bool) {
+    let (mut all, mut run, mut longest, mut end, mut first) = (0, 0, 0, 0, 0);
+    let mut joint = false;
+    for (at, c) in text.char_indices() {
+        if digit(c).is_some() {
+            (all, run, joint, end) = (all + 1, run + 1, false, at + c.len_utf8());
+            longest = longest.max(run);
+            continue;
+        }
+        if run > 0 && first == 0 {
+            first = end;
+        }
+        if !is_joint(c) || joint {
+            break;
+        }
+        (run, joint) = (0, true);
+    }
+    match (all >= GROUPED_DIGITS, longest >= VALUE_DIGITS) {
+        (true, _) => (end, true),
+        // The groups are numbers of their own.
+        (false, _) => {
+            let first = if first == 0 { end } else { first };
+            let digits = text[..first].chars().count();
+            (first, digits >= VALUE_DIGITS)
+        }
+    }
+}
+
+/// The syllables of Chinese names as Latin letters spell them.
+fn syllables() -> &'static BTreeSet<&'static str> {
+    static ALL: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let han = ('\u{4e00}'..='\u{9fff}').filter_map(|c| c.to_pinyin());
+        han.map(pinyin::Pinyin::plain).filter(|s| s.is_ascii()).collect()
+    })
+}
+
+/// Whether a word is one or more syllables of Chinese names.
+fn is_spelled(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let longest = 6;
+    let mut reached = vec![false; word.len() + 1];
+    reached[0] = true;
+    for from in 0..word.len() {
+        for to in (from + 1)..=(from + longest).min(word.len()) {
+            reached[to] |= reached[from] && syllables().contains(&word[from..to]);
+        }
+    }
+    !word.is_empty() && reached[word.len()]
+}
+
+/// Stars Latin spellings of names: two to four words with capitals that are syllables of names (`Zhang San`, `LI XIAOMING`).
+fn latin_names(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut held: Vec<&str> = Vec::new();
+    let flush = |held: &mut Vec<&str>, out: &mut String| {
+        let words = held.iter().filter(|w| !w.trim().is_empty()).count();
+        if (2..=4).contains(&words) {
+            out.push_str("***")
+        } else {
+            out.push_str(&held.concat())
+        }
+        held.clear();
+    };
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        if end > 1 && c.is_ascii_uppercase() && is_spelled(word) {
+            held.push(word);
+            rest = after;
+        } else if end == 0 && c == ' ' && !held.is_empty() && !held.ends_with(&[" "]) {
+            held.push(" ");
+            rest = &rest[1..];
+        } else {
+            // The space after a name is none of its own.
+            let space = held.ends_with(&[" "]);
+            if space {
+                held.pop();
+            }
+            flush(&mut held, &mut out);
+            if space {
+                out.push(' ');
+            }
+            let length = if end == 0 { c.len_utf8() } else { end };
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
+        }
+    }
+    flush(&mut held, &mut out);
     out
 }
 
 /// Whether a character is obeyed instead of shown: controls, and the marks that turn the direction of a line.
 fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A character as it is shown where each must stay one character.
+pub fn harmless(c: char) -> char {
+    if is_obeyed(c) && c != '\t' { '\u{fffd}' } else { c }
 }
 
 fn escaped(text: &str, obeyed: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -214,7 +370,7 @@ fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskKind, key, mask, scrub, secrets, visible, visible_lines};
+    use super::{MaskKind, code, key, mask, scrub, secrets, visible, visible_lines};
 
     #[test]
     fn a_key_is_masked_part_by_part() {
@@ -263,8 +419,42 @@ mod tests {
             ("Cannot cast string '229901198001010010' to Int64", "Cannot cast string '***' to Int64"),
             ("no such person: 张三丰 (line 12)", "no such person: * (line 12)"),
             ("database is locked", "database is locked"),
+            ("身份证 ２２９９０１１９８００１０１００１０", "* ***"),
+            ("card 6222 0212 3456 7890 of line 3", "card *** of line 3"),
+            ("phone 138-4360-0001, 0436-3236000", "phone ***, ***"),
+            ("12 of 345 rows in 6 s", "12 of 345 rows in 6 s"),
+            ("no value for Zhang San in GRJBXX", "no value for *** in GRJBXX"),
+            ("'LI XIAOMING' and Ouyang Nana", "'***' and ***"),
+            ("Cannot cast string to value of Int64 type", "Cannot cast string to value of Int64 type"),
+            ("Can not. Long Date", "Can not. ***"),
         ] {
             assert_eq!(scrub(given), expected);
+        }
+    }
+
+    #[test]
+    fn in_a_column_of_codes_only_what_looks_like_a_code_is_shown() {
+        for (given, known, expected) in [
+            ("1", false, "1"),
+            ("220802", false, "220802"),
+            ("A-01", false, "A-01"),
+            ("XX", false, "XX"),
+            ("女", true, "女"),
+            ("女", false, "*"),
+            ("张三", false, "张*"),
+            ("欧阳娜娜", false, "欧***"),
+            ("Li Ming", false, "L******"),
+            ("WANG", false, "W***"),
+            ("19800101", false, "19*****1"),
+            ("229901198001010010", false, "2299**********0010"),
+            ("22990119800101001X", false, "2299**********001X"),
+            ("13843600001", false, "138****0001"),
+            ("138-4360-0001", false, "138******0001"),
+            ("１３８４３６００００１", false, "１３８****０００１"),
+            ("6222 0212 3456 7890", false, "6222***********7890"),
+            ("吉林省白城市洮北区海明西路1号", false, "吉**************"),
+        ] {
+            assert_eq!(code(given, known), expected, "{given}");
         }
     }
 

@@ -23,6 +23,7 @@ use crate::encoding::bytes_column;
 use crate::engine::{Engine, EngineError, Joins};
 use crate::error::{Consequence, RetryClass};
 use crate::mapping::{City, CodeColumn, held_columns};
+use crate::mask;
 use crate::raw::{RawTable, RawView};
 
 /// Values listed of one code column, the most frequent first; the rest is only counted.
@@ -75,7 +76,7 @@ pub struct CodeProfile {
     pub more: u64,
 }
 
-/// One value of a code column as it stands in the source (trimmed).
+/// One value of a code column as it stands in the source (trimmed); one that does not look like a code, and is in no list, is masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CodeFrequency {
     pub value: String,
@@ -129,7 +130,7 @@ fn table(
     let view = city.view_of(source, name);
     let codes = view.map(|v| v.code_columns()).unwrap_or_default();
     let columns = engine
-        .block_on(columns(&session, held, &codes))
+        .block_on(columns(&session, city, held, &codes))
         .map_err(|e| engine.error(format!("the profile of {name}"), e))?;
     Ok(TableProfile {
         table: name.to_owned(),
@@ -142,6 +143,7 @@ fn table(
 
 async fn columns(
     session: &SessionContext,
+    city: &City,
     held: &RawTable,
     codes: &[CodeColumn<'_>],
 ) -> Result<Vec<ColumnProfile>, DataFusionError> {
@@ -155,7 +157,7 @@ async fn columns(
         let mut profile = column.profile(held.rows, &mut answers);
         let lists: Vec<CodeColumn<'_>> = codes.iter().filter(|c| c.column == column.name).copied().collect();
         if !lists.is_empty() {
-            profile.codes = Some(values(session, &column, &lists).await?);
+            profile.codes = Some(values(session, city, &column, &lists).await?);
         }
         columns.push(profile);
     }
@@ -274,6 +276,7 @@ fn number(array: &dyn Array, row: usize) -> Option<u64> {
 /// The values of one code column with their rows, most frequent first.
 async fn values(
     session: &SessionContext,
+    city: &City,
     measured: &Measured,
     lists: &[CodeColumn<'_>],
 ) -> Result<CodeProfile, DataFusionError> {
@@ -293,7 +296,9 @@ async fn values(
         for (row, value) in batch.column(0).as_string::<i32>().iter().enumerate() {
             let value = value.unwrap_or_default().to_owned();
             let mapped = lists.iter().all(|list| list.translates(&value));
-            values.push(CodeFrequency { mapped, rows: number(batch.column(1), row).unwrap_or(0), value });
+            let rows = number(batch.column(1), row).unwrap_or(0);
+            let value = mask::code(&value, mapped || city.knows_code(&value));
+            values.push(CodeFrequency { mapped, rows, value });
         }
     }
     let more = distinct.saturating_sub(values.len()) as u64;

@@ -25,7 +25,9 @@ pub struct FoundRows {
 /// A value without a mask of its own is shown up to this length; longer ones are no codes, dates or amounts.
 const SHOWN: usize = 20;
 /// So many digits in a row may be a document's number.
-const DIGITS: usize = 12;
+const DIGITS: usize = 11;
+/// More letters in a row may be a name.
+const LETTERS: usize = 2;
 
 /// What a rule says about a column: its degree, what it does to the row, how bad it is.
 #[derive(Debug, Clone)]
@@ -116,8 +118,13 @@ pub fn shown_unread(column: &Column, value: &str) -> String {
 
 /// Looks like a code, a date, a period or an amount: what people typed into the wrong field is masked.
 fn plain(value: &str) -> bool {
-    let digits = value.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
-    value.len() <= SHOWN && digits < DIGITS && value.chars().all(|c| c.is_ascii_graphic() || c == ' ')
+    let longest =
+        |of: fn(&u8) -> bool| value.as_bytes().split(|b| !of(b)).map(<[u8]>::len).max().unwrap_or(0);
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    // The digits of a phone or a card in groups; a time and an amount have more, and say what they are.
+    let counted = digits < DIGITS || (value.contains([':', '.']) && longest(u8::is_ascii_digit) < DIGITS);
+    let printed = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    value.len() <= SHOWN && printed && counted && longest(u8::is_ascii_alphabetic) <= LETTERS
 }
 
 /// Where the row of a finding comes from.
@@ -185,10 +192,12 @@ mod tests {
 
     #[test]
     fn what_is_typed_into_the_wrong_field_is_not_plain() {
-        for shown in ["9", "201313", "1980-13-01", "1,234.50", "A1"] {
+        for shown in ["9", "201313", "1980-13-01", "1980-01-01 00:00:00", "1,234.50", "A1"] {
             assert!(plain(shown), "{shown}");
         }
-        for hidden in ["张三", "229901198001010010", "x".repeat(21).as_str(), "a\nb"] {
+        let long = "x".repeat(21);
+        let numbers = ["229901198001010010", "13843600001", "138-4360-0002", "6222 0212 3456 7890"];
+        for hidden in [&["张三", "Zhuge Mingyue", "WANG", long.as_str(), "a\nb"][..], &numbers].concat() {
             assert!(!plain(hidden), "{hidden}");
         }
     }

@@ -51,6 +51,11 @@ pub fn of_failure(failure: &Failure) -> u8 {
     }
 }
 
+/// The exit status after a panic.
+pub fn of_panic() -> ExitCode {
+    ExitCode::from(1)
+}
+
 /// The exit status when the parser answered: help and version were asked for, everything else is wrong usage.
 pub fn of_clap(asked: &clap::Error) -> ExitCode {
     ExitCode::from(if asked.use_stderr() { 2 } else { 0 })

@@ -11,6 +11,7 @@ use qianyi::mask;
 use thiserror::Error;
 
 use super::out;
+use super::place::Place;
 
 /// Width of what is printed where no terminal says another.
 const WIDTH: usize = 100;
@@ -100,7 +101,7 @@ fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> St
     let places = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
     for place in error.related().into_iter().flatten() {
         text.push('\n');
-        let _ = places.render_report(&mut text, place);
+        let _ = places.render_report(&mut text, &Place::of(place));
     }
     if let Some(hint) = error.help() {
         let _ = writeln!(text, "\n{cyan}hint:{plain} {}", mask::visible_lines(&hint.to_string()));

@@ -2,8 +2,8 @@
 //!
 //! Always: times in the configured zone; stages, tables, counts, times, error codes; never a value of a row. Only qianyi's own events, since libraries quote values.
 
-use std::path::Path;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 
 use chrono_tz::Tz;
 use qianyi::{clock, durable};
@@ -15,6 +15,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, filter, fmt};
 
 use super::failure::Failure;
+
+static PATH: OnceLock<PathBuf> = OnceLock::new();
+
+/// Where the log is, once it is open.
+pub fn path() -> Option<&'static Path> {
+    PATH.get().map(PathBuf::as_path)
+}
 
 /// The time of an event.
 struct When(Tz);
@@ -40,6 +47,7 @@ pub fn open(workdir: &Path, command: &str, zone: Tz) -> Result<(), Failure> {
     let lines = lines.with_writer(Mutex::new(file));
     // A second log in one process (there is none) would change nothing.
     let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
+    let _ = PATH.set(path);
     tracing::info!(command, version = env!("CARGO_PKG_VERSION"), "started");
     Ok(())
 }

@@ -21,6 +21,8 @@ mod fixture;
 mod log;
 mod out;
 mod package;
+mod panic;
+mod place;
 mod plan;
 mod profile;
 mod reconcile;
@@ -54,11 +56,13 @@ pub fn main() -> std::process::ExitCode {
         }
     };
     let context = Context::new(cli.global);
-    let ended = dispatch(&context, cli.command);
-    if let Err(failure) = &ended {
-        failure::show(failure);
-    }
-    exit::of(&ended)
+    panic::guarded(&context, || {
+        let ended = dispatch(&context, cli.command);
+        if let Err(failure) = &ended {
+            failure::show(failure);
+        }
+        exit::of(&ended)
+    })
 }
 
 fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {

@@ -8,7 +8,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::Reader;
 use crate::artifacts::Suspicion;
-use crate::nearest::nearest;
 
 const LIMIT_KEYS: &[&str] = &["accepted_min"];
 const ACKNOWLEDGED_KEYS: &[&str] = &["what", "name", "by", "reason"];
@@ -70,9 +69,7 @@ fn acknowledged(
             Some((Some(text), span)) if *key == "what" => {
                 let known = Suspicion::ALL.map(Suspicion::name);
                 if !known.contains(&text) {
-                    let hint =
-                        format!("did you mean `{}`? Known are {}", nearest(text, known), known.join(", "));
-                    reader.mistake(span, format!("`what` cannot be `{text}`"), Some(hint));
+                    reader.word("what", text, &known, span);
                 }
             }
             Some(_) => {}

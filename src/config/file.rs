@@ -13,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
-use super::shown::shown;
+use super::shown::{shown, told};
 use super::{expected, jobs, people, rules, staging, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
@@ -85,7 +85,7 @@ const TABLE_KEYS: &[&str] = &["key", "changes", "column", "overlap_seconds", "dr
 /// Keys of a column under `[sources.tables.<TABLE>.columns]`.
 const COLUMN_KEYS: &[&str] = &["encoding"];
 /// Keys whose value is one of a few words.
-const WORDS: &[(&str, &[&str])] = &[
+pub(super) const WORDS: &[(&str, &[&str])] = &[
     ("kind", SourceKind::ALL),
     ("lang", &["zh", "en"]),
     ("login", &["sql", "windows"]),
@@ -121,9 +121,8 @@ impl Reader<'_> {
 
     pub(super) fn keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
-            let hint =
-                format!("did you mean `{}`? Known are {}", nearest(key.get_ref(), known), known.join(", "));
-            self.mistake(key.span(), format!("there is no setting `{}`", key.get_ref()), Some(hint));
+            let message = format!("there is no setting {}", told(key.get_ref(), known));
+            self.mistake(key.span(), message, Some(meant(key.get_ref(), known)));
         }
     }
 
@@ -132,13 +131,7 @@ impl Reader<'_> {
             match value.get_ref().as_str() {
                 Some(word) if words.contains(&word) => {}
                 Some(word) => {
-                    let message = match key {
-                        "kind" => format!("no kind of source is called `{word}`"),
-                        _ => format!("`{key}` cannot be `{word}`"),
-                    };
-                    let hint =
-                        format!("did you mean `{}`? Known are {}", nearest(word, *words), words.join(", "));
-                    self.mistake(value.span(), message, Some(hint));
+                    self.word(key, word, words, value.span());
                 }
                 None => self.mistake(value.span(), format!("`{key}` is not a text in quotes"), None),
             }
@@ -154,15 +147,22 @@ impl Reader<'_> {
         }
     }
 
+    /// A word that is none of those that a key may have.
+    pub(super) fn word(&mut self, key: &str, given: &str, known: &[&str], at: Range<usize>) {
+        let message = format!("`{key}` cannot be {}", told(given, known));
+        self.mistake(at, message, Some(meant(given, known)));
+    }
+
     fn zone(&mut self, value: &Spanned<DeValue<'_>>) {
         match value.get_ref().as_str() {
             Some(name) if name.parse::<Tz>().is_ok() => {}
             Some(name) => {
+                let nearest = nearest(name, TZ_VARIANTS.iter().map(|z| z.name()));
+                let message = format!("there is no time zone {}", told(name, &[&nearest]));
                 let hint = format!(
-                    "did you mean `{}`? Zones have the names of the tz database, such as Asia/Shanghai",
-                    nearest(name, TZ_VARIANTS.iter().map(|z| z.name()))
+                    "did you mean `{nearest}`? Zones have the names of the tz database, such as Asia/Shanghai"
                 );
-                self.mistake(value.span(), format!("there is no time zone `{name}`"), Some(hint));
+                self.mistake(value.span(), message, Some(hint));
             }
             None => self.mistake(value.span(), "`time_zone` is not a text in quotes".to_owned(), None),
         }
@@ -277,6 +277,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What somebody may have meant.
+fn meant(given: &str, known: &[&str]) -> String {
+    format!("did you mean `{}`? Known are {}", nearest(given, known), known.join(", "))
 }
 
 /// Whether a value has the form of its key, and what that is; none for keys of another form.

@@ -10,7 +10,6 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{Reader, resolve_relative_to};
-use crate::nearest::nearest;
 use crate::schedule::{Times, WebAddress};
 
 const JOB_KEYS: &[&str] = &["name", "cron", "job", "missed", "jitter_seconds"];
@@ -70,7 +69,8 @@ fn job(
                 if let Err(why) = Times::parse(cron) {
                     let hint =
                         "minute hour day month weekday, in `time_zone`: \"0 1 * * *\" is every night at one";
-                    let message = format!("`{cron}` is no cron expression: {why}");
+                    let given = if cron.contains(' ') { cron } else { "this" };
+                    let message = format!("`{given}` is no cron expression: {why}");
                     reader.mistake(value.span(), message, Some(hint.to_owned()));
                 }
             }
@@ -142,8 +142,7 @@ fn plain(name: &str) -> bool {
 
 fn one_of(reader: &mut Reader<'_>, at: &Spanned<DeValue<'_>>, key: &str, given: &str, known: &[&str]) {
     if !known.contains(&given) {
-        let hint = format!("did you mean `{}`? Known are {}", nearest(given, known), known.join(", "));
-        reader.mistake(at.span(), format!("`{key}` cannot be `{given}`"), Some(hint));
+        reader.word(key, given, known, at.span());
     }
 }
 

@@ -50,8 +50,14 @@ const VARIABLES: &[(&str, &str)] = &[
     ("QIANYI_PARTITIONS", "partitions"),
 ];
 /// Variables that are no settings: options of the command line, and switches of tests (failpoint.rs, durable.rs, clock.rs).
-const OTHERS: &[&str] =
-    &["QIANYI_LANG", "QIANYI_WORKDIR", "QIANYI_FAILPOINT", "QIANYI_DISK_FAULT", "QIANYI_CLOCK"];
+const OTHERS: &[&str] = &[
+    "QIANYI_LANG",
+    "QIANYI_WORKDIR",
+    "QIANYI_FAILPOINT",
+    "QIANYI_DISK_FAULT",
+    "QIANYI_CLOCK",
+    "QIANYI_FUZZ",
+];
 /// Memory for each parallel stream that nobody asked for. Measured on 20 million rows with 1 GiB: 950 MiB resident with two streams,
 /// 1350 MiB with four.
 const STREAM_MEMORY: u64 = 384 << 20;

@@ -3,6 +3,12 @@
 //! Always: every line keeps its length in bytes, so that marks stay in place. A password may stand anywhere (under a wrong key, in a
 //! comment, in an inline table, over several lines): what is not surely harmless is not shown.
 
+use chrono_tz::Tz;
+
+use super::file::WORDS;
+use crate::encoding::TextEncoding;
+use crate::mask;
+
 /// Settings whose plain value may be read over somebody's shoulder.
 const HARMLESS: &[&str] = &[
     "accepted_min",
@@ -49,8 +55,76 @@ const HARMLESS: &[&str] = &[
     "database",
     "user",
 ];
-/// A key of more characters is no key that somebody mistyped.
-const LONGEST_KEY: usize = 24;
+/// Keys whose names are known, but whose values are not for everybody.
+const KNOWN: &[&str] = &[
+    "acknowledged",
+    "by",
+    "ca",
+    "columns",
+    "command",
+    "key",
+    "limit",
+    "limits",
+    "metrics",
+    "name",
+    "notify",
+    "parameters",
+    "password_env",
+    "password_file",
+    "people",
+    "reason",
+    "references",
+    "rule",
+    "schedule",
+    "server",
+    "sources",
+    "standing",
+    "tables",
+    "until",
+    "webhook",
+    "what",
+];
+/// Settings that are a number; any other value of theirs is a mistake, and may be anything.
+const NUMBERS: &[&str] = &[
+    "accepted_min",
+    "bytes_per_second",
+    "chunk_rows",
+    "connect_seconds",
+    "connections",
+    "jitter_seconds",
+    "lock_milliseconds",
+    "memory",
+    "overlap_seconds",
+    "partitions",
+    "port",
+    "portable",
+    "retries",
+    "rows_per_second",
+    "slow_milliseconds",
+    "statement_seconds",
+];
+/// The longest number that is a setting, and no number of a person.
+const DIGITS: usize = 12;
+/// Words of so many characters are no password.
+const SHORT: usize = 6;
+/// From this likeness on a word is a known one that somebody mistyped.
+const LIKE: f64 = 0.8;
+
+/// A word that is none of those that may stand here, as an error says it: whole only where it is plainly no secret, which may stand
+/// anywhere, also as a key.
+pub(super) fn told(given: &str, known: &[&str]) -> String {
+    if is_harmless_word(given, known) {
+        format!("`{given}`")
+    } else {
+        "`***` (not shown: it may be a password)".to_owned()
+    }
+}
+
+fn is_harmless_word(given: &str, known: &[&str]) -> bool {
+    let like = |word: &&str| strsim::jaro_winkler(given, word) >= LIKE;
+    let plain = given.chars().all(|c| in_key(c) || "+:/".contains(c));
+    plain && (given.len() <= SHORT || mask::is_secret_word(given) || known.iter().any(like))
+}
 
 /// The text with everything starred that is not surely harmless.
 pub(super) fn shown(text: &str) -> String {
@@ -59,11 +133,8 @@ pub(super) fn shown(text: &str) -> String {
 
 fn line(line: &str) -> String {
     let plain = line.trim();
-    if plain.starts_with('[')
-        && plain.ends_with(']')
-        && plain.chars().all(|c| in_key(c) || "[]. \"".contains(c))
-    {
-        return line.to_owned();
+    if plain.starts_with('[') && plain.ends_with(']') {
+        return line.split_inclusive(['[', ']', '.', ' ', '"']).map(piece).collect();
     }
     let Some(at) = line.find('=') else { return starred(line) };
     let (key, rest) = line.split_at(at);
@@ -73,22 +144,43 @@ fn line(line: &str) -> String {
     // What follows the value is a comment.
     let end = rest.find('#').unwrap_or(rest.len());
     let (value, comment) = rest.split_at(end);
-    let harmless = HARMLESS.contains(&key.trim()) && is_harmless(&value[1..]);
+    let harmless = is_harmless(key.trim(), &value[1..]);
     let value = if harmless { value.to_owned() } else { format!("={}", starred(&value[1..])) };
     format!("{key}{value}{}", starred(comment))
+}
+
+/// A name in the head of a table, with the mark that ends it.
+fn piece(piece: &str) -> String {
+    let name = piece.trim_end_matches(['[', ']', '.', ' ', '"', '\n', '\r']);
+    if name.is_empty() || is_key(name) { piece.to_owned() } else { starred(name) + &piece[name.len()..] }
 }
 
 fn in_key(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
+/// The name of a setting, perhaps mistyped.
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.len() <= LONGEST_KEY && key.chars().all(in_key)
+    !key.is_empty()
+        && key.chars().all(in_key)
+        && (is_harmless_word(key, HARMLESS) || is_harmless_word(key, KNOWN))
 }
 
-/// No address with a login in it, no inline table, no text of several lines.
-fn is_harmless(value: &str) -> bool {
-    !["@", "://", ";", "=", "{", r#"""""#, "'''"].iter().any(|mark| value.contains(mark))
+/// A known setting of the right form: no address with a login in it, no inline table, no text of several lines.
+fn is_harmless(key: &str, value: &str) -> bool {
+    let plain = !["@", "://", ";", "=", "{", r#"""""#, "'''"].iter().any(|mark| value.contains(mark));
+    let word = value.trim().trim_matches(['"', '\'']);
+    let fits = match WORDS.iter().find(|(k, _)| *k == key) {
+        Some((_, words)) => is_harmless_word(word, words),
+        None if NUMBERS.contains(&key) => {
+            word.len() <= SHORT
+                || word.len() <= DIGITS && word.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+        }
+        None if key == "encoding" => word.len() <= SHORT || TextEncoding::named(word).is_some(),
+        None if key == "time_zone" => word.len() <= SHORT || word.parse::<Tz>().is_ok(),
+        None => true,
+    };
+    HARMLESS.contains(&key) && plain && fits
 }
 
 fn starred(text: &str) -> String {
@@ -115,6 +207,14 @@ mod tests {
             ("host = \"postgres://u:hunter2@h/d\"", "host = **************************"),
             ("host = \"\"\"\nhunter2\n\"\"\"", "host = ***\n*******\n***"),
             ("prot = 1", "prot = *"),
+            ("port = \"hunter2\"", "port = *********"),
+            ("encoding = \"hunter2\"", "encoding = *********"),
+            ("time_zone = \"Asia/Shanghai\"", "time_zone = \"Asia/Shanghai\""),
+            ("kind = \"hunter2-geheim\"", "kind = ****************"),
+            ("\"hunter2-geheim\" = 1", "**************** * *"),
+            ("hunter2-geheim = 1", "************** * *"),
+            ("[sources.hunter2-geheim]\n", "[sources.**************]\n"),
+            ("[[\"hunter2 geheimnis\"]]", "[[\"******* *********\"]]"),
         ] {
             assert_eq!(shown(given), expected);
             assert_eq!(shown(given).len(), given.len());

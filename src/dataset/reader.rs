@@ -1,4 +1,6 @@
 //! The one Parquet reader outside DataFusion: a part as a stream of batches, its schema, its row count.
+//!
+//! Always: whatever bytes a file holds, reading it ends in rows or an error, never in a panic.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,20 +11,34 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{BATCH_ROWS, DatasetError};
+use crate::panics;
 
 /// The batches of one part, in order.
 pub struct PartReader {
     path: String,
     inner: ParquetRecordBatchReader,
+    /// The reader panicked: it is not asked again.
+    broken: bool,
 }
 
 impl Iterator for PartReader {
     type Item = Result<RecordBatch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.inner.next().map(|batch| {
-            batch.map_err(|e| DatasetError::Unreadable { path: self.path.clone(), source: Box::new(e) })
-        })
+        let unreadable = |e: Box<dyn std::error::Error + Send + Sync>| DatasetError::Unreadable {
+            path: self.path.clone(),
+            source: e,
+        };
+        if self.broken {
+            return None;
+        }
+        match panics::caught(|| self.inner.next()) {
+            Ok(batch) => batch.map(|batch| batch.map_err(|e| unreadable(Box::new(e)))),
+            Err(e) => {
+                self.broken = true;
+                Some(Err(unreadable(Box::new(e))))
+            }
+        }
     }
 }
 
@@ -32,7 +48,20 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DatasetErr
         source: e,
     };
     let file = File::open(path).map_err(|e| unreadable(Box::new(e)))?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(Box::new(e)))
+    let opened = panics::caught(|| ParquetRecordBatchReaderBuilder::try_new(file));
+    opened.map_err(|e| unreadable(Box::new(e)))?.map_err(|e| unreadable(Box::new(e)))
+}
+
+/// The batches of what was opened.
+fn build(path: &Path, of: ParquetRecordBatchReaderBuilder<File>) -> Result<PartReader, DatasetError> {
+    let name = path.display().to_string();
+    let unreadable = |e: Box<dyn std::error::Error + Send + Sync>| DatasetError::Unreadable {
+        path: name.clone(),
+        source: e,
+    };
+    let built = panics::caught(|| of.with_batch_size(BATCH_ROWS).build());
+    let inner = built.map_err(|e| unreadable(Box::new(e)))?.map_err(|e| unreadable(Box::new(e)))?;
+    Ok(PartReader { path: name, inner, broken: false })
 }
 
 /// Streams the batches of one part.
@@ -40,11 +69,7 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DatasetErr
 /// # Errors
 /// `DAT-001` when the file is missing or no complete Parquet file.
 pub fn read_part(path: &Path) -> Result<PartReader, DatasetError> {
-    let inner = open(path)?
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|e| DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) })?;
-    Ok(PartReader { path: path.display().to_string(), inner })
+    build(path, open(path)?)
 }
 
 /// Streams the batches of one part, of some columns only (in the part's order).
@@ -52,13 +77,9 @@ pub fn read_part(path: &Path) -> Result<PartReader, DatasetError> {
 /// # Errors
 /// `DAT-001`.
 pub fn read_columns(path: &Path, columns: &[String]) -> Result<PartReader, DatasetError> {
-    let of = open(path)?.with_batch_size(BATCH_ROWS);
+    let of = open(path)?;
     let mask = ProjectionMask::columns(of.parquet_schema(), columns.iter().map(String::as_str));
-    let inner = of
-        .with_projection(mask)
-        .build()
-        .map_err(|e| DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) })?;
-    Ok(PartReader { path: path.display().to_string(), inner })
+    build(path, of.with_projection(mask))
 }
 
 /// The schema of a part.

@@ -60,6 +60,8 @@ pub struct Codes {
     pub lists: BTreeMap<String, Arc<CodeList>>,
     /// National lists: code table (`AAC004`) → its codes.
     pub national: BTreeMap<String, Arc<std::collections::BTreeSet<String>>>,
+    /// What the codes of the national lists are called: legacy columns hold names in place of codes.
+    pub names: std::collections::BTreeSet<String>,
 }
 
 #[derive(Clone, Copy)]

@@ -91,6 +91,15 @@ impl City {
         self.sources.iter().find(|v| v.source == source_id && v.matches(legacy_table))
     }
 
+    /// Whether any list, of the city or the national schema, holds a value.
+    pub fn knows_code(&self, value: &str) -> bool {
+        let value = value.trim();
+        let held = |list: &Arc<crate::functions::CodeList>| list.translate(value).is_some();
+        self.codes.lists.values().any(held)
+            || self.codes.national.values().any(|codes| codes.contains(value))
+            || self.codes.names.contains(value)
+    }
+
     /// Why a legacy table is not mapped at all.
     pub fn ignored(&self, legacy_table: &str) -> Option<&Ignore> {
         self.ignore.iter().find(|i| i.table.matches(legacy_table))

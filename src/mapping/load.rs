@@ -3,7 +3,7 @@
 //! Always: either everything in it is right, or every mistake is shown. The digest covers every file, in name order.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +36,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
         variants: national.name_variants.clone(),
         lists,
         national: national.codes.iter().map(|(n, l)| (n.clone(), members(l))).collect(),
+        names: code_names(national),
     };
     let settings = FunctionSettings {
         domains: Arc::new(head.domains.clone()),
@@ -77,6 +78,11 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let FunctionSettings { domains, codes, .. } = settings;
     let font = Arc::new(font);
     Ok(City { id, name, source_ids, sources: views, tables, ignore, domains, font, codes, digest })
+}
+
+/// What the codes of the national lists are called.
+fn code_names(national: &National) -> BTreeSet<String> {
+    national.codes.values().flat_map(|list| list.codes.values().map(|code| code.name.clone())).collect()
 }
 
 fn at_start(path: &Path, mistake: Mistake, message: String) -> MappingFault {

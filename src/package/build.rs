@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
+use super::verify::{Verified, verify};
 use super::{Contents, PackageError, PackedPart, PackedTable, dictionary, numbered};
 use crate::artifacts::{Reconciliation, Status, Summary};
 use crate::durable;
+use crate::failpoint;
 use crate::national::National;
 use crate::progress::Progress;
 
@@ -120,9 +122,34 @@ pub fn build(of: &Build<'_>, progress: &dyn Progress) -> Result<Built, PackageEr
     bag.add("data/manifest.json", bytes, sha);
     let seal = tags(of, &id, blocked, &bag)?;
     let path = of.packages.join(&id);
-    durable::rename_dir(&bag.folder, &path)?;
+    durable::rename(&bag.folder, &path)?;
+    failpoint::hit("package.renamed");
     progress.finish();
     Ok(Built { id, path, files: bag.payload.len() as u64, bytes: bag.bytes, rows, blocked, seal })
+}
+
+/// The newest package of the folder, when it is of this run, sound, and none of those that are known: its build ended after the package
+/// had its name and before anybody recorded it.
+///
+/// # Errors
+/// `PKG-003`, `PKG-005`.
+pub fn unrecorded(
+    packages: &Path,
+    run: &str,
+    known: &[String],
+    progress: &dyn Progress,
+) -> Result<Option<Built>, PackageError> {
+    if !packages.is_dir() {
+        return Ok(None);
+    }
+    let Some((_, path)) = numbered(packages)?.pop() else { return Ok(None) };
+    let id = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if !id.ends_with(&format!("-{run}")) || known.contains(&id) {
+        return Ok(None);
+    }
+    let found = verify(&path, progress)?;
+    let Verified { path, files, bytes, rows, blocked, seal, problems } = found;
+    Ok(problems.is_empty().then_some(Built { id, path, files, bytes, rows, blocked, seal }))
 }
 
 /// Removes what a build that was killed left.

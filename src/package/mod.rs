@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder;
 
-pub use build::{Build, Built, StagedPart, StagedTable, build};
+pub use build::{Build, Built, StagedPart, StagedTable, build, unrecorded};
 pub use error::PackageError;
 pub use verify::{Problem, Verified, verify};
 

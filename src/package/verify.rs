@@ -61,7 +61,13 @@ impl Check<'_> {
 
     /// A tag file's text; empty, with a problem, when it cannot be read.
     pub(super) fn text(&mut self, name: &str) -> String {
-        match std::fs::read_to_string(self.bag.join(name)) {
+        let path = self.bag.join(name);
+        // A pipe or a link would be waited for, or be another file tomorrow.
+        if std::fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file()) {
+            self.found(name, "is not a plain file");
+            return String::new();
+        }
+        match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) => {
                 self.found(name, format!("cannot be read: {e}"));

@@ -4,6 +4,8 @@
 //! Always: a run is called done only over parts that are what was recorded; a document that was changed since is refused, never
 //! believed.
 
+use std::path::PathBuf;
+
 use super::RunError;
 use super::paths::RunDir;
 use crate::dataset::PartInfo;
@@ -22,15 +24,22 @@ pub(super) fn is_documents(output: &Output) -> bool {
     output.stage == STAGE
 }
 
-/// Records the documents as they are on disk, in place of what was recorded of them; a rehearsal that was recorded stays.
-pub(super) fn record(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunError> {
+/// Records the documents as they are on disk, in place of what was recorded of them, and the packages that they tell of; a rehearsal
+/// that was recorded stays.
+pub(super) fn record(state: &State, run: RunId, dir: &RunDir, packages: Vec<String>) -> Result<(), RunError> {
     let rehearsed = has_rehearsal(state, run)?;
-    record_with(state, run, dir, rehearsed)
+    record_with(state, run, dir, packages, rehearsed)
 }
 
 /// Records the documents, with that of the rehearsal or without: it is written while it is not recorded, so that what a kill leaves is
 /// no rehearsal instead of an altered one.
-pub(super) fn record_with(state: &State, run: RunId, dir: &RunDir, rehearsed: bool) -> Result<(), RunError> {
+pub(super) fn record_with(
+    state: &State,
+    run: RunId,
+    dir: &RunDir,
+    packages: Vec<String>,
+    rehearsed: bool,
+) -> Result<(), RunError> {
     let of = |name: &&str| {
         let path = dir.file(name);
         let unread = |source| DurableError { path: path.display().to_string(), what: "read", source };
@@ -46,7 +55,7 @@ pub(super) fn record_with(state: &State, run: RunId, dir: &RunDir, rehearsed: bo
         table: String::new(),
         parts,
         digest: String::new(),
-        counts: serde_json::Value::Null,
+        counts: packages.into(),
     };
     Ok(state.record_output(run, &output)?)
 }
@@ -55,6 +64,12 @@ pub(super) fn record_with(state: &State, run: RunId, dir: &RunDir, rehearsed: bo
 pub(super) fn has_rehearsal(state: &State, run: RunId) -> Result<bool, RunError> {
     let recorded = state.output(run, STAGE, "")?.map(|output| output.parts).unwrap_or_default();
     Ok(recorded.iter().any(|part| part.path.ends_with(REHEARSAL)))
+}
+
+/// The packages of a run that were recorded.
+pub(super) fn packages(state: &State, run: RunId) -> Result<Vec<String>, RunError> {
+    let recorded = state.output(run, STAGE, "")?.map(|output| output.counts).unwrap_or_default();
+    Ok(serde_json::from_value(recorded).unwrap_or_default())
 }
 
 /// Refuses documents that are not what the run wrote. One is forgiven: a reconciliation that `again` finds right, since a package build
@@ -86,13 +101,24 @@ pub(super) fn verify(
 /// # Errors
 /// `RUN-031`.
 pub(super) fn prove_parts(state: &State, run: RunId, dir: &RunDir) -> Result<(), RunError> {
+    let Some((output, path)) = changed_part(state, run, dir)? else { return Ok(()) };
+    state.delete_output(run, &output.stage, &output.table)?;
+    Err(RunError::PartChanged { path: path.display().to_string() })
+}
+
+/// The first part, but those of layer 1, that is not what was recorded, and the output that it is of.
+pub(super) fn changed_part(
+    state: &State,
+    run: RunId,
+    dir: &RunDir,
+) -> Result<Option<(Output, PathBuf)>, RunError> {
     let typed = dir.path().join("typed");
-    for output in state.outputs(run)?.iter().filter(|o| !is_documents(o)) {
+    for output in state.outputs(run)?.into_iter().filter(|o| !is_documents(o)) {
         let lasting = output.parts.iter().filter(|p| !p.path.starts_with(&typed));
-        if let Some(part) = lasting.into_iter().find(|p| !raw::intact(p)) {
-            state.delete_output(run, &output.stage, &output.table)?;
-            return Err(RunError::PartChanged { path: part.path.display().to_string() });
+        let changed = lasting.into_iter().find(|p| !raw::intact(p)).map(|p| p.path.clone());
+        if let Some(path) = changed {
+            return Ok(Some((output, path)));
         }
     }
-    Ok(())
+    Ok(None)
 }

@@ -67,7 +67,7 @@ pub(super) fn finish(
     let page = report::render(&summary, &reconciliation, coverage, None, settings.lang)?;
     durable::write(&runner.dir.page(), page.as_bytes())?;
     failpoint::hit("run.written");
-    documents::record(runner.state, runner.run, &runner.dir)?;
+    documents::record(runner.state, runner.run, &runner.dir, Vec::new())?;
     documents::prove_parts(runner.state, runner.run, &runner.dir)?;
     // The next run takes over what of layer 1 is made from the same parts.
     for old in runner.state.runs()?.iter().filter(|old| old.id != runner.run) {
@@ -79,6 +79,7 @@ pub(super) fn finish(
         Status::Blocked => RunStatus::Blocked,
     };
     runner.state.set_run(runner.run, status)?;
+    failpoint::hit("run.done");
     Ok(summary)
 }
 

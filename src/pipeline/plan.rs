@@ -16,6 +16,7 @@ use super::held::HeldExtract;
 use super::preflight::{Ends, Problem, preflight};
 use crate::error::{Consequence, RetryClass};
 use crate::mapping::{City, SourceView, held_columns};
+use crate::mask;
 use crate::source::{Source, SourceError, SourceSettings, Table};
 use crate::state::State;
 
@@ -78,7 +79,7 @@ pub enum Planned {
     Unmapped,
 }
 
-/// A value of a code column that no line of its list translates.
+/// A value of a code column that no line of its list translates; one that does not look like a code is masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnmappedCode {
     pub column: String,
@@ -255,7 +256,7 @@ async fn read(
     }
     let asked = async {
         planned.chunks = Some(source.chunks(table).await?.len() as u64);
-        unmapped_codes(source, view, table).await
+        unmapped_codes(source, city, view, table).await
     };
     match asked.await {
         Ok((unmapped, zeros)) => {
@@ -272,6 +273,7 @@ async fn read(
 /// not: what a spreadsheet makes of 01.
 async fn unmapped_codes(
     source: &dyn Source,
+    city: &City,
     view: &SourceView,
     table: &Table,
 ) -> Result<(Vec<UnmappedCode>, Vec<PlanFinding>), SourceError> {
@@ -290,7 +292,7 @@ async fn unmapped_codes(
             unmapped.push(UnmappedCode {
                 column: code.column.to_owned(),
                 list: code.list.to_owned(),
-                value: f.value.clone(),
+                value: mask::code(&f.value, city.knows_code(&f.value)),
                 rows: f.rows,
             });
         }

@@ -61,9 +61,10 @@ pub fn rehearse(
     all.extend(given);
     measures::write_measures(&of.dir.measures("staging"), &all)?;
     store(&of.dir.file("reconciliation.json"), &reconcile_again(of)?)?;
-    documents::record_with(&state, of.id, &of.dir, false)?;
+    let packages = documents::packages(&state, of.id)?;
+    documents::record_with(&state, of.id, &of.dir, packages.clone(), false)?;
     store(&of.dir.rehearsal(), &found)?;
-    documents::record_with(&state, of.id, &of.dir, true)?;
+    documents::record_with(&state, of.id, &of.dir, packages, true)?;
     Ok(found)
 }
 

@@ -7,7 +7,7 @@ use super::documents;
 use super::finish::store;
 use super::finished::{Finished, read, reconcile_again};
 use super::manifest::Manifest;
-use crate::artifacts::Reconciliation;
+use crate::artifacts::{Reconciliation, Status};
 use crate::dataset;
 use crate::engine::Engine;
 use crate::measures::{self, Counted, boundary, side};
@@ -33,32 +33,30 @@ pub fn build_package(
     let state = State::open(workdir, "package build")?;
     let path = of.dir.file("manifest.json");
     let manifest: Manifest = read(&path)?;
-    let tables: Vec<StagedTable> = manifest
-        .outputs
-        .iter()
-        .filter(|o| o.stage == "gate")
-        .map(|o| StagedTable {
-            table: o.table.clone(),
-            parts: o
-                .parts
-                .iter()
-                .map(|p| StagedPart { path: workdir.join(&p.file), rows: p.rows, sha256: p.sha256.clone() })
-                .filter(|p| p.path.starts_with(of.dir.staged(&o.table)))
-                .collect(),
-        })
-        .collect();
-    let built = package::build(
-        &Build {
-            packages: &workdir.join("packages"),
-            summary: &of.summary,
-            reconciliation: &of.reconciliation,
-            manifest: &path,
-            national,
-            tables: &tables,
-            allow_blocked,
-        },
-        progress,
-    )?;
+    let tables = staged(workdir, of, &manifest);
+    let packages = workdir.join("packages");
+    let known = documents::packages(&state, of.id)?;
+    // The last build may have ended before it was recorded: its package is that of this build.
+    let refused = of.summary.status == Status::Blocked && !allow_blocked;
+    let sealed = match refused {
+        true => None,
+        false => package::unrecorded(&packages, &of.summary.run, &known, progress)?,
+    };
+    let built = match sealed {
+        Some(built) => built,
+        None => package::build(
+            &Build {
+                packages: &packages,
+                summary: &of.summary,
+                reconciliation: &of.reconciliation,
+                manifest: &path,
+                national,
+                tables: &tables,
+                allow_blocked,
+            },
+            progress,
+        )?,
+    };
     let mut measures = Vec::new();
     for table in national.tables.iter().filter(|t| tables.iter().any(|s| s.table == t.name)) {
         let amounts: Vec<String> =
@@ -82,6 +80,20 @@ pub fn build_package(
     measures::write_measures(&of.dir.measures("package"), &measures)?;
     let reconciliation = reconcile_again(of)?;
     store(&of.dir.file("reconciliation.json"), &reconciliation)?;
-    documents::record(&state, of.id, &of.dir)?;
+    documents::record(&state, of.id, &of.dir, [known, vec![built.id.clone()]].concat())?;
     Ok((built, reconciliation))
+}
+
+/// The staged parts that a run recorded.
+fn staged(workdir: &Path, of: &Finished, manifest: &Manifest) -> Vec<StagedTable> {
+    let outputs = manifest.outputs.iter().filter(|o| o.stage == "gate");
+    let parts = |table: &str, parts: &[super::manifest::ManifestPart]| {
+        let part = |p: &super::manifest::ManifestPart| StagedPart {
+            path: workdir.join(&p.file),
+            rows: p.rows,
+            sha256: p.sha256.clone(),
+        };
+        parts.iter().map(part).filter(|p| p.path.starts_with(of.dir.staged(table))).collect()
+    };
+    outputs.map(|o| StagedTable { table: o.table.clone(), parts: parts(&o.table, &o.parts) }).collect()
 }

@@ -12,8 +12,8 @@ use super::paths::RunDir;
 use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
-    RunError, RunSettings, check_stage, clean_stage, extract_all, finish, gate_stage, held, invariant_stage,
-    map_stage, measure_stage, round_stage,
+    RunError, RunSettings, check_stage, clean_stage, documents, extract_all, finish, finished, gate_stage,
+    held, invariant_stage, map_stage, measure_stage, round_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -42,12 +42,14 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
     let rules = rules.map(|r| r.with_approvals(&state)).transpose()?;
     let ruled = rules.as_ref().map(|r| r.digest.clone());
-    let (run, as_of) = find_or_begin_run(&state, settings, &national, &city, (&raw, ruled.as_deref()))?;
+    let digest = run_digest(settings, &national, &city, (&raw, ruled.as_deref()));
+    if let Some(same) = same_run(&state, settings, &digest)? {
+        return Ok(same);
+    }
+    let (run, as_of) = find_or_begin_run(&state, settings, &raw, &digest)?;
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
-    let spill = settings.workdir.join("spill");
-    let engine = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
-    let engine = Engine::start(engine, city.functions(as_of))?;
+    let engine = engine(settings, &city, as_of)?;
     let mut runner = StageRunner {
         state: &state,
         engine: &engine,
@@ -89,6 +91,12 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         started,
     };
     finish::finish(runner, settings, results)
+}
+
+fn engine(settings: &RunSettings, city: &City, as_of: NaiveDate) -> Result<Engine, RunError> {
+    let spill = settings.workdir.join("spill");
+    let of = EngineSettings { memory: settings.memory, spill, partitions: settings.partitions };
+    Ok(Engine::start(of, city.functions(as_of))?)
 }
 
 /// What a run stands on.
@@ -163,10 +171,13 @@ fn operator() -> String {
 /// What every output of a run is made from, whatever its stage. Folders, memory and partitions change no output; what a source's settings
 /// change is told by the bytes of its parts.
 fn basis(national: &National, city: &City, as_of: NaiveDate) -> String {
-    // Another build under the same version may compute otherwise.
-    let program = std::env::current_exe().and_then(std::fs::metadata).map(|m| (m.len(), m.modified().ok()));
-    let program = format!("{} {:?}", env!("CARGO_PKG_VERSION"), program.ok());
-    format!("{program}\n{}\n{}\n{as_of}", national.digest, city.digest)
+    format!("{}\n{}\n{}\n{as_of}", program(), national.digest, city.digest)
+}
+
+/// What tells this build of the program: another one under the same version may compute otherwise.
+fn program() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata).map(|m| (m.len(), m.modified().ok()));
+    format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
 }
 
 /// A digest that begins with what the run stands on.
@@ -181,20 +192,19 @@ fn of_raw(raw: &BTreeMap<String, RawView>) -> Sha256 {
     sha
 }
 
-/// The run that goes on, or a new one, and the day that stands for today in it; a run begun under another digest never goes on.
-fn find_or_begin_run(
-    state: &State,
+/// The digest of everything that a run stands on: under the same one it goes on, or is the same run.
+fn run_digest(
     settings: &RunSettings,
     national: &National,
     city: &City,
     (raw, rules): (&BTreeMap<String, RawView>, Option<&str>),
-) -> Result<(RunId, NaiveDate), RunError> {
+) -> String {
     let mut sha = Sha256::new();
     let mut add = |text: &str| {
         sha.update((text.len() as u64).to_le_bytes());
         sha.update(text.as_bytes());
     };
-    add(env!("CARGO_PKG_VERSION"));
+    add(&program());
     add(&settings.config_digest);
     add(&national.digest);
     add(&city.digest);
@@ -207,8 +217,39 @@ fn find_or_begin_run(
         add(&view.extract.to_string());
         add(&view.point);
     }
-    let digest = hex(&sha.finalize());
-    let known = state.unfinished_run(&digest)?;
+    hex(&sha.finalize())
+}
+
+/// What the newest run said, when it stood on the same and everything that it made is as it made it: it is this run. A start after a kill
+/// that came when all was done makes no second one.
+fn same_run(state: &State, settings: &RunSettings, digest: &str) -> Result<Option<Summary>, RunError> {
+    let newest = state.runs()?.into_iter().rfind(|run| run.status != RunStatus::Abandoned);
+    let Some(run) = newest.filter(|run| run.status.has_ended() && run.digest == digest) else {
+        return Ok(None);
+    };
+    let dir = RunDir::of(&settings.workdir, run.id);
+    if documents::changed_part(state, run.id, &dir)?.is_some() {
+        return Ok(None);
+    }
+    match finished(&settings.workdir, Some(&run.id.to_string())) {
+        Ok(same) => {
+            tracing::info!(run = same.summary.run, "nothing changed: it is the same run");
+            Ok(Some(same.summary))
+        }
+        // What somebody changed is made again, as another run.
+        Err(RunError::Altered { .. } | RunError::Form { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The run that goes on, or a new one, and the day that stands for today in it; a run begun under another digest never goes on.
+fn find_or_begin_run(
+    state: &State,
+    settings: &RunSettings,
+    raw: &BTreeMap<String, RawView>,
+    digest: &str,
+) -> Result<(RunId, NaiveDate), RunError> {
+    let known = state.unfinished_run(digest)?;
     for old in state.runs()? {
         if old.status == RunStatus::Running && known.as_ref().is_none_or(|k| k.id != old.id) {
             durable::remove_dir_all(RunDir::of(&settings.workdir, old.id).path())?;
@@ -221,5 +262,5 @@ fn find_or_begin_run(
         return Ok((run.id, run.as_of.unwrap_or(today)));
     }
     let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
-    Ok((state.begin_run(&digest, &extracts, today, &operator())?, today))
+    Ok((state.begin_run(digest, &extracts, today, &operator())?, today))
 }

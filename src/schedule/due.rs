@@ -43,9 +43,23 @@ pub fn ready(job: &JobSettings, seen: DateTime<Utc>, now: DateTime<Utc>, zone: T
     }
 }
 
+/// A clock that shows so much less than it has shown was set back; less is a correction, after which nothing is due twice.
+pub const SET_BACK: TimeDelta = TimeDelta::minutes(10);
+
+/// Whether a job's last record is from a time that has not come: the clock was set back since.
+#[must_use]
+pub fn is_ahead(last: Option<&JobRun>, now: DateTime<Utc>) -> bool {
+    let due = last.and_then(|run| run.due.parse::<DateTime<Utc>>().ok());
+    due.is_some_and(|due| due > now + SET_BACK)
+}
+
 /// The moment up to which a job has been dealt with, from its last record: what was killed or stopped has not.
 #[must_use]
 pub fn seen(last: Option<&JobRun>, now: DateTime<Utc>) -> DateTime<Utc> {
+    // By the clock as it is now nothing was dealt with: the job runs when it is due, and not only when the old time has come again.
+    if is_ahead(last, now) {
+        return now;
+    }
     let due = |run: &JobRun| run.due.parse::<DateTime<Utc>>().ok();
     match last.and_then(|run| Some((due(run)?, run.outcome))) {
         Some((due, None | Some(JobOutcome::Stopped))) => due - TimeDelta::seconds(1),

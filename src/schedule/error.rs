@@ -21,6 +21,14 @@ pub enum ScheduleError {
     #[error("{given} is no name of a system user")]
     #[diagnostic(code("SCH-004"), help("lower-case letters, digits, _ and -, for example --user qianyi"))]
     User { given: String },
+    #[error("the clock was set back: it shows a time that has been before; jobs run when they are due by it")]
+    #[diagnostic(
+        code("SCH-015"),
+        help(
+            "check the clock and its time service; what was done under the later time may be done once more"
+        )
+    )]
+    SetBack,
     #[error("the thread of a job ended without a result")]
     #[diagnostic(code("SCH-005"), help("report this with the log"))]
     Thread,
@@ -33,6 +41,7 @@ impl Consequence for ScheduleError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::NoJobs | Self::Path { .. } | Self::User { .. } => RetryClass::Usage,
+            Self::SetBack => RetryClass::Resume,
             Self::Thread => RetryClass::Bug,
             Self::State(e) => e.retry_class(),
         }

@@ -102,13 +102,27 @@ pub async fn walk(of: &Schedule) -> Result<u64, ScheduleError> {
     let record = Jobs::open(&of.workdir)?;
     let now = of.time.now();
     let mut seen = Vec::new();
+    let mut ahead = false;
     for job in &of.jobs {
-        seen.push(due::seen(record.last(&job.name)?.as_ref(), now));
+        let last = record.last(&job.name)?;
+        ahead |= due::is_ahead(last.as_ref(), now);
+        seen.push(due::seen(last.as_ref(), now));
+    }
+    if ahead {
+        of.set_back();
     }
     of.measure(&record)?;
     // What is ready without our having waited for it is late.
     let (mut late, mut ran, mut told) = (true, 0, None);
+    let mut shown = now;
     while !of.stop.asked() {
+        let now = of.time.now();
+        if now + due::SET_BACK < shown {
+            of.set_back();
+            seen.iter_mut().for_each(|seen| *seen = now.min(*seen));
+            shown = now;
+        }
+        shown = shown.max(now);
         let ready = of.ready(&seen);
         if ready.is_empty() {
             late = false;
@@ -136,6 +150,11 @@ pub async fn walk(of: &Schedule) -> Result<u64, ScheduleError> {
 }
 
 impl Schedule {
+    /// Warns that the clock shows a time that has been before.
+    fn set_back(&self) {
+        self.trouble(&ScheduleError::SetBack);
+    }
+
     /// Jobs that should have begun by now, the longest due first.
     fn ready(&self, seen: &[DateTime<Utc>]) -> Vec<(usize, DateTime<Utc>)> {
         let now = self.time.now();

@@ -225,3 +225,9 @@ pub async fn connect(settings: &SourceSettings) -> Result<Box<dyn Source>, Sourc
         SourceKind::SqlServer => Ok(Box::new(SqlServer::connect(settings).await?)),
     }
 }
+
+/// Executions of a property of unit tests: as `QIANYI_FUZZ` asks, else a few.
+#[cfg(test)]
+pub(crate) fn fuzz_cases(few: u32) -> u32 {
+    std::env::var("QIANYI_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(few)
+}

@@ -1,5 +1,7 @@
 //! What a stage of a run finished for one table (or one part of it): where, with which digest, and what it counted.
 
+use std::path::Path;
+
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
@@ -16,6 +18,18 @@ pub struct Output {
     pub counts: Value,
 }
 
+/// How a path in the work directory begins where it is stored; no other text of a stage's counts does.
+const INSIDE: &str = "workdir:///";
+
+fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(values) => values.iter_mut().for_each(|v| each_text(v, change)),
+        Value::Object(values) => values.values_mut().for_each(|v| each_text(v, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 type Fields = (String, String, String, String, String);
 
 impl State {
@@ -25,7 +39,9 @@ impl State {
     /// `STA-003`.
     pub fn record_output(&self, run: RunId, output: &Output) -> Result<(), StateError> {
         let parts = to_json(&output.parts.iter().map(|p| self.stored(p)).collect::<Vec<_>>())?;
-        let counts = to_json(&output.counts)?;
+        let mut counts = output.counts.clone();
+        self.store_paths(&mut counts);
+        let counts = to_json(&counts)?;
         self.change("record an output", |t| {
             t.execute(
                 "INSERT OR REPLACE INTO output (run, stage, tbl, parts, digest, counts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -114,6 +130,27 @@ impl State {
     fn output_of(&self, (stage, table, parts, digest, counts): Fields) -> Result<Output, StateError> {
         let parts: Vec<PartInfo> = from_json(&parts)?;
         let parts = parts.into_iter().map(|p| self.handed(p)).collect();
-        Ok(Output { stage, table, parts, digest, counts: from_json(&counts)? })
+        let mut counts = from_json(&counts)?;
+        self.hand_paths(&mut counts);
+        Ok(Output { stage, table, parts, digest, counts })
+    }
+
+    /// Paths in the work directory as they are stored: the directory may be moved.
+    fn store_paths(&self, value: &mut Value) {
+        each_text(value, &|text| {
+            let inside = Path::new(text.as_str()).strip_prefix(self.workdir());
+            if let Ok(inside) = inside {
+                *text = format!("{INSIDE}{}", inside.display());
+            }
+        });
+    }
+
+    /// The same as they are handed out.
+    fn hand_paths(&self, value: &mut Value) {
+        each_text(value, &|text| {
+            if let Some(inside) = text.strip_prefix(INSIDE) {
+                *text = self.workdir().join(inside).display().to_string();
+            }
+        });
     }
 }

@@ -145,6 +145,29 @@ fn a_full_disk_anywhere_in_a_run_is_a_clear_error_and_the_next_start_gives_the_s
     }
 }
 
+#[test]
+fn a_work_directory_that_was_moved_goes_on_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = city(dir.path(), 40, 9);
+    let whole = dir.path().join("whole");
+    ran(&run_settings(&database, &whole, 2));
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let failed = child(&database, &a, &[("QIANYI_FAILPOINT", "run.recorded:90")]);
+    assert!(!failed.status.success());
+    let state = std::fs::read(a.join("state.db")).unwrap();
+    let named = a.display().to_string();
+    assert!(!state.windows(named.len()).any(|w| w == named.as_bytes()));
+    copy_folder(&a, &b);
+    // What is gone cannot be opened.
+    std::fs::rename(&a, dir.path().join("gone")).unwrap();
+    let resumed = ran(&run_settings(&database, &b, 2));
+    assert_eq!(resumed.run, "r0001");
+    assert_eq!(digests(&b, "r0001"), digests(&whole, "r0001"));
+    assert!(!a.exists());
+    let computed = |s: &Summary| s.stages.iter().map(|s| s.rows).sum::<u64>();
+    assert!(resumed.stages.iter().any(|s| s.rows == 0) && computed(&resumed) > 0, "{:?}", resumed.stages);
+}
+
 /// Flips a bit in the middle of the first part below a folder.
 fn flip_below(folder: &Path) {
     let part = parquet_under(folder).into_iter().next().unwrap_or_else(|| panic!("{}", folder.display()));

@@ -102,8 +102,10 @@ fn a_finding_is_new_then_open_then_fixed_and_reopened_when_it_comes_back() {
     assert_eq!((row.item.as_str(), row.department.as_str()), ("correct", "养老"));
     // What every table's check found stands in the ledger, too, once a key.
     assert!(round.rows.iter().any(|r| r.item == "check" && r.new > 0), "{round:?}");
-    // The same inputs: what was new is open.
-    let second = ran(&of);
+    // Unchanged inputs are the same run.
+    assert_eq!(ran(&of), first);
+    // The same inputs under other settings: what was new is open.
+    let second = ran(&RunSettings { config_digest: "another".to_owned(), ..of.clone() });
     assert_eq!(counted(&second), [0, n, 0, 0]);
     assert_eq!(all(&of, "r0002"), ["open", "r0001", "r0002", "r0002"]);
     assert_eq!(second.rounds.last().unwrap().total().new, 0);
@@ -202,7 +204,7 @@ fn status_tells_the_rounds_in_both_languages() {
     let dir = tempfile::tempdir().unwrap();
     let of = begun(dir.path());
     ran(&of);
-    ran(&of);
+    ran(&RunSettings { config_digest: "another".to_owned(), ..of.clone() });
     let status = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
         for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {

@@ -66,13 +66,14 @@ struct Bench {
     jobs: Vec<JobSettings>,
     notify: Option<NotifySettings>,
     metrics: Option<PathBuf>,
+    zone: Tz,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Bench {
     fn new(jobs: Vec<JobSettings>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, jobs, notify: None, metrics: None, events: Arc::default() }
+        Self { dir, jobs, notify: None, metrics: None, zone: china(), events: Arc::default() }
     }
 
     fn work(&self) -> PathBuf {
@@ -101,7 +102,7 @@ impl Bench {
             jobs: self.jobs.clone(),
             notify: self.notify.clone(),
             metrics: self.metrics.clone(),
-            zone: china(),
+            zone: self.zone,
             time,
             stop,
             body,
@@ -161,6 +162,47 @@ fn jobs_run_when_they_are_due_in_local_time() {
     let last = state.last_job("night").unwrap().unwrap();
     assert_eq!((last.due.as_str(), last.outcome), ("2021-05-31T17:00:00Z", Some(JobOutcome::Done)));
     assert_eq!(state.last_job("other").unwrap(), None);
+}
+
+#[test]
+fn a_clock_that_is_set_back_a_day_is_warned_of_and_jobs_run_when_they_are_due_by_it() {
+    let bench = Bench::new(vec![job("night", "0 1 * * *", Missed::Skip)]);
+    // While it runs: noon becomes noon of the day before.
+    assert_eq!(
+        bench.run("2026-11-10T00:30:00", "2026-11-11T02:00:00", vec![(hours(-24), ended(JobOutcome::Done))]),
+        3
+    );
+    assert_eq!(bench.troubles(), ["SCH-015"]);
+    assert_eq!(bench.ran(), ["night 10T01:00", "night 10T01:00", "night 11T01:00"]);
+    // While it was down.
+    assert_eq!(bench.run("2026-11-10T00:30:00", "2026-11-10T02:00:00", vec![]), 1);
+    assert_eq!(bench.troubles(), ["SCH-015"]);
+    assert_eq!(bench.ran(), ["night 10T01:00"]);
+    // A correction by seconds makes nothing due twice.
+    assert_eq!(bench.run("2026-11-10T02:30:00", "2026-11-11T00:30:00", vec![]), 0);
+    assert_eq!(
+        bench.run(
+            "2026-11-11T00:30:00",
+            "2026-11-11T02:00:00",
+            vec![(TimeDelta::seconds(-5), ended(JobOutcome::Done))]
+        ),
+        1
+    );
+    assert_eq!(bench.troubles(), [""; 0]);
+}
+
+#[test]
+fn a_nightly_job_runs_once_in_the_nights_in_which_summer_time_begins_and_ends() {
+    let berlin: Tz = "Europe/Berlin".parse().unwrap();
+    for (from, to) in
+        [("2027-03-27T20:00:00", "2027-03-30T20:00:00"), ("2027-10-30T20:00:00", "2027-11-02T20:00:00")]
+    {
+        for cron in ["30 1 * * *", "30 2 * * *", "0 3 * * *", "30 3 * * *"] {
+            let mut bench = Bench::new(vec![job("night", cron, Missed::Skip)]);
+            bench.zone = berlin;
+            assert_eq!(bench.run(from, to, vec![]), 3, "{cron} {from} {:?}", bench.ran());
+        }
+    }
 }
 
 #[test]

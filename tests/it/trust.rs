@@ -61,6 +61,14 @@ fn placements() -> Vec<(String, String)> {
         "口令",
         "pasword",
         "key",
+        "\"SECRET\"",
+        "'SECRET'",
+        "SECRET",
+        "passwd.SECRET",
+        "\"a SECRET b\"",
+        "PGPASSWORD",
+        "auth",
+        "credential",
     ]
     .iter()
     .map(|key| with(&format!("{key} = \"SECRET\"")))
@@ -79,6 +87,11 @@ fn placements() -> Vec<(String, String)> {
             "password_file = \"SECRET\"",
             "password = { value = \"SECRET\" }",
             "password = [\"SECRET\"]",
+            "consistency = \"SECRET\"",
+            "encoding = \"SECRET\"",
+            "time_zone = \"SECRET\"",
+            "[sources.SECRET]\nvalue = 1",
+            "[sources.tables.GRJBXX]\ndrift = \"SECRET\"",
             "login = { user = \"u\", password = \"SECRET\" }",
             "ca = \"SECRET\"",
             "[sources.password]\nvalue = \"SECRET\"",
@@ -91,6 +104,10 @@ fn placements() -> Vec<(String, String)> {
         ("host", "host = \"u:SECRET@127.0.0.1\""),
         ("host", "host = \"Server=127.0.0.1;User Id=u;Password=SECRET\""),
         ("host", "host = \"\"\"\npostgres://u:SECRET@127.0.0.1\"\"\""),
+        ("port", "port = \"SECRET\""),
+        ("port", "port = '''\nSECRET'''"),
+        ("tls", "tls = \"SECRET\""),
+        ("connect_seconds", "connect_seconds = \"SECRET\""),
         ("database", "database = \"postgres://u:SECRET@127.0.0.1/d\""),
         ("database", "database = \"dbname=d password=SECRET\""),
     ] {
@@ -116,7 +133,7 @@ fn a_password_is_shown_nowhere_wherever_it_was_put() {
     let (file, work) = (dir.path().join("c.toml"), dir.path().join("work"));
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let all = placements();
-    assert!(all.len() >= 40, "{}", all.len());
+    assert!(all.len() >= 60, "{}", all.len());
     for (before, server) in all {
         let (top, tables) =
             if before.starts_with('[') { ("", before.as_str()) } else { (before.as_str(), "") };

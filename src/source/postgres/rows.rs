@@ -218,6 +218,7 @@ mod tests {
 
     use arrow::array::{Array, AsArray};
     use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+    use proptest::prelude::any;
 
     use super::*;
     use crate::source::LegacyType;
@@ -274,6 +275,29 @@ mod tests {
             assert!(binary.is_null(0) && binary.value(1).is_empty() && binary.value(2) == b"abc");
             assert!(rows.is_empty());
         }
+    }
+
+    #[test]
+    fn a_copy_of_any_bytes_is_read_or_refused() {
+        let sound = copy(&[(&[0, 0, 0, 7], None), (&[0, 0, 1, 0], Some(b"")), (&[0, 0, 0, 9], Some(b"abc"))]);
+        let cases = crate::source::fuzz_cases(300);
+        let config = proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() };
+        let change = (any::<proptest::sample::Index>(), any::<u8>());
+        let of = (proptest::collection::vec(change, 1..6), 1_usize..80, 0_usize..40);
+        let ran = proptest::test_runner::TestRunner::new(config).run(&of, |(changes, size, cut)| {
+            let mut bytes = sound.clone();
+            changes.iter().for_each(|(at, byte)| bytes[at.index(sound.len())] = *byte);
+            bytes.truncate(sound.len() - cut);
+            let mut rows = rows();
+            for piece in bytes.chunks(size) {
+                rows.take(piece);
+                while let Ok(true) = rows.row() {}
+            }
+            let _ = rows.batch();
+            Ok(())
+        });
+        ran.unwrap();
+        println!("fuzz copy {cases}");
     }
 
     #[test]

@@ -91,8 +91,9 @@ pub(super) fn value<'a>(
         ColumnData::Binary(None) => Value::Null,
         ColumnData::Binary(Some(v)) => Value::Bytes(v),
         ColumnData::Guid(v) => v.map_or(Value::Null, |v| text(scratch, format_args!("{v:X}"))),
-        ColumnData::DateTime(v) => v.map_or(Value::Null, |v| Value::Micros(datetime(v))),
-        ColumnData::SmallDateTime(v) => v.map_or(Value::Null, |v| Value::Micros(smalldatetime(v))),
+        ColumnData::DateTime(None) | ColumnData::SmallDateTime(None) => Value::Null,
+        ColumnData::DateTime(Some(v)) => Value::Micros(datetime(*v)?),
+        ColumnData::SmallDateTime(Some(v)) => Value::Micros(smalldatetime(*v)?),
         ColumnData::Date(None) | ColumnData::Time(None) => Value::Null,
         ColumnData::DateTime2(None) | ColumnData::DateTimeOffset(None) => Value::Null,
         ColumnData::Date(Some(v)) => {
@@ -119,14 +120,25 @@ fn utf16<'a>(text: &str, scratch: &'a mut Vec<u8>) -> &'a [u8] {
     scratch
 }
 
+/// The days that a datetime may name, from 1900: those of 1753-01-01 and 9999-12-31; and the 1/300 s and minutes of a day.
+const DAYS: std::ops::RangeInclusive<i32> = -53_690..=2_958_463;
+const TICKS: u32 = 25_920_000;
+const MINUTES: u16 = 1440;
+
 /// 1/300 s is shown, and meant, to the millisecond: .000, .003, .007.
-fn datetime(v: DateTime) -> i64 {
+fn datetime(v: DateTime) -> Result<i64, Misfit> {
+    if !DAYS.contains(&v.days()) || v.seconds_fragments() >= TICKS {
+        return Err("a date out of range");
+    }
     let millis = (i64::from(v.seconds_fragments()) * 10 + 1) / 3;
-    (i64::from(v.days()) - YEAR_1900) * DAY_MICROS + millis * 1000
+    Ok((i64::from(v.days()) - YEAR_1900) * DAY_MICROS + millis * 1000)
 }
 
-fn smalldatetime(v: SmallDateTime) -> i64 {
-    (i64::from(v.days()) - YEAR_1900) * DAY_MICROS + i64::from(v.seconds_fragments()) * MINUTE_MICROS
+fn smalldatetime(v: SmallDateTime) -> Result<i64, Misfit> {
+    if v.seconds_fragments() >= MINUTES {
+        return Err("a date out of range");
+    }
+    Ok((i64::from(v.days()) - YEAR_1900) * DAY_MICROS + i64::from(v.seconds_fragments()) * MINUTE_MICROS)
 }
 
 /// Units of 100 ns since midnight.
@@ -182,20 +194,57 @@ fn zoned(v: DateTimeOffset) -> Result<String, Misfit> {
 
 #[cfg(test)]
 mod tests {
-    use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, Time};
+    use proptest::prelude::any;
+    use tiberius::ColumnData;
+    use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, SmallDateTime, Time};
 
-    use super::{clock, datetime, micros, zoned};
+    use super::super::super::decode::ColumnBuilder;
+    use super::super::super::{Column, LegacyType};
+    use super::{append, clock, datetime, micros, zoned};
 
     #[test]
     fn a_three_hundredth_of_a_second_is_the_millisecond_that_was_meant() {
         let midnight = -25_567 * 86_400_000_000;
         for (ticks, micros) in [(0, 0), (1, 3_000), (2, 7_000), (3, 10_000), (299, 997_000), (300, 1_000_000)]
         {
-            assert_eq!(datetime(DateTime::new(0, ticks)), midnight + micros, "{ticks}");
+            assert_eq!(datetime(DateTime::new(0, ticks)), Ok(midnight + micros), "{ticks}");
         }
         // 9999-12-31 23:59:59.997 and 1753-01-01.
-        assert_eq!(datetime(DateTime::new(2_958_463, 25_919_999)), 253_402_300_799_997_000);
-        assert_eq!(datetime(DateTime::new(-53_690, 0)), -6_847_804_800_000_000);
+        assert_eq!(datetime(DateTime::new(2_958_463, 25_919_999)), Ok(253_402_300_799_997_000));
+        assert_eq!(datetime(DateTime::new(-53_690, 0)), Ok(-6_847_804_800_000_000));
+    }
+
+    #[test]
+    fn a_cell_of_any_value_is_read_or_refused() {
+        let cases = crate::source::fuzz_cases(500);
+        let config = proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() };
+        let of = (any::<u8>(), any::<i64>(), any::<u32>(), any::<u8>(), any::<Vec<u8>>());
+        let ran =
+            proptest::test_runner::TestRunner::new(config).run(&of, |(which, long, number, scale, bytes)| {
+                let time = Time::new(long.unsigned_abs(), scale);
+                let date = Date::new(number & 0x00ff_ffff);
+                let moment = DateTime2::new(date, time);
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let cell = match which % 10 {
+                    0 => ColumnData::DateTime(Some(DateTime::new(long as i32, number))),
+                    1 => ColumnData::SmallDateTime(Some(SmallDateTime::new(long as u16, number as u16))),
+                    2 => ColumnData::Time(Some(time)),
+                    3 => ColumnData::Date(Some(date)),
+                    4 => ColumnData::DateTime2(Some(moment)),
+                    5 => ColumnData::DateTimeOffset(Some(DateTimeOffset::new(moment, long as i16))),
+                    6 => ColumnData::String(Some(text.into())),
+                    7 => ColumnData::Binary(Some(bytes.into())),
+                    8 => ColumnData::F64(Some(f64::from_bits(long as u64))),
+                    _ => ColumnData::I64(Some(long)),
+                };
+                for kind in [LegacyType::DateTime, LegacyType::Date, LegacyType::Unicode, LegacyType::Int] {
+                    let column = Column { kind: Some(kind), ..Column::default() };
+                    let _ = append(&mut ColumnBuilder::new(&column, kind), kind, &cell);
+                }
+                Ok(())
+            });
+        ran.unwrap();
+        println!("fuzz tds {cases}");
     }
 
     #[test]
