@@ -14,7 +14,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -162,6 +162,11 @@ impl Engine {
     pub fn joins(&self, small_rows: u64, row_bytes: u64) -> Joins {
         let fits = small_rows.saturating_mul(row_bytes) <= self.pool_bytes() / 4;
         if fits { Joins::OneSmall } else { Joins::Large }
+    }
+
+    /// Memory of the pool for what is held beside queries; given back when it is dropped.
+    pub fn reservation(&self, of: &str) -> MemoryReservation {
+        MemoryConsumer::new(of).register(&self.runtime.memory_pool)
     }
 
     /// The functions that its sessions know.

@@ -6,7 +6,7 @@ use qianyi::pipeline::{
 };
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
-use qianyi::state::State;
+use qianyi::state::{State, batch_name};
 
 use super::args::ApproveArgs;
 use super::context::{Context, mappings};
@@ -49,7 +49,8 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
     };
     for (number, batch) in approved(&state, &run, &chosen, &by)?.iter().zip(&chosen) {
         out::line(&format!(
-            "b{number:04}  {} {} · {} {} · {}",
+            "{}  {} {} · {} {} · {}",
+            batch_name(*number),
             batch.rule,
             batch.table,
             out::grouped(batch.rows),

@@ -9,7 +9,10 @@ mod reader;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::prelude::SessionContext;
@@ -114,24 +117,31 @@ fn url(part: &Path) -> Result<ListingTableUrl, DatasetError> {
     ListingTableUrl::try_new(url, None).map_err(|e| unreadable(Box::new(e)))
 }
 
+/// `parts` as a table; the schema is that of the first part.
+///
+/// # Errors
+/// `DAT-001` when a part is missing or cannot be opened.
+pub fn table(name: &str, parts: &[PathBuf]) -> Result<Arc<dyn TableProvider>, DatasetError> {
+    let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
+    let urls = parts.iter().map(|p| url(p)).collect::<Result<Vec<_>, _>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(schema_of(first)?);
+    Ok(Arc::new(ListingTable::try_new(config).map_err(|e| unreadable(first, e))?))
+}
+
+fn unreadable(path: &Path, e: datafusion::error::DataFusionError) -> DatasetError {
+    DatasetError::Unreadable { path: path.display().to_string(), source: Box::new(e) }
+}
+
 /// Registers `parts` as table `name`; the schema is that of the first part.
 ///
 /// # Errors
 /// `DAT-001` when a part is missing or cannot be opened.
 pub fn register(ctx: &SessionContext, name: &str, parts: &[PathBuf]) -> Result<(), DatasetError> {
+    let known = table(name, parts)?;
     let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
-    let unreadable = |path: &Path, e: datafusion::error::DataFusionError| DatasetError::Unreadable {
-        path: path.display().to_string(),
-        source: Box::new(e),
-    };
-    let urls = parts.iter().map(|p| url(p)).collect::<Result<Vec<_>, _>>()?;
-    let options =
-        ListingOptions::new(std::sync::Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-    let config = ListingTableConfig::new_with_multi_paths(urls)
-        .with_listing_options(options)
-        .with_schema(schema_of(first)?);
-    let table = ListingTable::try_new(config).map_err(|e| unreadable(first, e))?;
-    ctx.register_table(datafusion::common::TableReference::bare(name), std::sync::Arc::new(table))
-        .map_err(|e| unreadable(first, e))?;
+    ctx.register_table(TableReference::bare(name), known).map_err(|e| unreadable(first, e))?;
     Ok(())
 }

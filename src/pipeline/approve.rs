@@ -3,14 +3,18 @@
 //! Always: approvals are of proposals, which a later run finds again; nothing is approved whose raw, the backup before cleaning, does not
 //! have its digests; who began the run does not approve it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Decimal128Type;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::RunError;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
 use super::paths::RunDir;
-use crate::dataset::left_parts;
-use crate::national::{Kind, National};
+use crate::dataset::{left_parts, read_columns};
+use crate::national::{Kind, National, Table};
 use crate::raw;
 use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, proposal_id};
 use crate::state::{NewBatch, RunId, State};
@@ -37,7 +41,7 @@ pub struct ProposedBatch {
     pub ids: Vec<u128>,
 }
 
-/// Amounts of the rows that a rule would change or add; nothing is 0.
+/// Amounts of the rows that a rule would change or add, or take away (excluded, merged into another): what is not there is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ProposedSum {
     pub before_fen: i128,
@@ -73,6 +77,7 @@ pub(super) fn found_batches(
     book: &RuleBook,
 ) -> Result<Vec<ProposedBatch>, RunError> {
     let mut all: BTreeMap<(String, String), ProposedBatch> = BTreeMap::new();
+    let mut leaving: BTreeMap<(String, String), HashSet<u128>> = BTreeMap::new();
     for item in Item::ALL {
         each(left_parts(&of.found(item.text()))?, |batch, row| {
             let text = |name: &str| cell(batch, name, row).unwrap_or_default();
@@ -93,6 +98,10 @@ pub(super) fn found_batches(
             *of_rule.columns.entry(column.clone()).or_default() += 1;
             let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());
             of_rule.ids.push(id);
+            if matches!(rule.effect, Effect::Exclude | Effect::Merge) {
+                let rows = leaving.entry((rule.id.clone(), rule.table.clone())).or_default();
+                rows.insert(row_id(&key, &text("_source"), &text("_skey")));
+            }
             add_up(&mut of_rule.sums, national, rule, &column, [before.as_deref(), after.as_deref()]);
             if of_rule.samples.len() < SAMPLES {
                 let known = national.table(&rule.table);
@@ -108,7 +117,53 @@ pub(super) fn found_batches(
             }
         })?;
     }
+    for (place, rows) in &leaving {
+        if let (Some(batch), Some(table)) = (all.get_mut(place), national.table(&place.1)) {
+            batch.sums = leaving_sums(of, table, rows)?;
+        }
+    }
     Ok(all.into_values().collect())
+}
+
+fn row_id(key: &str, source: &str, skey: &str) -> u128 {
+    xxh3_128([key, source, skey].join("\u{1f}").as_bytes())
+}
+
+/// The money of rows that would leave, as the run has decided on them.
+fn leaving_sums(
+    of: &RunDir,
+    table: &Table,
+    rows: &HashSet<u128>,
+) -> Result<BTreeMap<String, ProposedSum>, RunError> {
+    let money: Vec<String> =
+        table.columns.iter().filter(|c| c.kind == Kind::Money).map(|c| c.code.clone()).collect();
+    let mut sums: BTreeMap<String, ProposedSum> = BTreeMap::new();
+    if money.is_empty() {
+        return Ok(sums);
+    }
+    let mut columns = ["_key", "_source", "_skey"].map(str::to_owned).to_vec();
+    columns.extend(money.iter().cloned());
+    for folder in [of.staged(&table.name), of.rejected(&table.name)] {
+        for part in left_parts(&folder)? {
+            for batch in read_columns(&part, &columns)? {
+                let batch = batch?;
+                let text = |name: &str, row: usize| cell(&batch, name, row).unwrap_or_default();
+                let leaves = |row: &usize| {
+                    rows.contains(&row_id(&text("_key", *row), &text("_source", *row), &text("_skey", *row)))
+                };
+                let here: Vec<usize> = (0..batch.num_rows()).filter(leaves).collect();
+                for column in &money {
+                    let values = batch.column_by_name(column);
+                    let Some(values) = values.and_then(|v| v.as_primitive_opt::<Decimal128Type>()) else {
+                        continue;
+                    };
+                    let fen = here.iter().filter(|row| values.is_valid(**row)).map(|row| values.value(*row));
+                    sums.entry(column.clone()).or_default().before_fen += fen.sum::<i128>();
+                }
+            }
+        }
+    }
+    Ok(sums)
 }
 
 /// The batch of a rule before its first proposal.

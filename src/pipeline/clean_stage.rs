@@ -17,7 +17,8 @@ use crate::dataset::PartInfo;
 use crate::durable::hex;
 use crate::national::National;
 use crate::rules::{
-    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, OpenOf, Outcome, RuleBook, TrailReport,
+    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, Models, OpenOf, Outcome, RuleBook,
+    TrailReport,
 };
 use crate::validate::CheckReport;
 
@@ -153,6 +154,7 @@ pub(super) fn clean_all(
     cleaned.rules_digest = rules_digest;
     let unfilled = unfilled(runner.national, edges);
     let mapped = parts_by_table(edges);
+    let mut models = Models::new(&runner.dir.scratch("models"))?;
     for item in Item::ALL.iter().copied().filter(|item| book.of(*item).next().is_some()) {
         let tables = cleaned.versions_of(&mapped);
         let mut sha = Sha256::new();
@@ -172,7 +174,7 @@ pub(super) fn clean_all(
             &inputs,
             expected,
             |w| {
-                Ok(rules::clean(&CleanItem {
+                let item = CleanItem {
                     engine: w.engine,
                     national: w.national,
                     book: &book,
@@ -188,12 +190,14 @@ pub(super) fn clean_all(
                     merged: &merged,
                     reasons: &reasons,
                     scratch: &scratch,
-                })?)
+                };
+                Ok(rules::clean(&item, &mut models)?)
             },
             |r: &ItemReport| (r.rows, parts_of(r)),
         )?;
         cleaned.take(report, &mapped);
     }
+    models.remove()?;
     cleaned.unfilled = unfilled;
     exclude(runner, &mut cleaned, &book)?;
     count_empty(runner, &mut cleaned, edges)?;

@@ -17,7 +17,7 @@ use super::{RunError, RunSettings};
 use crate::artifacts::{InvariantEnd, InvariantRow, Summary};
 use crate::dataset::PartInfo;
 use crate::rules::{self, Facts, Invariant, InvariantReport};
-use crate::state::{Output, Run};
+use crate::state::{Output, Run, batch_name};
 
 /// Asks every invariant of the rules.
 pub(super) fn ask_all(
@@ -181,12 +181,8 @@ fn earlier(
         let parts = outputs.into_iter().filter(|o| o.stage == "clean").flat_map(|o| o.parts);
         let parts = parts.filter(|p| p.path.starts_with(&records) && p.path.exists());
         facts.parts.insert("changes_before".to_owned(), parts.collect());
-        let undone: Vec<String> = state
-            .batches()?
-            .into_iter()
-            .filter(|b| b.undone.is_some())
-            .map(|b| format!("b{:04}", b.id))
-            .collect();
+        let undone: Vec<String> =
+            state.batches()?.into_iter().filter(|b| b.undone.is_some()).map(|b| batch_name(b.id)).collect();
         took = format!("{took} {} {}", round.id, undone.join(" "));
         tables.insert("undone", undone.into_iter().map(|batch| vec![batch]).collect());
     }

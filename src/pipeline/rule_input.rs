@@ -11,7 +11,7 @@ use crate::durable::hex;
 use crate::mapping::City;
 use crate::national::National;
 use crate::rules::{self, Approval, RuleBook, RuleError, RuleFiles};
-use crate::state::State;
+use crate::state::{State, batch_name};
 
 /// Rules with everything that they are given.
 pub struct RuleInput {
@@ -58,7 +58,7 @@ impl RuleInput {
         sha.update(&self.digest);
         for (proposal, approved) in state.approved()? {
             sha.update(format!("{proposal:032x} {}\n", approved.batch));
-            let approval = Approval { batch: format!("b{:04}", approved.batch), approver: approved.approver };
+            let approval = Approval { batch: batch_name(approved.batch), approver: approved.approver };
             self.approved.insert(proposal, approval);
         }
         self.digest = hex(&sha.finalize());

@@ -11,7 +11,7 @@ use super::runner::StageRunner;
 use super::{RunError, RunSettings, Standing};
 use crate::artifacts::{StandingEnd, StandingRow};
 use crate::rules::RuleBook;
-use crate::state::{Batch, NewBatch};
+use crate::state::{Batch, NewBatch, batch_name};
 
 /// Every reason of a batch of ours begins so.
 const REASON: &str = "standing approval";
@@ -58,7 +58,7 @@ fn one(
         .filter(|b| b.of.run == run && b.of.rule == standing.rule && b.of.reason.starts_with(REASON))
         .collect();
     if !own.is_empty() {
-        let names = own.iter().map(|b| name(b.id)).collect();
+        let names = own.iter().map(|b| batch_name(b.id)).collect();
         return Ok(row(own.iter().map(|b| b.proposals).sum(), StandingEnd::Approved, names));
     }
     let open: Vec<(&ProposedBatch, Vec<u128>)> = batches
@@ -96,11 +96,7 @@ fn one(
             account: standing.account.clone(),
             reason: format!("{REASON}: at most {} until {}", standing.limit, standing.until),
         };
-        names.push(name(runner.state.approve(&of, ids)?));
+        names.push(batch_name(runner.state.approve(&of, ids)?));
     }
     Ok(row(n, StandingEnd::Approved, names))
-}
-
-fn name(batch: i64) -> String {
-    format!("b{batch:04}")
 }

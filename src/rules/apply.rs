@@ -5,6 +5,7 @@
 //! Must not know: how a change came about.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,16 @@ pub(super) struct Change {
     pub(super) evidence: Option<String>,
     pub(super) batch: Option<String>,
     pub(super) approver: Option<String>,
+}
+
+impl Change {
+    /// About what it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let own = [&self.rule, &self.key, &self.source, &self.column, &self.after, &self.basis];
+        let maybe = [&self.skey, &self.before, &self.evidence, &self.batch, &self.approver];
+        let text = own.iter().map(|t| t.capacity()).chain(maybe.into_iter().flatten().map(String::capacity));
+        size_of::<Self>() + text.sum::<usize>()
+    }
 }
 
 /// A part that was written again.
@@ -80,6 +91,9 @@ pub fn change_schema() -> SchemaRef {
     ]))
 }
 
+/// By the digest of a row's place: where its changes stand among those of the table, in their order.
+type Rows = HashMap<u128, Range<usize>>;
+
 fn place(key: &str, source: &str, skey: Option<&str>) -> u128 {
     xxh3_128([key, source, skey.unwrap_or("∅")].join("\u{1f}").as_bytes())
 }
@@ -93,9 +107,13 @@ pub(super) fn apply(
     reasons: &mut Reasons,
 ) -> Result<Applied, RuleError> {
     changes.sort_by(in_order);
-    let mut rows: HashMap<u128, Vec<usize>> = HashMap::new();
-    for (at, change) in changes.iter().enumerate() {
-        rows.entry(place(&change.key, &change.source, change.skey.as_deref())).or_default().push(at);
+    let mut rows = Rows::new();
+    let mut from = 0;
+    for of_row in changes.chunk_by(|a, b| (&a.key, &a.source, &a.skey) == (&b.key, &b.source, &b.skey)) {
+        let first = &of_row[0];
+        let to = from + of_row.len();
+        rows.insert(place(&first.key, &first.source, first.skey.as_deref()), from..to);
+        from = to;
     }
     let mut replaced = Vec::new();
     let folder = of.cleaned.join(table);
@@ -133,7 +151,7 @@ fn in_order(a: &Change, b: &Change) -> std::cmp::Ordering {
 }
 
 /// The changes of each row of a batch.
-fn at<'c>(batch: &RecordBatch, rows: &'c HashMap<u128, Vec<usize>>) -> Vec<(usize, &'c Vec<usize>)> {
+fn at(batch: &RecordBatch, rows: &Rows) -> Vec<(usize, Range<usize>)> {
     let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>().cloned());
     let (Some(keys), Some(sources), Some(skeys)) = (text("_key"), text("_source"), text("_skey")) else {
         return Vec::new();
@@ -141,12 +159,12 @@ fn at<'c>(batch: &RecordBatch, rows: &'c HashMap<u128, Vec<usize>>) -> Vec<(usiz
     let found = |row: usize| {
         let skey = skeys.is_valid(row).then(|| skeys.value(row));
         let here = keys.is_valid(row).then(|| place(keys.value(row), sources.value(row), skey))?;
-        Some((row, rows.get(&here)?))
+        Some((row, rows.get(&here)?.clone()))
     };
     (0..batch.num_rows()).filter_map(found).collect()
 }
 
-fn touches(part: &PartInfo, rows: &HashMap<u128, Vec<usize>>) -> Result<bool, RuleError> {
+fn touches(part: &PartInfo, rows: &Rows) -> Result<bool, RuleError> {
     if rows.is_empty() {
         return Ok(false);
     }
@@ -165,7 +183,7 @@ fn write(
     table: &str,
     part: &PartInfo,
     to: &std::path::Path,
-    (rows, changes): (&HashMap<u128, Vec<usize>>, &[Change]),
+    (rows, changes): (&Rows, &[Change]),
     reasons: &mut Reasons,
 ) -> Result<(PartInfo, u64), RuleError> {
     let unrecorded = |what: String| RuleError::Unrecorded { item: of.item, table: table.to_owned(), what };
@@ -180,7 +198,7 @@ fn write(
         }
         let mut by_column: BTreeMap<&str, Vec<(usize, &Change)>> = BTreeMap::new();
         for (row, of_row) in here {
-            let of_row: Vec<&Change> = of_row.iter().map(|at| &changes[*at]).collect();
+            let of_row: Vec<&Change> = changes[of_row].iter().collect();
             if let Some(known) = known.filter(|t| of_row.iter().any(|c| Reasons::matter(t, &c.column))) {
                 reasons.changed(known, &batch, row, &of_row);
             }

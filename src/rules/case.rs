@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
 use super::run::{CleanItem, Ended, clean};
+use super::tables::Models;
 use super::typed;
 use crate::dataset::{PartInfo, PartWriter, read_part};
 use crate::engine::Engine;
@@ -161,7 +162,8 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
     let (found, changes, cleaned, scratch) =
         (folder("found"), folder("changes"), folder("cleaned"), folder("scratch"));
     let (merged, reasons) = (folder("merged"), folder("reasons.parquet"));
-    let report = clean(&CleanItem {
+    let mut models = Models::new(&folder("models"))?;
+    let item = CleanItem {
         engine: context.engine,
         national: context.national,
         book: &given.book,
@@ -177,7 +179,8 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
         merged: &merged,
         reasons: &reasons,
         scratch: &scratch,
-    })?;
+    };
+    let report = clean(&item, &mut models)?;
     let Some(ended) = report.rules.first().map(|r| &r.ended) else {
         return Ok(Some("the rule is not there".to_owned()));
     };

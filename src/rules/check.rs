@@ -10,6 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
@@ -44,7 +45,8 @@ pub(super) struct Context<'a> {
 
 /// A session that knows every table, empty.
 pub(super) struct Planner {
-    session: SessionContext,
+    /// Its catalogue is that of every plan.
+    state: SessionState,
     names: BTreeSet<String>,
 }
 
@@ -52,7 +54,7 @@ impl Planner {
     pub(super) fn new(of: &Context<'_>) -> Self {
         let session = SessionContext::new_with_config(session_config(1, Joins::Large));
         of.functions.register(&session);
-        let mut planner = Self { session, names: BTreeSet::new() };
+        let mut planner = Self { state: session.state(), names: BTreeSet::new() };
         for table in &of.national.tables {
             planner.know(&table.name, table.mapped_schema());
         }
@@ -68,19 +70,21 @@ impl Planner {
     pub(super) fn know(&mut self, name: &str, schema: SchemaRef) {
         let reference = datafusion::common::TableReference::bare(name);
         // A name that is known already keeps its first meaning; the caller tells of it.
-        if self.session.register_table(reference, Arc::new(EmptyTable::new(schema))).is_ok() {
+        let table = Arc::new(EmptyTable::new(schema));
+        let schema = self.state.schema_for_ref(reference);
+        if schema.is_ok_and(|schema| schema.register_table(name.to_owned(), table).is_ok()) {
             self.names.insert(name.to_owned());
         }
     }
 
     fn plan(&self, sql: &str) -> Result<LogicalPlan, DataFusionError> {
-        let state = self.session.state();
+        let state = &self.state;
         let plan = block_on(state.create_logical_plan(sql))?;
         state.analyzer().execute_and_check(plan, &state.config_options().clone(), |_, _| {})
     }
 
     fn aggregates(&self, name: &str) -> bool {
-        let state = self.session.state();
+        let state = &self.state;
         state.aggregate_functions().contains_key(name) && !state.scalar_functions().contains_key(name)
     }
 }

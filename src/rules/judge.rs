@@ -4,11 +4,12 @@
 //! cannot be applied stays proposed.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
+use datafusion::execution::memory_pool::MemoryReservation;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::add::{self, Added};
@@ -19,10 +20,11 @@ use super::kind::{Effect, Outcome, Repair};
 use super::lines::found_schema;
 use super::merge::Merges;
 use super::run::{Approval, CleanItem, proposal_id};
+use crate::engine::Engine;
 
-/// The changes of an item so far: fields that are taken, and what they become, by table.
-#[derive(Default)]
+/// The changes of an item so far: fields that are taken, and what they become, by table. What they take is reserved in the pool.
 pub(super) struct ItemChanges {
+    held: MemoryReservation,
     cells: HashSet<u128>,
     pub(super) by_table: BTreeMap<String, Vec<Change>>,
     /// Keys of rows that are added.
@@ -33,12 +35,40 @@ pub(super) struct ItemChanges {
     pub(super) merges: BTreeMap<String, Merges>,
 }
 
-/// Judges the lines of one rule over one table, in order.
+/// What a key of a set takes, about.
+const KEY_BYTES: usize = 40;
+
+impl ItemChanges {
+    pub(super) fn new(engine: &Engine) -> Self {
+        Self {
+            held: engine.reservation("changes"),
+            cells: HashSet::new(),
+            by_table: BTreeMap::new(),
+            keys: HashSet::new(),
+            added: BTreeMap::new(),
+            merges: BTreeMap::new(),
+        }
+    }
+
+    /// Makes room for some changes.
+    pub(super) fn hold<'c>(
+        &mut self,
+        of: &CleanItem<'_>,
+        changes: impl IntoIterator<Item = &'c Change>,
+    ) -> Result<(), RuleError> {
+        let bytes = changes.into_iter().map(|c| c.bytes() + KEY_BYTES).sum();
+        let what = || format!("the changes of {}", of.item.text());
+        self.held.try_grow(bytes).map_err(|e| of.engine.error(what(), e).into())
+    }
+}
+
+/// Judges lines in order, those of one rule over one table after those of another.
 pub(super) struct Judge<'j> {
     pub(super) of: &'j CleanItem<'j>,
+    /// Of the rule and table at hand.
     pub(super) files: &'j [&'j Rule],
     pub(super) changes: &'j mut ItemChanges,
-    /// Keys (digests) that stand in the table that rows are added to, or merged in.
+    /// Keys (digests) that stand in the tables that rows are added to, or merged in.
     pub(super) known: HashSet<u128>,
     /// The place of the line before.
     pub(super) last: Option<[String; 4]>,
@@ -63,7 +93,14 @@ fn value(of: &StringArray, row: usize) -> Option<&str> {
     of.is_valid(row).then(|| of.value(row))
 }
 
-impl Judge<'_> {
+impl<'j> Judge<'j> {
+    /// Goes on to another rule and table.
+    pub(super) fn begin(&mut self, files: &'j [&'j Rule]) {
+        self.files = files;
+        self.last = None;
+        self.outcomes.clear();
+    }
+
     /// The lines with their outcome; those about what the city does not have at all are left out, unless a rule has a value for it.
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, RuleError> {
         let lines = self.columns(batch)?;
@@ -139,13 +176,14 @@ impl Judge<'_> {
                 applied && lines.after.is_valid(row) && self.changes.cells.insert(cell(&rule.table, &here))
             }
             Effect::Exclude => applied,
-            Effect::Add => applied && self.adds(rule, change(rule, repair, approval, lines, row)),
-            Effect::Merge => applied && self.merges(rule, change(rule, repair, approval, lines, row)),
+            Effect::Add => applied && self.adds(rule, change(rule, repair, approval, lines, row))?,
+            Effect::Merge => applied && self.merges(rule, change(rule, repair, approval, lines, row))?,
             Effect::None => false,
         };
         self.last = Some(here);
         if done && rule.effect == Effect::Change {
             let change = change(rule, repair, approval, lines, row);
+            self.changes.hold(of, [&change])?;
             self.changes.by_table.entry(rule.table.clone()).or_default().push(change);
         }
         Ok(match repair {
@@ -160,14 +198,18 @@ impl Judge<'_> {
     }
 
     /// Takes a row that is added; false where its key is there already, or has an empty part.
-    fn adds(&mut self, rule: &Rule, by: Change) -> bool {
-        let Some(table) = rule.adds.as_deref().and_then(|t| self.of.national.table(t)) else { return false };
+    fn adds(&mut self, rule: &Rule, by: Change) -> Result<bool, RuleError> {
+        let Some(table) = rule.adds.as_deref().and_then(|t| self.of.national.table(t)) else {
+            return Ok(false);
+        };
         let values = add::values(&by.after);
-        let Some(key) = add::key(table, &values) else { return false };
+        let Some(key) = add::key(table, &values) else { return Ok(false) };
         let digest = add::digest(&table.name, &key);
         if self.known.contains(&digest) || !self.changes.keys.insert(digest) {
-            return false;
+            return Ok(false);
         }
+        // Its values are there twice: as they were proposed, and by column.
+        self.changes.hold(self.of, [&by, &by, &by])?;
         let record = Change {
             skey: Some(format!("{}/{}", rule.table, by.key)),
             source: format!("{}{}", add::BY_RULE, rule.id),
@@ -177,17 +219,18 @@ impl Judge<'_> {
             ..by
         };
         self.changes.added.entry(table.name.clone()).or_default().push(Added { record, values });
-        true
+        Ok(true)
     }
 
     /// Takes a merge; false where the survivor is not there, or the donor goes elsewhere already. `by` has its key as `after`.
-    fn merges(&mut self, rule: &Rule, by: Change) -> bool {
+    fn merges(&mut self, rule: &Rule, by: Change) -> Result<bool, RuleError> {
         let survivor = by.after.clone();
         if !self.known.contains(&add::digest(&rule.table, &survivor)) {
-            return false;
+            return Ok(false);
         }
+        self.changes.hold(self.of, [&by, &by])?;
         let record = Change { column: "*".to_owned(), before: Some(by.key.clone()), ..by };
-        self.changes.merges.entry(rule.table.clone()).or_default().take(&survivor, record)
+        Ok(self.changes.merges.entry(rule.table.clone()).or_default().take(&survivor, record))
     }
 
     fn impossible(&self, what: &str) -> RuleError {
@@ -232,40 +275,35 @@ fn approval<'a>(
     of.approved.get(&proposal_id(&rule.id, &rule.table, line.key, line.column, line.before, line.after))
 }
 
-/// Of the keys that the lines of a rule would add, or merge rows into, those that stand in their table.
+/// Of the keys that lines would add, or merge rows into, those that stand in their table.
 pub(super) fn known_keys(
     of: &CleanItem<'_>,
     files: &[&Rule],
-    lines: &[PathBuf],
+    lines: &Path,
 ) -> Result<HashSet<u128>, RuleError> {
+    let whole = |rule: &&&Rule| matches!(rule.effect, Effect::Add | Effect::Merge);
+    let files: BTreeMap<&str, &Rule> = files.iter().filter(whole).map(|r| (r.name.as_str(), *r)).collect();
     let mut wanted: BTreeMap<&str, HashSet<u128>> = BTreeMap::new();
-    if !files.iter().any(|f| matches!(f.effect, Effect::Add | Effect::Merge)) {
+    if files.is_empty() {
         return Ok(HashSet::new());
     }
-    for part in lines {
-        for batch in crate::dataset::read_part(part)? {
-            let batch = batch?;
-            let of_line = |name: &str, row: usize| {
-                let text = batch.column_by_name(name)?.as_string_opt::<i32>()?;
-                text.is_valid(row).then(|| text.value(row))
+    for batch in crate::dataset::read_columns(lines, &["file", "after", "after_key"].map(str::to_owned))? {
+        let batch = batch?;
+        let of_line = |name: &str, row: usize| {
+            let text = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+            text.is_valid(row).then(|| text.value(row))
+        };
+        for row in 0..batch.num_rows() {
+            let Some(rule) = of_line("file", row).and_then(|file| files.get(file)) else { continue };
+            let (table, key) = match &rule.adds {
+                None => (rule.table.as_str(), of_line("after_key", row).map(str::to_owned)),
+                Some(to) => {
+                    let Some(to) = of.national.table(to) else { continue };
+                    let values = of_line("after", row).map(add::values).unwrap_or_default();
+                    (to.name.as_str(), add::key(to, &values))
+                }
             };
-            for row in 0..batch.num_rows() {
-                let Some(rule) = files.iter().find(|f| of_line("file", row) == Some(f.name.as_str())) else {
-                    continue;
-                };
-                let (table, key) = match rule.effect {
-                    Effect::Merge => (rule.table.as_str(), of_line("after_key", row).map(str::to_owned)),
-                    Effect::Add => {
-                        let Some(to) = rule.adds.as_deref().and_then(|t| of.national.table(t)) else {
-                            continue;
-                        };
-                        let values = of_line("after", row).map(add::values).unwrap_or_default();
-                        (to.name.as_str(), add::key(to, &values))
-                    }
-                    Effect::None | Effect::Change | Effect::Exclude => continue,
-                };
-                wanted.entry(table).or_default().extend(key.map(|key| add::digest(table, &key)));
-            }
+            wanted.entry(table).or_default().extend(key.map(|key| add::digest(table, &key)));
         }
     }
     let mut found = HashSet::new();

@@ -1,14 +1,12 @@
 //! One work item: every rule over the current version of the tables → what was found, and what of it is applied.
 //!
 //! Always: rules of an item see the same version; their lines are sorted by key, so that the same rows give the same bytes whatever the
-//! partitions. Of several files of one rule that find the same field, the one with the stronger level stands. A field is changed once an
-//! item: the first rule in order wins, what others propose stays a proposal.
+//! partitions. A field is changed once an item: the first rule in order wins, what others propose stays a proposal.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
-use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -16,16 +14,18 @@ use super::add;
 use super::apply::{self, Change, Replaced};
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
-use super::judge::{ItemChanges, Judge, known_keys};
+use super::judge::ItemChanges;
 use super::kind::{Effect, Item, Outcome};
 use super::lines::{Lines, asked, before_name, found_schema};
 use super::merge;
 use super::reasons::Reasons;
+use super::resolve::{Group, Groups, Resolved, resolve};
+use super::scan::Scan;
 use super::sql;
-use super::tables::Tables;
-use crate::dataset::{PartInfo, PartWriter, register};
+use super::tables::{Models, Tables};
+use crate::dataset::{PartInfo, PartWriter};
 use crate::durable;
-use crate::engine::{Engine, Joins};
+use crate::engine::Engine;
 use crate::failpoint;
 use crate::measures::write_measures;
 use crate::national::National;
@@ -132,62 +132,78 @@ pub struct DatasetPart {
     pub part: PartInfo,
 }
 
-/// Runs the rules of an item.
+/// Runs the rules of an item; `models` are those of the items before, and serve the next.
 ///
 /// # Errors
 /// `RUL-1…`, `ENG-…`, `DAT-…`, `DUR-001`.
-pub fn clean(of: &CleanItem<'_>) -> Result<ItemReport, RuleError> {
+pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, RuleError> {
     for folder in [of.found, of.changes, of.cleaned, of.merged, of.scratch] {
         durable::remove_dir_all(folder)?;
         durable::create_dir_all(folder)?;
     }
-    let mut tables = Tables {
-        engine: of.engine,
-        national: of.national,
-        book: of.book,
-        parts: of.tables,
-        externals: of.externals,
-        models: BTreeMap::new(),
-    };
-    let needed: BTreeSet<String> = of.book.of(of.item).flat_map(|r| r.reads.iter().cloned()).collect();
-    tables.compute_models(&needed, &of.scratch.join("models"))?;
-    let mut groups: BTreeMap<(&str, &str), Vec<&Rule>> = BTreeMap::new();
-    for rule in of.book.of(of.item) {
-        groups.entry((&rule.id, &rule.table)).or_default().push(rule);
+    let mut tables = Tables::new(of, models);
+    let rules: Vec<&Rule> = of.book.of(of.item).collect();
+    let stands = stands(of, &tables, &rules)?;
+    let running: Vec<&Rule> =
+        rules.iter().zip(&stands).filter(|(_, s)| **s == Stands::Runs).map(|(r, _)| *r).collect();
+    tables.compute_models(&running.iter().flat_map(|r| r.reads.iter().cloned()).collect())?;
+    let (lines, found) = find(of, &tables, &running)?;
+    let mut groups = Groups::new();
+    for rule in &running {
+        let empty = || Group { files: Vec::new(), alone: false };
+        groups.entry((&rule.id, &rule.table)).or_insert_with(empty).files.push(rule);
     }
-    let mut changes = ItemChanges::default();
-    let mut report = ItemReport {
-        item: of.item,
-        rules: Vec::new(),
-        found: Vec::new(),
-        changes: Vec::new(),
-        replaced: Vec::new(),
-        added: Vec::new(),
-        merged: Vec::new(),
-        reasons: None,
-        rows: 0,
-    };
-    let mut seen = BTreeSet::new();
-    for ((id, table), files) in groups {
-        let (ended, without, part) = rule(of, &tables, &files, &mut changes)?;
-        report.rules.push(RuleReport { rule: id.to_owned(), table: table.to_owned(), ended, without });
-        report.found.extend(part);
-        if seen.insert(table) {
-            report.rows += of.tables.get(table).map_or(0, |p| p.iter().map(|p| p.rows).sum());
+    for ((id, table), group) in &mut groups {
+        let of_rule = || rules.iter().filter(|r| r.id == *id && r.table == *table);
+        let rows = of_rule().all(|r| r.is_row_rule) || of_rule().all(|r| r.effect == Effect::Add);
+        group.alone = rows && group.files.len() == 1;
+    }
+    groups.retain(|_, group| group.files.iter().any(|f| found.contains(f.name.as_str())));
+    let mut changes = ItemChanges::new(of.engine);
+    let mut resolved = resolve(of, &groups, &lines, &mut changes)?;
+    let mut report = ItemReport::of(of.item);
+    for ((id, table), mut ended) in ends(&rules, &stands) {
+        if let Some(Resolved { part, outcomes }) = resolved.remove(&(id.to_owned(), table.to_owned())) {
+            report.found.push(part);
+            if !outcomes.is_empty() {
+                ended.0 = Ended::Found(outcomes);
+            }
         }
+        let (ended, without) = ended;
+        report.rules.push(RuleReport { rule: id.to_owned(), table: table.to_owned(), ended, without });
     }
+    let seen: BTreeSet<&str> = rules.iter().map(|r| r.table.as_str()).collect();
+    report.rows = seen.iter().map(|table| tables.rows(table)).sum();
     failpoint::hit("clean.found");
     apply_all(of, changes, &mut report)?;
     durable::remove_dir_all(of.scratch)?;
     Ok(report)
 }
 
+impl ItemReport {
+    fn of(item: Item) -> Self {
+        Self {
+            item,
+            rules: Vec::new(),
+            found: Vec::new(),
+            changes: Vec::new(),
+            replaced: Vec::new(),
+            added: Vec::new(),
+            merged: Vec::new(),
+            reasons: None,
+            rows: 0,
+        }
+    }
+}
+
 /// What the item comes to: merges and who follows them, fields that change, rows that are added, and why rows and money differ.
 fn apply_all(of: &CleanItem<'_>, mut changes: ItemChanges, report: &mut ItemReport) -> Result<(), RuleError> {
     let mut whole: BTreeMap<String, Vec<Change>> = BTreeMap::new();
-    for (table, merges) in &mut changes.merges {
+    let mut all_merges = std::mem::take(&mut changes.merges);
+    for (table, merges) in &mut all_merges {
         merges.settle();
         for (child, follow) in merge::follow(of, table, merges)? {
+            changes.hold(of, &follow)?;
             changes.by_table.entry(child).or_default().extend(follow);
         }
         let part = merge::write(of, table, merges)?;
@@ -221,82 +237,147 @@ fn apply_all(of: &CleanItem<'_>, mut changes: ItemChanges, report: &mut ItemRepo
     Ok(())
 }
 
-type Done = (Ended, Vec<String>, Option<PartInfo>);
+/// Whether a file of a rule runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stands {
+    /// That outside data is not there.
+    Without(String),
+    /// There is no row that it is about.
+    Idle,
+    Runs,
+}
 
-/// One rule over one table: all its files.
-fn rule(
+/// Which files run. Each table is looked at once, and no further than needed.
+fn stands(of: &CleanItem<'_>, tables: &Tables<'_>, rules: &[&Rule]) -> Result<Vec<Stands>, RuleError> {
+    let missing = |rule: &Rule| {
+        let needed = rule.needs.iter().find(|n| !of.externals.contains_key(*n)).cloned();
+        needed.or_else(|| tables.missing(&rule.reads))
+    };
+    let missing: Vec<Option<String>> = rules.iter().map(|rule| missing(rule)).collect();
+    let mut asked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (rule, missing) in rules.iter().zip(&missing) {
+        if missing.is_none() && rule.among != "true" && tables.rows(&rule.table) > 0 {
+            asked.entry(&rule.table).or_default().insert(&rule.among);
+        }
+    }
+    let mut holding = BTreeSet::new();
+    for (table, conditions) in &asked {
+        let Some(scan) = Scan::new(of.engine, tables, table)? else { continue };
+        holding.extend(scan.hold(conditions)?.into_iter().map(|condition| (*table, condition)));
+    }
+    let stands = |(rule, missing): (&&Rule, Option<String>)| match missing {
+        Some(missing) => Stands::Without(missing),
+        None if tables.rows(&rule.table) == 0 => Stands::Idle,
+        None if rule.among == "true" || holding.contains(&(rule.table.as_str(), rule.among.as_str())) => {
+            Stands::Runs
+        }
+        None => Stands::Idle,
+    };
+    Ok(rules.iter().zip(missing).map(stands).collect())
+}
+
+/// How each rule ends over each table where nothing is found, and the outside data that files of it lack.
+fn ends<'r>(rules: &[&'r Rule], stands: &[Stands]) -> BTreeMap<(&'r str, &'r str), (Ended, Vec<String>)> {
+    let mut all: BTreeMap<(&str, &str), (Ended, Vec<String>)> = BTreeMap::new();
+    for (rule, stands) in rules.iter().zip(stands) {
+        let nothing = || (Ended::DidNotRun(String::new()), Vec::new());
+        let (ended, without) = all.entry((&rule.id, &rule.table)).or_insert_with(nothing);
+        match stands {
+            Stands::Without(missing) => without.push(missing.clone()),
+            Stands::Idle if *ended == Ended::Clean => {}
+            Stands::Idle => *ended = Ended::NothingToCheck,
+            Stands::Runs => *ended = Ended::Clean,
+        }
+    }
+    for (ended, without) in all.values_mut() {
+        without.sort();
+        without.dedup();
+        if let Ended::DidNotRun(why) = ended {
+            *why = format!("needs {}", without.join(", "));
+        }
+    }
+    all
+}
+
+/// Runs the files: their lines as a scratch part, in any order, and the names of those that have some.
+fn find<'r>(
     of: &CleanItem<'_>,
     tables: &Tables<'_>,
-    files: &[&Rule],
-    changes: &mut ItemChanges,
-) -> Result<Done, RuleError> {
-    let (mut without, mut parts, mut about, mut ran) = (Vec::new(), Vec::new(), false, false);
-    for file in files {
-        let missing = file.needs.iter().find(|n| !of.externals.contains_key(*n)).cloned();
-        if let Some(missing) = missing.or_else(|| tables.missing(&file.reads)) {
-            without.push(missing);
-            continue;
+    rules: &[&'r Rule],
+) -> Result<(PartInfo, BTreeSet<&'r str>), RuleError> {
+    let mut writer = PartWriter::create(&of.scratch.join("lines.parquet"), found_schema())?;
+    let mut found = BTreeSet::new();
+    let mut by_table: BTreeMap<&str, Vec<(&'r Rule, String)>> = BTreeMap::new();
+    let mut alone: Vec<(&'r Rule, String)> = Vec::new();
+    for rule in rules {
+        match row_query(rule) {
+            Some(sql) => by_table.entry(&rule.table).or_default().push((rule, sql)),
+            None => alone.push((rule, set_query(rule))),
         }
-        ran = true;
-        if !is_about_any(tables, file)? {
-            continue;
-        }
-        about = true;
-        parts.extend(lines(of, tables, file)?);
     }
-    without.sort();
-    without.dedup();
-    if !ran {
-        let why = format!("needs {}", without.join(", "));
-        return Ok((Ended::DidNotRun(why), without, None));
+    for (table, rules) in by_table {
+        let Some(scan) = Scan::new(of.engine, tables, table)? else { continue };
+        let mut lines: Vec<Option<Lines<'_>>> = rules.iter().map(|(rule, _)| of_rule(of, rule)).collect();
+        let left = scan.find(&rules, |at, batch| {
+            let Some(lines) = &mut lines[at] else { return Ok(()) };
+            found.insert(rules[at].0.name.as_str());
+            lines.take(batch)?;
+            Ok(writer.write(&lines.batch()?)?)
+        })?;
+        alone.extend(left.into_iter().map(|at| rules[at].clone()));
     }
-    if !about {
-        return Ok((Ended::NothingToCheck, without, None));
+    for (rule, sql) in alone {
+        let Some(mut lines) = of_rule(of, rule) else { continue };
+        let mut names = rule.reads.clone();
+        names.insert(rule.table.clone());
+        let session = tables.session(&names)?;
+        let what = || format!("the rule {}", rule.name);
+        of.engine.block_on(async {
+            let stream = async { session.sql(&sql).await?.execute_stream().await };
+            let mut stream = stream.await.map_err(|e| of.engine.error(what(), e))?;
+            while let Some(batch) = stream.next().await {
+                let batch = batch.map_err(|e| of.engine.error(what(), e))?;
+                if batch.num_rows() > 0 {
+                    found.insert(rule.name.as_str());
+                    lines.take(&batch)?;
+                    writer.write(&lines.batch()?)?;
+                }
+            }
+            Ok::<(), RuleError>(())
+        })?;
     }
-    if parts.iter().all(|p| p.rows == 0) {
-        return Ok((Ended::Clean, without, None));
-    }
-    let (part, outcomes) = resolve(of, files, &parts, changes)?;
-    let ended = if outcomes.is_empty() { Ended::Clean } else { Ended::Found(outcomes) };
-    Ok((ended, without, Some(part)))
+    Ok((writer.finish()?, found))
 }
 
-/// Whether there is a row that a rule is about.
-fn is_about_any(tables: &Tables<'_>, rule: &Rule) -> Result<bool, RuleError> {
-    let sql = format!("SELECT 1 FROM {} WHERE ({}) LIMIT 1", quote(&rule.table), rule.among);
-    let mut names = BTreeSet::from([rule.table.clone()]);
-    names.extend(sql::parse(&sql).map(|p| p.reads).unwrap_or_default());
-    let session = tables.session(&names)?;
-    let what = || format!("the rows that {} is about", rule.name);
-    let rows = tables.engine.block_on(async { session.sql(&sql).await?.collect().await });
-    let rows = rows.map_err(|e| tables.engine.error(what(), e))?;
-    Ok(rows.iter().any(|b| b.num_rows() > 0))
+/// Lines of a file, about the table whose columns it proposes.
+fn of_rule<'r>(of: &CleanItem<'r>, rule: &'r Rule) -> Option<Lines<'r>> {
+    let national: &'r National = of.national;
+    Some(Lines::new(rule, national.table(rule.adds.as_deref().unwrap_or(&rule.table))?))
 }
 
-/// The query of a rule with where its rows come from and what stands there now.
-fn query(rule: &Rule) -> String {
-    let before = asked(rule);
+/// The query of a row rule with where its rows come from and what stands there now.
+fn row_query(rule: &Rule) -> Option<String> {
+    let parsed = rule.is_row_rule.then(|| sql::parse(&rule.sql).ok()).flatten()?;
+    let alias = quote(&parsed.row_alias(&|_| false)?);
+    let mut more = match rule.effect {
+        Effect::Add => vec![(format!("'rule:{}'", rule.id), "__s"), ("NULL".to_owned(), "__k")],
+        _ => vec![(format!("{alias}._source"), "__s"), (format!("{alias}._skey"), "__k")],
+    };
+    let before: Vec<String> = asked(rule);
+    let names: Vec<String> = (0..before.len()).map(before_name).collect();
+    more.extend(before.iter().zip(&names).map(|(c, name)| (format!("{alias}.{}", quote(c)), name.as_str())));
+    parsed.with_columns(&more)
+}
+
+/// The same of a set rule.
+fn set_query(rule: &Rule) -> String {
     if rule.effect == Effect::Add {
         return format!(
             "SELECT f.*, 'rule:{}' AS \"__s\", NULL AS \"__k\" FROM ({}) AS f",
             rule.id, rule.sql
         );
     }
-    let alone = rule.is_row_rule.then(|| sql::parse(&rule.sql).ok()).flatten();
-    if let Some((parsed, alias)) = alone.and_then(|p| p.row_alias(&|_| false).map(|a| (p, a))) {
-        let alias = quote(&alias);
-        let mut more = vec![
-            (format!("{alias}._source"), "__s".to_owned()),
-            (format!("{alias}._skey"), "__k".to_owned()),
-        ];
-        more.extend(
-            before.iter().enumerate().map(|(at, c)| (format!("{alias}.{}", quote(c)), before_name(at))),
-        );
-        if let Some(sql) = parsed.with_columns(&more) {
-            return sql;
-        }
-    }
-    let more: String = before
+    let more: String = asked(rule)
         .iter()
         .enumerate()
         .map(|(at, c)| format!(", t.{} AS \"{}\"", quote(c), before_name(at)))
@@ -305,90 +386,5 @@ fn query(rule: &Rule) -> String {
         "SELECT f.*, t._source AS \"__s\", t._skey AS \"__k\"{more} FROM ({}) AS f JOIN {} AS t ON f._key = t._key",
         rule.sql,
         quote(&rule.table)
-    )
-}
-
-/// Runs one file; its lines as a scratch part, in any order.
-fn lines(of: &CleanItem<'_>, tables: &Tables<'_>, rule: &Rule) -> Result<Option<PartInfo>, RuleError> {
-    let target = rule.adds.as_deref().unwrap_or(&rule.table);
-    let Some(target) = of.national.table(target) else { return Ok(None) };
-    let mut names = rule.reads.clone();
-    names.insert(rule.table.clone());
-    let session = tables.session(&names)?;
-    let what = || format!("the rule {}", rule.name);
-    let sql = query(rule);
-    let path = of.scratch.join(format!("{}.parquet", rule.name));
-    let mut writer = PartWriter::create(&path, found_schema())?;
-    let mut lines = Lines::new(rule, target);
-    of.engine.block_on(async {
-        let stream = async { session.sql(&sql).await?.execute_stream().await };
-        let mut stream = stream.await.map_err(|e| of.engine.error(what(), e))?;
-        while let Some(batch) = stream.next().await {
-            lines.take(&batch.map_err(|e| of.engine.error(what(), e))?)?;
-            writer.write(&lines.batch()?)?;
-        }
-        Ok::<(), RuleError>(())
-    })?;
-    Ok(Some(writer.finish()?))
-}
-
-/// Lines in order, each field once, with what becomes of each; changes are collected by table.
-fn resolve(
-    of: &CleanItem<'_>,
-    files: &[&Rule],
-    parts: &[PartInfo],
-    changes: &mut ItemChanges,
-) -> Result<(PartInfo, BTreeMap<Outcome, u64>), RuleError> {
-    let first = files[0];
-    let session = of.engine.session(of.engine.partitions(), Joins::Large);
-    let paths: Vec<PathBuf> = parts.iter().map(|p| p.path.clone()).collect();
-    register(&session, "lines", &paths)?;
-    let order = "_key, _source, _skey, \"column\", \"after\"";
-    // One file over rows, each found once, needs no more than order.
-    let alone = parts.len() == 1 && (files.iter().all(|f| f.is_row_rule) || first.effect == Effect::Add);
-    let columns: Vec<String> = found_schema().fields().iter().map(|f| quote(f.name())).collect();
-    let sql = if alone {
-        format!("SELECT {} FROM lines ORDER BY {order}", columns.join(", "))
-    } else {
-        format!("{} ORDER BY {order}", one_line_a_field(&columns))
-    };
-    let path = of.found.join(format!("{}.{}.parquet", first.id, first.table));
-    let mut writer = PartWriter::create(&path, found_schema())?;
-    let known = known_keys(of, files, &paths)?;
-    let mut judge = Judge { of, files, changes, known, last: None, outcomes: BTreeMap::new() };
-    let what = || format!("what {} found", first.id);
-    of.engine.block_on(async {
-        let stream = async { session.sql(&sql).await?.execute_stream().await };
-        let mut stream: SendableRecordBatchStream = stream.await.map_err(|e| of.engine.error(what(), e))?;
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(|e| of.engine.error(what(), e))?;
-            writer.write(&judge.batch(&batch)?)?;
-        }
-        Ok::<(), RuleError>(())
-    })?;
-    Ok((writer.finish()?, judge.outcomes))
-}
-
-/// Of the lines about one field the strongest; two values of the same strength are decided by people.
-fn one_line_a_field(columns: &[String]) -> String {
-    // Several rows may be added at one place.
-    let field =
-        "PARTITION BY _key, _source, _skey, \"column\", CASE WHEN \"column\" = '*' THEN \"after\" END";
-    let columns: Vec<String> = columns
-        .iter()
-        .map(|c| match c.as_str() {
-            "\"repair\"" => {
-                "CASE WHEN least < most AND repair IN ('A0', 'A1') THEN 'V' ELSE repair END AS repair"
-                    .to_owned()
-            }
-            other => other.to_owned(),
-        })
-        .collect();
-    format!(
-        "SELECT {} FROM (SELECT *, min(strong) OVER ({field}) AS least, max(strong) OVER ({field}) AS most, \
-           row_number() OVER ({field} ORDER BY repair, file, \"after\") AS n \
-         FROM (SELECT *, CASE WHEN repair = best THEN \"after\" END AS strong \
-           FROM (SELECT *, min(repair) OVER ({field}) AS best FROM lines))) WHERE n = 1",
-        columns.join(", ")
     )
 }

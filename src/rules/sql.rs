@@ -155,11 +155,11 @@ impl Parsed {
     }
 
     /// The SELECT of a row rule with further columns: expression and name.
-    pub(super) fn with_columns(&self, more: &[(String, String)]) -> Option<String> {
+    pub(super) fn with_columns(&self, more: &[(String, &str)]) -> Option<String> {
         let mut query = self.query.clone();
         let SetExpr::Select(select) = query.body.as_mut() else { return None };
         for (sql, name) in more {
-            let alias = Ident::with_quote('"', name);
+            let alias = Ident::with_quote('"', *name);
             select.projection.push(SelectItem::ExprWithAlias { expr: expression(sql).ok()?, alias });
         }
         Some(query.to_string())

@@ -33,6 +33,11 @@ pub struct Batch {
     pub proposals: u64,
 }
 
+/// The name of a batch, as people type it and change records keep it.
+pub fn batch_name(id: i64) -> String {
+    format!("b{id:04}")
+}
+
 /// What stands behind an approved proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approved {

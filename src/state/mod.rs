@@ -22,7 +22,7 @@ use miette::Diagnostic;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use thiserror::Error;
 
-pub use approval::{Approved, Batch, NewBatch};
+pub use approval::{Approved, Batch, NewBatch, batch_name};
 pub use chunk::Chunk;
 pub use extract::{Extract, ExtractStatus, NewExtract, OtherTable};
 pub use id::{ExtractId, RunId};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use qianyi::fixture::{Defects, FixtureError, FixtureReport, FixtureSettings, generate, profile, truth_path};
+use qianyi::fixture::{
+    Defects, FixtureError, FixtureReport, FixtureSettings, generate, outside_files, profile, truth_path,
+};
 use rusqlite::Connection;
 
 use crate::support::text_rows;
@@ -56,7 +58,17 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_another_city() {
     for (path, seed) in paths.iter().zip([1, 1, 2]) {
         city(path, 200, seed, Defects::Planted);
     }
-    let bytes = paths.each_ref().map(|p| (std::fs::read(p).unwrap(), std::fs::read(truth_path(p)).unwrap()));
+    let outside = |p: &PathBuf| -> Vec<(String, Vec<u8>)> {
+        outside_files(p)
+            .unwrap()
+            .into_iter()
+            .map(|(name, file)| (name, std::fs::read(file).unwrap()))
+            .collect()
+    };
+    let bytes = paths
+        .each_ref()
+        .map(|p| (std::fs::read(p).unwrap(), std::fs::read(truth_path(p)).unwrap(), outside(p)));
+    assert!(bytes[0].2.len() >= 5 && bytes[0].2.iter().all(|(_, file)| !file.is_empty()));
     assert!(bytes[0] == bytes[1], "the same seed");
     assert!(bytes[0].0 != bytes[2].0, "another seed");
 }

@@ -5,6 +5,7 @@ mod approved;
 mod arrival;
 mod changes;
 mod city;
+mod clean;
 mod cli;
 mod config;
 mod conformance;

@@ -527,4 +527,24 @@ fn the_same_holds_for_other_cities_with_ten_times_the_defects_and_with_a_tenth()
         })
         .collect();
     assert_eq!(wrong, Vec::<String>::new(), "{}", wrong.join("\n"));
+    scored_by_the_command(dir.path());
+}
+
+/// `rules score` says the same, line by line, and ends as blocked beside the truth of another city.
+fn scored_by_the_command(dir: &Path) {
+    let score = |truth: &str, more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qianyi"));
+        command.args(["rules", "score", "--workdir"]).arg(dir.join("often/work"));
+        command.arg("--truth").arg(truth_path(&dir.join(truth).join("ylbx.db"))).args(more).output().unwrap()
+    };
+    let own = score("often", &["--lang", "zh"]);
+    let told = String::from_utf8(own.stdout).unwrap();
+    assert!(own.status.success(), "{told}");
+    let line = told.lines().find(|l| l.starts_with("FIX-01 ")).unwrap();
+    assert!(line.split_whitespace().filter(|cell| *cell == "1").count() >= 2, "{line}");
+    let other = score("seldom", &["--json"]);
+    assert_eq!(other.status.code(), Some(3));
+    let all: serde_json::Value = serde_json::from_slice(&other.stdout).unwrap();
+    let missed = |s: &serde_json::Value| !s["missed"].as_array().unwrap().is_empty();
+    assert!(all.as_array().unwrap().iter().any(missed), "{all}");
 }

@@ -138,6 +138,10 @@ fn what_waits_for_approval_shows_its_money_before_and_after() {
     let rules = dir.path().join("sql/rules/correct");
     std::fs::write(rules.join("X-02.sql"), format!("{head}{sql}")).unwrap();
     std::fs::write(rules.join("X-02.case"), "").unwrap();
+    let away = head.replace("X-02", "X-03").replace("-- touches: AAE180\n", "").replace("change", "exclude");
+    let sql = "SELECT k._key FROM AC43 AS k WHERE k.AAE180 > 0.00\n";
+    std::fs::write(rules.join("X-03.sql"), format!("{away}{sql}")).unwrap();
+    std::fs::write(rules.join("X-03.case"), "").unwrap();
     ran(&of);
     let national = qianyi::national::load(&of.national).unwrap();
     let city = qianyi::mapping::load(&of.city, &national).unwrap();
@@ -149,6 +153,9 @@ fn what_waits_for_approval_shows_its_money_before_and_after() {
     let sum = batch.sums["AAE180"];
     assert!(sum.before_fen > 0);
     assert_eq!(sum.after_fen - sum.before_fen, i128::from(batch.rows) * 105);
+    // What would leave is shown as it is; nothing of it stays.
+    let leaves = all.iter().find(|b| b.rule == "X-03").unwrap();
+    assert_eq!((leaves.sums["AAE180"].before_fen, leaves.sums["AAE180"].after_fen), (sum.before_fen, 0));
     // Numbers of people are no money.
     assert!(all.iter().find(|b| b.rule == "X-01").unwrap().sums.is_empty());
 }
