@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bag::{self, DECLARATION, MANIFEST, TAG_MANIFEST};
+use super::dictionary::{self, CODES, DICTIONARY};
 use super::verify::{Verified, verify};
-use super::{Contents, PackageError, PackedPart, PackedTable, dictionary, numbered};
+use super::{Contents, PackageError, PackedPart, PackedTable, numbered};
 use crate::artifacts::{Reconciliation, Status, Summary};
 use crate::durable;
 use crate::failpoint;
@@ -116,8 +117,8 @@ pub fn build(of: &Build<'_>, progress: &dyn Progress) -> Result<Built, PackageEr
     }
     bag.json("data/tables.json", &contents)?;
     bag.json("data/reconciliation.json", of.reconciliation)?;
-    bag.write("data/dictionary.csv", &dictionary::columns(of.national)?)?;
-    bag.write("data/codes.csv", &dictionary::codes(of.national)?)?;
+    bag.write(DICTIONARY, &dictionary::columns(of.national)?)?;
+    bag.write(CODES, &dictionary::codes(of.national)?)?;
     let (bytes, sha) = durable::copy(of.manifest, &bag.folder.join("data/manifest.json"))?;
     bag.add("data/manifest.json", bytes, sha);
     let seal = tags(of, &id, blocked, &bag)?;

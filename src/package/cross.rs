@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Contents;
 use super::bag;
+use super::dictionary::{CODES, DICTIONARY};
 use super::verify::{Check, TABLES};
 use crate::artifacts::Reconciliation;
 
@@ -46,7 +47,7 @@ fn parts(check: &mut Check<'_>, contents: &Contents, payload: &BTreeMap<String, 
             }
         }
     }
-    let documents = [TABLES, MANIFEST, RECONCILIATION];
+    let documents = [TABLES, MANIFEST, RECONCILIATION, DICTIONARY, CODES];
     for file in payload.keys().filter(|f| !named.contains(f.as_str()) && !documents.contains(&f.as_str())) {
         check.found(file, "is named by no table of tables.json");
     }

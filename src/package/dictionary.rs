@@ -5,6 +5,10 @@
 use super::PackageError;
 use crate::national::{Kind, Mandatory, National};
 
+/// What columns mean.
+pub(super) const DICTIONARY: &str = "data/dictionary.csv";
+/// What codes mean.
+pub(super) const CODES: &str = "data/codes.csv";
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Every column of the tables that a package may hold: table, its title, column, its title, type, whether it is mandatory, unit, code list, where it is
@@ -38,7 +42,7 @@ pub(super) fn columns(national: &National) -> Result<Vec<u8>, PackageError> {
         }
     }
     written(
-        "data/dictionary.csv",
+        DICTIONARY,
         &[
             "table 表",
             "title 表名",
@@ -65,7 +69,7 @@ pub(super) fn codes(national: &National) -> Result<Vec<u8>, PackageError> {
         }
     }
     written(
-        "data/codes.csv",
+        CODES,
         &["codes 代码表", "code 代码", "name 名称", "source 来源", "standing 依据状态"],
         rows.iter().map(|row| row.as_slice()),
     )

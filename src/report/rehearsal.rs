@@ -17,14 +17,14 @@ pub(super) struct Rehearsed<'a> {
     bad: bool,
     /// passed, blocked, engine, or none.
     verdict: String,
-    server: &'a str,
-    version: &'a str,
+    /// With its version.
+    server: String,
     rows: String,
     mebibytes: String,
     /// Seconds of loading, keys, comparison.
-    load: u64,
-    keys: u64,
-    compare: u64,
+    load: String,
+    keys: String,
+    compare: String,
     tables: Vec<TableLine<'a>>,
     problems: Vec<ProblemLine<'a>>,
 }
@@ -86,16 +86,26 @@ pub(super) fn rehearsed<'a>(of: Option<&'a Rehearsal>, words: &Words) -> Rehears
     Rehearsed {
         bad: blocks(of),
         verdict: words.say("rehearsal", verdict),
-        server: of.and_then(|r| r.server.as_deref()).unwrap_or_default(),
-        version: of.map_or("", |r| &r.server_version),
+        server: of.map(server).unwrap_or_default(),
         rows: count(of.map_or(0, |r| r.rows)),
         mebibytes: mebibytes(of.map_or(0, |r| r.bytes)),
-        load: of.map_or(0, |r| r.seconds.load),
-        keys: of.map_or(0, |r| r.seconds.keys),
-        compare: of.map_or(0, |r| r.seconds.compare),
+        load: seconds(of.map_or(0, |r| r.seconds.load)),
+        keys: seconds(of.map_or(0, |r| r.seconds.keys)),
+        compare: seconds(of.map_or(0, |r| r.seconds.compare)),
         tables: tables.unwrap_or_default(),
         problems: of.map(|r| r.problems.iter().map(|p| problem(p, words)).collect()).unwrap_or_default(),
     }
+}
+
+fn server(of: &Rehearsal) -> String {
+    match &of.server {
+        Some(server) => format!("{server} (PostgreSQL {})", of.server_version),
+        None => String::new(),
+    }
+}
+
+fn seconds(of: u64) -> String {
+    format!("{} s", count(of))
 }
 
 fn problem<'a>(of: &'a RehearsalProblem, words: &Words) -> ProblemLine<'a> {

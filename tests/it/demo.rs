@@ -112,7 +112,7 @@ fn the_same_seed_gives_the_same_files_whatever_the_partitions_and_also_when_kill
 #[test]
 fn tables_of_many_batches_give_the_same_files_whatever_the_partitions_and_the_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let database = city(dir.path(), 5_000, 5);
+    let database = city(dir.path(), 2_500, 5);
     let files = |name: &str, partitions: usize, memory: u64| {
         let workdir = dir.path().join(name);
         let mut of = run_settings(&database, &workdir, partitions);

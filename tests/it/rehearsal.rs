@@ -349,7 +349,8 @@ fn what_the_server_is_or_refuses_is_named_before_or_by_its_rows() {
     assert!(stage.rehearse(Some(&settings), true).unwrap().kept);
     stage.sql(&format!(
         "COMMENT ON SCHEMA {SCHEMA} IS NULL; ALTER TABLE {SCHEMA}.ac01 ALTER COLUMN aac003 TYPE varchar(60); \
-         ALTER TABLE {SCHEMA}.ac01 DROP COLUMN aac005; ALTER TABLE {SCHEMA}.ab01 ADD COLUMN zzz001 text NOT NULL; \
+         ALTER TABLE {SCHEMA}.ac01 DROP COLUMN aac005; ALTER TABLE {SCHEMA}.ab01 ADD COLUMN zzz001 text NOT NULL DEFAULT ''; \
+         ALTER TABLE {SCHEMA}.ab01 ALTER COLUMN zzz001 DROP DEFAULT; \
          DROP TABLE {SCHEMA}.ae28"
     ));
     let refused = stage.rehearse(Some(&settings), true).unwrap_err();

@@ -171,7 +171,7 @@ fn every_link_leads_to_a_section_and_every_section_has_a_link() {
     let links: BTreeSet<&str> = attributes(&html, "href=\"#").into_iter().collect();
     assert_eq!(links.difference(&known).count(), 0, "{links:?}");
     let sections: BTreeSet<&str> = attributes(&html, "<section id=\"").into_iter().collect();
-    assert_eq!(sections.len(), 15);
+    assert_eq!(sections.len(), 16);
     assert_eq!(sections.difference(&links).count(), 0, "{sections:?}");
 }
 
