@@ -210,6 +210,10 @@ fn run_digest(
     add(&city.digest);
     // Without rules the digest is that of older versions.
     rules.into_iter().for_each(&mut add);
+    // What approves by itself changes no output, but it is at a run's end that it approves.
+    for one in &settings.standing {
+        add(&format!("{one:?}"));
+    }
     // The day of an extract point is fixed when the run begins: whoever goes on with it takes that day.
     add(&settings.as_of.map_or_else(|| settings.time_zone.to_string(), |day| day.to_string()));
     for (source, view) in raw {

@@ -199,7 +199,7 @@ fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> StagingError + '_ {
 fn refused(e: Option<&DbError>) -> Option<String> {
     let e = e?;
     let class = e.code().code().get(..2)?;
-    let mut text = format!("{} ({})", e.message(), e.code().code());
+    let mut text = format!("SQLSTATE {}: {}", e.code().code(), e.message());
     if let Some(column) = e.column() {
         text.push_str(&format!(", {column}"));
     }
