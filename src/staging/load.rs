@@ -113,7 +113,7 @@ async fn refused(
         kind: RehearsalKind::Refused,
         table: table.name.clone(),
         columns: Vec::new(),
-        what: mask::scrub(&why),
+        what: why,
         rows: samples.len() as u64,
         samples,
     })

@@ -15,6 +15,7 @@ use tokio_postgres::error::DbError;
 
 use super::StagingError;
 use super::row::{HEADER, TRAILER, length};
+use crate::mask;
 
 /// Bytes that go out at a time.
 const SEND_BYTES: usize = 256 << 10;
@@ -195,11 +196,11 @@ fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> StagingError + '_ {
 }
 
 /// The server's message where it refuses rows: data that does not fit (class 22) or breaks a constraint (class 23). Its details quote
-/// values and are left out.
+/// values and are left out, and values in the message are masked.
 fn refused(e: Option<&DbError>) -> Option<String> {
     let e = e?;
     let class = e.code().code().get(..2)?;
-    let mut text = format!("SQLSTATE {}: {}", e.code().code(), e.message());
+    let mut text = format!("SQLSTATE {}: {}", e.code().code(), mask::scrub(e.message()));
     if let Some(column) = e.column() {
         text.push_str(&format!(", {column}"));
     }
