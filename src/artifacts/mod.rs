@@ -24,8 +24,7 @@ pub use reconciliation::{
     Boundary, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney,
 };
 pub use rehearsal::{
-    REHEARSAL_VERSION, Rehearsal, RehearsalKind, RehearsalProblem, RehearsalRow, RehearsalSeconds,
-    RehearsedTable,
+    Rehearsal, RehearsalKind, RehearsalProblem, RehearsalRow, RehearsalSeconds, RehearsedTable,
 };
 pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The form that this version writes.
-pub const REHEARSAL_VERSION: u32 = 1;
+const REHEARSAL_VERSION: u32 = 1;
 
 /// How a rehearsal went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,36 @@ pub struct Rehearsal {
     pub seconds: RehearsalSeconds,
     pub tables: Vec<RehearsedTable>,
     pub problems: Vec<RehearsalProblem>,
+}
+
+impl Rehearsal {
+    /// One in which nothing was done yet, at a server or at none.
+    pub fn begun(server: Option<String>) -> Self {
+        Self {
+            version: REHEARSAL_VERSION,
+            run: String::new(),
+            server,
+            server_version: String::new(),
+            schema: String::new(),
+            existing: false,
+            kept: false,
+            blocked: false,
+            rows: 0,
+            bytes: 0,
+            seconds: RehearsalSeconds::default(),
+            tables: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// What it came to, as labels spell it: passed, blocked, or engine (nothing was loaded).
+    pub fn verdict(&self) -> &'static str {
+        match (&self.server, self.blocked) {
+            (_, true) => "blocked",
+            (Some(_), false) => "passed",
+            (None, false) => "engine",
+        }
+    }
 }
 
 /// Where the time went, in seconds.

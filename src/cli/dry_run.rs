@@ -55,17 +55,12 @@ pub fn dry_run(context: &Context, args: &DryRunArgs) -> Result<Ended, Failure> {
 /// What a rehearsal came to, as text.
 fn text(words: &Words, found: &Rehearsal) -> String {
     let mut text = String::new();
-    let verdict = match (&found.server, found.blocked) {
-        (Some(_), true) | (None, true) => "blocked",
-        (Some(_), false) => "passed",
-        (None, false) => "engine",
-    };
     let at = match &found.server {
         Some(server) => format!(" · {server} (PostgreSQL {})", mask::visible(&found.server_version)),
         None => String::new(),
     };
     text.push_str(&format!("{} {}{at}\n", words.say("rehearsal", "title"), found.run));
-    text.push_str(&format!("{}\n", words.say("rehearsal", verdict)));
+    text.push_str(&format!("{}\n", words.say("rehearsal", found.verdict())));
     if found.server.is_some() {
         text.push_str(&format!("{}\n", table(words, &found.tables)));
         let seconds = &found.seconds;

@@ -13,7 +13,7 @@ use super::finish::store;
 use super::finished::{Finished, reconcile_again};
 use super::paths::RunDir;
 use super::settings::StagingSettings;
-use crate::artifacts::{REHEARSAL_VERSION, Rehearsal, RehearsalSeconds, RehearsedTable};
+use crate::artifacts::{Rehearsal, RehearsedTable};
 use crate::dataset;
 use crate::engine::{Engine, EngineError};
 use crate::measures::{self, Counted, Measure, boundary, side};
@@ -123,21 +123,7 @@ fn counted(engine: &Engine, national: &National, tables: &[StagedTable]) -> Resu
 
 /// The same checks where there is no server: nothing is loaded, and so nothing compared.
 fn in_engine(engine: &Engine, national: &National, tables: &[StagedTable]) -> Result<Rehearsal, RunError> {
-    let mut found = Rehearsal {
-        version: REHEARSAL_VERSION,
-        run: String::new(),
-        server: None,
-        server_version: String::new(),
-        schema: String::new(),
-        existing: false,
-        kept: false,
-        blocked: false,
-        rows: 0,
-        bytes: 0,
-        seconds: RehearsalSeconds::default(),
-        tables: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut found = Rehearsal::begun(None);
     let parts = |name: &str| -> Vec<PathBuf> {
         tables.iter().find(|t| t.table == name).map(|t| t.parts.clone()).unwrap_or_default()
     };

@@ -65,12 +65,7 @@ pub(super) fn blocks(of: Option<&Rehearsal>) -> bool {
 
 /// The section of a run.
 pub(super) fn rehearsed<'a>(of: Option<&'a Rehearsal>, words: &Words) -> Rehearsed<'a> {
-    let verdict = match of {
-        None => "none",
-        Some(r) if r.blocked => "blocked",
-        Some(r) if r.server.is_none() => "engine",
-        Some(_) => "passed",
-    };
+    let verdict = of.map_or("none", Rehearsal::verdict);
     let mebibytes = |bytes: u64| count(bytes.div_ceil(1 << 20));
     let table = |t: &'a RehearsedTable| TableLine {
         table: &t.table,

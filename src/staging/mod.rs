@@ -32,9 +32,7 @@ use self::checks::Holds;
 use self::digest::Buckets;
 use self::load::{Part, PartLoaded};
 use self::server::{Server, Session};
-use crate::artifacts::{
-    REHEARSAL_VERSION, Rehearsal, RehearsalProblem, RehearsalRow, RehearsalSeconds, RehearsedTable,
-};
+use crate::artifacts::{Rehearsal, RehearsalProblem, RehearsalRow, RehearsedTable};
 use crate::failpoint;
 use crate::measures::Measure;
 use crate::national::{National, Table};
@@ -181,19 +179,10 @@ impl Rehearsing<'_> {
     async fn work(&self, existing: bool) -> Result<(Rehearsal, Vec<Measure>), StagingError> {
         let version = self.control.text("its version", "SHOW server_version").await?;
         let mut found = Rehearsal {
-            version: REHEARSAL_VERSION,
-            run: String::new(),
-            server: Some(self.of.shown.clone()),
             server_version: version,
             schema: self.of.schema.clone(),
             existing,
-            kept: false,
-            blocked: false,
-            rows: 0,
-            bytes: 0,
-            seconds: RehearsalSeconds::default(),
-            tables: Vec::new(),
-            problems: Vec::new(),
+            ..Rehearsal::begun(Some(self.of.shown.clone()))
         };
         if existing {
             found.problems = existing::differences(&self.control, self.national, &self.of.schema).await?;
