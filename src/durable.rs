@@ -17,16 +17,12 @@ use thiserror::Error;
 
 use crate::error::{Consequence, RetryClass};
 use crate::failpoint;
+use crate::{hint, said};
 
 /// A file could not be created, written, synced, renamed or removed.
 #[derive(Debug, Error, Diagnostic)]
-#[error("{path} could not be {what}")]
-#[diagnostic(
-    code("DUR-001"),
-    help(
-        "check free disk space (df) and the rights of the folder; then run the same command again: it goes on from here"
-    )
-)]
+#[error("{}", said!("DUR-001", path, what))]
+#[diagnostic(code("DUR-001"), help("{}", hint!("DUR-001")))]
 pub struct DurableError {
     pub path: String,
     pub what: &'static str,

@@ -25,6 +25,7 @@ use crate::dataset::BATCH_ROWS;
 use crate::durable::{self, DurableError};
 use crate::error::{Consequence, RetryClass};
 use crate::functions::FunctionRegistry;
+use crate::{hint, said};
 
 /// The pool's share of `--memory`, in percent: the process takes 1.2 to 2.5 times the pool.
 const POOL_PERCENT: u64 = 40;
@@ -36,43 +37,20 @@ const SORT_RESERVE: usize = 4 << 20;
 /// A query could not be planned or run.
 #[derive(Debug, Error, Diagnostic)]
 pub enum EngineError {
-    #[error(
-        "{what} could not be computed in the given memory: the pool of {pool} MiB, out of --memory {memory} MiB, is used up"
-    )]
-    #[diagnostic(
-        code("ENG-001"),
-        help(
-            "raise --memory (or `memory` in the configuration) above {memory}MiB and run again: it goes on from here"
-        )
-    )]
+    #[error("{}", said!("ENG-001", what, pool, memory))]
+    #[diagnostic(code("ENG-001"), help("{}", hint!("ENG-001", memory)))]
     Exhausted { what: String, memory: u64, pool: u64, source: Box<DataFusionError> },
-    #[error("{what} could not be computed: the disk of {spill} is full")]
-    #[diagnostic(
-        code("ENG-005"),
-        help(
-            "sorts and joins that do not fit in memory use that folder: free space there (df), or raise --memory; then run again: it goes on from here"
-        )
-    )]
+    #[error("{}", said!("ENG-005", what, spill))]
+    #[diagnostic(code("ENG-005"), help("{}", hint!("ENG-005")))]
     Full { what: String, spill: String, source: Box<DataFusionError> },
-    #[error("{what} could not be computed")]
-    #[diagnostic(
-        code("ENG-002"),
-        help("the cause stands below; a fault of a mapping names its file in `qianyi plan`")
-    )]
+    #[error("{}", said!("ENG-002", what))]
+    #[diagnostic(code("ENG-002"), help("{}", hint!("ENG-002")))]
     Query { what: String, source: Box<DataFusionError> },
-    #[error("{what} computes with floating point ({expression})")]
-    #[diagnostic(
-        code("ENG-003"),
-        help(
-            "money is exact: cast to DECIMAL(16,2), write 1.5 and not 15e-1, and read floats with `money` in layer 1"
-        )
-    )]
+    #[error("{}", said!("ENG-003", what, expression))]
+    #[diagnostic(code("ENG-003"), help("{}", hint!("ENG-003")))]
     Float { what: String, expression: String },
-    #[error("the engine could not be started")]
-    #[diagnostic(
-        code("ENG-004"),
-        help("check the limits of processes and threads of this account (ulimit -u)")
-    )]
+    #[error("{}", said!("ENG-004"))]
+    #[diagnostic(code("ENG-004"), help("{}", hint!("ENG-004")))]
     Start { source: Box<dyn std::error::Error + Send + Sync> },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -40,6 +40,7 @@ pub mod error;
 pub mod failpoint;
 pub mod folder;
 pub mod mask;
+pub mod messages;
 pub mod nearest;
 pub mod panics;
 pub mod progress;

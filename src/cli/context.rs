@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use qianyi::config::{self, DemoLayer, Layers, Settings, load, time_zone};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City};
+use qianyi::messages;
 use qianyi::national::{self, National};
 use qianyi::pipeline::RunSettings;
 use qianyi::progress::Progress;
@@ -41,6 +42,7 @@ impl Context {
             Some(LangArg::En) => Lang::En,
             None => config::lang(&layers).unwrap_or_else(locale),
         };
+        messages::speak(lang);
         Self { workdir: global.workdir, lang, json: global.json, quiet: global.quiet, layers }
     }
 

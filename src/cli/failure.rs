@@ -8,6 +8,8 @@ use std::io::IsTerminal;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use qianyi::error::{Consequence, RetryClass};
 use qianyi::mask;
+use qianyi::messages::{self, Lang};
+use qianyi::{hint, said};
 use thiserror::Error;
 
 use super::out;
@@ -26,42 +28,29 @@ pub struct Failure {
 /// What an argument says that no parser can refuse.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Usage {
-    #[error("--into {given} names no database that a city can be made in")]
-    #[diagnostic(
-        code("CLI-001"),
-        help(
-            "give sqlite:PATH (sqlite:work/legacy/city.db), postgres://USER@HOST/DATABASE or sqlserver:Server=tcp:HOST,1433;Database=…;User Id=…;Password=…"
-        )
-    )]
+    #[error("{}", said!("CLI-001", given))]
+    #[diagnostic(code("CLI-001"), help("{}", hint!("CLI-001")))]
     Into { given: String },
-    #[error("{path} cannot be written: {why}")]
-    #[diagnostic(code("CLI-004"), help("check the folder, its rights and free space"))]
+    #[error("{}", said!("CLI-004", path, why))]
+    #[diagnostic(code("CLI-004"), help("{}", hint!("CLI-004")))]
     Unwritable { path: String, why: String },
-    #[error("the account {account} may not approve")]
-    #[diagnostic(
-        code("CLI-005"),
-        help("[[people]] of the configuration names accounts and roles; approving takes the role approver")
-    )]
+    #[error("{}", said!("CLI-005", account))]
+    #[diagnostic(code("CLI-005"), help("{}", hint!("CLI-005")))]
     NoApprover { account: String },
-    #[error("{given} proposes nothing that waits for approval")]
-    #[diagnostic(code("CLI-006"), help("did you mean {nearest}? `qianyi approve` lists what waits"))]
+    #[error("{}", said!("CLI-006", given))]
+    #[diagnostic(code("CLI-006"), help("{}", hint!("CLI-006", nearest)))]
     NoProposals { given: String, nearest: String },
-    #[error("there is no batch {given} that could be undone")]
-    #[diagnostic(code("CLI-007"), help("`qianyi status` lists the batches"))]
+    #[error("{}", said!("CLI-007", given))]
+    #[diagnostic(code("CLI-007"), help("{}", hint!("CLI-007")))]
     NoBatch { given: String },
-    #[error("the signals that ask to stop cannot be heard")]
-    #[diagnostic(code("CLI-008"), help("report this with the name and version of the operating system"))]
+    #[error("{}", said!("CLI-008"))]
+    #[diagnostic(code("CLI-008"), help("{}", hint!("CLI-008")))]
     Signals { source: std::io::Error },
-    #[error("there are no rules")]
-    #[diagnostic(
-        code("CLI-002"),
-        help(
-            "`rules` of the configuration names the folder with rules/ and models/; the default is sql/ beside the mappings"
-        )
-    )]
+    #[error("{}", said!("CLI-002"))]
+    #[diagnostic(code("CLI-002"), help("{}", hint!("CLI-002")))]
     NoRules,
-    #[error("there is no rule {given}")]
-    #[diagnostic(code("CLI-003"), help("did you mean {nearest}? `qianyi rules list` shows all"))]
+    #[error("{}", said!("CLI-003", given))]
+    #[diagnostic(code("CLI-003"), help("{}", hint!("CLI-003", nearest)))]
     NoRule { given: String, nearest: String },
 }
 
@@ -89,12 +78,16 @@ pub fn show(failure: &Failure) {
 fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> String {
     let (red, cyan, plain) =
         if colours { ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m") } else { ("", "", "") };
-    let mut text =
-        format!("{red}error{plain} {code}: {}\n", mask::visible_lines(&mask::secrets(&first_line(error))));
+    let [wrong, cause_of, advice] = match messages::lang() {
+        Lang::Zh => ["错误", "原因", "建议"],
+        Lang::En => ["error", "cause", "hint"],
+    };
+    let first = mask::secrets(&first_line(error));
+    let mut text = format!("{red}{wrong}{plain} {code}: {}\n", mask::visible_lines(&first));
     let mut cause = error.source();
     while let Some(one) = cause {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  cause: {}", mask::visible_lines(&mask::scrub(&one.to_string())));
+        let _ = writeln!(text, "  {cause_of}: {}", mask::visible_lines(&mask::scrub(&one.to_string())));
         cause = one.source();
     }
     let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
@@ -104,7 +97,7 @@ fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> St
         let _ = places.render_report(&mut text, &Place::of(place));
     }
     if let Some(hint) = error.help() {
-        let _ = writeln!(text, "\n{cyan}hint:{plain} {}", mask::visible_lines(&hint.to_string()));
+        let _ = writeln!(text, "\n{cyan}{advice}:{plain} {}", mask::visible_lines(&hint.to_string()));
     }
     text
 }

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use qianyi::messages::{self, Lang};
 use qianyi::{clock, panics};
 
 use super::context::Context;
@@ -34,7 +35,11 @@ pub fn guarded(context: &Context, work: impl FnOnce() -> ExitCode) -> ExitCode {
         }
         let (what, log, no_log) = say.clone().unwrap_or_default();
         let log = log::path().map_or(no_log, |path| format!("{log} {}", path.display()));
-        out::error(&format!("error {CODE}: {what} ({place})\n\nhint: {log}\n"));
+        let [wrong, advice] = match messages::lang() {
+            Lang::Zh => ["错误", "建议"],
+            Lang::En => ["error", "hint"],
+        };
+        out::error(&format!("{wrong} {CODE}: {what} ({place})\n\n{advice}: {log}\n"));
     }));
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| exit::of_panic())
 }

@@ -4,6 +4,7 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
 
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// One mistake in a configuration file, shown with its line.
 #[derive(Debug, Error, Diagnostic)]
@@ -25,46 +26,38 @@ pub struct Mistake {
 /// What can be wrong with the configuration.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ConfigError {
-    #[error("the configuration file {path} cannot be read")]
-    #[diagnostic(code("CFG-001"), help("check --config; config/city.example.toml is a file to start from"))]
+    #[error("{}", said!("CFG-001", path))]
+    #[diagnostic(code("CFG-001"), help("{}", hint!("CFG-001")))]
     Unreadable { path: String, source: std::io::Error },
-    #[error("the configuration has mistakes")]
-    #[diagnostic(code("CFG-002"), help("docs/config.md describes every key; nothing was read or written"))]
+    #[error("{}", said!("CFG-002"))]
+    #[diagnostic(code("CFG-002"), help("{}", hint!("CFG-002")))]
     Mistakes {
         #[related]
         mistakes: Vec<Mistake>,
     },
-    #[error("the environment variable {variable} is not known")]
-    #[diagnostic(code("CFG-003"), help("the nearest is {nearest}; unset it if it is not meant for qianyi"))]
+    #[error("{}", said!("CFG-003", variable))]
+    #[diagnostic(code("CFG-003"), help("{}", hint!("CFG-003", nearest)))]
     Variable { variable: String, nearest: String },
-    #[error("{origin} sets `{key}` to `{value}`, which is not {expected}")]
-    #[diagnostic(code("CFG-004"), help("for example {example}"))]
+    #[error("{}", said!("CFG-004", origin, key, value, expected))]
+    #[diagnostic(code("CFG-004"), help("{}", hint!("CFG-004", example)))]
     Value { origin: String, key: &'static str, value: String, expected: &'static str, example: &'static str },
-    #[error("nothing says which {key}")]
-    #[diagnostic(
-        code("CFG-005"),
-        help(
-            "name a configuration file with --config (config/city.example.toml is one to start from), or run `qianyi demo`"
-        )
-    )]
+    #[error("{}", said!("CFG-005", key))]
+    #[diagnostic(code("CFG-005"), help("{}", hint!("CFG-005")))]
     Absent { key: &'static str },
-    #[error("{origin}: there is no mapping folder {path}")]
-    #[diagnostic(code("CFG-006"), help("{hint}"))]
+    #[error("{}", said!("CFG-006", origin, path))]
+    #[diagnostic(code("CFG-006"), help("{}", hint!("CFG-006", hint)))]
     NoMappings { origin: String, path: String, hint: String },
-    #[error("the mapping folder {path} cannot be listed")]
-    #[diagnostic(code("CFG-008"), help("check the folder and the rights of the user who runs qianyi"))]
+    #[error("{}", said!("CFG-008", path))]
+    #[diagnostic(code("CFG-008"), help("{}", hint!("CFG-008")))]
     Unlisted { path: String, source: std::io::Error },
-    #[error("{origin}: two sources have the id {id}")]
-    #[diagnostic(code("CFG-007"), help("give each of [[sources]] an id of its own, as city.toml names them"))]
+    #[error("{}", said!("CFG-007", origin, id))]
+    #[diagnostic(code("CFG-007"), help("{}", hint!("CFG-007")))]
     SourceTwice { origin: String, id: String },
-    #[error("{origin}: {account}, who is to answer for the standing approval of {rule}, is no approver")]
-    #[diagnostic(
-        code("CFG-009"),
-        help("[[people]] names accounts and roles; `account` of [[standing]] is one with the role approver")
-    )]
+    #[error("{}", said!("CFG-009", origin, account, rule))]
+    #[diagnostic(code("CFG-009"), help("{}", hint!("CFG-009")))]
     NoApprover { origin: String, rule: String, account: String },
-    #[error("the layers of the configuration could not be merged")]
-    #[diagnostic(code("CFG-900"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("CFG-900"))]
+    #[diagnostic(code("CFG-900"), help("{}", hint!("CFG-900")))]
     Merge { source: Box<::config::ConfigError> },
 }
 

@@ -18,6 +18,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::prelude::SessionContext;
 use miette::Diagnostic;
 use thiserror::Error;
+
 use url::Url;
 
 pub use reader::{PartReader, read_columns, read_part, row_count, schema_of};
@@ -26,6 +27,7 @@ pub use writer::{PartInfo, PartWriter};
 use crate::durable::DurableError;
 use crate::error::{Consequence, RetryClass};
 use crate::folder;
+use crate::{hint, said};
 
 /// Rows of every batch that the writer hands to Parquet, whatever came in.
 pub const BATCH_ROWS: usize = 8192;
@@ -37,35 +39,23 @@ pub const PART_ROWS: usize = 524_288;
 /// What can go wrong with a Parquet part.
 #[derive(Debug, Error, Diagnostic)]
 pub enum DatasetError {
-    #[error("{path} cannot be read as a Parquet part")]
-    #[diagnostic(
-        code("DAT-001"),
-        help("delete the part and run the command again: it will be computed again")
-    )]
+    #[error("{}", said!("DAT-001", path))]
+    #[diagnostic(code("DAT-001"), help("{}", hint!("DAT-001")))]
     Unreadable { path: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("{path} could not be written")]
-    #[diagnostic(
-        code("DAT-002"),
-        help("check free disk space and rights; then run the same command again: it goes on from here")
-    )]
+    #[error("{}", said!("DAT-002", path))]
+    #[diagnostic(code("DAT-002"), help("{}", hint!("DAT-002")))]
     Unwritable { path: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("{path} holds {found} rows where {expected} were written")]
-    #[diagnostic(
-        code("DAT-003"),
-        help("delete the part and run the command again; if it comes back, report it")
-    )]
+    #[error("{}", said!("DAT-003", path, found, expected))]
+    #[diagnostic(code("DAT-003"), help("{}", hint!("DAT-003")))]
     RowCount { path: String, expected: u64, found: u64 },
-    #[error("{path} is not the file that was recorded: its SHA-256 differs")]
-    #[diagnostic(code("DAT-004"), help("somebody changed the file; delete it and run the command again"))]
+    #[error("{}", said!("DAT-004", path))]
+    #[diagnostic(code("DAT-004"), help("{}", hint!("DAT-004")))]
     Digest { path: String },
-    #[error("{dir} holds no Parquet part")]
-    #[diagnostic(code("DAT-005"), help("an earlier stage has not run in this work directory"))]
+    #[error("{}", said!("DAT-005", dir))]
+    #[diagnostic(code("DAT-005"), help("{}", hint!("DAT-005")))]
     Empty { dir: String },
-    #[error("{dir} cannot be listed")]
-    #[diagnostic(
-        code("DAT-006"),
-        help("check the folder and the rights of the user who runs qianyi; then run the command again")
-    )]
+    #[error("{}", said!("DAT-006", dir))]
+    #[diagnostic(code("DAT-006"), help("{}", hint!("DAT-006")))]
     Listing { dir: String, source: std::io::Error },
     #[error(transparent)]
     #[diagnostic(transparent)]

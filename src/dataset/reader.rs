@@ -9,6 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::{BATCH_ROWS, DatasetError};
 use crate::panics;
@@ -49,7 +50,24 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DatasetErr
     };
     let file = File::open(path).map_err(|e| unreadable(Box::new(e)))?;
     let opened = panics::caught(|| ParquetRecordBatchReaderBuilder::try_new(file));
-    opened.map_err(|e| unreadable(Box::new(e)))?.map_err(|e| unreadable(Box::new(e)))
+    let opened = opened.map_err(|e| unreadable(Box::new(e)))?.map_err(|e| unreadable(Box::new(e)))?;
+    if !consistent(opened.metadata()) {
+        return Err(unreadable("its footer names other numbers of rows for the file and its columns".into()));
+    }
+    Ok(opened)
+}
+
+/// Whether every flat column of every row group has as many values as the group has rows, and all groups as many as the file. A
+/// reader believes the groups, and would give rows without end.
+fn consistent(of: &ParquetMetaData) -> bool {
+    let groups = of.row_groups();
+    let rows = groups.iter().try_fold(0_i64, |sum, group| sum.checked_add(group.num_rows()));
+    let full = |group: &RowGroupMetaData| {
+        let columns = group.columns();
+        let flat = |c: &&ColumnChunkMetaData| c.column_descr().max_rep_level() == 0;
+        !columns.is_empty() && columns.iter().filter(flat).all(|c| c.num_values() == group.num_rows())
+    };
+    rows == Some(of.file_metadata().num_rows()) && groups.iter().all(full)
 }
 
 /// The batches of what was opened.

@@ -7,26 +7,19 @@ use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// What can go wrong at the gate.
 #[derive(Debug, Error, Diagnostic)]
 pub enum GateError {
-    #[error("{table} refers to {parent}, which comes later in the load order")]
-    #[diagnostic(
-        code("GAT-001"),
-        help("mend `order` in mappings/national/schema.toml: parents before children")
-    )]
+    #[error("{}", said!("GAT-001", table, parent))]
+    #[diagnostic(code("GAT-001"), help("{}", hint!("GAT-001")))]
     Order { table: String, parent: String },
-    #[error(
-        "{table} has {rows} rows with a finding or a parent that blocks: more than {limit} do not fit in memory"
-    )]
-    #[diagnostic(
-        code("GAT-002"),
-        help("such a mapping is hardly right: look at the findings first; else give more --memory")
-    )]
+    #[error("{}", said!("GAT-002", table, rows, limit))]
+    #[diagnostic(code("GAT-002"), help("{}", hint!("GAT-002")))]
     TooMany { table: String, rows: u64, limit: u64 },
-    #[error("the gate of {table} did not decide every row once: {what}")]
-    #[diagnostic(code("GAT-900"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("GAT-900", table, what))]
+    #[diagnostic(code("GAT-900"), help("{}", hint!("GAT-900")))]
     Uneven { table: String, what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -8,6 +8,7 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// What kind of mistake; its code is described in docs/mapping.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,12 +170,10 @@ pub struct MappingErrors {
 
 impl fmt::Display for MappingErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", said!("MAP-000", count = self.faults.len()))?;
         match self.faults.as_slice() {
-            [one] => write!(f, "the mapping has a mistake: {one}"),
-            many => {
-                write!(f, "the mapping has {} mistakes", many.len())?;
-                many.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
-            }
+            [one] => write!(f, ": {one}"),
+            many => many.iter().try_for_each(|fault| write!(f, "\n  {fault}")),
         }
     }
 }
@@ -187,7 +186,7 @@ impl Diagnostic for MappingErrors {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new("docs/mapping.md describes the form of the files; nothing was read or written"))
+        Some(Box::new(hint!("MAP-000")))
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {

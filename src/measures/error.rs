@@ -6,42 +6,25 @@ use thiserror::Error;
 use crate::dataset::DatasetError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// What can go wrong while counting.
 #[derive(Debug, Error, Diagnostic)]
 pub enum MeasureError {
-    #[error("{what} has no type that can be counted: column {column} is {found}")]
-    #[diagnostic(
-        code("MEA-001"),
-        help(
-            "amounts are numbers or text, insurance and period are text or numbers: see `[measures]` of the table"
-        )
-    )]
+    #[error("{}", said!("MEA-001", what, column, found))]
+    #[diagnostic(code("MEA-001"), help("{}", hint!("MEA-001")))]
     Uncountable { what: String, column: String, found: String },
-    #[error("{path} does not hold measures or digests as this version writes them")]
-    #[diagnostic(
-        code("MEA-002"),
-        help("another version of qianyi wrote it: extract and run again in a new work directory")
-    )]
+    #[error("{}", said!("MEA-002", path))]
+    #[diagnostic(code("MEA-002"), help("{}", hint!("MEA-002")))]
     NotMeasures { path: String },
-    #[error("{what} falls into more than {limit} cells of insurance and period (measures::MAX_CELLS)")]
-    #[diagnostic(
-        code("MEA-003"),
-        help(
-            "the columns under `by` in `[measures]` hold too many different values: leave out the one that is no insurance or period"
-        )
-    )]
+    #[error("{}", said!("MEA-003", what, limit))]
+    #[diagnostic(code("MEA-003"), help("{}", hint!("MEA-003")))]
     TooManyCells { what: String, limit: usize },
-    #[error("a sum over {what} has more than 38 digits")]
-    #[diagnostic(
-        code("MEA-004"),
-        help(
-            "amounts of that column are absurdly large: correct them in the source, or leave the column out of `amounts`"
-        )
-    )]
+    #[error("{}", said!("MEA-004", what))]
+    #[diagnostic(code("MEA-004"), help("{}", hint!("MEA-004")))]
     Overflow { what: String },
-    #[error("{what} cannot be")]
-    #[diagnostic(code("MEA-900"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("MEA-900", what))]
+    #[diagnostic(code("MEA-900"), help("{}", hint!("MEA-900")))]
     Impossible { what: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(transparent)]
     #[diagnostic(transparent)]

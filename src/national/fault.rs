@@ -7,6 +7,7 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// One mistake.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub struct NationalError {
 
 impl fmt::Display for NationalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the national schema has {} mistake(s)", self.faults.len())?;
+        write!(f, "{}", said!("NAT-001", count = self.faults.len()))?;
         self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }
@@ -69,9 +70,7 @@ impl Diagnostic for NationalError {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(
-            "docs/national-schema.md describes the form of the files; check `mappings` in the configuration",
-        ))
+        Some(Box::new(hint!("NAT-001")))
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {

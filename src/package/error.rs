@@ -7,38 +7,28 @@ use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::error::{Consequence, RetryClass};
 use crate::measures::MeasureError;
+use crate::{hint, said};
 
 /// What can go wrong while a package is built or looked at.
 #[derive(Debug, Error, Diagnostic)]
 pub enum PackageError {
-    #[error("run {run} is blocked, so its rows are not sealed for upload")]
-    #[diagnostic(
-        code("PKG-001"),
-        help(
-            "`qianyi report` shows what blocks it; to look at such a package all the same: --allow-blocked"
-        )
-    )]
+    #[error("{}", said!("PKG-001", run))]
+    #[diagnostic(code("PKG-001"), help("{}", hint!("PKG-001")))]
     Blocked { run: String },
-    #[error("{file} is not the file that run {run} staged")]
-    #[diagnostic(
-        code("PKG-002"),
-        help("somebody changed it after the run: run again, then build the package")
-    )]
+    #[error("{}", said!("PKG-002", file, run))]
+    #[diagnostic(code("PKG-002"), help("{}", hint!("PKG-002")))]
     Changed { file: String, run: String },
-    #[error("{path} is no package: it has no bagit.txt")]
-    #[diagnostic(
-        code("PKG-003"),
-        help("give the package's own folder, for example work/packages/p0001-r0001")
-    )]
+    #[error("{}", said!("PKG-003", path))]
+    #[diagnostic(code("PKG-003"), help("{}", hint!("PKG-003")))]
     NotABag { path: String },
-    #[error("there is no package in {packages}")]
-    #[diagnostic(code("PKG-004"), help("run `qianyi package build` first, or give the package's folder"))]
+    #[error("{}", said!("PKG-004", packages))]
+    #[diagnostic(code("PKG-004"), help("{}", hint!("PKG-004")))]
     None { packages: String },
-    #[error("{path} cannot be read")]
-    #[diagnostic(code("PKG-005"), help("check that the folder exists and the rights of its files"))]
+    #[error("{}", said!("PKG-005", path))]
+    #[diagnostic(code("PKG-005"), help("{}", hint!("PKG-005")))]
     Unreadable { path: String, source: std::io::Error },
-    #[error("{what} has no JSON form")]
-    #[diagnostic(code("PKG-900"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("PKG-900", what))]
+    #[diagnostic(code("PKG-900"), help("{}", hint!("PKG-900")))]
     Form { what: String, source: serde_json::Error },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -22,153 +22,76 @@ use crate::source::SourceError;
 use crate::staging::StagingError;
 use crate::state::StateError;
 use crate::validate::ValidateError;
+use crate::{hint, said};
 
 /// What can go wrong in a runner.
 #[derive(Debug, Error, Diagnostic)]
 pub enum RunError {
-    #[error("the city {city} reads source {wanted}, which the configuration does not have")]
-    #[diagnostic(
-        code("RUN-001"),
-        help("add [[sources]] with id = \"{wanted}\" to the configuration; it has: {known}")
-    )]
+    #[error("{}", said!("RUN-001", city, wanted))]
+    #[diagnostic(code("RUN-001"), help("{}", hint!("RUN-001", wanted, known)))]
     NoSource { city: String, wanted: String, known: String },
-    #[error("source {source_id} has no table {table} that {view}.toml could read")]
-    #[diagnostic(
-        code("RUN-002"),
-        help(
-            "{hint}check `match` in mappings/<city>/sources/{view}.toml, whether the right database and schema are configured, and the rights of the login: a server hides tables that it may not see"
-        )
-    )]
+    #[error("{}", said!("RUN-002", source_id, table, view))]
+    #[diagnostic(code("RUN-002"), help("{}", hint!("RUN-002", hint, view)))]
     NoTable { source_id: String, table: String, view: String, hint: String },
-    #[error("no finished run{wanted} in {workdir}")]
-    #[diagnostic(
-        code("RUN-003"),
-        help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
-    )]
+    #[error("{}", said!("RUN-003", wanted, workdir))]
+    #[diagnostic(code("RUN-003"), help("{}", hint!("RUN-003")))]
     NoRun { workdir: String, wanted: String },
-    #[error("{path} is not what run {run} wrote")]
-    #[diagnostic(
-        code("RUN-030"),
-        help(
-            "somebody changed or removed it, or the disk is failing: nothing is reported or packaged from it. Restore it from a backup, or run again"
-        )
-    )]
+    #[error("{}", said!("RUN-030", path, run))]
+    #[diagnostic(code("RUN-030"), help("{}", hint!("RUN-030")))]
     Altered { path: String, run: String },
-    #[error("{path} changed since it was written")]
-    #[diagnostic(
-        code("RUN-031"),
-        help(
-            "check the disk; then run the same command again: it computes this part anew and goes on from there"
-        )
-    )]
+    #[error("{}", said!("RUN-031", path))]
+    #[diagnostic(code("RUN-031"), help("{}", hint!("RUN-031")))]
     PartChanged { path: String },
-    #[error(
-        "the ledger of round {run}, {path}, is not what was recorded: what was found before cannot be told from what is new"
-    )]
-    #[diagnostic(
-        code("RUN-021"),
-        help(
-            "restore rounds/{run} from a backup of the work directory, then run again: it goes on from here"
-        )
-    )]
+    #[error("{}", said!("RUN-021", run, path))]
+    #[diagnostic(code("RUN-021"), help("{}", hint!("RUN-021", run)))]
     LostRound { run: String, path: String },
-    #[error("{account} began run {run}, and does not approve what it proposes")]
-    #[diagnostic(
-        code("RUN-017"),
-        help("another account with the role approver approves it ([[people]] of the configuration)")
-    )]
+    #[error("{}", said!("RUN-017", account, run))]
+    #[diagnostic(code("RUN-017"), help("{}", hint!("RUN-017")))]
     OwnBatch { account: String, run: String },
-    #[error("the raw part {path} is not what was recorded: nothing is approved without a backup")]
-    #[diagnostic(
-        code("RUN-018"),
-        help(
-            "restore the work directory, or extract again with `qianyi extract`, run, and approve that run"
-        )
-    )]
+    #[error("{}", said!("RUN-018", path))]
+    #[diagnostic(code("RUN-018"), help("{}", hint!("RUN-018")))]
     NoBackup { path: String },
-    #[error("a working thread ended without a result")]
-    #[diagnostic(code("RUN-004"), help("report this with the log"))]
+    #[error("{}", said!("RUN-004"))]
+    #[diagnostic(code("RUN-004"), help("{}", hint!("RUN-004")))]
     Thread,
-    #[error("{path} does not hold what this version writes")]
-    #[diagnostic(code("RUN-005"), help("another version wrote it, or somebody changed it: run again"))]
+    #[error("{}", said!("RUN-005", path))]
+    #[diagnostic(code("RUN-005"), help("{}", hint!("RUN-005")))]
     Form { path: String, source: serde_json::Error },
-    #[error("{} things stand in the way; nothing was read", problems.len())]
-    #[diagnostic(
-        code("RUN-006"),
-        help("`qianyi plan` shows the same list: mend each of them, then run again")
-    )]
+    #[error("{}", said!("RUN-006", count = problems.len()))]
+    #[diagnostic(code("RUN-006"), help("{}", hint!("RUN-006")))]
     Refused {
         #[related]
         problems: Vec<Problem>,
     },
-    #[error("source {source_id} shows no table at all")]
-    #[diagnostic(
-        code("RUN-007"),
-        help(
-            "check `database` and `schema` of [sources.server] (or `path`), and the rights of the login: a server hides tables that it may not see"
-        )
-    )]
+    #[error("{}", said!("RUN-007", source_id))]
+    #[diagnostic(code("RUN-007"), help("{}", hint!("RUN-007")))]
     NothingThere { source_id: String },
-    #[error("there is no extract {extract} of a source that {city} reads")]
-    #[diagnostic(code("RUN-008"), help("`qianyi status` lists the extracts of this work directory"))]
+    #[error("{}", said!("RUN-008", extract, city))]
+    #[diagnostic(code("RUN-008"), help("{}", hint!("RUN-008")))]
     NoExtract { extract: String, city: String },
-    #[error("extract {extract} of source {source_id} is {status}, not complete")]
-    #[diagnostic(
-        code("RUN-009"),
-        help("name a complete one (`qianyi status`), or `--extract latest`; `qianyi extract` completes it")
-    )]
+    #[error("{}", said!("RUN-009", extract, source_id, status))]
+    #[diagnostic(code("RUN-009"), help("{}", hint!("RUN-009")))]
     NotComplete { extract: String, source_id: String, status: &'static str },
-    #[error("--extract names {named} of source {source_id}, and a run stands on one of each source")]
-    #[diagnostic(
-        code("RUN-010"),
-        help("give `--extract latest`, or `--extract` with one id for each source of the city")
-    )]
+    #[error("{}", said!("RUN-010", named, source_id))]
+    #[diagnostic(code("RUN-010"), help("{}", hint!("RUN-010")))]
     OneExtract { source_id: String, named: String },
-    #[error("extract {extract} does not hold {what}, which sources/{view}.toml reads")]
-    #[diagnostic(
-        code("RUN-011"),
-        help(
-            "it was made with a mapping that left this out, or from a source without it: run once without --extract, which reads it"
-        )
-    )]
+    #[error("{}", said!("RUN-011", extract, what, view))]
+    #[diagnostic(code("RUN-011"), help("{}", hint!("RUN-011")))]
     NotHeld { extract: String, what: String, view: String },
-    #[error(
-        "in extract {extract}, source {source_id} was asked for other sums of {table} than `[measures]` of sources/{view}.toml now names"
-    )]
-    #[diagnostic(
-        code("RUN-012"),
-        help("the source has to be asked: run once without --extract, or put `[measures]` back as it was")
-    )]
+    #[error("{}", said!("RUN-012", extract, source_id, table, view))]
+    #[diagnostic(code("RUN-012"), help("{}", hint!("RUN-012")))]
     OtherSums { extract: String, source_id: String, table: String, view: String },
-    #[error("{path}, a part of extract {extract}, is not what was recorded")]
-    #[diagnostic(
-        code("RUN-013"),
-        help(
-            "somebody changed or removed it: take it from a backup, or run without --extract, which reads it again"
-        )
-    )]
+    #[error("{}", said!("RUN-013", path, extract))]
+    #[diagnostic(code("RUN-013"), help("{}", hint!("RUN-013")))]
     Damaged { extract: String, path: String },
-    #[error("extract {extract} does not say what else source {source_id} has")]
-    #[diagnostic(
-        code("RUN-014"),
-        help("it was interrupted at its very end, or an older version made it: run `qianyi extract` once")
-    )]
+    #[error("{}", said!("RUN-014", extract, source_id))]
+    #[diagnostic(code("RUN-014"), help("{}", hint!("RUN-014")))]
     NoInventory { extract: String, source_id: String },
-    #[error("extract {extract}: {column} was read as {was}, and the configuration now says {now}")]
-    #[diagnostic(
-        code("RUN-016"),
-        help(
-            "an encoding is settled when a table is read: run without --extract, which reads it again, or put `encoding` back"
-        )
-    )]
+    #[error("{}", said!("RUN-016", extract, column, was, now))]
+    #[diagnostic(code("RUN-016"), help("{}", hint!("RUN-016")))]
     OtherEncoding { extract: String, column: String, was: String, now: String },
-    #[error("source {source_id}: every table that {view}.toml reads is ignored: {table} by {by}")]
-    #[diagnostic(
-        code("RUN-015"),
-        help(
-            "make the pattern under [[ignore]] narrower, or remove sources/{view}.toml and the branches that read it"
-        )
-    )]
+    #[error("{}", said!("RUN-015", source_id, view, table, by))]
+    #[diagnostic(code("RUN-015"), help("{}", hint!("RUN-015", view)))]
     Ignored { source_id: String, table: String, view: String, by: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

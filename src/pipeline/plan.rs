@@ -19,6 +19,7 @@ use crate::mapping::{City, SourceView, held_columns};
 use crate::mask;
 use crate::source::{Source, SourceError, SourceSettings, Table};
 use crate::state::State;
+use crate::{hint, said};
 
 /// Distinct values asked of one code column: a column with more is hardly a code.
 pub const CODE_VALUES: u64 = 500;
@@ -104,21 +105,11 @@ impl Plan {
 /// What stands in the way of a run without being refused.
 #[derive(Debug, Error, Diagnostic)]
 pub enum PlanFinding {
-    #[error("source {source_id}: nothing reads the table {table}")]
-    #[diagnostic(
-        code("PLN-001"),
-        help(
-            "write a file under sources/, or name it under [[ignore]] in city.toml; until then runs end as blocked"
-        )
-    )]
+    #[error("{}", said!("PLN-001", source_id, table))]
+    #[diagnostic(code("PLN-001"), help("{}", hint!("PLN-001")))]
     Undecided { source_id: String, table: String },
-    #[error("{table}.{column} holds {values}, which codes/{list}.csv has with other leading zeros")]
-    #[diagnostic(
-        code("PLN-002"),
-        help(
-            "a spreadsheet takes the zeros of 01: write the codes in codes/{list}.csv as the source has them, as text"
-        )
-    )]
+    #[error("{}", said!("PLN-002", table, column, values, list))]
+    #[diagnostic(code("PLN-002"), help("{}", hint!("PLN-002", list)))]
     Zeros { table: String, column: String, list: String, values: String },
 }
 

@@ -42,7 +42,7 @@ pub fn rehearse(
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open(workdir, "dry-run")?;
     documents::prove_parts(&state, of.id, &of.dir)?;
-    let tables = staged(engine, national, &of.dir)?;
+    let tables = staged(national, &of.dir)?;
     let (mut found, given) = match settings {
         Some(settings) => {
             let staging = reached(settings, keep)?;
@@ -68,13 +68,13 @@ pub fn rehearse(
     Ok(found)
 }
 
-/// The staged tables that are loaded, with what the engine counts of their columns.
-fn staged(engine: &Engine, national: &National, dir: &RunDir) -> Result<Vec<StagedTable>, RunError> {
+/// The staged tables that are loaded, with what is told of their columns.
+fn staged(national: &National, dir: &RunDir) -> Result<Vec<StagedTable>, RunError> {
     let mut all = Vec::new();
     for table in staging::loaded(national).filter(|t| dir.staged(&t.name).is_dir()) {
         let parts = dataset::parts(&dir.staged(&table.name))?;
         let rows = parts.iter().map(|p| dataset::row_count(p)).sum::<Result<u64, _>>()?;
-        let profile = staging::profile(engine, table, &parts)?;
+        let profile = staging::profile(table, &parts)?;
         all.push(StagedTable { table: table.name.clone(), parts, rows, profile });
     }
     Ok(all)

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use sha2::{Digest, Sha256};
 
 use super::RunError;
@@ -45,10 +47,29 @@ pub fn rule_input(
     let mut sha = Sha256::new();
     sha.update(&book.digest);
     for (name, batch) in &externals {
-        sha.update(format!("{name}\n{:?}\n", batch.columns()));
+        add_rows(&mut sha, name, batch)?;
     }
     let digest = hex(&sha.finalize());
     Ok(Some(RuleInput { book, externals, approved: BTreeMap::new(), rules_digest: digest.clone(), digest }))
+}
+
+/// Every value of outside data; NULL is another value than the empty text.
+fn add_rows(sha: &mut Sha256, name: &str, batch: &RecordBatch) -> Result<(), RuleError> {
+    sha.update(format!("{name} {}\n", batch.num_rows()));
+    for column in batch.columns() {
+        let texts = cast(column, &DataType::Utf8).map_err(|e| RuleError::External {
+            name: name.to_owned(),
+            path: String::new(),
+            what: e.to_string(),
+        })?;
+        for value in texts.as_string::<i32>() {
+            sha.update([u8::from(value.is_some())]);
+            let text = value.unwrap_or_default();
+            sha.update((text.len() as u64).to_le_bytes());
+            sha.update(text);
+        }
+    }
+    Ok(())
 }
 
 impl RuleInput {

@@ -19,14 +19,15 @@ use crate::durable::{self, DurableError};
 use crate::error::{Consequence, RetryClass};
 use crate::state::{Extract, ExtractId, State, StateError};
 use crate::{failpoint, folder};
+use crate::{hint, said};
 
 pub use merge::{Merged, compact, compare, merge, vanished};
 
 /// What can go wrong with raw parts.
 #[derive(Debug, Error, Diagnostic)]
 pub enum RawError {
-    #[error("source {source_id} has no complete extract in this work directory")]
-    #[diagnostic(code("RAW-001"), help("run `qianyi extract` first"))]
+    #[error("{}", said!("RAW-001", source_id))]
+    #[diagnostic(code("RAW-001"), help("{}", hint!("RAW-001")))]
     NoExtract { source_id: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -4,17 +4,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// What can go wrong while comparing.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ReconcileError {
-    #[error("a sum of {what} does not fit 128 bits")]
-    #[diagnostic(
-        code("REC-001"),
-        help(
-            "amounts of that column are absurdly large: correct them in the source, or leave the column out of `amounts`"
-        )
-    )]
+    #[error("{}", said!("REC-001", what))]
+    #[diagnostic(code("REC-001"), help("{}", hint!("REC-001")))]
     Overflow { what: String },
 }
 

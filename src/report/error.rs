@@ -5,27 +5,25 @@ use thiserror::Error;
 
 use crate::durable::DurableError;
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// What can go wrong while the page is written.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ReportError {
-    #[error("summary.json is of run {summary}, reconciliation.json of run {reconciliation}")]
-    #[diagnostic(code("REP-001"), help("one of them was copied from elsewhere: run again"))]
+    #[error("{}", said!("REP-001", summary, reconciliation))]
+    #[diagnostic(code("REP-001"), help("{}", hint!("REP-001")))]
     TwoRuns { summary: String, reconciliation: String },
-    #[error("the workbook {path} cannot be written")]
-    #[diagnostic(
-        code("REP-002"),
-        help("check the folder, its rights and free space; then run the same command again")
-    )]
+    #[error("{}", said!("REP-002", path))]
+    #[diagnostic(code("REP-002"), help("{}", hint!("REP-002")))]
     Sheet { path: String, source: rust_xlsxwriter::XlsxError },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
-    #[error("the page's template cannot be filled in")]
-    #[diagnostic(code("REP-900"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("REP-900"))]
+    #[diagnostic(code("REP-900"), help("{}", hint!("REP-900")))]
     Template(#[from] minijinja::Error),
-    #[error("the page's words cannot be read")]
-    #[diagnostic(code("REP-901"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("REP-901"))]
+    #[diagnostic(code("REP-901"), help("{}", hint!("REP-901")))]
     Words(#[from] toml::de::Error),
 }
 

@@ -29,36 +29,10 @@ pub use words::Words;
 
 use crate::artifacts::{Coverage, Reconciliation, Rehearsal, Summary};
 use crate::mask;
+pub use crate::messages::Lang;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
-
-/// The language of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Lang {
-    Zh,
-    En,
-}
-
-impl Lang {
-    /// The text in this language.
-    #[must_use]
-    pub fn pick<'t>(self, zh: &'t str, en: &'t str) -> &'t str {
-        match self {
-            Self::Zh => zh,
-            Self::En => en,
-        }
-    }
-
-    /// As HTML names it.
-    fn tag(self) -> &'static str {
-        match self {
-            Self::Zh => "zh-CN",
-            Self::En => "en",
-        }
-    }
-}
 
 /// One HTML page that says what a run did and whether it adds up.
 ///

@@ -13,6 +13,7 @@ use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, RetryClass};
 use crate::measures::MeasureError;
+use crate::{hint, said};
 
 /// One mistake in a file of rules, models, reference tables or cases.
 #[derive(Debug)]
@@ -67,12 +68,10 @@ pub struct RuleFaults {
 
 impl fmt::Display for RuleFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", said!("RUL-000", count = self.faults.len()))?;
         match self.faults.as_slice() {
-            [one] => write!(f, "the rules have a mistake: {one}"),
-            many => {
-                write!(f, "the rules have {} mistakes", many.len())?;
-                many.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
-            }
+            [one] => write!(f, ": {one}"),
+            many => many.iter().try_for_each(|fault| write!(f, "\n  {fault}")),
         }
     }
 }
@@ -85,7 +84,7 @@ impl Diagnostic for RuleFaults {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new("docs/rules.md describes the form of the files; nothing was read or written"))
+        Some(Box::new(hint!("RUL-000")))
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
@@ -105,30 +104,20 @@ pub enum RuleError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Files(#[from] RuleFaults),
-    #[error("the rule {rule} finds the row {key} of {table} more than once")]
-    #[diagnostic(code("RUL-101"), help("GROUP BY _key, or DISTINCT: a row breaks a rule once"))]
+    #[error("{}", said!("RUL-101", rule, key, table))]
+    #[diagnostic(code("RUL-101"), help("{}", hint!("RUL-101")))]
     Twice { rule: String, table: String, key: String },
-    #[error(
-        "the rule {rule} proposes a value for {table}.{column} that the column does not hold, in the row {key}"
-    )]
-    #[diagnostic(
-        code("RUL-102"),
-        help("CAST it in the rule, or propose nothing (NULL) where it does not fit")
-    )]
+    #[error("{}", said!("RUL-102", rule, table, column, key))]
+    #[diagnostic(code("RUL-102"), help("{}", hint!("RUL-102")))]
     DoesNotFit { rule: String, table: String, column: String, key: String },
-    #[error("after the work item {item:?} {table} differs from before in what no change record says: {what}")]
-    #[diagnostic(code("RUL-103"), help("this must not happen: please report it with the rules"))]
+    #[error("{}", said!("RUL-103", item = format!("{item:?}"), table, what))]
+    #[diagnostic(code("RUL-103"), help("{}", hint!("RUL-103")))]
     Unrecorded { item: Item, table: String, what: String },
-    #[error("the outside data {name} cannot be read from {path}: {what}")]
-    #[diagnostic(
-        code("RUL-104"),
-        help(
-            "docs/rules.md says which columns it has; CSV in UTF-8 or GB 18030, or Parquet; then run again"
-        )
-    )]
+    #[error("{}", said!("RUL-104", name, path, what))]
+    #[diagnostic(code("RUL-104"), help("{}", hint!("RUL-104")))]
     External { name: String, path: String, what: String },
-    #[error("the ledger of round {run} holds what cannot be: {what}")]
-    #[diagnostic(code("RUL-105"), help("this must not happen: please report it with the ledgers' columns"))]
+    #[error("{}", said!("RUL-105", run, what))]
+    #[diagnostic(code("RUL-105"), help("{}", hint!("RUL-105")))]
     Round { run: String, what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -5,32 +5,25 @@ use thiserror::Error;
 
 use crate::error::{Consequence, RetryClass};
 use crate::state::StateError;
+use crate::{hint, said};
 
 /// What can end a scheduler.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ScheduleError {
-    #[error("the configuration has no jobs")]
-    #[diagnostic(
-        code("SCH-001"),
-        help("add [[schedule]] with name, cron and job: docs/schedule.md describes it")
-    )]
+    #[error("{}", said!("SCH-001"))]
+    #[diagnostic(code("SCH-001"), help("{}", hint!("SCH-001")))]
     NoJobs,
-    #[error("{path} holds a character that no unit of systemd can name")]
-    #[diagnostic(code("SCH-003"), help("use a path without control characters, in UTF-8"))]
+    #[error("{}", said!("SCH-003", path))]
+    #[diagnostic(code("SCH-003"), help("{}", hint!("SCH-003")))]
     Path { path: String },
-    #[error("{given} is no name of a system user")]
-    #[diagnostic(code("SCH-004"), help("lower-case letters, digits, _ and -, for example --user qianyi"))]
+    #[error("{}", said!("SCH-004", given))]
+    #[diagnostic(code("SCH-004"), help("{}", hint!("SCH-004")))]
     User { given: String },
-    #[error("the clock was set back: it shows a time that has been before; jobs run when they are due by it")]
-    #[diagnostic(
-        code("SCH-015"),
-        help(
-            "check the clock and its time service; what was done under the later time may be done once more"
-        )
-    )]
+    #[error("{}", said!("SCH-015"))]
+    #[diagnostic(code("SCH-015"), help("{}", hint!("SCH-015")))]
     SetBack,
-    #[error("the thread of a job ended without a result")]
-    #[diagnostic(code("SCH-005"), help("report this with the log"))]
+    #[error("{}", said!("SCH-005"))]
+    #[diagnostic(code("SCH-005"), help("{}", hint!("SCH-005")))]
     Thread,
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -51,23 +44,20 @@ impl Consequence for ScheduleError {
 /// Why nobody could be told; goes to the log and ends nothing.
 #[derive(Debug, Error, Diagnostic)]
 pub enum NotifyError {
-    #[error("the command of [notify] could not be started")]
-    #[diagnostic(code("SCH-010"), help("check the path in `command`, and that it may be executed"))]
+    #[error("{}", said!("SCH-010"))]
+    #[diagnostic(code("SCH-010"), help("{}", hint!("SCH-010")))]
     Start { source: std::io::Error },
-    #[error("the command of [notify] ended with {status}")]
-    #[diagnostic(code("SCH-011"), help("it is given one JSON document on standard input; try it by hand"))]
+    #[error("{}", said!("SCH-011", status))]
+    #[diagnostic(code("SCH-011"), help("{}", hint!("SCH-011")))]
     Command { status: String },
-    #[error("{what} of [notify] took longer than {seconds} s and was given up")]
-    #[diagnostic(code("SCH-012"), help("check whether it waits for something that does not come"))]
+    #[error("{}", said!("SCH-012", what, seconds))]
+    #[diagnostic(code("SCH-012"), help("{}", hint!("SCH-012")))]
     Slow { what: &'static str, seconds: u64 },
-    #[error("the webhook {peer} of [notify] could not be reached")]
-    #[diagnostic(code("SCH-013"), help("check host, port and the way there from this machine"))]
+    #[error("{}", said!("SCH-013", peer))]
+    #[diagnostic(code("SCH-013"), help("{}", hint!("SCH-013")))]
     Unreachable { peer: String, source: std::io::Error },
-    #[error("the webhook {peer} of [notify] answered {answer}")]
-    #[diagnostic(
-        code("SCH-014"),
-        help("it must answer a POST of application/json with a status of 200 to 299")
-    )]
+    #[error("{}", said!("SCH-014", peer, answer))]
+    #[diagnostic(code("SCH-014"), help("{}", hint!("SCH-014")))]
     Refused { peer: String, answer: String },
 }
 

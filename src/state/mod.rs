@@ -35,6 +35,7 @@ use crate::dataset::PartInfo;
 use crate::durable::{self, DurableError};
 use crate::error::{Consequence, RetryClass};
 use crate::failpoint;
+use crate::{hint, said};
 use lock::Lock;
 
 /// Every form that state.db ever had, oldest first; `user_version` counts them.
@@ -52,54 +53,29 @@ const BUSY: Duration = Duration::from_secs(10);
 /// What can go wrong with the work directory's state.
 #[derive(Debug, Error, Diagnostic)]
 pub enum StateError {
-    #[error("the work directory {workdir} is in use by process {pid} ({command}), since {since}")]
-    #[diagnostic(
-        code("STA-001"),
-        help(
-            "wait until it has finished, or choose another --workdir; reading commands (status, report) need no lock"
-        )
-    )]
+    #[error("{}", said!("STA-001", workdir, pid, command, since))]
+    #[diagnostic(code("STA-001"), help("{}", hint!("STA-001")))]
     Locked { workdir: String, pid: String, command: String, since: String },
-    #[error("process {pid} runs the schedule of the work directory {workdir} already, since {since}")]
-    #[diagnostic(
-        code("STA-007"),
-        help(
-            "one scheduler a work directory: stop that one (systemctl stop, or SIGTERM), or choose another --workdir"
-        )
-    )]
+    #[error("{}", said!("STA-007", pid, workdir, since))]
+    #[diagnostic(code("STA-007"), help("{}", hint!("STA-007")))]
     Scheduled { workdir: String, pid: String, since: String },
-    #[error("{workdir} holds no state.db: nothing has been extracted or run there")]
-    #[diagnostic(code("STA-002"), help("check --workdir, or run `qianyi run` or `qianyi demo` first"))]
+    #[error("{}", said!("STA-002", workdir))]
+    #[diagnostic(code("STA-002"), help("{}", hint!("STA-002")))]
     Missing { workdir: String },
-    #[error("state.db could not {what}")]
-    #[diagnostic(
-        code("STA-003"),
-        help(
-            "check free disk space and rights of the work directory; then run the same command again: it goes on from here"
-        )
-    )]
+    #[error("{}", said!("STA-003", what))]
+    #[diagnostic(code("STA-003"), help("{}", hint!("STA-003")))]
     Sql { what: &'static str, source: rusqlite::Error },
-    #[error("state.db is damaged")]
-    #[diagnostic(
-        code("STA-006"),
-        help(
-            "restore the work directory from a backup, or start in another --workdir: the source is untouched"
-        )
-    )]
+    #[error("{}", said!("STA-006"))]
+    #[diagnostic(code("STA-006"), help("{}", hint!("STA-006")))]
     Damaged { source: rusqlite::Error },
-    #[error("state.db has form {found}; this version knows forms up to {known}")]
-    #[diagnostic(code("STA-004"), help("a newer qianyi wrote it: use that version, or another --workdir"))]
+    #[error("{}", said!("STA-004", found, known))]
+    #[diagnostic(code("STA-004"), help("{}", hint!("STA-004")))]
     TooNew { found: usize, known: usize },
-    #[error("state.db has form {found}; this version reads form {newest}")]
-    #[diagnostic(
-        code("STA-008"),
-        help(
-            "an older qianyi wrote it: `qianyi extract` or `qianyi run` brings it to the newest form first"
-        )
-    )]
+    #[error("{}", said!("STA-008", found, newest))]
+    #[diagnostic(code("STA-008"), help("{}", hint!("STA-008")))]
     TooOld { found: usize, newest: usize },
-    #[error("state.db holds an entry that cannot be: {what}")]
-    #[diagnostic(code("STA-005"), help("keep the work directory as it is and report this"))]
+    #[error("{}", said!("STA-005", what))]
+    #[diagnostic(code("STA-005"), help("{}", hint!("STA-005")))]
     Impossible { what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -7,24 +7,19 @@ use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
 use crate::error::{Consequence, RetryClass};
+use crate::{hint, said};
 
 /// What can go wrong while checking.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ValidateError {
-    #[error("the predicate of {table}.{column} cannot be used: {sql}")]
-    #[diagnostic(
-        code("VAL-001"),
-        help("mend `scope` or `when` in mappings/national: it is SQL over the columns of its own table")
-    )]
+    #[error("{}", said!("VAL-001", table, column, sql))]
+    #[diagnostic(code("VAL-001"), help("{}", hint!("VAL-001")))]
     Predicate { table: String, column: String, sql: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("{path} does not have the columns of {table}")]
-    #[diagnostic(
-        code("VAL-002"),
-        help("delete the run's folder and run again: the part will be computed again")
-    )]
+    #[error("{}", said!("VAL-002", path, table))]
+    #[diagnostic(code("VAL-002"), help("{}", hint!("VAL-002")))]
     Columns { path: String, table: String },
-    #[error("{what} cannot be")]
-    #[diagnostic(code("VAL-900"), help("this is a fault of qianyi: please report it"))]
+    #[error("{}", said!("VAL-900", what))]
+    #[diagnostic(code("VAL-900"), help("{}", hint!("VAL-900")))]
     Impossible { what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -23,6 +23,7 @@ mod invariants;
 mod layout;
 mod mapping;
 mod measures;
+mod messages;
 mod national;
 mod package;
 mod parts;

@@ -20,6 +20,7 @@ use std::time::Instant;
 use chrono_tz::Tz;
 use miette::Diagnostic;
 use thiserror::Error;
+
 use tokio::runtime::Handle;
 
 use crate::dataset::{DatasetError, PartInfo};
@@ -33,6 +34,7 @@ use crate::retry::Transient;
 use crate::source::{Drift, Limits, Point, Source, SourceError, Table, TableMeasures, TableSettings};
 use crate::state::{Chunk, Extract, ExtractId, ExtractStatus, NewExtract, Reading, State, StateError};
 use crate::stop::Stop;
+use crate::{hint, said};
 pub use drift::{drifted, vanished};
 use throttle::Throttle;
 
@@ -42,60 +44,29 @@ pub const FUZZY: &str = "fuzzy";
 /// What can go wrong between a source and raw.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ExtractError {
-    #[error("{table}: {read} rows were read, but the source counts {counted} at the same point")]
-    #[diagnostic(
-        code("EXT-001"),
-        help(
-            "the database may be damaged (for SQLite: PRAGMA integrity_check); nothing was passed on. If it is sound, report this"
-        )
-    )]
+    #[error("{}", said!("EXT-001", table, read, counted))]
+    #[diagnostic(code("EXT-001"), help("{}", hint!("EXT-001")))]
     Count { table: String, read: u64, counted: u64 },
-    #[error("the source changed while it was read: {before} became {after}")]
-    #[diagnostic(
-        code("EXT-002"),
-        help(
-            "somebody wrote to the database, or replaced its file; run the same command again: it starts a new extract. On a restored copy of PostgreSQL the server's own housekeeping counts, too: let `vacuumdb --analyze` finish first"
-        )
-    )]
+    #[error("{}", said!("EXT-002", before, after))]
+    #[diagnostic(code("EXT-002"), help("{}", hint!("EXT-002")))]
     Moved { before: String, after: String },
-    #[error("{table}: the changes come to {rows} rows, but the source counts {counted} at the same point")]
-    #[diagnostic(
-        code("EXT-004"),
-        help(
-            "its method misses changes (a column that not every change sets, rows restored by hand): read it again with `qianyi extract --full {table}`, and choose another method; nothing was passed on"
-        )
-    )]
+    #[error("{}", said!("EXT-004", table, rows, counted))]
+    #[diagnostic(code("EXT-004"), help("{}", hint!("EXT-004", table)))]
     Increment { table: String, rows: u64, counted: u64 },
-    #[error("{table} is no longer the table of the last extract: {difference}")]
-    #[diagnostic(
-        code("EXT-005"),
-        help("decide with the mapping at hand, and set `drift` under [sources.tables.{table}]: {choices}")
-    )]
+    #[error("{}", said!("EXT-005", table, difference))]
+    #[diagnostic(code("EXT-005"), help("{}", hint!("EXT-005", table, choices)))]
     Drift { table: String, difference: String, choices: &'static str },
-    #[error("stopped at a chunk boundary, as asked")]
-    #[diagnostic(code("EXT-010"), help("run the same command again: it goes on from here"))]
+    #[error("{}", said!("EXT-010"))]
+    #[diagnostic(code("EXT-010"), help("{}", hint!("EXT-010")))]
     Stopped,
-    #[error("the time for reading is over: it is allowed {windows}")]
-    #[diagnostic(
-        code("EXT-011"),
-        help("run the same command in the next window: it goes on from here (`limits.windows`)")
-    )]
+    #[error("{}", said!("EXT-011", windows))]
+    #[diagnostic(code("EXT-011"), help("{}", hint!("EXT-011")))]
     Closed { windows: String },
-    #[error("source {id} has been overloaded for too long; extraction stopped")]
-    #[diagnostic(
-        code("EXT-012"),
-        help(
-            "somebody waits for a lock, or the server is slow: look at it, then run the same command again"
-        )
-    )]
+    #[error("{}", said!("EXT-012", id))]
+    #[diagnostic(code("EXT-012"), help("{}", hint!("EXT-012")))]
     Pressed { id: String },
-    #[error("{table}: reading was given up, because somebody waits for a lock of ours or the server is slow")]
-    #[diagnostic(
-        code("EXT-013"),
-        help(
-            "it cannot be cut, and was begun again as often as `retries` says; run the same command again at a quieter time"
-        )
-    )]
+    #[error("{}", said!("EXT-013", table))]
+    #[diagnostic(code("EXT-013"), help("{}", hint!("EXT-013")))]
     Yielded { table: String },
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -1,0 +1,126 @@
+//! What errors say, in both languages, by their code: messages/errors.toml.
+//!
+//! Always: every text stands in that one file; a code without one stands for itself, and what it would have named is listed behind it, so
+//! that an error never hides another one. The language is that of the process, set once by the command line; English until then.
+//! Must not know: what the codes mean.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Deserialize;
+
+const ERRORS: &str = include_str!("../messages/errors.toml");
+
+/// The language of what people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lang {
+    Zh,
+    En,
+}
+
+impl Lang {
+    /// The text in this language.
+    #[must_use]
+    pub fn pick<'t>(self, zh: &'t str, en: &'t str) -> &'t str {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+
+    /// As HTML names it.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        self.pick("zh-CN", "en")
+    }
+}
+
+/// The texts of one code: what is wrong, what to do. Templates: `{{ name }}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    pub en: String,
+    pub zh: String,
+    pub en_hint: String,
+    pub zh_hint: String,
+}
+
+/// Every code with its texts.
+#[must_use]
+pub fn all() -> &'static BTreeMap<String, Message> {
+    static ALL: OnceLock<BTreeMap<String, Message>> = OnceLock::new();
+    // A test reads it: it is part of the program.
+    ALL.get_or_init(|| toml::from_str(ERRORS).unwrap_or_default())
+}
+
+static CHINESE: AtomicBool = AtomicBool::new(false);
+
+/// Sets the language of the process.
+pub fn speak(lang: Lang) {
+    CHINESE.store(lang == Lang::Zh, Ordering::Relaxed);
+}
+
+/// The language of the process.
+#[must_use]
+pub fn lang() -> Lang {
+    if CHINESE.load(Ordering::Relaxed) { Lang::Zh } else { Lang::En }
+}
+
+/// Names and what stands for them.
+pub type Values<'v> = [(&'static str, &'v dyn Display)];
+
+/// What is wrong, in the language of the process.
+#[must_use]
+pub fn text(code: &str, values: &Values<'_>) -> String {
+    filled(code, all().get(code).map(|m| lang().pick(&m.zh, &m.en)), values)
+}
+
+/// What to do about it, in the language of the process.
+#[must_use]
+pub fn hint(code: &str, values: &Values<'_>) -> String {
+    filled(code, all().get(code).map(|m| lang().pick(&m.zh_hint, &m.en_hint)), values)
+}
+
+fn filled(code: &str, template: Option<&str>, values: &Values<'_>) -> String {
+    let named: BTreeMap<&str, String> =
+        values.iter().map(|(name, value)| (*name, value.to_string())).collect();
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let made = template.map(|template| environment.render_str(template, &named));
+    made.and_then(Result::ok).unwrap_or_else(|| {
+        let values: Vec<String> = named.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        format!("{code} {}", values.join(", "))
+    })
+}
+
+/// The text of a code, with fields of the same name, or named values: `said!("DAT-003", path, rows = parts.len())`.
+#[macro_export]
+macro_rules! said {
+    ($code:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::messages::text($code, &[$((stringify!($name), &$crate::given!($name $(= $value)?))),*])
+    };
+}
+
+/// The hint of a code, like [`said!`].
+#[macro_export]
+macro_rules! hint {
+    ($code:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::messages::hint($code, &[$((stringify!($name), &$crate::given!($name $(= $value)?))),*])
+    };
+}
+
+/// A value that [`said!`] names.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! given {
+    ($name:ident) => {
+        $name
+    };
+    ($name:ident = $value:expr) => {
+        $value
+    };
+}
