@@ -45,8 +45,9 @@ pub enum ConfigError {
     #[diagnostic(code("CFG-005"), help("{}", hint!("CFG-005")))]
     Absent { key: &'static str },
     #[error("{}", said!("CFG-006", origin, path))]
-    #[diagnostic(code("CFG-006"), help("{}", hint!("CFG-006", hint)))]
-    NoMappings { origin: String, path: String, hint: String },
+    #[diagnostic(code("CFG-006"), help("{}", hint!("CFG-006", nearest, cities)))]
+    /// `nearest`, `cities`: empty where the folder of all cities is missing.
+    NoMappings { origin: String, path: String, nearest: String, cities: String },
     #[error("{}", said!("CFG-008", path))]
     #[diagnostic(code("CFG-008"), help("{}", hint!("CFG-008")))]
     Unlisted { path: String, source: std::io::Error },

@@ -399,7 +399,8 @@ fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) ->
         return Err(ConfigError::NoMappings {
             origin: mappings_from.to_owned(),
             path: mappings.join("national").display().to_string(),
-            hint: "`mappings` names the folder with national/ and one folder a city; the default is ./mappings: start qianyi in the repository's root, or set it".to_owned(),
+            nearest: String::new(),
+            cities: String::new(),
         });
     }
     let folder = mappings.join(city);
@@ -408,11 +409,8 @@ fn folders(mappings: &Path, city: &str, mappings_from: &str, city_from: &str) ->
         return Err(ConfigError::NoMappings {
             origin: city_from.to_owned(),
             path: folder.display().to_string(),
-            hint: format!(
-                "the nearest city is `{}`; there are: {}",
-                nearest(city, &cities),
-                cities.join(", ")
-            ),
+            nearest: nearest(city, &cities).to_owned(),
+            cities: cities.join(", "),
         });
     }
     Ok(())
