@@ -52,6 +52,22 @@ pub enum Usage {
     #[error("the signals that ask to stop cannot be heard")]
     #[diagnostic(code("CLI-008"), help("report this with the name and version of the operating system"))]
     Signals { source: std::io::Error },
+    #[error("nothing says how much is to be kept")]
+    #[diagnostic(
+        code("CLI-009"),
+        help(
+            "write [keep] into the configuration, for example runs = {{ number = 10, days = 90 }}: docs/keeping.md describes it"
+        )
+    )]
+    NoPolicy,
+    #[error("there is no log of run {given} in {workdir}")]
+    #[diagnostic(
+        code("CLI-010"),
+        help(
+            "`qianyi status` lists the runs; logs that were pruned, or a run of another work directory, have none"
+        )
+    )]
+    NoLog { given: String, workdir: String },
     #[error("there are no rules")]
     #[diagnostic(
         code("CLI-002"),

@@ -10,6 +10,7 @@ use arrow::datatypes::Decimal128Type;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::RunError;
+use super::events::record_events;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
 use super::paths::RunDir;
@@ -261,7 +262,17 @@ pub fn approve(
         };
         made.push(state.approve(&new, &batch.ids)?);
     }
+    record_events(state)?;
     Ok(made)
+}
+
+/// Records that a batch holds no longer, and by whose decision.
+///
+/// # Errors
+/// `STA-005` when there is no such batch, or it is undone already; `AUD-…`.
+pub fn undo(state: &State, batch: i64, by: &str) -> Result<(), RunError> {
+    state.undo_batch(batch, by)?;
+    record_events(state)
 }
 
 #[cfg(test)]

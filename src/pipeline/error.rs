@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::extract::ExtractError;
 use super::preflight::Problem;
+use crate::audit::AuditError;
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
@@ -86,6 +87,12 @@ pub enum RunError {
         )
     )]
     NoBackup { path: String },
+    #[error("the datasets of run {run} were pruned")]
+    #[diagnostic(
+        code("RUN-032"),
+        help("its page is still there: {page}; name a newer run (`qianyi status`), or run again")
+    )]
+    Pruned { run: String, page: String },
     #[error("a working thread ended without a result")]
     #[diagnostic(code("RUN-004"), help("report this with the log"))]
     Thread,
@@ -220,6 +227,9 @@ pub enum RunError {
     Dataset(#[from] DatasetError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -233,6 +243,7 @@ impl Consequence for RunError {
             | Self::NoTable { .. }
             | Self::NoRun { .. }
             | Self::Altered { .. }
+            | Self::Pruned { .. }
             | Self::Form { .. }
             | Self::Refused { .. }
             | Self::NothingThere { .. }
@@ -266,6 +277,7 @@ impl Consequence for RunError {
             Self::Raw(e) => e.retry_class(),
             Self::Engine(e) => e.retry_class(),
             Self::Dataset(e) => e.retry_class(),
+            Self::Audit(e) => e.retry_class(),
             Self::State(e) => e.retry_class(),
             Self::Durable(e) => e.retry_class(),
         }

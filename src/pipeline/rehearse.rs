@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 
 use super::RunError;
 use super::documents;
+use super::events::record_events;
 use super::finish::store;
 use super::finished::{Finished, reconcile_again};
 use super::paths::RunDir;
@@ -65,6 +66,7 @@ pub fn rehearse(
     documents::record_with(&state, of.id, &of.dir, packages.clone(), false)?;
     store(&of.dir.rehearsal(), &found)?;
     documents::record_with(&state, of.id, &of.dir, packages, true)?;
+    record_events(&state)?;
     Ok(found)
 }
 

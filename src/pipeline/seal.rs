@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::RunError;
 use super::documents;
+use super::events::record_events;
 use super::finish::store;
 use super::finished::{Finished, read, reconcile_again};
 use super::manifest::Manifest;
@@ -81,6 +82,7 @@ pub fn build_package(
     let reconciliation = reconcile_again(of)?;
     store(&of.dir.file("reconciliation.json"), &reconciliation)?;
     documents::record(&state, of.id, &of.dir, [known, vec![built.id.clone()]].concat())?;
+    record_events(&state)?;
     Ok((built, reconciliation))
 }
 

@@ -12,8 +12,8 @@ use super::paths::RunDir;
 use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
-    RunError, RunSettings, check_stage, clean_stage, documents, extract_all, finish, finished, gate_stage,
-    held, invariant_stage, map_stage, measure_stage, round_stage,
+    RunError, RunSettings, check_stage, clean_stage, documents, events, extract_all, finish, finished,
+    gate_stage, held, invariant_stage, map_stage, measure_stage, prune, round_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -39,6 +39,8 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     // A mistake in a rule stops a run before it reads anything.
     let rules = rule_input(settings.rules.as_ref(), &national, &city)?;
     let state = State::open(&settings.workdir, &settings.command)?;
+    events::record_events(&state)?;
+    prune::go_on(&state)?;
     let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
     let rules = rules.map(|r| r.with_approvals(&state)).transpose()?;
     let ruled = rules.as_ref().map(|r| r.digest.clone());
@@ -47,6 +49,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         return Ok(same);
     }
     let (run, as_of) = find_or_begin_run(&state, settings, &raw, &digest)?;
+    tracing::info!(run = run.to_string(), "the run computes");
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
     let engine = engine(settings, &city, as_of)?;

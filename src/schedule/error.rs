@@ -51,12 +51,20 @@ impl Consequence for ScheduleError {
 /// Why nobody could be told; goes to the log and ends nothing.
 #[derive(Debug, Error, Diagnostic)]
 pub enum NotifyError {
-    #[error("the command of [notify] could not be started")]
-    #[diagnostic(code("SCH-010"), help("check the path in `command`, and that it may be executed"))]
-    Start { source: std::io::Error },
-    #[error("the command of [notify] ended with {status}")]
-    #[diagnostic(code("SCH-011"), help("it is given one JSON document on standard input; try it by hand"))]
-    Command { status: String },
+    #[error("{what} of [notify] could not be started")]
+    #[diagnostic(
+        code("SCH-010"),
+        help("check the path in `command` or `sendmail`, and that it may be executed")
+    )]
+    Start { what: &'static str, source: std::io::Error },
+    #[error("{what} of [notify] ended with {status}")]
+    #[diagnostic(
+        code("SCH-011"),
+        help(
+            "a command is given one JSON document on standard input, sendmail a mail (with -i -t); try it by hand"
+        )
+    )]
+    Command { what: &'static str, status: String },
     #[error("{what} of [notify] took longer than {seconds} s and was given up")]
     #[diagnostic(code("SCH-012"), help("check whether it waits for something that does not come"))]
     Slow { what: &'static str, seconds: u64 },
@@ -66,7 +74,9 @@ pub enum NotifyError {
     #[error("the webhook {peer} of [notify] answered {answer}")]
     #[diagnostic(
         code("SCH-014"),
-        help("it must answer a POST of application/json with a status of 200 to 299")
+        help(
+            "it must answer a POST of application/json with a status of 200 to 299, and a robot of 企业微信 or 钉钉 with errcode 0: check the key in its address, and the words or addresses that it is limited to"
+        )
     )]
     Refused { peer: String, answer: String },
 }

@@ -3,6 +3,7 @@
 
 mod approved;
 mod arrival;
+mod audit;
 mod changes;
 mod city;
 mod clean;
@@ -20,6 +21,7 @@ mod fuzz;
 mod gate;
 mod held;
 mod invariants;
+mod keeping;
 mod layout;
 mod mapping;
 mod measures;
