@@ -20,6 +20,7 @@ mod folders;
 mod fuzz;
 mod gate;
 mod held;
+mod init;
 mod invariants;
 mod keeping;
 mod layout;
