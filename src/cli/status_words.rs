@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use qianyi::artifacts::Summary;
+use qianyi::audit;
 use qianyi::clock;
 use qianyi::mask;
 use qianyi::report::Words;
@@ -12,6 +13,7 @@ use qianyi::state::{RunStatus, State};
 use super::context::Context;
 use super::failure::Failure;
 use super::status::{JobShown, RunShown, Shown};
+use super::verify::bad_line;
 
 /// Reasons of a blocked run that are told; its page has all.
 const REASONS: usize = 8;
@@ -41,6 +43,13 @@ pub fn text(context: &Context, state: &State, words: &Words, shown: &Shown) -> R
     }
     for gone in &shown.removed_by_hand {
         text.push_str(&format!("{gone}: {}\n", words.say("status", "removed_by_hand")));
+    }
+    if let Some(bad) = audit::read(&context.workdir)?.bad {
+        text.push_str(&format!(
+            "{}\n  {}: qianyi audit verify\n",
+            bad_line(words, bad),
+            words.say("status", "what_to_do")
+        ));
     }
     Ok(text)
 }

@@ -4,15 +4,17 @@
 //! nothing twice. Events name the documents of a run, and so, through its manifest, every part of it.
 //! Must not know: how a line of the log looks.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::RunError;
 use super::documents;
+use super::prune::{Pruned, is_pruned};
 use crate::artifacts::Summary;
-use crate::audit::{self, Kind, Log, NewEvent};
+use crate::audit::{self, AuditError, Kind, Log, NewEvent};
 use crate::dataset::PartInfo;
 use crate::durable;
-use crate::state::{Batch, Run, State, batch_name};
+use crate::state::{Batch, Extract, ExtractStatus, Run, State, batch_name};
 
 /// The seal of a package, which covers all of it.
 pub(super) const SEAL: &str = "tagmanifest-sha256.txt";
@@ -30,7 +32,23 @@ pub fn record_events(state: &State) -> Result<(), RunError> {
     for batch in state.batches()? {
         of_batch(&log, &batch, &mut new);
     }
+    new.extend(pruned_before(state, &log)?);
     Ok(audit::append(state, &new)?)
+}
+
+/// As [`record_events`], but a log that does not fit ends no run: it is warned of and shown by `status`, and what it lacks is recorded once
+/// it fits again.
+///
+/// # Errors
+/// As [`record_events`], but `AUD-002`.
+pub(super) fn record_or_warn(state: &State) -> Result<(), RunError> {
+    match record_events(state) {
+        Err(RunError::Audit(e @ AuditError::Broken { .. })) => {
+            tracing::warn!(code = "AUD-002", "{e}");
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// The end of a run, its rehearsal, its packages.
@@ -77,6 +95,28 @@ fn of_run(state: &State, log: &Log, run: &Run, new: &mut Vec<NewEvent>) -> Resul
         });
     }
     Ok(())
+}
+
+/// What was pruned under a log that is no longer here: without it the new one would miss what went.
+fn pruned_before(state: &State, log: &Log) -> Result<Option<NewEvent>, RunError> {
+    let known = Pruned::of(log);
+    let (mut runs, mut stood_on) = (Vec::new(), BTreeSet::new());
+    for run in state.runs()?.iter().filter(|r| r.status.has_ended()) {
+        stood_on.extend(run.extracts.iter().copied());
+        if !known.runs.contains(&run.id.to_string()) && is_pruned(state, run)? {
+            runs.push(run.id.to_string());
+        }
+    }
+    let mut extracts = Vec::new();
+    for source in state.sources()? {
+        let gone = |e: &Extract| {
+            let removed = e.status == ExtractStatus::Removed && stood_on.contains(&e.id);
+            removed && !known.extracts.contains(&e.id.to_string())
+        };
+        extracts.extend(state.extracts(&source)?.iter().filter(|e| gone(e)).map(|e| e.id.to_string()));
+    }
+    let some = !runs.is_empty() || !extracts.is_empty();
+    Ok(some.then(|| NewEvent::of(Kind::Prune, "state.db").fact("runs", runs).fact("extracts", extracts)))
 }
 
 /// What the run stood on, as its summary says it, where that is still what was recorded.

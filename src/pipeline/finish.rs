@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::clean_stage::{self, Cleaned};
 use super::documents;
 use super::encodings::misread;
-use super::events::record_events;
+use super::events::record_or_warn;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
 use super::gate_stage::Gated;
@@ -81,7 +81,7 @@ pub(super) fn finish(
     };
     runner.state.set_run(runner.run, status)?;
     tracing::info!(run, status = status.text(), "the run ended");
-    record_events(runner.state)?;
+    record_or_warn(runner.state)?;
     failpoint::hit("run.done");
     Ok(summary)
 }

@@ -42,6 +42,7 @@ pub fn rehearse(
 ) -> Result<Rehearsal, RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open(workdir, "dry-run")?;
+    record_events(&state)?;
     documents::prove_parts(&state, of.id, &of.dir)?;
     let tables = staged(engine, national, &of.dir)?;
     let (mut found, given) = match settings {

@@ -32,6 +32,7 @@ pub fn build_package(
 ) -> Result<(Built, Reconciliation), RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open(workdir, "package build")?;
+    record_events(&state)?;
     let path = of.dir.file("manifest.json");
     let manifest: Manifest = read(&path)?;
     let tables = staged(workdir, of, &manifest);

@@ -38,9 +38,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let city = mapping::load(&settings.city, &national)?;
     // A mistake in a rule stops a run before it reads anything.
     let rules = rule_input(settings.rules.as_ref(), &national, &city)?;
-    let state = State::open(&settings.workdir, &settings.command)?;
-    events::record_events(&state)?;
-    prune::go_on(&state)?;
+    let state = opened(settings)?;
     let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
     let rules = rules.map(|r| r.with_approvals(&state)).transpose()?;
     let ruled = rules.as_ref().map(|r| r.digest.clone());
@@ -49,7 +47,6 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         return Ok(same);
     }
     let (run, as_of) = find_or_begin_run(&state, settings, &raw, &digest)?;
-    tracing::info!(run = run.to_string(), "the run computes");
     let dir = RunDir::of(&settings.workdir, run);
     durable::create_dir_all(dir.path())?;
     let engine = engine(settings, &city, as_of)?;
@@ -94,6 +91,14 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         started,
     };
     finish::finish(runner, settings, results)
+}
+
+/// The work directory, with what a kill left open of its log and of a pruning.
+fn opened(settings: &RunSettings) -> Result<State, RunError> {
+    let state = State::open(&settings.workdir, &settings.command)?;
+    events::record_or_warn(&state)?;
+    prune::go_on(&state)?;
+    Ok(state)
 }
 
 fn engine(settings: &RunSettings, city: &City, as_of: NaiveDate) -> Result<Engine, RunError> {
@@ -266,8 +271,11 @@ fn find_or_begin_run(
     }
     let today = as_of(settings, raw)?;
     if let Some(run) = known {
+        tracing::info!(run = run.id.to_string(), "the run goes on");
         return Ok((run.id, run.as_of.unwrap_or(today)));
     }
     let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
-    Ok((state.begin_run(digest, &extracts, today, &operator())?, today))
+    let run = state.begin_run(digest, &extracts, today, &operator())?;
+    tracing::info!(run = run.to_string(), "the run begins");
+    Ok((run, today))
 }

@@ -41,9 +41,6 @@ fn a_new_city_is_written_once_and_its_plan_says_what_is_next() {
         ("xinshi", database.clone())
     );
     let text = std::fs::read_to_string(&config).unwrap();
-    for line in text.lines().filter(|l| l.starts_with("# ") && !l.contains(" = ") && !l.starts_with("# [")) {
-        assert!(line.len() < 200, "{line}");
-    }
     let view = std::fs::read_to_string(folder.join("mappings/xinshi/sources/GRJBXX.toml")).unwrap();
     assert!(view.contains("key = [\"GRBH\"]") && view.contains("XM ") && view.contains("初稿"), "{view}");
     // What was written can be loaded, and every table is decided about.
@@ -51,7 +48,7 @@ fn a_new_city_is_written_once_and_its_plan_says_what_is_next() {
     let plan = qianyi(dir.path(), "en", &["--config", &path, "plan"]);
     let said = told(&plan);
     assert!(plan.status.code() == Some(0) || plan.status.code() == Some(3), "{said}");
-    assert!(said.contains("GRJBXX.toml") && said.contains("Unmapped columns: 0"), "{said}");
+    assert!(said.contains("GRJBXX.toml") && said.contains("Undecided columns: 0"), "{said}");
     // The example of a national table is one: with its sources' columns it is read.
     let example = folder.join("mappings/xinshi/AC01.toml.example");
     assert!(example.is_file());

@@ -133,7 +133,7 @@ fn a_work_directory_keeps_what_is_needed_and_says_what_is_not_as_it_was() {
     let (whole, log) = (checked(work), audited(work));
     assert!(whole.is_sound() && log.is_sound(), "{whole:?} {log:?}");
     assert!(whole.files > 100 && log.files > 100, "{} {}", whole.files, log.files);
-    events(work);
+    events(&of);
     damage(dir.path(), &of);
     commands(&of);
 
@@ -161,7 +161,8 @@ fn a_work_directory_keeps_what_is_needed_and_says_what_is_not_as_it_was() {
 }
 
 /// The audit log has one event of everything that happened, and nothing twice.
-fn events(work: &Path) {
+fn events(of: &RunSettings) {
+    let work = of.workdir.as_path();
     let log = audit::read(work).unwrap();
     let all: Vec<(&str, &str)> = log.events.iter().map(|e| (e.kind.as_str(), e.about.as_str())).collect();
     let expected = [
@@ -180,6 +181,21 @@ fn events(work: &Path) {
     }
     assert!(run.files.iter().any(|f| f.file == "runs/r0001/manifest.json"), "{run:?}");
     assert_eq!(log.events[4].facts["approver"], "王科长");
+    // Beside a log that does not fit nothing is packaged or pruned; runs go on, and what it lacks is recorded later.
+    let copy = work.with_extension("broken");
+    copy_folder(work, &copy);
+    let whole = std::fs::read(audit::path(&copy)).unwrap();
+    let mut broken = whole.clone();
+    broken[20] ^= 1;
+    std::fs::write(audit::path(&copy), &broken).unwrap();
+    let refused = prune(&copy, &keep(), true, clock::instant()).unwrap_err();
+    assert_eq!(refused.code().unwrap().to_string(), "AUD-002");
+    ran(&RunSettings { workdir: copy.clone(), config_digest: "6".to_owned(), ..of.clone() });
+    assert_eq!(std::fs::read(audit::path(&copy)).unwrap(), broken);
+    std::fs::write(audit::path(&copy), &whole).unwrap();
+    record_events(&State::open(&copy, "test").unwrap()).unwrap();
+    assert_eq!(audit::read(&copy).unwrap().events.pop().unwrap().about, "r0006");
+    std::fs::remove_dir_all(copy).unwrap();
     // A log that was moved away begins anew with what state.db knows.
     let copy = work.with_extension("anew");
     copy_folder(work, &copy);
@@ -326,6 +342,12 @@ fn pruned(of: &RunSettings) {
     assert_eq!(refused.code().unwrap().to_string(), "RUN-032", "an empty list would be a lie");
     let status = told(&qianyi(of, &["status"], None));
     assert!(status.contains("pruned") && !status.contains("somebody removed"), "{status}");
+    // Also a log that begins anew knows what went.
+    let log = std::fs::read(audit::path(work)).unwrap();
+    std::fs::remove_file(audit::path(work)).unwrap();
+    record_events(&State::open(work, "test").unwrap()).unwrap();
+    assert!(audited(work).is_sound(), "{:?}", audited(work));
+    std::fs::write(audit::path(work), log).unwrap();
     // A second time there is nothing to do, and nothing is recorded.
     assert_eq!(prune(work, &keep(), true, clock::instant()).unwrap().removes, []);
     assert_eq!(audit::read(work).unwrap().events.pop().unwrap(), event);
