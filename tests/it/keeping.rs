@@ -27,12 +27,12 @@ fn made(dir: &Path) -> RunSettings {
     let run = |digest: &str| {
         ran(&RunSettings { config_digest: digest.to_owned(), ..of.clone() });
     };
-    let change = |n: u32| {
+    let change = |n: &str| {
         let legacy = rusqlite::Connection::open(&database).unwrap();
-        legacy.execute("UPDATE GRJBXX SET BZ = ?1 WHERE rowid = 1", [n]).unwrap();
+        legacy.execute("UPDATE GRJBXX SET HJ = ?1 WHERE rowid = 1", [n]).unwrap();
     };
     run("1");
-    change(1);
+    change("平安路1号");
     run("2");
     let national = national::load(&folder("national")).unwrap();
     let mapped = mapping::load(&folder("baicheng"), &national).unwrap();
@@ -53,7 +53,7 @@ fn made(dir: &Path) -> RunSettings {
         state.approve(&batch, &[1, 2, 3]).unwrap();
         record_events(&state).unwrap();
     }
-    change(2);
+    change("平安路2号");
     run("4");
     run("5");
     of

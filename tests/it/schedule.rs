@@ -382,8 +382,7 @@ fn script(dir: &Path, text: &str) -> String {
 }
 
 fn told(command: Vec<String>, webhook: Option<WebAddress>) -> Option<NotifySettings> {
-    let on = vec![Told::Failed, Told::Blocked];
-    let sendmail = String::new();
+    let (sendmail, on) = (String::new(), vec![Told::Failed, Told::Blocked]);
     Some(NotifySettings { command, webhook, form: Form::Json, mail: Vec::new(), sendmail, on })
 }
 
