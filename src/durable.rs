@@ -189,6 +189,20 @@ fn create_owned(path: &Path) -> io::Result<File> {
     owned().write(true).create(true).truncate(true).open(path)
 }
 
+/// Adds whole lines to the end of a log that must not lose any; they are on disk when this returns. A kill may leave the beginning of them.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn append(path: &Path, lines: &[u8]) -> Result<(), DurableError> {
+    let is_new = !path.exists();
+    let mut file = operation()
+        .and_then(|()| owned().append(true).create(true).open(path))
+        .map_err(failed(path, "opened"))?;
+    operation().and_then(|()| file.write_all(lines)).map_err(failed(path, "written"))?;
+    operation().and_then(|()| file.sync_all()).map_err(failed(path, "synced"))?;
+    if is_new { sync_folder(path) } else { Ok(()) }
+}
+
 /// Makes sure that a file is there, and its owner's alone, before another library opens it (state.db, the generated city).
 ///
 /// # Errors

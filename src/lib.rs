@@ -6,6 +6,7 @@
 // layer 3: workflows
 pub mod config;
 pub mod fixture;
+pub mod init;
 pub mod pipeline;
 pub mod profile;
 pub mod schedule;
@@ -24,6 +25,7 @@ pub mod validate;
 
 // layer 1: what stages share
 pub mod artifacts;
+pub mod audit;
 pub mod dataset;
 pub mod engine;
 pub mod functions;

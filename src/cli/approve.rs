@@ -3,6 +3,7 @@
 use qianyi::config::{Person, Role};
 use qianyi::pipeline::{
     Approver, ProposedBatch, ProposedSum, approve as approved, finished, proposals, rule_input,
+    undo as undo_batch,
 };
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
@@ -69,7 +70,7 @@ fn undo(context: &Context, people: &[Person], batch: &str) -> Result<Ended, Fail
     if !state.batches()?.iter().any(|b| b.id == number && b.undone.is_none()) {
         return Err(Usage::NoBatch { given: batch.to_owned() }.into());
     }
-    state.undo_batch(number, &person.name)?;
+    undo_batch(&state, number, &person.name)?;
     out::line(&format!("{batch} {}", context.words()?.say("approve", "undone")));
     Ok(Ended::Done)
 }

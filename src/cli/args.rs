@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use qianyi::audit::{Head, Kind};
 use qianyi::pipeline::Held;
 
 /// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
@@ -55,6 +56,9 @@ pub enum Command {
     Demo(DemoArgs),
     /// Make a legacy city of any size, and the truth about its defects beside it.
     Fixture(FixtureArgs),
+    /// Make the folder of a new city, to be edited: configuration, national schema, rules, and for sources that can be reached (--config,
+    /// --database) a first reading of every table. Never overwrites a file.
+    Init(InitArgs),
     /// What the extracted legacy tables hold: nulls, lengths, distinct values, codes without a mapping.
     Profile,
     /// What a run would do: tables, chunks, rows, unmapped columns and codes; and what it would refuse (exit status 3). Touches
@@ -89,10 +93,20 @@ pub enum Command {
     /// Seal staged data for upload, or check a sealed package.
     #[command(subcommand)]
     Package(PackageCommand),
+    /// The audit log: whether it and what it stands for are as recorded, what it says, its head.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Check raw, runs, packages and the audit log against what was recorded of them: every file that differs, is missing or is extra; exit
+    /// status 3 when there is one.
+    Verify,
+    /// Remove what the policy [keep] of the configuration no longer keeps; without --apply only show it.
+    Prune(PruneArgs),
     /// Run the jobs of the configuration when they are due, in the foreground, until SIGTERM or Ctrl-C.
     Schedule(ScheduleArgs),
     /// Extracts, runs and jobs of the work directory, and how they ended.
     Status(StatusArgs),
+    /// The events of one run as its log has them; default: those of the last command.
+    Logs(LogsArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -127,6 +141,23 @@ pub struct FixtureArgs {
     /// Plant no defects: dirt only.
     #[arg(long)]
     pub no_defects: bool,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Id of the city: small letters, digits, _ and -.
+    #[arg(long, value_name = "ID")]
+    pub city: String,
+    /// Its name for people, for example 白城市; default: its id.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A copy of the legacy database as SQLite, whose tables are looked at; in place of the sources of --config.
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
 }
 
 /// `extract`.
@@ -346,6 +377,52 @@ pub struct VerifyArgs {
     /// A package's folder; default: the newest one of the work directory.
     #[arg(value_name = "DIR")]
     pub package: Option<PathBuf>,
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check the chain of the log, and every file that its events stand for; exit status 3 when a line or a file does not fit.
+    Verify(AuditVerifyArgs),
+    /// List events, the newest last.
+    Show(AuditShowArgs),
+    /// Print number and SM3 of the newest event: what to keep elsewhere, so that a log whose end was cut off is found.
+    Head,
+}
+
+/// `audit verify`.
+#[derive(Debug, Args)]
+pub struct AuditVerifyArgs {
+    /// A head that was kept elsewhere, as `audit head` prints it.
+    #[arg(long, value_name = "N:SM3")]
+    pub head: Option<Head>,
+}
+
+/// `audit show`.
+#[derive(Debug, Args)]
+pub struct AuditShowArgs {
+    /// Of this kind only: run, rehearsal, approval, undo, package, prune, export, import, reveal, waiver, readiness, interrupted.
+    #[arg(long, value_name = "KIND", value_parser = Kind::ALL.map(Kind::text))]
+    pub kind: Option<String>,
+    /// So many of the newest only.
+    #[arg(long, value_name = "NUMBER")]
+    pub last: Option<usize>,
+}
+
+/// `prune`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Remove it; without this nothing is touched.
+    #[arg(long)]
+    pub apply: bool,
+}
+
+/// `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The run, for example r0001; default: whatever the last command did.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
 }
 
 /// `schedule`.

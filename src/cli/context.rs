@@ -51,6 +51,11 @@ impl Context {
         Ok(load(&self.layers)?)
     }
 
+    /// Where the settings come from.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
     /// True when a configuration file was named.
     pub fn has_files(&self) -> bool {
         !self.layers.files.is_empty()

@@ -46,6 +46,12 @@ pub enum Usage {
     #[error("{}", said!("CLI-008"))]
     #[diagnostic(code("CLI-008"), help("{}", hint!("CLI-008")))]
     Signals { source: std::io::Error },
+    #[error("{}", said!("CLI-009"))]
+    #[diagnostic(code("CLI-009"), help("{}", hint!("CLI-009")))]
+    NoPolicy,
+    #[error("{}", said!("CLI-010", given, workdir))]
+    #[diagnostic(code("CLI-010"), help("{}", hint!("CLI-010")))]
+    NoLog { given: String, workdir: String },
     #[error("{}", said!("CLI-002"))]
     #[diagnostic(code("CLI-002"), help("{}", hint!("CLI-002")))]
     NoRules,

@@ -6,6 +6,7 @@
 
 mod approve;
 mod args;
+mod audit;
 mod changes;
 mod completions;
 mod context;
@@ -18,13 +19,16 @@ mod failure;
 mod findings;
 mod findings_file;
 mod fixture;
+mod init;
 mod log;
+mod logs;
 mod out;
 mod package;
 mod panic;
 mod place;
 mod plan;
 mod profile;
+mod prune;
 mod reconcile;
 mod report;
 mod rounds;
@@ -34,13 +38,15 @@ mod schedule;
 mod score;
 mod signals;
 mod status;
+mod status_words;
 mod summary;
 mod trace;
+mod verify;
 mod watch;
 
 use clap::Parser;
 
-use args::{Cli, Command, PackageCommand, RulesCommand, ScheduleCommand};
+use args::{AuditCommand, Cli, Command, PackageCommand, RulesCommand, ScheduleCommand};
 use context::Context;
 use exit::Ended;
 use failure::Failure;
@@ -69,6 +75,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
     match command {
         Command::Demo(args) => demo::demo(context, &args),
         Command::Fixture(args) => fixture::fixture(context, &args),
+        Command::Init(args) => init::init(context, &args),
         Command::Profile => profile::profile(context),
         Command::Plan(args) => plan::plan(context, &args),
         Command::Doctor => doctor::doctor(context),
@@ -87,6 +94,12 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Approve(args) => approve::approve(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
+        Command::Audit(AuditCommand::Verify(args)) => audit::verify(context, &args),
+        Command::Audit(AuditCommand::Show(args)) => audit::show(context, &args),
+        Command::Audit(AuditCommand::Head) => audit::head(context),
+        Command::Verify => verify::verify(context),
+        Command::Prune(args) => prune::prune(context, &args),
+        Command::Logs(args) => logs::logs(context, &args),
         Command::Schedule(args) => match args.command {
             None => schedule::schedule(context),
             Some(ScheduleCommand::Install(args)) => schedule::install(context, args),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use qianyi::artifacts::Status;
+use qianyi::artifacts::{Status, TableRow};
 use qianyi::pipeline::{self, RunSettings};
 use qianyi::schedule::units::{self, Units};
 use qianyi::schedule::{self, Body, Event, JobKind, JobSettings, Schedule, ScheduleError, WallClock};
@@ -16,7 +16,7 @@ use qianyi::{clock, schedule::Ended as JobEnded};
 use serde::Serialize;
 
 use super::args::InstallArgs;
-use super::context::{Context, absolute, block_on};
+use super::context::{Context, absolute, block_on, mappings};
 use super::exit::{self, Ended};
 use super::failure::Failure;
 use super::{out, signals};
@@ -34,10 +34,14 @@ pub fn schedule(context: &Context) -> Result<Ended, Failure> {
     let settings = context.settings()?;
     context.log("schedule")?;
     let words = context.words()?;
+    // A mapping with a mistake is told by its jobs.
+    let city = mappings(&settings).map_or_else(|_| settings.city.clone(), |(_, city)| city.name);
     let (say, json) = (move |key: &str| words.say("schedule", key), context.json);
     let (stopped, stopping, zone) = (say("stopped"), say("stopping"), settings.time_zone);
     let of = Schedule {
         workdir: absolute(&context.workdir),
+        city,
+        words: context.words()?,
         jobs: settings.schedule,
         notify: settings.notify,
         metrics: settings.metrics,
@@ -95,6 +99,7 @@ fn work(context: &Context, job: &JobSettings, stop: &Stop) -> Result<JobEnded, F
     let of = context.run_settings(&settings, &format!("schedule {}", job.name));
     let of = RunSettings { stop: stop.clone(), ..of };
     let progress = context.progress();
+    let blocked_hint = context.words()?.say("status", "look_at_report");
     match job.job {
         JobKind::Extract => {
             let done = pipeline::extract_only(&of, &progress)?;
@@ -106,9 +111,17 @@ fn work(context: &Context, job: &JobSettings, stop: &Stop) -> Result<JobEnded, F
                 Status::Done => JobOutcome::Done,
                 Status::Blocked => JobOutcome::Blocked,
             };
+            let page = absolute(&context.workdir).join("runs").join(&done.run).join("report/index.html");
+            let sum = |of: fn(&TableRow) -> u64| Some(done.tables.iter().map(of).sum());
             Ok(JobEnded {
                 outcome,
                 exit_status: exit::of_ended(done.status.into()),
+                run: Some(done.run.clone()),
+                report: Some(page.display().to_string()),
+                accepted: sum(|t| t.accepted),
+                not_accepted: sum(|t| t.rejected + t.held),
+                findings: Some(done.findings.iter().map(|f| f.rows).sum()),
+                hint: (outcome == JobOutcome::Blocked).then(|| blocked_hint.clone()),
                 unexplained_rows: Some(done.unexplained_rows),
                 unexplained_fen: Some(done.unexplained_fen),
                 blocked_by: done.blocked_by,

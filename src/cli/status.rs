@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use qianyi::clock;
+use qianyi::pipeline::{Sizes, extracts_removed_by_hand, is_pruned, removed_by_hand, sizes};
 use qianyi::report::Words;
 use qianyi::schedule::{self, JobSettings};
 use qianyi::source::OPEN_TRANSACTION;
@@ -12,15 +13,22 @@ use super::context::Context;
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
+use super::status_words;
 
+/// All of it; `version` is that of this form.
 #[derive(Serialize)]
-struct Shown {
+pub struct Shown {
+    version: u32,
     extracts: Vec<ExtractShown>,
-    runs: Vec<RunShown>,
-    jobs: Vec<JobShown>,
+    pub runs: Vec<RunShown>,
+    pub jobs: Vec<JobShown>,
     watermarks: Vec<WatermarkShown>,
     /// What held the watermarks of the newest extract of a source back.
     held_back: Vec<HeldBack>,
+    /// Bytes on disk.
+    sizes: Sizes,
+    /// Runs and extracts of which somebody removed files.
+    pub removed_by_hand: Vec<String>,
 }
 
 /// A transaction that was open when the newest extract of a source began.
@@ -47,6 +55,8 @@ struct WatermarkShown {
 
 #[derive(Serialize)]
 struct ExtractShown {
+    /// Bytes of its own files.
+    bytes: u64,
     extract: String,
     source: String,
     status: String,
@@ -55,9 +65,12 @@ struct ExtractShown {
 }
 
 #[derive(Serialize)]
-struct RunShown {
-    run: String,
-    status: String,
+pub struct RunShown {
+    pub run: String,
+    pub status: String,
+    /// Nothing is left of it but its documents.
+    pruned: bool,
+    bytes: u64,
     /// The day that stands for today in it.
     as_of: Option<String>,
     started: String,
@@ -66,23 +79,25 @@ struct RunShown {
 }
 
 #[derive(Serialize)]
-struct JobShown {
-    job: String,
+pub struct JobShown {
+    pub job: String,
     does: String,
     cron: String,
     /// `None`: it never ran.
-    last: Option<LastShown>,
+    pub last: Option<LastShown>,
     /// When it begins next; a moment that is past is overdue.
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 #[derive(Serialize)]
-struct LastShown {
+pub struct LastShown {
     due: String,
-    started: String,
-    finished: Option<String>,
-    outcome: String,
-    message: Option<String>,
+    pub started: String,
+    pub finished: Option<String>,
+    pub outcome: String,
+    pub message: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 /// Shows what happened in the work directory.
@@ -90,6 +105,8 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
     let state = State::open_readonly(&context.workdir)?;
     let zone = context.zone()?;
     let shown = |at: String| clock::stored_zoned(&at, zone);
+    let sizes = sizes(&state)?;
+    let bytes = |id: &str| sizes.each.get(id).copied().unwrap_or(0);
     let (mut extracts, mut held_back) = (Vec::new(), Vec::new());
     for source in state.sources()? {
         held_back.extend(state.latest_extract(&source)?.and_then(|e| {
@@ -97,6 +114,7 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
             Some(HeldBack { source: source.clone(), extract: e.id.to_string(), by })
         }));
         extracts.extend(state.extracts(&source)?.into_iter().map(|e| ExtractShown {
+            bytes: bytes(&e.id.to_string()),
             extract: e.id.to_string(),
             source: source.clone(),
             status: e.status.text().to_owned(),
@@ -104,14 +122,19 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
             finished: e.finished.map(shown),
         }));
     }
-    let runs = state.runs()?.into_iter().map(|r| RunShown {
-        run: r.id.to_string(),
-        status: r.status.text().to_owned(),
-        as_of: r.as_of.map(|day| day.to_string()),
-        started: shown(r.started),
-        finished: r.finished.map(shown),
-        extracts: r.extracts.iter().map(ToString::to_string).collect(),
-    });
+    let mut runs = Vec::new();
+    for r in state.runs()? {
+        runs.push(RunShown {
+            pruned: is_pruned(&state, &r)?,
+            bytes: bytes(&r.id.to_string()),
+            run: r.id.to_string(),
+            status: r.status.text().to_owned(),
+            as_of: r.as_of.map(|day| day.to_string()),
+            started: shown(r.started),
+            finished: r.finished.map(shown),
+            extracts: r.extracts.iter().map(ToString::to_string).collect(),
+        });
+    }
     let jobs = if context.has_files() { context.settings()?.schedule } else { Vec::new() };
     let jobs = jobs.iter().map(|j| job(&state, j, zone)).collect::<Result<_, _>>()?;
     let now = clock::instant();
@@ -126,11 +149,13 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
             lag_hours: (now - began).num_hours(),
         })
     });
-    let shown = Shown { extracts, runs: runs.collect(), jobs, watermarks: watermarks.collect(), held_back };
+    let watermarks = watermarks.collect();
+    let removed_by_hand = [removed_by_hand(&state)?, extracts_removed_by_hand(&state)?].concat();
+    let shown = Shown { version: 1, extracts, runs, jobs, watermarks, held_back, sizes, removed_by_hand };
     if context.json {
         out::json(&shown);
     } else {
-        out::text(&text(context, &shown)?);
+        out::text(&text(context, &state, &shown)?);
     }
     Ok(Ended::Done)
 }
@@ -143,24 +168,31 @@ fn job(state: &State, settings: &JobSettings, zone: Tz) -> Result<JobShown, Fail
         job: settings.name.clone(),
         does: settings.job.text().to_owned(),
         cron: settings.cron.text.clone(),
-        last: last.map(|l| LastShown {
-            due: shown(l.due),
-            started: shown(l.started),
-            finished: l.finished.map(shown),
-            outcome: l.outcome.map_or("running", |o| o.text()).to_owned(),
-            message: l.message,
+        last: last.map(|l| {
+            // What to do stands on the second line.
+            let mut lines = l.message.as_deref().unwrap_or_default().splitn(2, '\n').map(str::to_owned);
+            LastShown {
+                due: shown(l.due),
+                started: shown(l.started),
+                finished: l.finished.map(shown),
+                outcome: l.outcome.map_or("running", |o| o.text()).to_owned(),
+                message: lines.next().filter(|text| !text.is_empty()),
+                hint: lines.next(),
+            }
         }),
         next: next.map(|at| clock::zoned(at, zone)),
     })
 }
 
-fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
+fn text(context: &Context, state: &State, shown: &Shown) -> Result<String, Failure> {
     let words = context.words()?;
     let head = |first: &str, second: &str| -> Vec<(String, Align)> {
-        [first, second, "state", "started", "finished"]
+        let mut head: Vec<(String, Align)> = [first, second, "state", "started", "finished"]
             .iter()
             .map(|key| (words.say("status", key), Align::Left))
-            .collect()
+            .collect();
+        head.push(("MiB".to_owned(), Align::Right));
+        head
     };
     let say = |status: &str| words.say("state", status);
     let wall = |at: &String| clock::wall(at);
@@ -169,14 +201,18 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
         .extracts
         .iter()
         .map(|e| {
-            vec![e.extract.clone(), e.source.clone(), say(&e.status), wall(&e.started), ended(&e.finished)]
+            let (started, finished) = (wall(&e.started), ended(&e.finished));
+            vec![e.extract.clone(), e.source.clone(), say(&e.status), started, finished, mib(e.bytes)]
         })
         .collect();
     let runs: Vec<Vec<String>> = shown
         .runs
         .iter()
         .map(|r| {
-            vec![r.run.clone(), r.extracts.join(" "), say(&r.status), wall(&r.started), ended(&r.finished)]
+            let pruned =
+                if r.pruned { format!(" · {}", words.say("status", "pruned")) } else { String::new() };
+            let (state, started) = (format!("{}{pruned}", say(&r.status)), wall(&r.started));
+            vec![r.run.clone(), r.extracts.join(" "), state, started, ended(&r.finished), mib(r.bytes)]
         })
         .collect();
     let mut text = format!(
@@ -193,7 +229,29 @@ fn text(context: &Context, shown: &Shown) -> Result<String, Failure> {
     for HeldBack { source, extract, by } in &shown.held_back {
         text.push_str(&format!("\n{source} {extract}: {} {by}\n", words.say("status", "held_back")));
     }
+    text.push_str(&format!("\n{}\n", disk(&words, &shown.sizes)));
+    let told = status_words::text(context, state, &words, shown)?;
+    text.push_str(&format!("\n{told}"));
     Ok(text)
+}
+
+fn mib(bytes: u64) -> String {
+    out::grouped(bytes.div_ceil(1 << 20))
+}
+
+/// One line: how much of the disk is taken, by what, and how much is free.
+fn disk(words: &Words, of: &Sizes) -> String {
+    let say = |key: &str| words.say("status", key);
+    let part = |key: &str, bytes: u64| format!("{} {}", say(key), mib(bytes));
+    let parts = [
+        part("raw", of.raw),
+        part("runs", of.runs),
+        part("packages", of.packages),
+        part("rounds", of.rounds),
+        part("logs", of.logs),
+    ];
+    let free = of.free.map(|free| format!(" · {}", part("free", free))).unwrap_or_default();
+    format!("{} {} MiB ({}){free}", say("disk"), mib(of.total), parts.join(" · "))
 }
 
 fn watermarks(words: &Words, all: &[WatermarkShown]) -> String {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use qianyi::artifacts::{
-    Acknowledged, Blocker, ReasonRow, Reconciliation, StandingRow, Status, Summary, Suspicion,
-};
+use qianyi::artifacts::{Acknowledged, Blocker, ReasonRow, Reconciliation, StandingRow, Status, Summary};
 use qianyi::clock;
 use qianyi::mask;
 use qianyi::report::number::{count, yuan};
 use qianyi::report::{Words, sums};
+use qianyi::schedule::{blocked, suspect};
 
 use super::out::{self, Align};
 use super::reconcile::unexplained_lines;
@@ -105,43 +104,9 @@ fn first_lines(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String 
     text
 }
 
-/// `an empty branch (empty_branch) AC43/kx: 0 of 1,234 rows`.
-fn suspect(words: &Words, what: Suspicion, name: &str, part: u64, whole: u64) -> String {
-    let rows = words.say("page", "rows");
-    let much = format!("{} / {} {rows}", out::grouped(part), out::grouped(whole));
-    format!("{} ({}) {name}: {much}", words.say("suspect", what.name()), what.name())
-}
-
 fn answered_for(words: &Words, of: &Acknowledged) -> String {
     let about = suspect(words, of.what, &of.name, of.part, of.whole);
     format!("{about} · {} {}: {}", words.say("summary", "acknowledged_by"), of.by, of.reason)
-}
-
-fn blocked(words: &Words, by: &Blocker) -> String {
-    match by {
-        Blocker::Unexplained { rows, fen } => format!(
-            "{}: {} {}, {} {}",
-            words.say("page", "unexplained"),
-            out::grouped(*rows),
-            words.say("page", "rows"),
-            yuan(*fen),
-            words.say("page", "yuan")
-        ),
-        Blocker::NotChecked { table, column, rule, why } => {
-            format!("{} {rule} {table}.{column}: {why}", words.say("summary", "not_checked"))
-        }
-        Blocker::Undecided { table } => format!("{table}: {}", words.say("page", "undecided")),
-        Blocker::Suspect { what, name, part, whole } => suspect(words, *what, name, *part, *whole),
-        Blocker::Invariant { id, rows } => {
-            format!(
-                "{} {id}: {} {}",
-                words.say("blocker", "invariant"),
-                out::grouped(*rows),
-                words.say("page", "rows")
-            )
-        }
-        Blocker::Fuzzy { source } => format!("{source}: {}", words.say("blocker", "fuzzy")),
-    }
 }
 
 fn tables(words: &Words, of: &Summary) -> String {

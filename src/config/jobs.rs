@@ -13,7 +13,7 @@ use super::file::{Reader, resolve_relative_to};
 use crate::schedule::{Times, WebAddress};
 
 const JOB_KEYS: &[&str] = &["name", "cron", "job", "missed", "jitter_seconds"];
-const NOTIFY_KEYS: &[&str] = &["command", "webhook", "on"];
+const NOTIFY_KEYS: &[&str] = &["command", "webhook", "form", "mail", "sendmail", "on"];
 /// A day: a longer jitter would reach into the next run.
 const MOST_JITTER: u32 = 86_400;
 
@@ -96,8 +96,8 @@ fn job(
 
 fn notify(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable<'_>) {
     reader.keys(table, NOTIFY_KEYS);
-    if !table.keys().any(|k| k.get_ref() == "command" || k.get_ref() == "webhook") {
-        let message = "[notify] tells nobody: it has neither `command` nor `webhook`".to_owned();
+    if !table.keys().any(|k| ["command", "webhook", "mail"].contains(&k.get_ref().as_ref())) {
+        let message = "[notify] tells nobody: it has neither `command` nor `webhook` nor `mail`".to_owned();
         reader.mistake(whole.span(), message, None);
     }
     for (key, value) in table {
@@ -118,22 +118,46 @@ fn notify(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable
             ("webhook", _) => {
                 reader.mistake(value.span(), "`webhook` is not a text in quotes".to_owned(), None)
             }
-            ("on", DeValue::Array(all)) => {
-                for one in all {
-                    let text = one.get_ref().as_str().unwrap_or_default();
-                    one_of(reader, one, "on", text, &["failed", "blocked"]);
-                }
+            ("form", DeValue::String(form)) => {
+                one_of(reader, value, "form", form, &["json", "wecom", "dingtalk"]);
             }
-            ("on", _) => {
-                reader.mistake(
-                    value.span(),
-                    "`on` is not a list such as [\"failed\", \"blocked\"]".to_owned(),
-                    None,
-                );
+            ("sendmail", DeValue::String(program)) if !program.is_empty() => {}
+            (key @ ("form" | "sendmail"), _) => {
+                reader.mistake(value.span(), format!("`{key}` is not a text in quotes"), None);
             }
+            (key @ ("mail" | "on"), _) => told(reader, key, value),
             _ => {}
         }
     }
+}
+
+/// Who is told by mail, and of which ends.
+fn told(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) {
+    match (key, value.get_ref()) {
+        ("on", DeValue::Array(all)) => {
+            for one in all {
+                let text = one.get_ref().as_str().unwrap_or_default();
+                one_of(reader, one, "on", text, &["done", "failed", "blocked"]);
+            }
+        }
+        ("mail", DeValue::Array(all)) => {
+            for one in all.iter().filter(|one| !one.get_ref().as_str().is_some_and(is_address)) {
+                let hint = "for example \"it@bureau.example\", without a name".to_owned();
+                reader.mistake(one.span(), "this is no address of a mail".to_owned(), Some(hint));
+            }
+        }
+        ("on", _) => {
+            let message = "`on` is not a list such as [\"failed\", \"blocked\"]".to_owned();
+            reader.mistake(value.span(), message, None);
+        }
+        (key, _) => reader.mistake(value.span(), format!("`{key}` is not a list of addresses"), None),
+    }
+}
+
+/// An address, or the name of a local account; nothing that a header or a program would take for more.
+fn is_address(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+-@".contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) && text.matches('@').count() <= 1
 }
 
 fn plain(name: &str) -> bool {
@@ -151,10 +175,14 @@ pub(super) fn resolve_paths(folder: &Path, table: &mut toml::Table) {
     if let Some(metrics) = table.get_mut("metrics") {
         resolve_relative_to(folder, metrics);
     }
-    let command = table.get_mut("notify").and_then(|n| n.get_mut("command"));
-    if let Some(program) = command.and_then(|c| c.get_mut(0))
-        && program.as_str().is_some_and(|p| p.contains('/'))
-    {
-        resolve_relative_to(folder, program);
-    }
+    let Some(notify) = table.get_mut("notify") else { return };
+    let in_folder = |program: Option<&mut toml::Value>| {
+        if let Some(program) = program
+            && program.as_str().is_some_and(|p| p.contains('/'))
+        {
+            resolve_relative_to(folder, program);
+        }
+    };
+    in_folder(notify.get_mut("command").and_then(|c| c.get_mut(0)));
+    in_folder(notify.get_mut("sendmail"));
 }

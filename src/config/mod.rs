@@ -9,6 +9,7 @@ mod error;
 mod expected;
 mod file;
 mod jobs;
+mod keep;
 mod people;
 mod rules;
 mod shown;
@@ -30,7 +31,7 @@ pub use people::{Person, Role};
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
-use crate::pipeline::{Acknowledgement, Expected, RuleSettings, StagingSettings, Standing};
+use crate::pipeline::{Acknowledgement, Expected, KeepSettings, RuleSettings, StagingSettings, Standing};
 use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
 use crate::source::SourceSettings;
@@ -106,6 +107,8 @@ pub struct Settings {
     pub sources: Vec<SourceSettings>,
     /// Where a dry run loads to; `None`: nowhere.
     pub staging: Option<StagingSettings>,
+    /// What `qianyi prune` leaves.
+    pub keep: KeepSettings,
     /// Jobs of `qianyi schedule`.
     pub schedule: Vec<JobSettings>,
     pub notify: Option<NotifySettings>,
@@ -152,6 +155,8 @@ struct Merged {
     #[serde(default)]
     sources: Vec<SourceSettings>,
     staging: Option<StagingSettings>,
+    #[serde(default)]
+    keep: KeepSettings,
     #[serde(default)]
     schedule: Vec<JobSettings>,
     notify: Option<NotifySettings>,
@@ -202,6 +207,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         time_zone,
         sources,
         staging,
+        keep,
         schedule,
         notify,
         metrics,
@@ -225,6 +231,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         partitions,
         sources,
         staging,
+        keep,
         schedule,
         notify,
         metrics,
@@ -283,6 +290,57 @@ fn partitions<'o>(
 /// `CFG-001` to `CFG-004`.
 pub fn time_zone(layers: &Layers) -> Result<Tz, ConfigError> {
     Ok(merge(layers)?.0.time_zone)
+}
+
+/// What a new city is made from: the folders of this installation, and the sources that the configuration has.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub mappings: PathBuf,
+    pub rules: PathBuf,
+    pub sources: Vec<SourceSettings>,
+    /// The sources as text of a configuration, with absolute paths; none where there are none.
+    pub text: Option<String>,
+}
+
+/// What the layers say without a city.
+///
+/// # Errors
+/// `CFG-001` to `CFG-004`.
+pub fn given(layers: &Layers) -> Result<Given, ConfigError> {
+    let (merged, _) = merge(layers)?;
+    let mut text = None;
+    for path in layers.files.iter().rev() {
+        let name = path.display().to_string();
+        let read = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
+        let folder = std::path::absolute(path.parent().unwrap_or(Path::new("")));
+        let folder = folder.unwrap_or_else(|_| path.parent().unwrap_or(Path::new("")).to_owned());
+        let mut table = file::read(&name, &read, &folder)?;
+        if let Some(sources) = table.remove("sources") {
+            text = Some(toml::Table::from_iter([("sources".to_owned(), sources)]).to_string());
+            break;
+        }
+    }
+    let rules = merged.rules.unwrap_or_else(|| merged.mappings.with_file_name("sql"));
+    Ok(Given { mappings: merged.mappings, rules, sources: merged.sources, text })
+}
+
+/// A source that is a SQLite file, and the same as text of a configuration.
+///
+/// # Errors
+/// `CFG-002` where the path cannot be written there.
+pub fn sqlite(id: &str, path: &Path) -> Result<(SourceSettings, String), ConfigError> {
+    let mut source = toml::Table::new();
+    for (key, value) in
+        [("id", id.to_owned()), ("kind", "sqlite".to_owned()), ("path", path.display().to_string())]
+    {
+        source.insert(key.to_owned(), toml::Value::String(value));
+    }
+    source.insert("encoding".to_owned(), toml::Value::String("gbk".to_owned()));
+    let all = toml::Value::Array(vec![toml::Value::Table(source)]);
+    let text = toml::Table::from_iter([("sources".to_owned(), all)]).to_string();
+    file::read("--database", &text, Path::new(""))?;
+    Ok((SourceSettings::sqlite(id, path.to_owned()), text))
 }
 
 /// The language that the configuration names; `None` where it names none, or cannot be read (another call says why).

@@ -10,6 +10,7 @@ use arrow::datatypes::Decimal128Type;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::RunError;
+use super::events::record_events;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
 use super::paths::RunDir;
@@ -242,6 +243,8 @@ pub fn approve(
     batches: &[&ProposedBatch],
     by: &Approver,
 ) -> Result<Vec<i64>, RunError> {
+    // Nothing is approved that cannot be answered for.
+    record_events(state)?;
     let run = of.id.to_string();
     let recorded = state.runs()?.into_iter().find(|r| r.id == of.id);
     if recorded.as_ref().is_some_and(|r| r.operator.as_deref() == Some(by.account.as_str())) {
@@ -261,7 +264,18 @@ pub fn approve(
         };
         made.push(state.approve(&new, &batch.ids)?);
     }
+    record_events(state)?;
     Ok(made)
+}
+
+/// Records that a batch holds no longer, and by whose decision.
+///
+/// # Errors
+/// `STA-005` when there is no such batch, or it is undone already; `AUD-…`.
+pub fn undo(state: &State, batch: i64, by: &str) -> Result<(), RunError> {
+    record_events(state)?;
+    state.undo_batch(batch, by)?;
+    record_events(state)
 }
 
 #[cfg(test)]

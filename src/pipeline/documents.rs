@@ -13,10 +13,10 @@ use crate::durable::{self, DurableError};
 use crate::raw;
 use crate::state::{Output, RunId, State};
 
-const STAGE: &str = "documents";
+pub(super) const STAGE: &str = "documents";
 const RECONCILIATION: &str = "reconciliation.json";
 /// There once the load was rehearsed.
-const REHEARSAL: &str = "rehearsal.json";
+pub(super) const REHEARSAL: &str = "rehearsal.json";
 const NAMES: [&str; 4] = ["summary.json", RECONCILIATION, "coverage.json", "manifest.json"];
 
 /// Whether an output is that of [`record`], which no manifest names.
@@ -58,6 +58,11 @@ pub(super) fn record_with(
         counts: packages.into(),
     };
     Ok(state.record_output(run, &output)?)
+}
+
+/// The documents of a run as they were recorded.
+pub(super) fn recorded(state: &State, run: RunId) -> Result<Option<Output>, RunError> {
+    Ok(state.output(run, STAGE, "")?)
 }
 
 /// Whether the run has a rehearsal that was recorded.

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::extract::ExtractError;
 use super::preflight::Problem;
+use crate::audit::AuditError;
 use crate::dataset::DatasetError;
 use crate::durable::DurableError;
 use crate::engine::EngineError;
@@ -51,6 +52,9 @@ pub enum RunError {
     #[error("{}", said!("RUN-018", path))]
     #[diagnostic(code("RUN-018"), help("{}", hint!("RUN-018")))]
     NoBackup { path: String },
+    #[error("{}", said!("RUN-032", run))]
+    #[diagnostic(code("RUN-032"), help("{}", hint!("RUN-032", page)))]
+    Pruned { run: String, page: String },
     #[error("{}", said!("RUN-004"))]
     #[diagnostic(code("RUN-004"), help("{}", hint!("RUN-004")))]
     Thread,
@@ -143,6 +147,9 @@ pub enum RunError {
     Dataset(#[from] DatasetError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -156,6 +163,7 @@ impl Consequence for RunError {
             | Self::NoTable { .. }
             | Self::NoRun { .. }
             | Self::Altered { .. }
+            | Self::Pruned { .. }
             | Self::Form { .. }
             | Self::Refused { .. }
             | Self::NothingThere { .. }
@@ -189,6 +197,7 @@ impl Consequence for RunError {
             Self::Raw(e) => e.retry_class(),
             Self::Engine(e) => e.retry_class(),
             Self::Dataset(e) => e.retry_class(),
+            Self::Audit(e) => e.retry_class(),
             Self::State(e) => e.retry_class(),
             Self::Durable(e) => e.retry_class(),
         }

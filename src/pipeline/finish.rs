@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::clean_stage::{self, Cleaned};
 use super::documents;
 use super::encodings::misread;
+use super::events::record_or_warn;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
 use super::gate_stage::Gated;
@@ -79,6 +80,8 @@ pub(super) fn finish(
         Status::Blocked => RunStatus::Blocked,
     };
     runner.state.set_run(runner.run, status)?;
+    tracing::info!(run, status = status.text(), "the run ended");
+    record_or_warn(runner.state)?;
     failpoint::hit("run.done");
     Ok(summary)
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::RunError;
 use super::documents;
 use super::paths::RunDir;
+use super::prune::is_pruned;
 use crate::artifacts::{Coverage, Reconciliation, Rehearsal, Summary};
 use crate::dataset;
 use crate::durable;
@@ -45,7 +46,7 @@ impl Finished {
 /// The run named `id`, or the newest that has ended.
 ///
 /// # Errors
-/// `RUN-003` when there is none; `RUN-030` when somebody changed what it wrote; `RUN-005` when its files are not what this version writes; `STA-…`.
+/// `RUN-003` when there is none; `RUN-032` when its datasets were pruned; `RUN-030` when somebody changed what it wrote; `RUN-005` when its files are not what this version writes; `STA-…`.
 pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open_readonly(workdir)?;
@@ -57,6 +58,10 @@ pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> 
             workdir: workdir.display().to_string(),
             wanted: id.map(|id| format!(" {id}")).unwrap_or_default(),
         })?;
+    if is_pruned(&state, &run)? {
+        let page = RunDir::of(workdir, run.id).page().display().to_string();
+        return Err(RunError::Pruned { run: run.id.to_string(), page });
+    }
     let dir = RunDir::of(workdir, run.id);
     let again = || {
         let found: Reconciliation = read(&dir.file("reconciliation.json"))?;

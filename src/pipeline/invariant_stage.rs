@@ -3,7 +3,7 @@
 //! Always: each is asked once over what was mapped and what cleaning left; one that is broken is asked again over the version after each work
 //! item, to name the first that broke it. What stands against an earlier run is not checked where there is none over the same inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::clean_stage::Cleaned;
@@ -12,6 +12,7 @@ use super::finished;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, parts_by_table};
 use super::paths::RunDir;
+use super::prune::is_pruned;
 use super::runner::StageRunner;
 use super::{RunError, RunSettings};
 use crate::artifacts::{InvariantEnd, InvariantRow, Summary};
@@ -156,7 +157,14 @@ fn earlier(
     let (state, own) = (runner.state, runner.run);
     let runs = state.runs()?;
     let Some(this) = runs.iter().find(|r| r.id == own) else { return Ok(String::new()) };
-    let ended = |r: &&Run| r.id != own && r.status.has_ended();
+    let mut whole = BTreeSet::new();
+    for run in &runs {
+        // What was pruned has nothing to compare with.
+        if run.id != own && run.status.has_ended() && !is_pruned(state, run)? {
+            whole.insert(run.id);
+        }
+    }
+    let ended = |r: &&Run| whole.contains(&r.id);
     let mut took = String::new();
     if let Some(same) = runs.iter().filter(ended).rfind(|r| r.digest == this.digest) {
         let before = RunDir::of(&runner.workdir, same.id);

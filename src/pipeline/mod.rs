@@ -12,6 +12,7 @@ mod clean_stage;
 mod documents;
 mod encodings;
 mod error;
+mod events;
 mod expected;
 pub mod extract;
 mod findings;
@@ -29,6 +30,7 @@ mod parts;
 mod paths;
 pub mod plan;
 mod preflight;
+mod prune;
 mod raw_stage;
 mod rehearse;
 mod round_stage;
@@ -37,15 +39,18 @@ mod runner;
 mod score;
 mod seal;
 mod settings;
+mod sizes;
 mod standing;
 mod trace;
 mod unchecked;
 mod vanished_money;
+mod verify;
 mod whole;
 
 pub use against::{Against, FindingChange, SumChange, against};
-pub use approve::{Approver, ProposedBatch, ProposedSum, approve, proposals};
+pub use approve::{Approver, ProposedBatch, ProposedSum, approve, proposals, undo};
 pub use error::RunError;
+pub use events::record_events;
 pub use findings::{FindingFilter, ListedFinding, each_finding};
 pub use finished::{Finished, finished, reconcile_again, render_report};
 pub use held::{Held, HeldExtract, held};
@@ -53,6 +58,9 @@ pub use listing::{ListedChange, each_change};
 pub use manifest::{Input, Made, Manifest, ManifestPart};
 pub use paths::RunDir;
 pub use preflight::{Ends, Problem};
+pub use prune::{
+    Item as PrunedItem, Keep, KeepSettings, Need, Pruning, What as PrunedKind, is_pruned, prune,
+};
 pub use raw_stage::{Inventory, extract_all, sources_of};
 pub use rehearse::rehearse;
 pub use round_stage::rounds;
@@ -60,5 +68,9 @@ pub use rule_input::{RuleInput, rule_input};
 pub use score::{FoundRow, LegacyRow, RuleScore, score};
 pub use seal::build_package;
 pub use settings::{Acknowledgement, Expected, RuleSettings, RunSettings, StagingSettings, Standing};
+pub use sizes::{Sizes, sizes};
 pub use trace::{Origin, Trace, TracedRow, TracedValue, trace};
+pub use verify::{
+    BadFile, FileFault, Verification, extracts_removed_by_hand, removed_by_hand, verify, verify_audit,
+};
 pub use whole::{as_of, extract_only, run};

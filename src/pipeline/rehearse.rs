@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 
 use super::RunError;
 use super::documents;
+use super::events::record_events;
 use super::finish::store;
 use super::finished::{Finished, reconcile_again};
 use super::paths::RunDir;
@@ -41,6 +42,7 @@ pub fn rehearse(
 ) -> Result<Rehearsal, RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open(workdir, "dry-run")?;
+    record_events(&state)?;
     documents::prove_parts(&state, of.id, &of.dir)?;
     let tables = staged(national, &of.dir)?;
     let (mut found, given) = match settings {
@@ -65,6 +67,7 @@ pub fn rehearse(
     documents::record_with(&state, of.id, &of.dir, packages.clone(), false)?;
     store(&of.dir.rehearsal(), &found)?;
     documents::record_with(&state, of.id, &of.dir, packages, true)?;
+    record_events(&state)?;
     Ok(found)
 }
 

@@ -17,7 +17,7 @@ use crate::state::{Run, State};
 use crate::validate::{CheckReport, Outcome};
 
 /// Under which stage and name state.db keeps ledgers.
-const STAGE: &str = "round";
+pub(super) const STAGE: &str = "round";
 const LEDGER: &str = "ledger";
 /// So many rounds are in a summary.
 const SUMMED_UP: usize = 6;

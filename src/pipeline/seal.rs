@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::RunError;
 use super::documents;
+use super::events::record_events;
 use super::finish::store;
 use super::finished::{Finished, read, reconcile_again};
 use super::manifest::Manifest;
@@ -31,6 +32,7 @@ pub fn build_package(
 ) -> Result<(Built, Reconciliation), RunError> {
     let workdir = &std::path::absolute(workdir).unwrap_or_else(|_| workdir.to_owned());
     let state = State::open(workdir, "package build")?;
+    record_events(&state)?;
     let path = of.dir.file("manifest.json");
     let manifest: Manifest = read(&path)?;
     let tables = staged(workdir, of, &manifest);
@@ -81,6 +83,7 @@ pub fn build_package(
     let reconciliation = reconcile_again(of)?;
     store(&of.dir.file("reconciliation.json"), &reconciliation)?;
     documents::record(&state, of.id, &of.dir, [known, vec![built.id.clone()]].concat())?;
+    record_events(&state)?;
     Ok((built, reconciliation))
 }
 

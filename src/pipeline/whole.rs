@@ -12,8 +12,8 @@ use super::paths::RunDir;
 use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
-    RunError, RunSettings, check_stage, clean_stage, documents, extract_all, finish, finished, gate_stage,
-    held, invariant_stage, map_stage, measure_stage, round_stage,
+    RunError, RunSettings, check_stage, clean_stage, documents, events, extract_all, finish, finished,
+    gate_stage, held, invariant_stage, map_stage, measure_stage, prune, round_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -38,7 +38,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
     let city = mapping::load(&settings.city, &national)?;
     // A mistake in a rule stops a run before it reads anything.
     let rules = rule_input(settings.rules.as_ref(), &national, &city)?;
-    let state = State::open(&settings.workdir, &settings.command)?;
+    let state = opened(settings)?;
     let Stands { raw, left, read } = stands(&state, &city, settings, progress)?;
     let rules = rules.map(|r| r.with_approvals(&state)).transpose()?;
     let ruled = rules.as_ref().map(|r| r.digest.clone());
@@ -91,6 +91,14 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         started,
     };
     finish::finish(runner, settings, results)
+}
+
+/// The work directory, with what a kill left open of its log and of a pruning.
+fn opened(settings: &RunSettings) -> Result<State, RunError> {
+    let state = State::open(&settings.workdir, &settings.command)?;
+    events::record_or_warn(&state)?;
+    prune::go_on(&state)?;
+    Ok(state)
 }
 
 fn engine(settings: &RunSettings, city: &City, as_of: NaiveDate) -> Result<Engine, RunError> {
@@ -263,8 +271,11 @@ fn find_or_begin_run(
     }
     let today = as_of(settings, raw)?;
     if let Some(run) = known {
+        tracing::info!(run = run.id.to_string(), "the run goes on");
         return Ok((run.id, run.as_of.unwrap_or(today)));
     }
     let extracts: Vec<ExtractId> = raw.values().map(|v| v.extract).collect();
-    Ok((state.begin_run(digest, &extracts, today, &operator())?, today))
+    let run = state.begin_run(digest, &extracts, today, &operator())?;
+    tracing::info!(run = run.to_string(), "the run begins");
+    Ok((run, today))
 }

@@ -44,12 +44,12 @@ impl Consequence for ScheduleError {
 /// Why nobody could be told; goes to the log and ends nothing.
 #[derive(Debug, Error, Diagnostic)]
 pub enum NotifyError {
-    #[error("{}", said!("SCH-010"))]
+    #[error("{}", said!("SCH-010", what))]
     #[diagnostic(code("SCH-010"), help("{}", hint!("SCH-010")))]
-    Start { source: std::io::Error },
-    #[error("{}", said!("SCH-011", status))]
+    Start { what: &'static str, source: std::io::Error },
+    #[error("{}", said!("SCH-011", what, status))]
     #[diagnostic(code("SCH-011"), help("{}", hint!("SCH-011")))]
-    Command { status: String },
+    Command { what: &'static str, status: String },
     #[error("{}", said!("SCH-012", what, seconds))]
     #[diagnostic(code("SCH-012"), help("{}", hint!("SCH-012")))]
     Slow { what: &'static str, seconds: u64 },

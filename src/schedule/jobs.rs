@@ -20,6 +20,7 @@ use super::settings::{JobSettings, Missed, NotifySettings, Told};
 use super::summary::{Ended, JobSummary};
 use super::{metrics, notify};
 use crate::clock;
+use crate::report::Words;
 use crate::state::{JobOutcome, Jobs};
 use crate::stop::Stop;
 
@@ -79,6 +80,10 @@ pub enum Event {
 /// What a scheduler is given.
 pub struct Schedule {
     pub workdir: PathBuf,
+    /// The city's name, for whoever is told.
+    pub city: String,
+    /// The language of whoever is told.
+    pub words: Words,
     pub jobs: Vec<JobSettings>,
     pub notify: Option<NotifySettings>,
     /// Where the metrics go.
@@ -200,7 +205,8 @@ impl Schedule {
         let finished = clock::text(self.time.now());
         record.end(id, &finished, &ended.record())?;
         let summary = JobSummary {
-            version: 1,
+            version: 2,
+            city: self.city.clone(),
             job: job.name.clone(),
             outcome: ended.outcome.text(),
             due,
@@ -209,13 +215,27 @@ impl Schedule {
             exit_status: ended.exit_status,
             error_code: ended.error_code,
             error: ended.error,
+            hint: ended.hint,
+            run: ended.run,
+            report: ended.report,
             rows: ended.rows,
+            accepted: ended.accepted,
+            not_accepted: ended.not_accepted,
+            findings: ended.findings,
             unexplained_rows: ended.unexplained_rows,
             unexplained_fen: ended.unexplained_fen,
             blocked_by: ended.blocked_by,
         };
         let code = summary.error_code.clone().unwrap_or_default();
-        tracing::info!(job = job.name, outcome = summary.outcome, code, rows = summary.rows, "job ended");
+        let run = summary.run.clone().unwrap_or_default();
+        tracing::info!(
+            job = job.name,
+            run,
+            outcome = summary.outcome,
+            code,
+            rows = summary.rows,
+            "job ended"
+        );
         (self.tell)(&Event::Ended(summary.clone()));
         self.measure(record)?;
         self.notify(ended.outcome, &summary).await;
@@ -239,12 +259,13 @@ impl Schedule {
 
     async fn notify(&self, outcome: JobOutcome, summary: &JobSummary) {
         let told = match outcome {
+            JobOutcome::Done => Told::Done,
             JobOutcome::Failed => Told::Failed,
             JobOutcome::Blocked => Told::Blocked,
-            JobOutcome::Done | JobOutcome::Stopped => return,
+            JobOutcome::Stopped => return,
         };
         let Some(settings) = self.notify.as_ref().filter(|n| n.on.contains(&told)) else { return };
-        for failed in notify::all(settings, summary).await {
+        for failed in notify::all(settings, &self.words, summary).await {
             self.trouble(&failed);
         }
     }

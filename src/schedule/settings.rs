@@ -56,8 +56,23 @@ pub struct JobSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
+    /// It did its work.
+    Done,
     Failed,
     Blocked,
+}
+
+/// What a webhook is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// The summary of the job.
+    #[default]
+    Json,
+    /// A message that a robot of 企业微信 takes.
+    Wecom,
+    /// A message that a robot of 钉钉 takes.
+    Dingtalk,
 }
 
 /// `[notify]`.
@@ -68,8 +83,21 @@ pub struct NotifySettings {
     #[serde(default)]
     pub command: Vec<String>,
     pub webhook: Option<WebAddress>,
+    /// What is posted there.
+    #[serde(default)]
+    pub form: Form,
+    /// Addresses that a mail goes to; none: nobody.
+    #[serde(default)]
+    pub mail: Vec<String>,
+    /// The program that takes a mail.
+    #[serde(default = "sendmail")]
+    pub sendmail: String,
     #[serde(default = "both")]
     pub on: Vec<Told>,
+}
+
+fn sendmail() -> String {
+    "/usr/sbin/sendmail".to_owned()
 }
 
 fn both() -> Vec<Told> {
@@ -119,7 +147,7 @@ impl<'de> Deserialize<'de> for Times {
     }
 }
 
-/// Where a webhook is: `http://host[:port]/path`.
+/// Where a webhook is: `http://host[:port]/path` or `https://…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebAddress {
     /// As the header `Host` names it: with the port, when one was given.
@@ -128,6 +156,8 @@ pub struct WebAddress {
     pub peer: String,
     /// Path and query.
     pub path: String,
+    /// `https://`.
+    pub tls: bool,
 }
 
 impl WebAddress {
@@ -136,12 +166,11 @@ impl WebAddress {
     /// # Errors
     /// Why it cannot be called, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with("https://") {
-            return Err("https:// is not spoken here; let `command` call a program that does: \
-                        command = [\"curl\", \"--data\", \"@-\", \"https://…\"]"
-                .to_owned());
-        }
-        let rest = text.strip_prefix("http://").ok_or("an address begins with http://")?;
+        let (rest, tls) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return Err("an address begins with http:// or https://".to_owned()),
+        };
         if rest.chars().any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
             return Err(
                 "an address has no blanks and no characters beyond ASCII: write those as %xx".to_owned()
@@ -160,13 +189,13 @@ impl WebAddress {
         let peer = match name.rsplit_once(':') {
             Some((_, port)) if port.parse::<u16>().is_ok_and(|p| p > 0) => host.to_owned(),
             Some(_) => return Err("the port is no number from 1 to 65535".to_owned()),
-            None => format!("{host}:80"),
+            None => format!("{host}:{}", if tls { 443 } else { 80 }),
         };
         if host.is_empty() || host.starts_with(':') {
             return Err("the address names no host".to_owned());
         }
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self { host: host.to_owned(), peer, path })
+        Ok(Self { host: host.to_owned(), peer, path, tls })
     }
 }
 
@@ -187,12 +216,13 @@ mod tests {
             ("http://10.0.0.1:8080", "10.0.0.1:8080", "10.0.0.1:8080", "/"),
             ("http://[::1]:90?x", "[::1]:90", "[::1]:90", "/?x"),
             ("http://[::1]/x", "[::1]", "[::1]:80", "/x"),
+            ("https://qyapi.example/send?key=1", "qyapi.example", "qyapi.example:443", "/send?key=1"),
         ] {
             let found = WebAddress::parse(text).unwrap();
             assert_eq!((found.host.as_str(), found.peer.as_str(), found.path.as_str()), (host, peer, path));
         }
         for (text, why) in [
-            ("https://a/b", "`command`"),
+            ("HTTPS://a/b", "begins with http://"),
             ("ftp://a", "begins with http://"),
             ("http://", "no host"),
             ("http://:80/", "no host"),

@@ -18,8 +18,17 @@ pub struct Ended {
     pub exit_status: u8,
     pub error_code: Option<String>,
     pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The run that it came to, and where its page is.
+    pub run: Option<String>,
+    pub report: Option<String>,
     /// Rows that it handled.
     pub rows: Option<u64>,
+    /// Rows of national tables that may be uploaded, those that may not, and the findings of the check.
+    pub accepted: Option<u64>,
+    pub not_accepted: Option<u64>,
+    pub findings: Option<u64>,
     pub unexplained_rows: Option<u64>,
     pub unexplained_fen: Option<u64>,
     pub blocked_by: Vec<Blocker>,
@@ -34,7 +43,13 @@ impl Ended {
             exit_status: 0,
             error_code: None,
             error: None,
+            hint: None,
+            run: None,
+            report: None,
             rows,
+            accepted: None,
+            not_accepted: None,
+            findings: None,
             unexplained_rows: None,
             unexplained_fen: None,
             blocked_by: Vec::new(),
@@ -52,14 +67,16 @@ impl Ended {
             text = format!("{text}: {one}");
             cause = one.source();
         }
-        let error = Some(text);
-        Self { outcome, exit_status, error_code, error, ..Self::done(None) }
+        let (error, hint) = (Some(text), error.help().map(|h| h.to_string()));
+        Self { outcome, exit_status, error_code, error, hint, ..Self::done(None) }
     }
 
     /// Masked, as it may be recorded and sent.
     #[must_use]
     pub(super) fn masked(mut self) -> Self {
         self.error = self.error.map(|e| mask::scrub(&e));
+        // Hints are our own words and names of settings.
+        self.hint = self.hint.map(|h| mask::secrets(&h));
         for blocker in &mut self.blocked_by {
             if let Blocker::NotChecked { why, .. } = blocker {
                 *why = mask::scrub(why);
@@ -73,6 +90,11 @@ impl Ended {
             (Some(code), Some(error)) => Some(format!("{code}: {error}")),
             (one, other) => one.clone().or_else(|| other.clone()),
         };
+        // What to do follows on a line of its own.
+        let message = message.map(|m| match &self.hint {
+            Some(hint) => format!("{}\n{}", m.replace('\n', " "), hint.replace('\n', " ")),
+            None => m,
+        });
         JobEnd {
             outcome: self.outcome,
             message,
@@ -87,6 +109,8 @@ impl Ended {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobSummary {
     pub version: u32,
+    /// The city's name.
+    pub city: String,
     pub job: String,
     pub outcome: &'static str,
     pub due: String,
@@ -95,7 +119,15 @@ pub struct JobSummary {
     pub exit_status: u8,
     pub error_code: Option<String>,
     pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The run that it came to, and where its page is.
+    pub run: Option<String>,
+    pub report: Option<String>,
     pub rows: Option<u64>,
+    pub accepted: Option<u64>,
+    pub not_accepted: Option<u64>,
+    pub findings: Option<u64>,
     pub unexplained_rows: Option<u64>,
     pub unexplained_fen: Option<u64>,
     pub blocked_by: Vec<Blocker>,

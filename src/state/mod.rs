@@ -115,7 +115,7 @@ fn one(changed: usize) -> rusqlite::Result<()> {
 pub struct State {
     workdir: PathBuf,
     db: Mutex<Connection>,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl State {
@@ -132,7 +132,7 @@ impl State {
         db.pragma_update(None, "journal_mode", "WAL").map_err(sql("be opened"))?;
         db.pragma_update(None, "synchronous", "FULL").map_err(sql("be opened"))?;
         db.pragma_update(None, "foreign_keys", true).map_err(sql("be opened"))?;
-        let state = Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: Some(lock) };
+        let state = Self { workdir: workdir.to_owned(), db: Mutex::new(db), lock: Some(lock) };
         state.migrate()?;
         Ok(state)
     }
@@ -159,8 +159,13 @@ impl State {
         match version(&db)? {
             0 => Err(StateError::Missing { workdir: workdir.display().to_string() }),
             found if found < MIGRATIONS.len() => Err(StateError::TooOld { found, newest: MIGRATIONS.len() }),
-            _ => Ok(Self { workdir: workdir.to_owned(), db: Mutex::new(db), _lock: None }),
+            _ => Ok(Self { workdir: workdir.to_owned(), db: Mutex::new(db), lock: None }),
         }
+    }
+
+    /// Whether it was opened for writing, and so holds the lock.
+    pub fn is_writer(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The work directory.

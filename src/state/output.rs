@@ -127,6 +127,20 @@ impl State {
         })
     }
 
+    /// Forgets every output of a run but those of two stages: their files go.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn forget_outputs(&self, run: RunId, but: [&str; 2]) -> Result<(), StateError> {
+        self.change("forget the outputs of a run", |t| {
+            t.execute(
+                "DELETE FROM output WHERE run = ?1 AND stage NOT IN (?2, ?3)",
+                params![run.0, but[0], but[1]],
+            )?;
+            Ok(())
+        })
+    }
+
     fn output_of(&self, (stage, table, parts, digest, counts): Fields) -> Result<Output, StateError> {
         let parts: Vec<PartInfo> = from_json(&parts)?;
         let parts = parts.into_iter().map(|p| self.handed(p)).collect();

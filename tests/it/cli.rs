@@ -62,6 +62,11 @@ fn every_command_explains_itself() {
         "reconcile",
         "report",
         "package",
+        "audit",
+        "verify",
+        "prune",
+        "logs",
+        "init",
         "schedule",
         "status",
         "completions",
@@ -229,6 +234,11 @@ fn the_demo_says_where_everything_lies_and_every_command_works_on_it() {
         vec!["plan"],
         vec!["profile"],
         vec!["extract"],
+        vec!["verify"],
+        vec!["audit", "verify"],
+        vec!["audit", "show"],
+        vec!["audit", "head"],
+        vec!["logs", "r0001"],
     ] {
         for json in [false, true] {
             let mut with = vec!["--workdir", &work, "--config", &config, "--quiet"];

@@ -3,6 +3,7 @@
 
 mod approved;
 mod arrival;
+mod audit;
 mod changes;
 mod city;
 mod clean;
@@ -19,7 +20,9 @@ mod folders;
 mod fuzz;
 mod gate;
 mod held;
+mod init;
 mod invariants;
+mod keeping;
 mod layout;
 mod mapping;
 mod measures;

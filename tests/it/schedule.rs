@@ -10,9 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use qianyi::artifacts::Blocker;
+use qianyi::report::{Lang, Words};
 use qianyi::schedule::{
-    Body, Ended, Event, JobKind, JobSettings, Missed, NotifySettings, Schedule, ScheduleError, Time, Times,
-    Told, WebAddress, begins, jitter, next, ready, walk,
+    Body, Ended, Event, Form, JobKind, JobSettings, Missed, NotifySettings, Schedule, ScheduleError, Time,
+    Times, Told, WebAddress, begins, jitter, next, ready, walk,
 };
 use qianyi::state::{JobEnd, JobOutcome, Jobs, State, StateError};
 use qianyi::stop::Stop;
@@ -99,6 +100,8 @@ impl Bench {
         let events = self.events.clone();
         let of = Schedule {
             workdir: self.work(),
+            city: "白城市".to_owned(),
+            words: Words::of(Lang::Zh).unwrap(),
             jobs: self.jobs.clone(),
             notify: self.notify.clone(),
             metrics: self.metrics.clone(),
@@ -316,7 +319,7 @@ fn a_panic_in_a_job_is_a_failure_of_that_job() {
     assert_eq!(bench.with(stop, Arc::new(time), body).unwrap(), 1);
     let last = State::open_readonly(&bench.work()).unwrap().last_job("a").unwrap().unwrap();
     assert_eq!(last.outcome, Some(JobOutcome::Failed));
-    assert_eq!(last.message.unwrap(), "SCH-005: the thread of a job ended without a result");
+    assert!(last.message.unwrap().starts_with("SCH-005: the thread of a job ended without a result\n"));
 }
 
 proptest! {
@@ -379,7 +382,8 @@ fn script(dir: &Path, text: &str) -> String {
 }
 
 fn told(command: Vec<String>, webhook: Option<WebAddress>) -> Option<NotifySettings> {
-    Some(NotifySettings { command, webhook, on: vec![Told::Failed, Told::Blocked] })
+    let (sendmail, on) = (String::new(), vec![Told::Failed, Told::Blocked]);
+    Some(NotifySettings { command, webhook, form: Form::Json, mail: Vec::new(), sendmail, on })
 }
 
 #[cfg(unix)]
@@ -488,6 +492,90 @@ fn a_webhook_is_posted_the_same_summary() {
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!((&body["outcome"], &body["error_code"]), (&"failed".into(), &"SRC-009".into()));
     }
+}
+
+/// Posts what a job came to in a form; the body that was posted, and the troubles.
+fn posted(form: Form, answer: &'static str, end: Ended) -> (serde_json::Value, Vec<String>) {
+    let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = server.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = server.spawn(serve(listener, answer));
+    let mut bench = Bench::new(vec![job("night", "0 1 * * *", Missed::Once)]);
+    let webhook = WebAddress::parse(&format!("http://127.0.0.1:{port}/send?key=1")).unwrap();
+    let settings = told(vec![], Some(webhook)).unwrap();
+    bench.notify =
+        Some(NotifySettings { form, on: vec![Told::Done, Told::Failed, Told::Blocked], ..settings });
+    bench.run("2021-06-01T00:30:00", "2021-06-01T01:30:00", vec![(TimeDelta::zero(), end)]);
+    let asked = server.block_on(asked).unwrap();
+    (serde_json::from_str(asked.split_once("\r\n\r\n").unwrap().1).unwrap(), bench.troubles())
+}
+
+#[test]
+fn robots_are_told_city_job_run_counts_report_and_what_to_do() {
+    let blocked = Ended {
+        exit_status: 3,
+        run: Some("r0007".to_owned()),
+        report: Some("/srv/qianyi/runs/r0007/report/index.html".to_owned()),
+        hint: Some("打开报告".to_owned()),
+        accepted: Some(1_234),
+        not_accepted: Some(5),
+        findings: Some(17),
+        unexplained_rows: Some(2),
+        unexplained_fen: Some(12_345),
+        blocked_by: (0..9).map(|n| Blocker::Undecided { table: format!("ylbx.T{n}") }).collect(),
+        ..ended(JobOutcome::Blocked)
+    };
+    const OK: &str = "HTTP/1.1 200 OK\r\n\r\n{\"errcode\":0,\"errmsg\":\"ok\"}";
+    let (wecom, troubles) = posted(Form::Wecom, OK, blocked.clone());
+    assert_eq!(troubles, Vec::<String>::new());
+    assert_eq!(wecom["msgtype"], "markdown");
+    let text = wecom["markdown"]["content"].as_str().unwrap();
+    for part in [
+        "白城市",
+        "night",
+        "未通过",
+        "2021-06-01 01:00:00",
+        "r0007",
+        "**可上报行数**: 1,234",
+        "**问题数据**: 17",
+        "2 行, 123.45 元",
+        "ylbx.T4",
+        "… +4",
+        "runs/r0007/report/index.html",
+        "打开报告",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.len() <= 4096 && !text.contains("ylbx.T5"), "{text}");
+    let (dingtalk, troubles) = posted(Form::Dingtalk, OK, failure());
+    assert_eq!(troubles, Vec::<String>::new());
+    assert!(dingtalk["markdown"]["title"].as_str().unwrap().contains("night 失败"), "{dingtalk}");
+    let text = dingtalk["markdown"]["text"].as_str().unwrap();
+    assert!(text.contains("SRC-009: cannot cast '***'") && !text.contains("张三丰"), "{text}");
+    // A robot that takes the request and refuses the message has told nobody.
+    let refused = "HTTP/1.1 200 OK\r\n\r\n{\"errcode\":93000,\"errmsg\":\"invalid webhook url\"}";
+    assert_eq!(posted(Form::Wecom, refused, ended(JobOutcome::Done)).1, ["SCH-014"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_mail_goes_through_the_local_sendmail() {
+    let mut bench = Bench::new(vec![job("night", "0 1 * * *", Missed::Once)]);
+    let got = bench.dir.path().join("got");
+    let sendmail = script(bench.dir.path(), &format!("echo \"$@\" >{0}; cat >>{0}", got.display()));
+    let mail = vec!["it@bureau.example".to_owned(), "duty".to_owned()];
+    bench.notify = Some(NotifySettings { mail, sendmail, ..told(vec![], None).unwrap() });
+    let hint = Some("check `password_file`".to_owned());
+    let end = Ended { hint, ..failure() };
+    bench.run("2021-06-01T00:30:00", "2021-06-01T01:30:00", vec![(TimeDelta::zero(), end)]);
+    assert_eq!(bench.troubles(), Vec::<String>::new());
+    let mail = std::fs::read_to_string(got).unwrap();
+    assert!(mail.starts_with("-i -t\nTo: it@bureau.example, duty\nSubject: =?UTF-8?Q?=E8=BF=81"), "{mail}");
+    let (head, body) = mail.split_once("\n\n").unwrap();
+    assert!(head.is_ascii() && head.contains("charset=UTF-8"), "{head}");
+    assert!(body.contains("城市: 白城市\n") && body.contains("处理办法: check `password_file`\n"), "{body}");
+    let last = State::open_readonly(&bench.work()).unwrap().last_job("night").unwrap().unwrap();
+    assert_eq!(last.message.unwrap(), "SRC-009: cannot cast '***' of *\ncheck `password_file`");
 }
 
 #[test]

@@ -192,11 +192,25 @@ fn a_process_runs_an_overdue_job_and_tells_of_one_that_failed() {
     let metrics = std::fs::read_to_string(dir.path().join("q.prom")).unwrap();
     assert!(metrics.contains("qianyi_unexplained_rows{job=\"leap\"} 0\n"), "{metrics}");
     assert!(work.join("runs/r0001/summary.json").is_file());
+    let logs = qianyi(&work, &dir.path().join("c.toml"), &["logs", "r0001"]).output().unwrap();
+    let logs = String::from_utf8(logs.stdout).unwrap();
+    for event in ["job started", "the run ended run=r0001", "job ended"] {
+        assert!(logs.contains(event), "{event}: {logs}");
+    }
+    let none = qianyi(&work, &dir.path().join("c.toml"), &["logs", "r0009"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(2));
     let line = caught_up(&work, &config(dir.path(), &of("nowhere.db")));
     assert!(line.contains("job ended leap failed SRC-001: "), "{line}");
     let told: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(dir.path().join("told")).unwrap()).unwrap();
     assert_eq!((&told["exit_status"], &told["error_code"]), (&2.into(), &"SRC-001".into()));
+    assert_eq!((&told["version"], &told["city"]), (&2.into(), &"白城市".into()));
+    assert!(told["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
+    let status = qianyi(&work, &dir.path().join("c.toml"), &["status"]).output().unwrap();
+    let status = String::from_utf8(status.stdout).unwrap();
+    for line in ["Job leap: failed", "  why: SRC-001", "  what to do: ", "next 20", "Source ylbx: e0001"] {
+        assert!(status.to_lowercase().contains(&line.to_lowercase()), "{line}: {status}");
+    }
 }
 
 #[test]
