@@ -34,9 +34,6 @@ pub enum Usage {
         )
     )]
     Into { given: String },
-    #[error("{path} cannot be written: {why}")]
-    #[diagnostic(code("CLI-004"), help("check the folder, its rights and free space"))]
-    Unwritable { path: String, why: String },
     #[error("the account {account} may not approve")]
     #[diagnostic(
         code("CLI-005"),
@@ -52,6 +49,22 @@ pub enum Usage {
     #[error("the signals that ask to stop cannot be heard")]
     #[diagnostic(code("CLI-008"), help("report this with the name and version of the operating system"))]
     Signals { source: std::io::Error },
+    #[error("the account {account} is none of the people of the configuration, or only there to look")]
+    #[diagnostic(
+        code("CLI-009"),
+        help(
+            "[[people]] names who may reveal values and import decisions: account and roles; an auditor changes nothing"
+        )
+    )]
+    NoPerson { account: String },
+    #[error("{mistakes} mistakes in worklists; nothing was taken of a file that has one")]
+    #[diagnostic(
+        code("CLI-010"),
+        help(
+            "mend the cells that are named in the file and import it again; protected cells stay as they went out"
+        )
+    )]
+    WorklistMistakes { mistakes: usize },
     #[error("there are no rules")]
     #[diagnostic(
         code("CLI-002"),

@@ -42,6 +42,7 @@ mod trace;
 mod unchecked;
 mod vanished_money;
 mod whole;
+mod worklist;
 
 pub use against::{Against, FindingChange, SumChange, against};
 pub use approve::{Approver, ProposedBatch, ProposedSum, approve, proposals};
@@ -62,3 +63,7 @@ pub use seal::build_package;
 pub use settings::{Acknowledgement, Expected, RuleSettings, RunSettings, StagingSettings, Standing};
 pub use trace::{Origin, Trace, TracedRow, TracedValue, trace};
 pub use whole::{as_of, extract_only, run};
+pub use worklist::{
+    ClearValues, DecidedRow, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory,
+    WorklistError, WorklistRow, export_worklists, import_worklist, worklist_rows,
+};

@@ -18,6 +18,9 @@ pub enum ReportError {
         help("check the folder, its rights and free space; then run the same command again")
     )]
     Sheet { path: String, source: rust_xlsxwriter::XlsxError },
+    #[error("{path} cannot be written: {why}")]
+    #[diagnostic(code("REP-003"), help("check the folder, its rights and free space"))]
+    List { path: String, why: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
@@ -33,7 +36,7 @@ impl Consequence for ReportError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::TwoRuns { .. } => RetryClass::Usage,
-            Self::Sheet { .. } => RetryClass::Resume,
+            Self::Sheet { .. } | Self::List { .. } => RetryClass::Resume,
             Self::Durable(e) => e.retry_class(),
             Self::Template(_) | Self::Words(_) => RetryClass::Bug,
         }

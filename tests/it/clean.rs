@@ -70,6 +70,7 @@ impl Bench {
                 tables: &self.tables,
                 externals: &BTreeMap::new(),
                 approved: &BTreeMap::new(),
+                corrections: &[],
                 unfilled: &BTreeMap::new(),
                 as_of: as_of(),
                 found: &at("found"),
