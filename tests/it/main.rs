@@ -56,3 +56,4 @@ mod time;
 mod trust;
 mod validate;
 mod wild;
+mod worklists;

@@ -43,7 +43,6 @@ pub(super) const COLUMNS: [(&str, u16); 22] = [
 /// Columns by name.
 pub(super) mod at {
     pub(in super::super) const ITEM: usize = 0;
-    pub(in super::super) const COLUMN: usize = 2;
     pub(in super::super) const DECISION: usize = 11;
     pub(in super::super) const CORRECTED: usize = 12;
     pub(in super::super) const EVIDENCE: usize = 13;
@@ -122,7 +121,6 @@ mod tests {
     fn columns_stand_where_their_names_say() {
         for (column, key) in [
             (at::ITEM, "item"),
-            (at::COLUMN, "column"),
             (at::DECISION, "decision"),
             (at::CORRECTED, "corrected"),
             (at::EVIDENCE, "evidence"),
