@@ -364,6 +364,9 @@ pub struct WorklistExportArgs {
     /// Where the files are to lie; default: worklists/<run> in the work directory.
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
+    /// One list of what the province has to decide, in place of forms.
+    #[arg(long)]
+    pub province: bool,
     /// CSV files in place of workbooks.
     #[arg(long)]
     pub csv: bool,

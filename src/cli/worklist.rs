@@ -3,7 +3,7 @@
 use qianyi::config::{Person, Role, Settings};
 use qianyi::pipeline::{
     ClearValues, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory, WorklistRow,
-    export_worklists, finished, import_worklist, rule_input, worklist_rows,
+    export_province, export_worklists, finished, import_worklist, rule_input, worklist_rows,
 };
 use qianyi::report::Words;
 use qianyi::state::State;
@@ -35,7 +35,7 @@ pub fn export(context: &Context, args: &WorklistExportArgs) -> Result<Ended, Fai
         Some(folder) => absolute(folder),
         None => absolute(&context.workdir).join("worklists").join(run.id.to_string()),
     };
-    let handed = export_worklists(&ExportOf {
+    let of = ExportOf {
         run: &run,
         engine: &engine,
         national: &national,
@@ -52,7 +52,18 @@ pub fn export(context: &Context, args: &WorklistExportArgs) -> Result<Ended, Fai
         values,
         account: &account,
         day: run.as_of()?,
-    })?;
+    };
+    if args.province {
+        let (path, items) = export_province(&of)?;
+        let written = words.say("findings", "written");
+        if context.json {
+            out::json(&serde_json::json!({ "path": path, "items": items }));
+        } else {
+            out::line(&format!("{} {written} · {}", out::grouped(items), path.display()));
+        }
+        return Ok(Ended::Done);
+    }
+    let handed = export_worklists(&of)?;
     if context.json {
         out::json(&handed);
     } else {

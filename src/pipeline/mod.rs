@@ -65,5 +65,5 @@ pub use trace::{Origin, Trace, TracedRow, TracedValue, trace};
 pub use whole::{as_of, extract_only, run};
 pub use worklist::{
     ClearValues, DecidedRow, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory,
-    WorklistError, WorklistRow, export_worklists, import_worklist, worklist_rows,
+    WorklistError, WorklistRow, export_province, export_worklists, import_worklist, worklist_rows,
 };

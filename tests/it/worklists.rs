@@ -279,6 +279,9 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
         office.list("X-01"),
         counts([("decided", 2), ("waived", 1), ("province", 1), ("handed_out", men - 4)])
     );
+    let province = office.json(&["worklist", "export", "--lang", "zh", "--province", "--csv"]);
+    let sent = rows(&std::fs::read(province["path"].as_str().unwrap()).unwrap());
+    assert_eq!((sent.len(), &province["items"], sent[1][15].as_str()), (2, &1.into(), "张经办"));
     others(&office);
     let second = office.run();
     assert_eq!(second["run"], "r0002");

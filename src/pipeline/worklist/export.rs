@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::folder;
 use crate::national::{National, Table};
 use crate::report::{CsvEncoding, ListFile, SheetColumn, SheetForm, SheetWriter, Words};
-use crate::rules::{Rule, RuleBook};
+use crate::rules::{Outcome, Rule, RuleBook};
 use crate::state::{DecisionKind, State, Worklist, worklist_name};
 
 /// Whether values are shown in clear.
@@ -79,18 +79,24 @@ pub fn export_worklists(of: &ExportOf<'_>) -> Result<Vec<HandedOut>, WorklistErr
     let next = of.state.next_worklist()?;
     let mut open: BTreeMap<(String, Option<String>), Open> = BTreeMap::new();
     let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
-    each_item(of.run, (of.engine, of.national, of.book), &of.filter, |rule, table, line, whose| {
-        if settled.contains(&line.id()) {
-            return Ok(());
-        }
-        let place = (rule.id.clone(), whose.county.clone());
-        if !open.contains_key(&place) {
-            let id = next + i64::try_from(open.len()).unwrap_or(i64::MAX);
-            open.insert(place.clone(), begin(of, id, rule, whose.county.clone())?);
-        }
-        let Some(file) = open.get_mut(&place) else { return Ok(()) };
-        row(file, &shown, (rule, table), &line, &whose)
-    })?;
+    each_item(
+        of.run,
+        (of.engine, of.national, of.book),
+        &[Outcome::ToVerify],
+        &of.filter,
+        |rule, table, line, whose| {
+            if settled.contains(&line.id()) {
+                return Ok(());
+            }
+            let place = (rule.id.clone(), whose.county.clone());
+            if !open.contains_key(&place) {
+                let id = next + i64::try_from(open.len()).unwrap_or(i64::MAX);
+                open.insert(place.clone(), begin(of, id, rule, whose.county.clone())?);
+            }
+            let Some(file) = open.get_mut(&place) else { return Ok(()) };
+            row(file, &shown, (rule, table), &line, &whose)
+        },
+    )?;
     let (mut handed, mut recorded) = (Vec::new(), Vec::new());
     for file in open.into_values() {
         let (out, worklist) = end(of, file)?;

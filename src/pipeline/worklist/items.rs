@@ -51,6 +51,7 @@ pub(super) struct Line {
     pub(super) before: Option<String>,
     /// What is proposed: a value, of a merge the survivor's key, of a new row its columns as JSON.
     pub(super) after: Option<String>,
+    pub(super) outcome: Outcome,
 }
 
 impl Line {
@@ -95,6 +96,7 @@ impl Line {
             column: text("column"),
             before: cell("before"),
             after: cell(proposed),
+            outcome: Outcome::named(&text("outcome")).unwrap_or(Outcome::ToVerify),
         }
     }
 }
@@ -174,28 +176,41 @@ pub(in crate::pipeline) fn waived(
     Ok(found)
 }
 
-/// Every item of the rules that a filter takes with whose row it is, those of a rule and table after those of another: what matters most first,
+/// Every item with one of some outcomes, of the rules that a filter takes, with whose row it is, those of a rule and table after those of another: what matters most first,
 /// then by key.
 pub(super) fn each_item<E: From<RunError>>(
     of: &Finished,
     (engine, national, book): (&Engine, &National, &RuleBook),
+    outcomes: &[Outcome],
     filter: &ItemFilter,
     mut take: impl FnMut(&Rule, &Table, Line, Whose) -> Result<(), E>,
 ) -> Result<(), E> {
+    let wanted: Vec<String> = outcomes.iter().map(|o| literal(o.text())).collect();
     for (part, rules) in found(&of.dir, book)? {
         let Some(table) = national.table(&rules[0].table).filter(|_| filter.takes(rules[0])) else {
             continue;
         };
         let session = engine.session(engine.partitions(), Joins::Large);
         register(&session, "found", &[part]).map_err(RunError::from)?;
-        let own = ["file", "column", "before", "after", "after_key", "evidence", "_key", "_source", "_skey"];
+        let own = [
+            "file",
+            "column",
+            "before",
+            "after",
+            "after_key",
+            "evidence",
+            "outcome",
+            "_key",
+            "_source",
+            "_skey",
+        ];
         let mut columns = own.map(|c| format!("f.\"{c}\"")).join(", ");
         let mut joins = String::new();
         whose(of, table, &session, &mut columns, &mut joins)?;
         let sql = format!(
-            "SELECT {columns} FROM found AS f{joins} WHERE f.outcome = {} \
+            "SELECT {columns} FROM found AS f{joins} WHERE f.outcome IN ({}) \
              ORDER BY coalesce(f.score, 0) DESC, f._key, f._source, f._skey, f.\"column\", f.\"after\"",
-            literal(Outcome::ToVerify.text())
+            wanted.join(", ")
         );
         let what = || format!("the worklist of {}", rules[0].id);
         engine.block_on(async {

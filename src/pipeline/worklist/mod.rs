@@ -11,6 +11,7 @@ mod form;
 mod import;
 mod items;
 mod list;
+mod province;
 mod reading;
 mod value;
 
@@ -19,6 +20,7 @@ pub use export::{ClearValues, ExportOf, HandedOut, export_worklists};
 pub use import::{DecidedRow, ImportOf, Imported, Signatory, import_worklist};
 pub use items::ItemFilter;
 pub use list::{WorklistRow, worklist_rows};
+pub use province::export_province;
 pub use reading::Mistake;
 
 pub(super) use items::waived;
