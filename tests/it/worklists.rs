@@ -107,7 +107,7 @@ impl Office {
 
     /// Exports; the one file of a rule, or its first.
     fn export(&self, rule: &str, more: &[&str]) -> PathBuf {
-        let handed = self.json(&[&["worklist", "export", "--lang", "zh", "--rule", rule], more].concat());
+        let handed = self.json(&[&["worklist", "export", "--lang", "zh", "--rule", rule][..], more].concat());
         PathBuf::from(handed[0]["path"].as_str().unwrap())
     }
 
