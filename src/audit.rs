@@ -18,12 +18,11 @@ use serde_json::{Map, Value};
 use sm3::{Digest, Sm3};
 use thiserror::Error;
 
-use crate::{hint, said};
-
 use crate::durable::{self, DurableError, hex};
 use crate::error::{Consequence, RetryClass};
 use crate::state::State;
 use crate::{clock, failpoint};
+use crate::{hint, said};
 
 /// Its name in the work directory.
 const NAME: &str = "audit.log";

@@ -11,12 +11,11 @@ use miette::Diagnostic;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{hint, said};
-
 use crate::durable::{self, DurableError};
 use crate::error::{Consequence, RetryClass};
 use crate::folder;
 use crate::source::{Column, LegacyType, Table};
+use crate::{hint, said};
 
 const CONFIG: &str = include_str!("../config/template/qianyi.toml");
 const SOURCE: &str = include_str!("../config/template/source.toml");

@@ -17,6 +17,9 @@ pub struct RoundRow {
     /// In this round.
     pub fixed: u64,
     pub reopened: u64,
+    /// People have said that it is so and stays, until a day. They do not stand.
+    #[serde(default)]
+    pub waived: u64,
 }
 
 impl RoundRow {
@@ -47,6 +50,7 @@ impl Round {
             open: sum(|r| r.open),
             fixed: sum(|r| r.fixed),
             reopened: sum(|r| r.reopened),
+            waived: sum(|r| r.waived),
             ..RoundRow::default()
         }
     }

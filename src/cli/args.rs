@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use qianyi::audit::{Head, Kind};
 use qianyi::pipeline::Held;
+use qianyi::report::CsvEncoding;
 
 /// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
 #[derive(Debug, Parser)]
@@ -90,6 +91,9 @@ pub enum Command {
     Trace(TraceArgs),
     /// What waits for approval (A1); with a rule: its proposals, and with --yes their approval, which the next run applies.
     Approve(ApproveArgs),
+    /// Lists for the departments: what they have to decide goes out as forms, their decisions come in, and where every item stands.
+    #[command(subcommand)]
+    Worklist(WorklistCommand),
     /// Seal staged data for upload, or check a sealed package.
     #[command(subcommand)]
     Package(PackageCommand),
@@ -265,7 +269,7 @@ pub struct FindingsArgs {
     /// Of this department only: 综合, 养老, 失业, 经办, 信息 or 审计.
     #[arg(long, value_name = "DEPARTMENT")]
     pub department: Option<String>,
-    /// In this state only: new since the round before, still open, or reopened (fixed once, found again).
+    /// In this state only: new since the round before, still open, reopened (fixed once, found again), or waived (it is so, and stays).
     #[arg(long, value_enum)]
     pub state: Option<StateArg>,
     /// Of this unit only, by its legacy number.
@@ -291,6 +295,7 @@ pub enum StateArg {
     New,
     Open,
     Reopened,
+    Waived,
 }
 
 /// Encoding of a CSV file.
@@ -301,6 +306,15 @@ pub enum Encoding {
     Utf8,
     #[value(name = "gb18030")]
     Gb18030,
+}
+
+impl From<Encoding> for CsvEncoding {
+    fn from(of: Encoding) -> Self {
+        match of {
+            Encoding::Utf8 => Self::Utf8,
+            Encoding::Gb18030 => Self::Gb18030,
+        }
+    }
 }
 
 /// `changes`.
@@ -349,6 +363,69 @@ pub struct ApproveArgs {
     /// The run, for example r0001; default: the newest finished one.
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
+}
+
+/// `worklist …`.
+#[derive(Debug, Subcommand)]
+pub enum WorklistCommand {
+    /// Write what is open as forms, one a department, rule and county. Values are masked.
+    Export(WorklistExportArgs),
+    /// Read forms that came back; the next run applies what three people have signed. A file with a mistake is refused as a whole, every mistake
+    /// with its sheet and cell (exit status 2).
+    Import(WorklistImportArgs),
+    /// How many items are open, handed out, decided, waived, with the province, or stale, by department and rule.
+    List(WorklistListArgs),
+}
+
+/// `worklist export`.
+#[derive(Debug, Args)]
+pub struct WorklistExportArgs {
+    /// The run, for example r0001; default: the newest finished one.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Of this rule only.
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Of this department only: 综合, 养老, 失业, 经办, 信息 or 审计.
+    #[arg(long, value_name = "DEPARTMENT")]
+    pub department: Option<String>,
+    /// Of units of this county only, by its region code, for example 229901.
+    #[arg(long, value_name = "CODE")]
+    pub county: Option<String>,
+    /// Where the files are to lie; default: worklists/<run> in the work directory.
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// One list of what the province has to decide, in place of forms.
+    #[arg(long)]
+    pub province: bool,
+    /// CSV files in place of workbooks.
+    #[arg(long)]
+    pub csv: bool,
+    /// Encoding of the CSV files.
+    #[arg(long, value_enum, default_value = "utf-8")]
+    pub encoding: Encoding,
+    /// Show values in clear; takes an account of [[people]], and is recorded.
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// `worklist import`.
+#[derive(Debug, Args)]
+pub struct WorklistImportArgs {
+    /// Workbooks or CSV files; each is taken as a whole or not at all.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `worklist list`.
+#[derive(Debug, Args)]
+pub struct WorklistListArgs {
+    /// Of this rule only.
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Of this department only: 综合, 养老, 失业, 经办, 信息 or 审计.
+    #[arg(long, value_name = "DEPARTMENT")]
+    pub department: Option<String>,
 }
 
 /// `package …`.

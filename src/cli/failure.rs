@@ -52,6 +52,12 @@ pub enum Usage {
     #[error("{}", said!("CLI-010", given, workdir))]
     #[diagnostic(code("CLI-010"), help("{}", hint!("CLI-010")))]
     NoLog { given: String, workdir: String },
+    #[error("{}", said!("CLI-011", account))]
+    #[diagnostic(code("CLI-011"), help("{}", hint!("CLI-011")))]
+    NoPerson { account: String },
+    #[error("{}", said!("CLI-012", mistakes))]
+    #[diagnostic(code("CLI-012"), help("{}", hint!("CLI-012")))]
+    WorklistMistakes { mistakes: usize },
     #[error("{}", said!("CLI-002"))]
     #[diagnostic(code("CLI-002"), help("{}", hint!("CLI-002")))]
     NoRules,

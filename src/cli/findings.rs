@@ -54,6 +54,7 @@ fn filter(args: &FindingsArgs) -> FindingFilter {
         StateArg::New => "new",
         StateArg::Open => "open",
         StateArg::Reopened => "reopened",
+        StateArg::Waived => "waived",
     });
     FindingFilter {
         rule: args.rule.clone(),

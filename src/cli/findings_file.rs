@@ -1,17 +1,13 @@
-//! Findings as a file: a workbook, or CSV in UTF-8 with a byte order mark or GB 18030. Row by row, in constant memory.
-//!
-//! Always: both have the same columns and cells; numbers that people write keep all their digits, and nothing is a formula.
+//! Findings as a file: the columns of the list, as workbook or CSV.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use qianyi::durable::DurableFile;
 use qianyi::pipeline::ListedFinding;
-use qianyi::report::{SheetColumn, SheetWriter, Words};
+use qianyi::report::{ListFile, SheetColumn, SheetWriter, Words};
 
-use super::args::{Encoding, FindingsArgs};
-use super::failure::{Failure, Usage};
+use super::args::FindingsArgs;
+use super::failure::Failure;
 
 /// The columns: section and key of the head's words, width in characters.
 const COLUMNS: [(&str, &str, u16); 20] = [
@@ -37,18 +33,8 @@ const COLUMNS: [(&str, &str, u16); 20] = [
     ("findings", "first", 12),
 ];
 
-/// The file that was asked for.
-pub enum FindingsFile {
-    Csv(Box<Csv>),
-    Xlsx(PathBuf, Box<SheetWriter>),
-}
-
-/// A CSV file being written.
-pub struct Csv {
-    path: PathBuf,
-    encoding: Encoding,
-    file: DurableFile,
-}
+/// The file that was asked for, row by row.
+pub struct FindingsFile(ListFile);
 
 impl FindingsFile {
     /// Begins the file that the arguments ask for, with its head; `None`: they ask for none.
@@ -61,19 +47,11 @@ impl FindingsFile {
             };
             let columns = COLUMNS.iter().zip(&heads).map(column).collect();
             let title = words.say("findings", "sheet");
-            return Ok(Some(Self::Xlsx(
-                path.clone(),
-                Box::new(SheetWriter::create(path, &title, columns, day)?),
-            )));
+            let sheet = SheetWriter::create(path, &title, columns, day)?;
+            return Ok(Some(Self(ListFile::Xlsx(path.clone(), Box::new(sheet)))));
         }
         let Some(path) = &args.csv else { return Ok(None) };
-        let file = DurableFile::create(path)?;
-        let mut csv = Csv { path: path.clone(), encoding: args.encoding, file };
-        if args.encoding == Encoding::Utf8 {
-            csv.write("\u{feff}".as_bytes())?;
-        }
-        csv.row(&heads.each_ref().map(|h| Some(h.as_str())))?;
-        Ok(Some(Self::Csv(Box::new(csv))))
+        Ok(Some(Self(ListFile::csv(path, args.encoding.into(), &heads)?)))
     }
 
     /// Writes one finding.
@@ -81,7 +59,7 @@ impl FindingsFile {
         let state = of.state.as_ref().map(|s| words.say("rounds", s));
         let (level, gate) = (words.say("level", &of.level), words.say("gate", &of.gate));
         let department = of.department.as_ref().map(|d| words.say("department", d));
-        let cells = [
+        Ok(self.0.row(&[
             state.as_deref(),
             Some(&of.rule),
             Some(words.lang().pick(&of.title_zh, &of.title_en)),
@@ -102,63 +80,11 @@ impl FindingsFile {
             Some(&of.source),
             of.skey.as_deref(),
             of.first.as_deref(),
-        ];
-        match self {
-            Self::Csv(csv) => csv.row(&cells),
-            Self::Xlsx(_, sheet) => Ok(sheet.row(&cells)?),
-        }
+        ])?)
     }
 
     /// Makes the file visible; where it lies.
     pub fn finish(self) -> Result<PathBuf, Failure> {
-        match self {
-            Self::Csv(csv) => {
-                let Csv { path, file, .. } = *csv;
-                file.commit()?;
-                Ok(path)
-            }
-            Self::Xlsx(path, sheet) => {
-                sheet.finish()?;
-                Ok(path)
-            }
-        }
-    }
-}
-
-impl Csv {
-    fn row(&mut self, cells: &[Option<&str>]) -> Result<(), Failure> {
-        let path = self.path.clone();
-        let failed = |e: &dyn std::fmt::Display| unwritable(&path, e);
-        let mut line = csv::Writer::from_writer(Vec::new());
-        line.write_record(cells.iter().map(|c| harmless(c.unwrap_or_default()))).map_err(|e| failed(&e))?;
-        let line = line.into_inner().map_err(|e| failed(&e))?;
-        match self.encoding {
-            Encoding::Utf8 => self.write(&line),
-            Encoding::Gb18030 => {
-                let text = String::from_utf8(line).map_err(|e| failed(&e))?;
-                self.write(&encoding_rs::GB18030.encode(&text).0)
-            }
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        Ok(self.file.write_all(bytes).map_err(|e| unwritable(&self.path, &e))?)
-    }
-}
-
-fn unwritable(path: &Path, e: &dyn std::fmt::Display) -> Usage {
-    Usage::Unwritable { path: path.display().to_string(), why: e.to_string() }
-}
-
-/// A cell that a spreadsheet would take for a formula, or for a number that it shortens, as text.
-fn harmless(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let long = cell.len() > 11 && cell.bytes().all(|b| b.is_ascii_digit());
-    if formula {
-        format!("'{cell}")
-    } else if long {
-        format!("=\"{cell}\"")
-    } else {
-        cell.to_owned()
+        Ok(self.0.finish("", &[])?)
     }
 }

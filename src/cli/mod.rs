@@ -43,10 +43,11 @@ mod summary;
 mod trace;
 mod verify;
 mod watch;
+mod worklist;
 
 use clap::Parser;
 
-use args::{AuditCommand, Cli, Command, PackageCommand, RulesCommand, ScheduleCommand};
+use args::{AuditCommand, Cli, Command, PackageCommand, RulesCommand, ScheduleCommand, WorklistCommand};
 use context::Context;
 use exit::Ended;
 use failure::Failure;
@@ -92,6 +93,9 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Changes(args) => changes::changes(context, &args),
         Command::Trace(args) => trace::follow(context, &args),
         Command::Approve(args) => approve::approve(context, &args),
+        Command::Worklist(WorklistCommand::Export(args)) => worklist::export(context, &args),
+        Command::Worklist(WorklistCommand::Import(args)) => worklist::import(context, &args),
+        Command::Worklist(WorklistCommand::List(args)) => worklist::list(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(context, &args),

@@ -40,6 +40,10 @@ pub fn counts(words: &Words, of: &Round) -> String {
     let numbers =
         [("new", total.new), ("open", total.open), ("fixed", total.fixed), ("reopened", total.reopened)]
             .map(|(key, n)| format!("{} {}", word(key), out::grouped(n)));
+    let mut numbers = numbers.to_vec();
+    if total.waived > 0 {
+        numbers.push(format!("{} {}", word("waived"), out::grouped(total.waived)));
+    }
     let line = format!("{} {} ({}), {before}: {}", word("round"), of.run, of.as_of, numbers.join(" · "));
     if total.reopened == 0 { line } else { format!("{line}\n  ✖ {}", word("reopened_means")) }
 }

@@ -18,7 +18,9 @@ use crate::panics;
 pub struct PartReader {
     path: String,
     inner: ParquetRecordBatchReader,
-    /// The reader panicked: it is not asked again.
+    /// Rows that the footer names and that have not come yet.
+    left: u64,
+    /// The reader panicked, or gave more rows than the footer names: it is not asked again.
     broken: bool,
 }
 
@@ -34,6 +36,15 @@ impl Iterator for PartReader {
             return None;
         }
         match panics::caught(|| self.inner.next()) {
+            Ok(Some(Ok(batch))) => {
+                let left = self.left.checked_sub(batch.num_rows() as u64);
+                self.broken = left.is_none();
+                self.left = left.unwrap_or_default();
+                Some(
+                    left.map(|_| batch)
+                        .ok_or_else(|| unreadable("it has more rows than its footer names".into())),
+                )
+            }
             Ok(batch) => batch.map(|batch| batch.map_err(|e| unreadable(Box::new(e)))),
             Err(e) => {
                 self.broken = true;
@@ -77,9 +88,10 @@ fn build(path: &Path, of: ParquetRecordBatchReaderBuilder<File>) -> Result<PartR
         path: name.clone(),
         source: e,
     };
+    let left = u64::try_from(of.metadata().file_metadata().num_rows()).unwrap_or(0);
     let built = panics::caught(|| of.with_batch_size(BATCH_ROWS).build());
     let inner = built.map_err(|e| unreadable(Box::new(e)))?.map_err(|e| unreadable(Box::new(e)))?;
-    Ok(PartReader { path: name, inner, broken: false })
+    Ok(PartReader { path: name, inner, left, broken: false })
 }
 
 /// Streams the batches of one part.

@@ -41,6 +41,8 @@ pub(super) struct Cleaned {
     added: BTreeMap<String, Vec<PartInfo>>,
     /// Of the tables of change records: how many rows the records must give.
     pub(super) trails: BTreeMap<String, u64>,
+    /// Items of worklists that were found to be so, and until which day.
+    pub(super) waivers: BTreeMap<u64, String>,
     /// After each work item: the version of every table.
     pub(super) versions: Vec<(Item, BTreeMap<String, Vec<PartInfo>>)>,
 }
@@ -148,10 +150,12 @@ pub(super) fn clean_all(
     edges: &[Edges<'_>],
 ) -> Result<Cleaned, RunError> {
     let mut cleaned = Cleaned::default();
-    let Some(RuleInput { book, externals, approved, digest, rules_digest }) = input else {
+    let Some(RuleInput { book, externals, approved, corrections, waivers, digest, rules_digest }) = input
+    else {
         return Ok(cleaned);
     };
     cleaned.rules_digest = rules_digest;
+    cleaned.waivers = waivers;
     let unfilled = unfilled(runner.national, edges);
     let mapped = parts_by_table(edges);
     let mut models = Models::new(&runner.dir.scratch("models"))?;
@@ -182,6 +186,7 @@ pub(super) fn clean_all(
                     tables: &tables,
                     externals: &externals,
                     approved: &approved,
+                    corrections: &corrections,
                     unfilled: &unfilled,
                     as_of: w.as_of,
                     found: &found,

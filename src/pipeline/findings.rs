@@ -159,6 +159,21 @@ fn query(
             finding_key("f")
         ));
     }
+    whose(of, table, session, &mut columns, &mut joins)?;
+    let only = filter.rule.as_ref().map(|r| format!(" WHERE f.rule = {}", literal(r))).unwrap_or_default();
+    Ok(format!(
+        "SELECT {columns} FROM findings AS f{joins}{only} ORDER BY f.rule, f.\"column\", f._key, f._skey, f._source, f.value"
+    ))
+}
+
+/// Adds the person and the unit of each row of `f` to a query over `f`: columns and joins.
+pub(super) fn whose(
+    of: &Finished,
+    table: &Table,
+    session: &datafusion::prelude::SessionContext,
+    columns: &mut String,
+    joins: &mut String,
+) -> Result<(), RunError> {
     let links: Vec<&str> = ["AAC001", "AAB001"].into_iter().filter(|c| table.column(c).is_some()).collect();
     let rows = rows(of, session, "row", &table.name, &links)?;
     if let Some(rows) = rows.filter(|_| !links.is_empty()) {
@@ -188,10 +203,7 @@ fn query(
             columns.extend(shown.iter().map(|c| format!(", {alias}.{}", quote(c))));
         }
     }
-    let only = filter.rule.as_ref().map(|r| format!(" WHERE f.rule = {}", literal(r))).unwrap_or_default();
-    Ok(format!(
-        "SELECT {columns} FROM findings AS f{joins}{only} ORDER BY f.rule, f.\"column\", f._key, f._skey, f._source, f.value"
-    ))
+    Ok(())
 }
 
 /// Some columns of the accepted and other rows of a table; none where it has no parts.
@@ -216,13 +228,13 @@ fn rows(
 }
 
 /// A batch as texts, by column.
-struct Cells {
-    rows: usize,
+pub(super) struct Cells {
+    pub(super) rows: usize,
     columns: BTreeMap<String, StringArray>,
 }
 
 impl Cells {
-    fn of(batch: &RecordBatch) -> Self {
+    pub(super) fn of(batch: &RecordBatch) -> Self {
         let schema = batch.schema();
         let text = |(field, column): (&FieldRef, &ArrayRef)| {
             let column = cast(column, &DataType::Utf8).ok()?;
@@ -232,7 +244,7 @@ impl Cells {
         Self { rows: batch.num_rows(), columns }
     }
 
-    fn get(&self, name: &str, row: usize) -> Option<String> {
+    pub(super) fn get(&self, name: &str, row: usize) -> Option<String> {
         let column = self.columns.get(name)?;
         column.is_valid(row).then(|| column.value(row).to_owned())
     }

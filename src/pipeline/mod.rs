@@ -46,6 +46,7 @@ mod unchecked;
 mod vanished_money;
 mod verify;
 mod whole;
+mod worklist;
 
 pub use against::{Against, FindingChange, SumChange, against};
 pub use approve::{Approver, ProposedBatch, ProposedSum, approve, proposals, undo};
@@ -74,3 +75,7 @@ pub use verify::{
     BadFile, FileFault, Verification, extracts_removed_by_hand, removed_by_hand, verify, verify_audit,
 };
 pub use whole::{as_of, extract_only, run};
+pub use worklist::{
+    ClearValues, DecidedRow, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory,
+    WorklistError, WorklistRow, export_province, export_worklists, import_worklist, worklist_rows,
+};

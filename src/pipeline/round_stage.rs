@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use super::clean_stage::Cleaned;
 use super::runner::{StageRunner, paths};
+use super::worklist::waived;
 use crate::artifacts::{Round, RoundRow};
 use crate::dataset::PartInfo;
 use crate::raw;
@@ -95,6 +96,10 @@ pub(super) fn close(
         .flat_map(|b| &b.rules)
         .map(|r| (r.id.clone(), (r.item.text().to_owned(), r.department.text().to_owned())));
     let rules: BTreeMap<String, (String, String)> = rules.collect();
+    let waived = waived(&runner.dir, cleaned.book.as_ref(), &cleaned.waivers, &runner.as_of.to_string())?;
+    for id in &waived {
+        inputs.push_str(id);
+    }
     let run = runner.run.to_string();
     let ledger = runner.dir.round().join("ledger.parquet");
     let done = runner.once(
@@ -110,6 +115,7 @@ pub(super) fn close(
                 before: before.as_ref().map(|(_, of)| of.part.path.as_path()),
                 looked_at: &looked_at,
                 rules: &rules,
+                waived: &waived,
                 ledger: &ledger,
             };
             let (part, rows) = rules::next_ledger(&of)?;

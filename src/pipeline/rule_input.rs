@@ -1,4 +1,4 @@
-//! What cleaning stands on, loaded before anything is read from a source: rules, outside data, approvals.
+//! What cleaning stands on, loaded before anything is read from a source: rules, outside data, approvals, decisions.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use super::settings::RuleSettings;
 use crate::durable::hex;
 use crate::mapping::City;
 use crate::national::National;
-use crate::rules::{self, Approval, RuleBook, RuleError, RuleFiles};
-use crate::state::{State, batch_name};
+use crate::rules::{self, Approval, Correction, Rule, RuleBook, RuleError, RuleFiles, proposal_id};
+use crate::state::{Decision, DecisionKind, State, batch_name};
 
 /// Rules with everything that they are given.
 pub struct RuleInput {
@@ -22,6 +22,10 @@ pub struct RuleInput {
     pub externals: BTreeMap<String, RecordBatch>,
     /// By the identity of a proposal.
     pub(super) approved: BTreeMap<u128, Approval>,
+    /// What people decided about fields.
+    pub(super) corrections: Vec<Correction>,
+    /// Items of worklists that were found to be so, and the last day (yyyy-mm-dd) on which that holds.
+    pub(super) waivers: BTreeMap<u64, String>,
     /// SHA-256 over all of it.
     pub digest: String,
     /// The same without approvals.
@@ -50,7 +54,15 @@ pub fn rule_input(
         add_rows(&mut sha, name, batch)?;
     }
     let digest = hex(&sha.finalize());
-    Ok(Some(RuleInput { book, externals, approved: BTreeMap::new(), rules_digest: digest.clone(), digest }))
+    Ok(Some(RuleInput {
+        book,
+        externals,
+        approved: BTreeMap::new(),
+        corrections: Vec::new(),
+        waivers: BTreeMap::new(),
+        rules_digest: digest.clone(),
+        digest,
+    }))
 }
 
 /// Every value of outside data; NULL is another value than the empty text.
@@ -73,16 +85,59 @@ fn add_rows(sha: &mut Sha256, name: &str, batch: &RecordBatch) -> Result<(), Rul
 }
 
 impl RuleInput {
-    /// With what is approved in a work directory.
+    /// With what is approved and decided in a work directory.
     pub(super) fn with_approvals(mut self, state: &State) -> Result<Self, RunError> {
         let mut sha = Sha256::new();
         sha.update(&self.digest);
         for (proposal, approved) in state.approved()? {
             sha.update(format!("{proposal:032x} {}\n", approved.batch));
-            let approval = Approval { batch: batch_name(approved.batch), approver: approved.approver };
+            let approval = Approval {
+                batch: batch_name(approved.batch),
+                approver: approved.approver,
+                ..Approval::default()
+            };
             self.approved.insert(proposal, approval);
+        }
+        for (batch, decision) in state.decisions()? {
+            sha.update(format!("{batch} {:016x} {}\n", decision.item, decision.kind.text()));
+            self.take(batch, decision);
         }
         self.digest = hex(&sha.finalize());
         Ok(self)
+    }
+
+    /// A decision about a field is a correction; one about a row is as the approval of what its rule proposes.
+    fn take(&mut self, batch: i64, of: Decision) {
+        let by = Approval {
+            batch: batch_name(batch),
+            approver: of.approver.name,
+            handler: Some(of.handler.name),
+            reviewer: Some(of.reviewer.name),
+            evidence: of.evidence,
+        };
+        let answers = |r: &&Rule| r.id == of.rule && r.table == of.table;
+        let whole = self.book.rules.iter().filter(answers).any(|r| r.effect.is_of_rows());
+        match (of.kind, of.after) {
+            (DecisionKind::Adopt, after) if whole => {
+                let (before, after) = (of.before.as_deref(), after.as_deref());
+                let id = proposal_id(&of.rule, &of.table, &of.key, &of.column, before, after);
+                self.approved.entry(id).or_insert(by);
+            }
+            (DecisionKind::Adopt | DecisionKind::Correct, Some(after)) => self.corrections.push(Correction {
+                rule: of.rule,
+                table: of.table,
+                key: of.key,
+                source: of.source,
+                skey: of.skey,
+                column: of.column,
+                before: of.before,
+                after,
+                by,
+            }),
+            (DecisionKind::Waive, _) => {
+                self.waivers.insert(of.item, of.expires.unwrap_or_default());
+            }
+            (DecisionKind::Adopt | DecisionKind::Correct, None) | (DecisionKind::Province, _) => {}
+        }
     }
 }

@@ -16,6 +16,9 @@ pub enum ReportError {
     #[error("{}", said!("REP-002", path))]
     #[diagnostic(code("REP-002"), help("{}", hint!("REP-002")))]
     Sheet { path: String, source: rust_xlsxwriter::XlsxError },
+    #[error("{}", said!("REP-003", path, why))]
+    #[diagnostic(code("REP-003"), help("{}", hint!("REP-003")))]
+    List { path: String, why: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
@@ -31,7 +34,7 @@ impl Consequence for ReportError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::TwoRuns { .. } => RetryClass::Usage,
-            Self::Sheet { .. } => RetryClass::Resume,
+            Self::Sheet { .. } | Self::List { .. } => RetryClass::Resume,
             Self::Durable(e) => e.retry_class(),
             Self::Template(_) | Self::Words(_) => RetryClass::Bug,
         }

@@ -8,6 +8,7 @@ mod answers;
 mod cleaning;
 mod coverage;
 mod error;
+mod list_file;
 pub mod number;
 mod page;
 mod reconciliation;
@@ -24,7 +25,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_form
 
 pub use cleaning::sums;
 pub use error::ReportError;
-pub use sheet::{SheetColumn, SheetWriter};
+pub use list_file::{CsvEncoding, CsvFile, ListFile, bare};
+pub use sheet::{SheetColumn, SheetForm, SheetWriter};
 pub use words::Words;
 
 use crate::artifacts::{Coverage, Reconciliation, Rehearsal, Summary};

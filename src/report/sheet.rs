@@ -1,14 +1,16 @@
-//! A list as a workbook (XLSX) that people filter: frozen head with a filter, every cell a text.
+//! A list as a workbook (XLSX) that people filter, or a form that they fill in, print and sign: frozen head with a filter, every cell a text.
 //!
 //! Always: numbers that people write keep all their digits, and nothing is a formula; rows go out as they come, in constant memory. The
 //! same rows give the same bytes.
 //! Must not know: what the rows are.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{
-    Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, IgnoreError, Workbook, XlsxError,
+    Color, DataValidation, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, IgnoreError,
+    ProtectionOptions, Workbook, Worksheet, XlsxError,
 };
 
 use super::ReportError;
@@ -24,12 +26,35 @@ pub struct SheetColumn {
     pub width: u16,
 }
 
+/// What makes a list a form: cells that people fill in, all others protected; A4 across, the head on every printed page.
+#[derive(Debug, Clone)]
+pub struct SheetForm {
+    /// What stands over the head: the title, then what the form is about and how it is filled in.
+    pub over: Vec<String>,
+    /// At the foot of every printed page; may hold the codes of page headers (`&P`).
+    pub foot: String,
+    /// Columns that people fill in.
+    pub filled: Range<u16>,
+    /// A column of them, and what may stand in it.
+    pub choices: (u16, Vec<String>),
+    /// What is said when something else is typed there.
+    pub wrong_choice: String,
+    /// From this column on nothing is shown or printed.
+    pub hidden: u16,
+}
+
+/// A4.
+const PAPER: u8 = 9;
+
 /// A workbook being written.
 pub struct SheetWriter {
     path: PathBuf,
     /// Of the sheets.
     title: String,
     columns: Vec<SheetColumn>,
+    form: Option<SheetForm>,
+    /// The row of the head.
+    head: u32,
     workbook: Workbook,
     text: Format,
     sheets: usize,
@@ -48,6 +73,30 @@ impl SheetWriter {
         columns: Vec<SheetColumn>,
         day: NaiveDate,
     ) -> Result<Self, ReportError> {
+        Self::begin(path, title, columns, day, None)
+    }
+
+    /// As [`SheetWriter::create`], as a form.
+    ///
+    /// # Errors
+    /// `REP-002`.
+    pub fn form(
+        path: &Path,
+        title: &str,
+        columns: Vec<SheetColumn>,
+        day: NaiveDate,
+        form: SheetForm,
+    ) -> Result<Self, ReportError> {
+        Self::begin(path, title, columns, day, Some(form))
+    }
+
+    fn begin(
+        path: &Path,
+        title: &str,
+        columns: Vec<SheetColumn>,
+        day: NaiveDate,
+        form: Option<SheetForm>,
+    ) -> Result<Self, ReportError> {
         let failed = |source| ReportError::Sheet { path: path.display().to_string(), source };
         let mut workbook = Workbook::new();
         // What waits on disk holds the rows: it lies where the file will lie, not in the system's folder.
@@ -58,7 +107,9 @@ impl SheetWriter {
         workbook.set_properties(&DocProperties::new().set_title(title).set_creation_datetime(&made));
         let text = Format::new().set_num_format("@");
         let (path, title) = (path.to_owned(), title.to_owned());
-        let mut writer = Self { path, title, columns, workbook, text, sheets: 0, rows: 0 };
+        let head = form.as_ref().map_or(0, |f| u32::try_from(f.over.len()).unwrap_or(0));
+        let text = if form.is_some() { text.set_text_wrap().set_align(FormatAlign::Top) } else { text };
+        let mut writer = Self { path, title, columns, form, head, workbook, text, sheets: 0, rows: 0 };
         writer.next_sheet()?;
         Ok(writer)
     }
@@ -73,7 +124,7 @@ impl SheetWriter {
             self.next_sheet()?;
         }
         self.rows += 1;
-        let (row, text, at) = (self.rows, self.text.clone(), self.sheets - 1);
+        let (row, text, at) = (self.head + self.rows, self.text.clone(), self.sheets - 1);
         self.write(|workbook| {
             let sheet = workbook.worksheet_from_index(at)?;
             for (column, cell) in (0_u16..).zip(cells) {
@@ -89,8 +140,26 @@ impl SheetWriter {
     ///
     /// # Errors
     /// `REP-002`, `DUR-001`.
-    pub fn finish(mut self) -> Result<(), ReportError> {
+    pub fn finish(self) -> Result<(), ReportError> {
+        self.finish_with("", &[])
+    }
+
+    /// As [`SheetWriter::finish`], with a hidden sheet of names and values.
+    ///
+    /// # Errors
+    /// `REP-002`, `DUR-001`.
+    pub fn finish_with(mut self, hidden: &str, values: &[(&str, String)]) -> Result<(), ReportError> {
         self.end_sheet()?;
+        if !values.is_empty() {
+            self.write(|workbook| {
+                let sheet = workbook.add_worksheet_with_constant_memory();
+                sheet.set_name(hidden)?.set_very_hidden(true).protect();
+                for (row, (name, value)) in (0_u32..).zip(values) {
+                    sheet.write_string(row, 0, *name)?.write_string(row, 1, value)?;
+                }
+                Ok(())
+            })?;
+        }
         let name = self.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let part = self.path.with_file_name(format!(".{name}.part"));
         self.write(|workbook| workbook.save(&part))?;
@@ -111,13 +180,22 @@ impl SheetWriter {
             .set_background_color(Color::RGB(0x00EE_F2F7))
             .set_border_bottom(FormatBorder::Thin)
             .set_align(FormatAlign::Left);
-        let columns = self.columns.clone();
+        let head = if self.form.is_some() { head.set_text_wrap() } else { head };
+        let (columns, at, form) = (self.columns.clone(), self.head, self.form.clone());
         self.write(|workbook| {
             let sheet = workbook.add_worksheet_with_constant_memory();
-            sheet.set_name(name)?.set_freeze_panes(1, 0)?;
-            for (at, column) in (0_u16..).zip(&columns) {
-                sheet.set_column_width(at, f64::from(column.width))?;
-                sheet.write_string_with_format(0, at, &column.head, &head)?;
+            sheet.set_name(name)?.set_freeze_panes(at + 1, 0)?;
+            if let Some(form) = &form {
+                begin_form(sheet, form, at)?;
+            }
+            for (no, column) in (0_u16..).zip(&columns) {
+                sheet.set_column_width(no, f64::from(column.width))?;
+                let fills = form.as_ref().is_some_and(|f| f.filled.contains(&no));
+                let head = if fills { head.clone().set_background_color(FILLED) } else { head.clone() };
+                sheet.write_string_with_format(at, no, &column.head, &head)?;
+                if form.as_ref().is_some_and(|f| no >= f.hidden) {
+                    sheet.set_column_hidden(no)?;
+                }
             }
             Ok(())
         })
@@ -126,11 +204,20 @@ impl SheetWriter {
     /// The filter, and no green corners on numbers that are texts.
     fn end_sheet(&mut self) -> Result<(), ReportError> {
         let last = u16::try_from(self.columns.len()).unwrap_or(u16::MAX).saturating_sub(1);
-        let (rows, at) = (self.rows, self.sheets - 1);
+        let (head, at, form) = (self.head, self.sheets - 1, self.form.clone());
+        let end = head + self.rows;
         self.write(|workbook| {
             let sheet = workbook.worksheet_from_index(at)?;
-            sheet.autofilter(0, 0, rows, last)?;
-            sheet.ignore_error_range(0, 0, rows.max(1), last, IgnoreError::NumberStoredAsText)?;
+            sheet.autofilter(head, 0, end, last)?;
+            sheet.ignore_error_range(head, 0, end.max(head + 1), last, IgnoreError::NumberStoredAsText)?;
+            if let Some(form) = &form {
+                let (column, choices) = &form.choices;
+                let choice = DataValidation::new()
+                    .allow_list_strings(choices)?
+                    .set_error_message(&form.wrong_choice)?;
+                sheet.add_data_validation(head + 1, *column, end.max(head + 1), *column, &choice)?;
+                sheet.set_print_area(0, 0, end, form.hidden.saturating_sub(1))?;
+            }
             Ok(())
         })
     }
@@ -142,6 +229,35 @@ impl SheetWriter {
         work(&mut self.workbook)
             .map_err(|source| ReportError::Sheet { path: self.path.display().to_string(), source })
     }
+}
+
+/// Colour of the heads of what people fill in.
+const FILLED: Color = Color::RGB(0x00FF_F2CC);
+
+/// What makes a sheet a form, and what stands over its head.
+fn begin_form(sheet: &mut Worksheet, form: &SheetForm, head: u32) -> Result<(), XlsxError> {
+    sheet.set_paper_size(PAPER).set_landscape().set_print_fit_to_pages(1, 0).set_print_gridlines(true);
+    sheet.set_repeat_rows(head, head)?;
+    sheet.set_margins(0.4, 0.4, 0.5, 0.7, 0.2, 0.3).set_footer(&form.foot);
+    let allowed = ProtectionOptions {
+        format_columns: true,
+        format_rows: true,
+        use_autofilter: true,
+        ..ProtectionOptions::default()
+    };
+    sheet.protect_with_options(&allowed);
+    let filled = Format::new().set_num_format("@").set_unlocked().set_text_wrap().set_align(FormatAlign::Top);
+    for column in form.filled.clone() {
+        sheet.set_column_format(column, &filled)?;
+    }
+    let last = form.hidden.saturating_sub(1);
+    let title = Format::new().set_bold().set_font_size(16).set_align(FormatAlign::Center);
+    let plain = Format::new().set_text_wrap().set_align(FormatAlign::Top);
+    for (row, text) in (0_u32..).zip(&form.over) {
+        sheet.set_row_height(row, if row == 0 { 26 } else { 32 })?;
+        sheet.merge_range(row, 0, row, last, text, if row == 0 { &title } else { &plain })?;
+    }
+    Ok(())
 }
 
 /// The folder of a file.

@@ -36,6 +36,8 @@ pub(super) struct Change {
     pub(super) basis: String,
     pub(super) evidence: Option<String>,
     pub(super) batch: Option<String>,
+    pub(super) handler: Option<String>,
+    pub(super) reviewer: Option<String>,
     pub(super) approver: Option<String>,
 }
 
@@ -43,7 +45,15 @@ impl Change {
     /// About what it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         let own = [&self.rule, &self.key, &self.source, &self.column, &self.after, &self.basis];
-        let maybe = [&self.skey, &self.before, &self.evidence, &self.batch, &self.approver];
+        let maybe = [
+            &self.skey,
+            &self.before,
+            &self.evidence,
+            &self.batch,
+            &self.handler,
+            &self.reviewer,
+            &self.approver,
+        ];
         let text = own.iter().map(|t| t.capacity()).chain(maybe.into_iter().flatten().map(String::capacity));
         size_of::<Self>() + text.sum::<usize>()
     }
@@ -94,11 +104,11 @@ pub fn change_schema() -> SchemaRef {
 /// By the digest of a row's place: where its changes stand among those of the table, in their order.
 type Rows = HashMap<u128, Range<usize>>;
 
-fn place(key: &str, source: &str, skey: Option<&str>) -> u128 {
+pub(super) fn place(key: &str, source: &str, skey: Option<&str>) -> u128 {
     xxh3_128([key, source, skey.unwrap_or("∅")].join("\u{1f}").as_bytes())
 }
 
-/// Applies the changes of a table; `whole` are records of whole rows (added or merged), which change no field.
+/// Applies the changes of a table; `whole` are records that change no field here: of whole rows (added or merged), and of what was corrected.
 pub(super) fn apply(
     of: &CleanItem<'_>,
     table: &str,
@@ -106,7 +116,22 @@ pub(super) fn apply(
     whole: Vec<Change>,
     reasons: &mut Reasons,
 ) -> Result<Applied, RuleError> {
+    let replaced = rewrite(of, table, &mut changes, &of.cleaned.join(table), reasons)?;
+    changes.extend(whole);
     changes.sort_by(in_order);
+    Ok(Applied { records: records(of, table, &changes)?, replaced })
+}
+
+/// Writes the parts of a table that have a changed row again, in a folder.
+pub(super) fn rewrite(
+    of: &CleanItem<'_>,
+    table: &str,
+    changes: &mut [Change],
+    folder: &std::path::Path,
+    reasons: &mut Reasons,
+) -> Result<Vec<Replaced>, RuleError> {
+    changes.sort_by(in_order);
+    let changes = &*changes;
     let mut rows = Rows::new();
     let mut from = 0;
     for of_row in changes.chunk_by(|a, b| (&a.key, &a.source, &a.skey) == (&b.key, &b.source, &b.skey)) {
@@ -116,8 +141,7 @@ pub(super) fn apply(
         from = to;
     }
     let mut replaced = Vec::new();
-    let folder = of.cleaned.join(table);
-    crate::durable::create_dir_all(&folder)?;
+    crate::durable::create_dir_all(folder)?;
     for (no, part) in of.tables.get(table).into_iter().flatten().enumerate() {
         if !touches(part, &rows)? {
             continue;
@@ -126,7 +150,7 @@ pub(super) fn apply(
         let place = folder.join(no.to_string());
         crate::durable::create_dir_all(&place)?;
         let to = place.join(part.path.file_name().unwrap_or_default());
-        let written = write(of, table, part, &to, (&rows, &changes), reasons)?;
+        let written = write(of, table, part, &to, (&rows, changes), reasons)?;
         crate::failpoint::hit("clean.written");
         let fields = compare(of, table, part, &written.0)?;
         if fields != written.1 {
@@ -140,9 +164,7 @@ pub(super) fn apply(
         let what = format!("{fields} fields differ, {} records", changes.len());
         return Err(RuleError::Unrecorded { item: of.item, table: table.to_owned(), what });
     }
-    changes.extend(whole);
-    changes.sort_by(in_order);
-    Ok(Applied { records: records(of, table, &changes)?, replaced })
+    Ok(replaced)
 }
 
 /// The order of records: by row, then column.
@@ -267,7 +289,6 @@ fn records(of: &CleanItem<'_>, table: &str, changes: &[Change]) -> Result<PartIn
         let maybe = |get: &dyn Fn(&Change) -> Option<String>| -> ArrayRef {
             Arc::new(chunk.iter().map(get).collect::<StringArray>())
         };
-        let nobody = || -> ArrayRef { Arc::new(StringArray::new_null(chunk.len())) };
         let columns = vec![
             some(&|_| table.to_owned()),
             some(&|c| c.key.clone()),
@@ -282,8 +303,8 @@ fn records(of: &CleanItem<'_>, table: &str, changes: &[Change]) -> Result<PartIn
             some(&|c| c.basis.clone()),
             maybe(&|c| c.evidence.clone()),
             maybe(&|c| c.batch.clone()),
-            nobody(),
-            nobody(),
+            maybe(&|c| c.handler.clone()),
+            maybe(&|c| c.reviewer.clone()),
             maybe(&|c| c.approver.clone()),
             Arc::new(arrow::array::Date32Array::from(vec![days; chunk.len()])) as ArrayRef,
         ];

@@ -171,6 +171,7 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
         tables: &given.parts,
         externals: &given.externals,
         approved: &BTreeMap::new(),
+        corrections: &[],
         unfilled: &BTreeMap::new(),
         as_of: case.as_of().unwrap_or_default(),
         found: &found,

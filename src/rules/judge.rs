@@ -50,6 +50,22 @@ impl ItemChanges {
         }
     }
 
+    /// Fields that people corrected are theirs: what rules have for them stays proposed.
+    pub(super) fn take_corrected(
+        &mut self,
+        of: &CleanItem<'_>,
+        records: &BTreeMap<String, Vec<Change>>,
+    ) -> Result<(), RuleError> {
+        for (table, changes) in records {
+            self.hold(of, changes)?;
+            self.cells.extend(changes.iter().map(|c| {
+                let skey = c.skey.clone().unwrap_or_default();
+                cell(table, &[c.key.clone(), c.source.clone(), skey, c.column.clone()])
+            }));
+        }
+        Ok(())
+    }
+
     /// Makes room for some changes.
     pub(super) fn hold<'c>(
         &mut self,
@@ -269,7 +285,9 @@ fn approval<'a>(
     repair: Repair,
     line: &Proposed<'_>,
 ) -> Option<&'a Approval> {
-    if repair != Repair::Proposed || of.approved.is_empty() {
+    // What a department decides about a field is a correction, made before the rules look (correct.rs).
+    let decided = repair == Repair::Verified && rule.effect != Effect::Change;
+    if !(repair == Repair::Proposed || decided) || of.approved.is_empty() {
         return None;
     }
     of.approved.get(&proposal_id(&rule.id, &rule.table, line.key, line.column, line.before, line.after))
@@ -326,8 +344,10 @@ fn change(rule: &Rule, level: Repair, approval: Option<&Approval>, lines: &Colum
         after,
         level,
         basis: rule.basis.clone(),
-        evidence: owned(&lines.evidence),
+        evidence: approval.and_then(|a| a.evidence.clone()).or_else(|| owned(&lines.evidence)),
         batch: approval.map(|a| a.batch.clone()),
+        handler: approval.and_then(|a| a.handler.clone()),
+        reviewer: approval.and_then(|a| a.reviewer.clone()),
         approver: approval.map(|a| a.approver.clone()),
     }
 }

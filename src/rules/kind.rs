@@ -100,6 +100,8 @@ words! {
         Fixed = "fixed",
         /// Fixed once, and found again (前清后错); so until it is fixed again.
         Reopened = "reopened",
+        /// Found, and people have said that it is so and stays, until a day (情况属实无需更正).
+        Waived = "waived",
     }
 }
 
@@ -112,6 +114,16 @@ words! {
         Service = "经办",
         Information = "信息",
         Audit = "审计",
+    }
+}
+
+impl Effect {
+    /// Whether it is about whole rows, not about fields.
+    pub fn is_of_rows(self) -> bool {
+        match self {
+            Self::Add | Self::Exclude | Self::Merge => true,
+            Self::None | Self::Change => false,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ const COLUMNS: [&str; 11] =
     ["id", "rule", "table", "_key", "column", "item", "department", "state", "first", "last", "since"];
 
 /// Columns of a ledger: `id` (digest of rule, table, `_key` and column, 32 hex digits), `rule`, national `table`, `_key`, `column`, `item`,
-/// `department`, `state` (new, open, fixed, reopened), `first` and `last` round that had it, `since` (the round of its state).
+/// `department`, `state` (new, open, fixed, reopened, waived), `first` and `last` round that had it, `since` (the round of its state).
 pub fn ledger_schema() -> SchemaRef {
     let text = |name: &&str| Field::new(*name, DataType::Utf8, false);
     Arc::new(Schema::new(COLUMNS.iter().map(text).collect::<Vec<_>>()))
@@ -91,6 +91,8 @@ pub struct RoundOf<'a> {
     pub looked_at: &'a LookedAt,
     /// Work item and department of each rule that a file names.
     pub rules: &'a BTreeMap<String, (String, String)>,
+    /// Findings (by their id) with a waiver that holds.
+    pub waived: &'a BTreeSet<String>,
     /// The part to be written.
     pub ledger: &'a Path,
 }
@@ -164,15 +166,30 @@ struct Was<'a> {
     since: &'a str,
 }
 
-/// How this round leaves it: found or not, and whether it was looked for.
-fn next<'a>(was: Option<Was<'a>>, found: bool, looked_for: bool, run: &'a str) -> Was<'a> {
-    use FindingState::{Fixed, New, Open, Reopened};
-    let Some(was) = was else { return Was { state: New, first: run, last: run, since: run } };
+/// What a round says of a finding.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    found: bool,
+    /// Its rule looked at its table.
+    looked_for: bool,
+    /// A waiver holds.
+    waived: bool,
+}
+
+/// How this round leaves it.
+fn next<'a>(was: Option<Was<'a>>, seen: Seen, run: &'a str) -> Was<'a> {
+    use FindingState::{Fixed, New, Open, Reopened, Waived};
+    let Seen { found, looked_for, waived } = seen;
+    let Some(was) = was else {
+        return Was { state: if waived { Waived } else { New }, first: run, last: run, since: run };
+    };
     let state = match (was.state, found, looked_for) {
+        (New | Open | Fixed | Reopened | Waived, true, _) if waived => Waived,
         (Fixed | Reopened, true, _) => Reopened,
-        (New | Open, true, _) => Open,
-        (Fixed, false, _) | (New | Open | Reopened, false, true) => Fixed,
+        (New | Open | Waived, true, _) => Open,
+        (Fixed, false, _) | (New | Open | Reopened | Waived, false, true) => Fixed,
         (Reopened, false, false) => Reopened,
+        (Waived, false, false) => Waived,
         (New | Open, false, false) => Open,
     };
     let last = if found { run } else { was.last };
@@ -215,13 +232,13 @@ fn lines(
             (rule.value(row), table.value(row), column.value(row), key.value(row));
         let found = found.value(row);
         let looked_for = found || was.is_some_and(|w| of.looked_at.has(rule, table, column, w.last));
-        let now = next(was, found, looked_for, of.run);
+        let id = finding_id(rule, table, key, column);
+        let now = next(was, Seen { found, looked_for, waived: of.waived.contains(&id) }, of.run);
         let known = of.rules.get(rule).map(|(i, d)| (i.as_str(), d.as_str()));
         let before = was.is_some().then(|| (item.value(row), department.value(row)));
         // What only the structural check knows lies with those who map and extract.
         let (item, department) = known.or(before).unwrap_or(("check", Department::Information.text()));
         count(counted, (item, rule, department), &now, of.run);
-        let id = finding_id(rule, table, key, column);
         let cells = [
             id.as_str(),
             rule,
@@ -242,7 +259,7 @@ fn lines(
 }
 
 /// The identity of a finding (RULES 4): it is the same in every run.
-fn finding_id(rule: &str, table: &str, key: &str, column: &str) -> String {
+pub fn finding_id(rule: &str, table: &str, key: &str, column: &str) -> String {
     let text: String = [rule, table, key, column].iter().map(|p| format!("{}:{p}", p.len())).collect();
     format!("{:032x}", xxh3_128(text.as_bytes()))
 }
@@ -262,6 +279,7 @@ fn count(
         FindingState::New => row.new += 1,
         FindingState::Open => row.open += 1,
         FindingState::Reopened => row.reopened += 1,
+        FindingState::Waived => row.waived += 1,
         // What was fixed in an earlier round was counted there.
         FindingState::Fixed if now.since == run => row.fixed += 1,
         FindingState::Fixed => {}
@@ -270,7 +288,8 @@ fn count(
 
 /// By work item, in the order in which they run, the structural check last; rules of which nothing is said are left out.
 fn in_order(counted: BTreeMap<String, RoundRow>) -> Vec<RoundRow> {
-    let mut rows: Vec<RoundRow> = counted.into_values().filter(|r| r.standing() + r.fixed > 0).collect();
+    let mut rows: Vec<RoundRow> =
+        counted.into_values().filter(|r| r.standing() + r.fixed + r.waived > 0).collect();
     let place = |item: &str| super::Item::named(item).map_or(usize::MAX, |i| i as usize);
     rows.sort_by(|a, b| (place(&a.item), &a.rule).cmp(&(place(&b.item), &b.rule)));
     rows
@@ -279,7 +298,7 @@ fn in_order(counted: BTreeMap<String, RoundRow>) -> Vec<RoundRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FindingState::{Fixed, New, Open, Reopened};
+    use FindingState::{Fixed, New, Open, Reopened, Waived};
 
     fn was(state: FindingState) -> Option<Was<'static>> {
         Some(Was { state, first: "r0001", last: "r0002", since: "r0002" })
@@ -301,14 +320,23 @@ mod tests {
             (Fixed, false, false, Fixed),
             (Reopened, false, false, Reopened),
         ] {
-            let now = next(was(before), found, looked_for, "r0003");
+            let now = next(was(before), Seen { found, looked_for, waived: false }, "r0003");
             assert_eq!(now.state, after, "{before:?} {found} {looked_for}");
             assert_eq!(now.first, "r0001");
             assert_eq!(now.last, if found { "r0003" } else { "r0002" });
             assert_eq!(now.since, if before == after { "r0002" } else { "r0003" });
         }
-        let new = next(None, true, true, "r0003");
+        let seen = |found, looked_for, waived| Seen { found, looked_for, waived };
+        let new = next(None, seen(true, true, false), "r0003");
         assert_eq!((new.state, new.first, new.last, new.since), (New, "r0003", "r0003", "r0003"));
+        // While a waiver holds, what is found is waived; behind its last day it is open again.
+        for state in FindingState::ALL {
+            assert_eq!(next(was(*state), seen(true, true, true), "r0003").state, Waived);
+        }
+        assert_eq!(next(None, seen(true, true, true), "r0003").state, Waived);
+        for (found, looked_for, after) in [(true, true, Open), (false, true, Fixed), (false, false, Waived)] {
+            assert_eq!(next(was(Waived), seen(found, looked_for, false), "r0003").state, after);
+        }
     }
 
     #[test]

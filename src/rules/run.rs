@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::add;
 use super::apply::{self, Change, Replaced};
+use super::correct::{self, Correction};
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
 use super::judge::ItemChanges;
@@ -43,6 +44,8 @@ pub struct CleanItem<'a> {
     pub externals: &'a BTreeMap<String, RecordBatch>,
     /// Approved proposals, by their identity.
     pub approved: &'a BTreeMap<u128, Approval>,
+    /// What people corrected, of every item.
+    pub corrections: &'a [Correction],
     /// Columns that no branch fills for rows of a legacy table, by national table and legacy table: their emptiness is no finding.
     pub unfilled: &'a BTreeMap<(String, String), BTreeSet<String>>,
     /// The day that stands for today, in change records.
@@ -62,10 +65,14 @@ pub struct CleanItem<'a> {
 }
 
 /// Who approved a proposal, in which batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approval {
     pub batch: String,
     pub approver: String,
+    /// Who handled and reviewed it, and the number of the evidence: of decisions of a worklist.
+    pub handler: Option<String>,
+    pub reviewer: Option<String>,
+    pub evidence: Option<String>,
 }
 
 /// The identity of a proposal (RULES 3): it is the same in every run that proposes the same.
@@ -123,6 +130,9 @@ pub struct ItemReport {
     pub reasons: Option<PartInfo>,
     /// Rows of the tables that it looked at.
     pub rows: u64,
+    /// Fields that people corrected, and corrections whose value before no longer stands: these are not applied.
+    pub corrected: u64,
+    pub stale: u64,
 }
 
 /// A part of a national table.
@@ -141,6 +151,10 @@ pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, Rule
         durable::remove_dir_all(folder)?;
         durable::create_dir_all(folder)?;
     }
+    let mut reasons = Reasons::default();
+    let corrected = correct::correct(of, &mut reasons)?;
+    // The rules look at what people have corrected.
+    let of = &CleanItem { tables: &corrected.tables, ..*of };
     let mut tables = Tables::new(of, models);
     let rules: Vec<&Rule> = of.book.of(of.item).collect();
     let stands = stands(of, &tables, &rules)?;
@@ -160,6 +174,7 @@ pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, Rule
     }
     groups.retain(|_, group| group.files.iter().any(|f| found.contains(f.name.as_str())));
     let mut changes = ItemChanges::new(of.engine);
+    changes.take_corrected(of, &corrected.records)?;
     let mut resolved = resolve(of, &groups, &lines, &mut changes)?;
     let mut report = ItemReport::of(of.item);
     for ((id, table), mut ended) in ends(&rules, &stands) {
@@ -175,7 +190,9 @@ pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, Rule
     let seen: BTreeSet<&str> = rules.iter().map(|r| r.table.as_str()).collect();
     report.rows = seen.iter().map(|table| tables.rows(table)).sum();
     failpoint::hit("clean.found");
-    apply_all(of, changes, &mut report)?;
+    (report.corrected, report.stale) = (corrected.fields(), corrected.stale);
+    report.replaced = corrected.replaced;
+    apply_all(of, changes, corrected.records, reasons, &mut report)?;
     durable::remove_dir_all(of.scratch)?;
     Ok(report)
 }
@@ -192,13 +209,21 @@ impl ItemReport {
             merged: Vec::new(),
             reasons: None,
             rows: 0,
+            corrected: 0,
+            stale: 0,
         }
     }
 }
 
 /// What the item comes to: merges and who follows them, fields that change, rows that are added, and why rows and money differ.
-fn apply_all(of: &CleanItem<'_>, mut changes: ItemChanges, report: &mut ItemReport) -> Result<(), RuleError> {
-    let mut whole: BTreeMap<String, Vec<Change>> = BTreeMap::new();
+/// `whole` begins with the records of what people corrected.
+fn apply_all(
+    of: &CleanItem<'_>,
+    mut changes: ItemChanges,
+    mut whole: BTreeMap<String, Vec<Change>>,
+    mut reasons: Reasons,
+    report: &mut ItemReport,
+) -> Result<(), RuleError> {
     let mut all_merges = std::mem::take(&mut changes.merges);
     for (table, merges) in &mut all_merges {
         merges.settle();
@@ -210,7 +235,6 @@ fn apply_all(of: &CleanItem<'_>, mut changes: ItemChanges, report: &mut ItemRepo
         report.merged.push(DatasetPart { table: table.clone(), part });
         whole.entry(table.clone()).or_default().extend(merges.records().cloned());
     }
-    let mut reasons = Reasons::default();
     for (table, added) in &mut changes.added {
         let Some(known) = of.national.table(table) else { continue };
         reasons.added(known, added);

@@ -48,6 +48,14 @@ pub(super) fn typed(values: &[Option<&str>], to: &DataType) -> Result<ArrayRef, 
     Ok(found)
 }
 
+/// A value that somebody wrote, as a column of that type writes it; none where it does not hold it exactly.
+pub fn fitting(value: &str, to: &DataType) -> Option<String> {
+    let fitted = typed(&[Some(value)], to).ok()?;
+    let text = arrow::compute::cast(&fitted, &DataType::Utf8).ok()?;
+    let text = text.as_any().downcast_ref::<StringArray>()?;
+    text.is_valid(0).then(|| text.value(0).to_owned())
+}
+
 /// Whether two decimal numbers are one, however many zeros they end with.
 fn same_number(a: &str, b: &str) -> bool {
     let plain = |t: &str| {

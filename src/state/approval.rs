@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::{State, StateError, one, sql};
 use crate::clock;
@@ -30,6 +30,7 @@ pub struct Batch {
     pub at: String,
     /// When, and by whom.
     pub undone: Option<(String, String)>,
+    /// Proposals that it approves, and decisions of a worklist.
     pub proposals: u64,
 }
 
@@ -64,6 +65,15 @@ fn batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
     })
 }
 
+/// Records a batch without what is in it; its number.
+pub(super) fn insert_batch(t: &Transaction<'_>, of: &NewBatch) -> rusqlite::Result<i64> {
+    t.execute(
+        "INSERT INTO batch (rule, run, approver, account, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![of.rule, of.run, of.approver, of.account, of.reason, clock::now()],
+    )?;
+    Ok(t.last_insert_rowid())
+}
+
 impl State {
     /// Records a batch; its number. Rows of one key (STR-05) may propose the same: that is one proposal.
     ///
@@ -71,11 +81,7 @@ impl State {
     /// `STA-003`.
     pub fn approve(&self, of: &NewBatch, proposals: &[u128]) -> Result<i64, StateError> {
         self.change("record an approval", |t| {
-            t.execute(
-                "INSERT INTO batch (rule, run, approver, account, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![of.rule, of.run, of.approver, of.account, of.reason, clock::now()],
-            )?;
-            let id = t.last_insert_rowid();
+            let id = insert_batch(t, of)?;
             let mut add = t.prepare("INSERT OR IGNORE INTO approval (batch, proposal) VALUES (?1, ?2)")?;
             for proposal in proposals {
                 add.execute(params![id, format!("{proposal:032x}")])?;
@@ -106,7 +112,7 @@ impl State {
         let mut query = db
             .prepare_cached(
                 "SELECT b.id, b.rule, b.run, b.approver, b.account, b.reason, b.at, b.undone_at, b.undone_by,
-                   (SELECT count(*) FROM approval AS a WHERE a.batch = b.id) FROM batch AS b ORDER BY b.id",
+                   (SELECT count(*) FROM approval AS a WHERE a.batch = b.id) + (SELECT count(*) FROM decision AS d WHERE d.batch = b.id) FROM batch AS b ORDER BY b.id",
             )
             .map_err(sql("list approvals"))?;
         query.query_map([], batch).and_then(Iterator::collect).map_err(sql("list approvals"))

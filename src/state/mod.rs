@@ -6,6 +6,7 @@
 
 mod approval;
 mod chunk;
+mod decision;
 mod extract;
 mod id;
 mod job;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 pub use approval::{Approved, Batch, NewBatch, batch_name};
 pub use chunk::Chunk;
+pub use decision::{Decision, DecisionKind, Signature, Worklist, worklist_name};
 pub use extract::{Extract, ExtractStatus, NewExtract, OtherTable};
 pub use id::{ExtractId, RunId};
 pub use job::{JobEnd, JobOutcome, JobRun, Jobs};
@@ -46,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
+    include_str!("migrations/0007.sql"),
 ];
 /// How long a statement waits for a reader.
 const BUSY: Duration = Duration::from_secs(10);

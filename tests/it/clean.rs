@@ -8,9 +8,12 @@ use arrow::array::{Array, AsArray, RecordBatch, StringArray, new_null_array};
 use qianyi::dataset::{PartInfo, PartWriter, read_part};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
-use qianyi::rules::{self, CleanItem, Ended, Item, ItemReport, Models, RuleBook, RuleFiles};
+use qianyi::rules::{
+    self, Approval, CleanItem, Correction, Ended, Item, ItemReport, Models, RuleBook, RuleFiles,
+};
 
 use crate::support::demo::{as_of, folder};
+use crate::support::text_rows;
 
 /// Rules over three persons, and what they left so far.
 struct Bench {
@@ -19,6 +22,7 @@ struct Bench {
     engine: Engine,
     book: RuleBook,
     tables: BTreeMap<String, Vec<PartInfo>>,
+    corrections: Vec<Correction>,
 }
 
 fn rule(dir: &Path, path: &str, more: &str, sql: &str) {
@@ -55,7 +59,7 @@ impl Bench {
         let mut writer = PartWriter::create(&dir.path().join("persons.parquet"), schema).unwrap();
         writer.write(&batch).unwrap();
         let tables = BTreeMap::from([("AC01".to_owned(), vec![writer.finish().unwrap()])]);
-        Self { dir, national, engine, book, tables }
+        Self { dir, national, engine, book, tables, corrections: Vec::new() }
     }
 
     /// Runs an item; the tables are then as it left them.
@@ -70,6 +74,7 @@ impl Bench {
                 tables: &self.tables,
                 externals: &BTreeMap::new(),
                 approved: &BTreeMap::new(),
+                corrections: &self.corrections,
                 unfilled: &BTreeMap::new(),
                 as_of: as_of(),
                 found: &at("found"),
@@ -165,4 +170,56 @@ fn row_rules_of_one_table_find_what_each_would_find_alone() {
     // A failure names the rule, not the scan alone.
     let failed = bench.clean(Item::Restore, &mut models).unwrap_err();
     assert!(failed.to_string().contains("the rule X-06"), "{failed}");
+}
+
+#[test]
+fn a_correction_is_made_before_its_rule_looks_and_only_where_its_value_stands() {
+    let mut bench = Bench::new(|sql| {
+        let fills = "SELECT p._key, '9' AS AAC004 FROM AC01 AS p WHERE coalesce(p.AAC004, '1') = '1'";
+        rule(sql, "correct/X-01.sql", "-- touches: AAC004\n-- effect: change\n", fills);
+        // What people corrected is theirs: a rule of the same item only proposes.
+        let again = "SELECT p._key, '1' AS AAC004 FROM AC01 AS p WHERE p.AAC004 = '2'";
+        rule(sql, "correct/X-02.sql", "-- touches: AAC004\n-- effect: change\n", again);
+    });
+    let by = Approval {
+        batch: "b0007".to_owned(),
+        approver: "王".to_owned(),
+        handler: Some("张".to_owned()),
+        reviewer: Some("李".to_owned()),
+        evidence: Some("证-1".to_owned()),
+    };
+    let correction = |key: &str, before: Option<&str>, after: &str| Correction {
+        rule: "X-01".to_owned(),
+        table: "AC01".to_owned(),
+        key: key.to_owned(),
+        source: "a.P".to_owned(),
+        skey: Some(key.to_owned()),
+        column: "AAC004".to_owned(),
+        before: before.map(str::to_owned),
+        after: after.to_owned(),
+        by: by.clone(),
+    };
+    // The first stands, the second holds that value already, of the third the value is another, the fourth has no row.
+    bench.corrections = vec![
+        correction("1", Some("1"), "2"),
+        correction("2", Some("1"), "2"),
+        correction("3", Some("1"), "2"),
+        correction("4", None, "2"),
+    ];
+    let mut models = Models::new(&bench.dir.path().join("models")).unwrap();
+    let report = bench.clean(Item::Correct, &mut models).unwrap();
+    assert_eq!((report.corrected, report.stale), (1, 2));
+    assert_eq!(lines(&report.found)[0], ["X-01", "3"].map(str::to_owned), "it is found no more");
+    let columns =
+        ["_key", "before", "after", "rule", "level", "evidence", "batch", "handler", "reviewer", "approver"];
+    let records: Vec<Vec<String>> = text_rows(&report.changes[0].path, &columns)
+        .into_iter()
+        .map(|r| r.into_iter().map(Option::unwrap_or_default).collect())
+        .collect();
+    assert_eq!(records[0], ["1", "1", "2", "X-01", "V", "证-1", "b0007", "张", "李", "王"]);
+    assert_eq!(records[1][..5], ["2", "2", "1", "X-02", "A0"]);
+    assert_eq!(records[2][..5], ["3", "", "9", "X-01", "A0"]);
+    assert_eq!(records.len(), 3);
+    let fields: u64 = report.replaced.iter().map(|r| r.fields).sum();
+    assert_eq!(fields, 3, "each has its record");
 }

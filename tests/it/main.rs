@@ -60,3 +60,4 @@ mod time;
 mod trust;
 mod validate;
 mod wild;
+mod worklists;

@@ -76,7 +76,7 @@ fn round(run: &str, before: Option<&str>, rows: Vec<RoundRow>) -> Round {
 
 fn state(rule: &str, item: &str, [new, open, fixed, reopened]: [u64; 4]) -> RoundRow {
     let [item, rule, department] = [item, rule, "养老"].map(str::to_owned);
-    RoundRow { item, rule, department, new, open, fixed, reopened }
+    RoundRow { item, rule, department, new, open, fixed, reopened, waived: 0 }
 }
 
 fn empty(table: &str, column: &str, [before, after]: [u64; 2]) -> EmptyRow {

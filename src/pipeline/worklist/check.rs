@@ -1,0 +1,341 @@
+//! Rows that came back → decisions, or every mistake with its cell.
+//!
+//! Always: nothing is guessed and nothing left out: a row is decided as a whole, by three people who may, about an item that still stands, or it is
+//! a mistake; a row without a decision stays on the worklist.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{Months, NaiveDate};
+
+use super::form::{self, RowsDigest, at};
+use super::import::Signatory;
+use super::items::Line;
+use super::reading::{Mistake, ReadFile, ReadRow, address, is_formula};
+use super::value;
+use crate::national::National;
+use crate::report::Words;
+use crate::rules::Effect;
+use crate::state::{Decision, DecisionKind, Signature, Worklist, worklist_name};
+
+/// Months for which a waiver holds where nobody wrote until when.
+const WAIVER_MONTHS: u32 = 12;
+/// Characters of a number of evidence.
+const EVIDENCE: usize = 100;
+
+/// What rows are checked against.
+pub(super) struct CheckOf<'a> {
+    pub(super) national: &'a National,
+    pub(super) untouchable: &'a BTreeSet<(String, String)>,
+    pub(super) people: &'a [Signatory],
+    pub(super) words: &'a [Words; 2],
+    pub(super) worklist: &'a Worklist,
+    /// What the newest run has for departments to verify, of its rule.
+    pub(super) lines: &'a HashMap<u64, Line>,
+    /// What is decided and stands.
+    pub(super) decided: &'a BTreeMap<u64, (i64, Decision)>,
+    pub(super) today: NaiveDate,
+    /// The account that began the newest run: who operates does not approve.
+    pub(super) operator: Option<&'a str>,
+}
+
+/// What the rows of a file come to.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) decisions: Vec<Decision>,
+    pub(super) undecided: u64,
+    /// Decided alike before.
+    pub(super) known: u64,
+    pub(super) mistakes: Vec<Mistake>,
+}
+
+/// Checks a file.
+pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
+    let mut done = Checked { mistakes: file.mistakes.clone(), ..Checked::default() };
+    hidden(of, file, &mut done.mistakes);
+    let sound = rows(of, file, &mut done.mistakes);
+    let mut fields: HashMap<[String; 5], (Option<String>, String)> = HashMap::new();
+    for (batch, d) in of.decided.values().filter(|(_, d)| corrects(d.kind)) {
+        let skey = d.skey.clone().unwrap_or_default();
+        let field = [d.table.clone(), d.key.clone(), d.source.clone(), skey, d.column.clone()];
+        fields.insert(field, (d.after.clone(), crate::state::batch_name(*batch)));
+    }
+    for (row, id) in sound {
+        let mut said = Vec::new();
+        let mut say = |column: usize, what: &'static str, with: Vec<String>| {
+            said.push(file.mistake(row, column, what, with));
+        };
+        match decision(of, row, id, &mut say) {
+            Some(Row::Undecided) => done.undecided += 1,
+            Some(Row::Known) => done.known += 1,
+            Some(Row::Decided(decision, line)) => {
+                let here = || address(at::DECISION, row.row);
+                let before = corrects(decision.kind)
+                    .then(|| fields.insert(line.field(), (decision.after.clone(), here())))
+                    .flatten()
+                    .filter(|(after, _)| *after != decision.after);
+                match before {
+                    Some((_, place)) => say(at::DECISION, "contradicts", vec![place]),
+                    None => done.decisions.push(*decision),
+                }
+            }
+            None => {}
+        }
+        done.mistakes.append(&mut said);
+    }
+    done
+}
+
+/// Whether it gives a field another value.
+fn corrects(kind: DecisionKind) -> bool {
+    matches!(kind, DecisionKind::Adopt | DecisionKind::Correct)
+}
+
+/// The hidden sheet says what was recorded when the file went out.
+fn hidden(of: &CheckOf<'_>, file: &ReadFile, mistakes: &mut Vec<Mistake>) {
+    let list = of.worklist;
+    let whole =
+        |what: &'static str, with: Vec<String>| Mistake { sheet: None, cell: String::new(), what, with };
+    if file.is_csv {
+        return;
+    }
+    if file.hidden.is_empty() {
+        return mistakes.push(whole("no_hidden", Vec::new()));
+    }
+    for (name, expected) in [
+        ("version", form::VERSION.to_owned()),
+        ("worklist", worklist_name(list.id)),
+        ("round", list.run.clone()),
+        ("rule", list.rule.clone()),
+        ("digest", list.digest.clone()),
+    ] {
+        if file.hidden.get(name) != Some(&expected) {
+            mistakes.push(whole("hidden", vec![name.to_owned(), expected]));
+        }
+    }
+}
+
+/// Rows whose protected cells are as they went out, with their item; together they are the rows that went out, each once.
+fn rows<'f>(of: &CheckOf<'_>, file: &'f ReadFile, mistakes: &mut Vec<Mistake>) -> Vec<(&'f ReadRow, u64)> {
+    let own = worklist_name(of.worklist.id);
+    let (mut digest, mut seen, mut sound) = (RowsDigest::default(), HashSet::new(), Vec::new());
+    let mut wrong = false;
+    for row in &file.rows {
+        let code = digest.add(&own, &row.protected());
+        let told = &row.cells[at::CHECK];
+        let id = form::item_of(&row.cells[at::ITEM]).filter(|id| of.worklist.items.binary_search(id).is_ok());
+        let what = match id {
+            _ if told.split('-').next() != Some(own.as_str()) => Some((at::CHECK, "other_list", own.clone())),
+            None => Some((at::ITEM, "key", String::new())),
+            Some(_) if *told != code => Some((at::ITEM, "changed", address(at::DECISION - 1, row.row))),
+            Some(id) if !seen.insert(id) => Some((at::ITEM, "twice", String::new())),
+            Some(id) => {
+                sound.push((row, id));
+                None
+            }
+        };
+        if let Some((column, what, with)) = what {
+            wrong = true;
+            mistakes.push(file.mistake(row, column, what, vec![with]));
+        }
+    }
+    let missing = of.worklist.items.iter().filter(|id| !seen.contains(id));
+    let missing: Vec<String> = missing.map(|id| form::item_text(*id)).collect();
+    let whole =
+        |what: &'static str, with: Vec<String>| Mistake { sheet: None, cell: String::new(), what, with };
+    if let (false, Some(first)) = (wrong, missing.first()) {
+        mistakes.push(whole("missing", vec![missing.len().to_string(), first.clone()]));
+    } else if !wrong && digest.text() != of.worklist.digest {
+        mistakes.push(whole("row_set", Vec::new()));
+    }
+    sound
+}
+
+/// What a row says.
+enum Row<'a> {
+    Undecided,
+    Known,
+    Decided(Box<Decision>, &'a Line),
+}
+
+/// The decision of a row; none where it has mistakes, which are said.
+fn decision<'a>(
+    of: &CheckOf<'a>,
+    row: &ReadRow,
+    id: u64,
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<Row<'a>> {
+    let Some(word) = row.filled(at::DECISION) else {
+        let filled = [at::CORRECTED, at::EVIDENCE, at::UNTIL].into_iter().find(|c| row.filled(*c).is_some());
+        let Some(column) = filled else { return Some(Row::Undecided) };
+        say(at::DECISION, "undecided", vec![address(column, row.row)]);
+        return None;
+    };
+    let named = |kind: &DecisionKind| of.words.iter().any(|words| form::word(words, *kind) == word);
+    let Some(kind) = DecisionKind::ALL.into_iter().find(named) else {
+        say(at::DECISION, "decision", Vec::new());
+        return None;
+    };
+    let Some(line) = of.lines.get(&id) else {
+        say(at::ITEM, "stale", vec![of.worklist.run.clone()]);
+        return None;
+    };
+    let after = proposed(of, row, kind, line, say);
+    let expires = expiry(of, row, kind, say);
+    let evidence = row.filled(at::EVIDENCE).map(str::to_owned);
+    match &evidence {
+        None if kind != DecisionKind::Province => say(at::EVIDENCE, "no_evidence", Vec::new()),
+        Some(text) if is_formula(text) => say(at::EVIDENCE, "formula", Vec::new()),
+        Some(text) if text.chars().count() > EVIDENCE => {
+            say(at::EVIDENCE, "long_evidence", vec![EVIDENCE.to_string()]);
+        }
+        Some(_) | None => {}
+    }
+    let signed = signatures(of, row, say);
+    let ([handler, reviewer, approver], Some(after), Some(expires)) = (signed?, after, expires) else {
+        return None;
+    };
+    if kind != DecisionKind::Province && evidence.is_none() {
+        return None;
+    }
+    if let Some((batch, before)) = of.decided.get(&id) {
+        if before.kind == kind && before.after == after {
+            return Some(Row::Known);
+        }
+        say(at::DECISION, "contradicts", vec![crate::state::batch_name(*batch)]);
+        return None;
+    }
+    let expires = match kind {
+        DecisionKind::Waive => expires.or_else(|| a_year_on(&approver.day)),
+        DecisionKind::Adopt | DecisionKind::Correct | DecisionKind::Province => None,
+    };
+    let line_of = line.clone();
+    let decision = Decision {
+        worklist: of.worklist.id,
+        item: id,
+        kind,
+        rule: line_of.rule,
+        table: line_of.table,
+        key: line_of.key,
+        source: line_of.source,
+        skey: line_of.skey,
+        column: line_of.column,
+        before: line_of.before,
+        after,
+        evidence,
+        expires,
+        handler,
+        reviewer,
+        approver,
+    };
+    Some(Row::Decided(Box::new(decision), line))
+}
+
+fn a_year_on(day: &str) -> Option<String> {
+    let day = day.parse::<NaiveDate>().ok()?;
+    day.checked_add_months(Months::new(WAIVER_MONTHS)).map(|d| d.to_string())
+}
+
+/// The value that is right, or that is adopted; none where there are mistakes.
+fn proposed(
+    of: &CheckOf<'_>,
+    row: &ReadRow,
+    kind: DecisionKind,
+    line: &Line,
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<Option<String>> {
+    let written = row.filled(at::CORRECTED);
+    match (kind, written) {
+        (DecisionKind::Adopt, None) if line.after.is_some() || line.effect == Effect::Exclude => {
+            Some(line.after.clone())
+        }
+        (DecisionKind::Adopt, None) => {
+            say(at::DECISION, "nothing_proposed", Vec::new());
+            None
+        }
+        (DecisionKind::Correct, None) => {
+            say(at::CORRECTED, "no_value", Vec::new());
+            None
+        }
+        (DecisionKind::Correct, Some(text)) => match value::check(of.national, of.untouchable, line, text) {
+            Ok(value) => Some(Some(value)),
+            Err((what, with)) => {
+                say(at::CORRECTED, what, with);
+                None
+            }
+        },
+        (DecisionKind::Waive | DecisionKind::Province, None) => Some(None),
+        (DecisionKind::Adopt | DecisionKind::Waive | DecisionKind::Province, Some(_)) => {
+            say(at::CORRECTED, "not_both", Vec::new());
+            None
+        }
+    }
+}
+
+/// The last day of a waiver where it is written; none where there are mistakes.
+fn expiry(
+    of: &CheckOf<'_>,
+    row: &ReadRow,
+    kind: DecisionKind,
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<Option<String>> {
+    let Some(text) = row.filled(at::UNTIL) else { return Some(None) };
+    let what = match value::day(text) {
+        _ if kind != DecisionKind::Waive => "not_waived",
+        None => "day",
+        Some(day) if day < of.today => "expired",
+        Some(day) => return Some(Some(day.to_string())),
+    };
+    say(at::UNTIL, what, Vec::new());
+    None
+}
+
+/// Whether somebody may sign in a role.
+type Role = (usize, fn(&Signatory) -> bool);
+
+/// Three people, each in a role that is theirs, one after another, none twice; none where there are mistakes.
+fn signatures(
+    of: &CheckOf<'_>,
+    row: &ReadRow,
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<[Signature; 3]> {
+    let roles: [Role; 3] =
+        [(at::HANDLER, |p| p.handles), (at::REVIEWER, |p| p.reviews), (at::APPROVER, |p| p.approves)];
+    let mut sound = true;
+    let mut wrong = |column: usize, what: &'static str, with: Vec<String>| {
+        sound = false;
+        say(column, what, with);
+    };
+    let mut signed: [Signature; 3] = Default::default();
+    for (no, (column, may)) in roles.into_iter().enumerate() {
+        let name = row.filled(column).unwrap_or_default();
+        let of_name: Vec<&Signatory> = of.people.iter().filter(|p| p.name == name).collect();
+        let first = signed[..no].iter().position(|s| s.name == name && !name.is_empty());
+        let operates = of_name.iter().any(|p| of.operator == Some(p.account.as_str()));
+        if name.is_empty() {
+            wrong(column, "no_name", Vec::new());
+        } else if of_name.is_empty() {
+            wrong(column, "unknown_person", Vec::new());
+        } else if !of_name.iter().any(|p| may(p)) {
+            wrong(column, "no_role", Vec::new());
+        } else if let Some(first) = first {
+            wrong(column, "same_person", vec![address(roles[first].0, row.row)]);
+        } else if column == at::APPROVER && operates {
+            wrong(column, "operator", Vec::new());
+        }
+        let day = row.filled(column + 1).map(value::day);
+        match day {
+            None => wrong(column + 1, "no_day", Vec::new()),
+            Some(None) => wrong(column + 1, "day", Vec::new()),
+            Some(Some(day)) if day > of.today => wrong(column + 1, "future", Vec::new()),
+            Some(Some(day)) => {
+                let text = day.to_string();
+                if no > 0 && signed[no - 1].day > text {
+                    wrong(column + 1, "order", vec![address(column - 1, row.row)]);
+                }
+                signed[no].day = text;
+            }
+        }
+        signed[no].name = name.to_owned();
+    }
+    sound.then_some(signed)
+}

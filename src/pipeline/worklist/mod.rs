@@ -1,0 +1,57 @@
+//! Worklists: what a department has to decide, as files that go out and come back (RULES 5; docs/worklists.md).
+//!
+//! Always: an item is a line that a rule found, with its value before and what is proposed: when either is another, it is another item. A file
+//! is taken as a whole or not at all. Files are written first, then recorded.
+//! Must not know: how anything is printed.
+
+mod check;
+mod error;
+mod export;
+mod form;
+mod import;
+mod items;
+mod list;
+mod province;
+mod reading;
+mod value;
+
+pub use error::WorklistError;
+pub use export::{ClearValues, ExportOf, HandedOut, export_worklists};
+pub use import::{DecidedRow, ImportOf, Imported, Signatory, import_worklist};
+pub use items::ItemFilter;
+pub use list::{WorklistRow, worklist_rows};
+pub use province::export_province;
+pub use reading::Mistake;
+
+pub(super) use items::waived;
+
+/// What the audit log is to keep of worklists: one event a file that went out (`revealed`: with values in clear) or came back.
+#[derive(Debug)]
+pub(super) enum WorklistEvent<'a> {
+    Exported {
+        worklist: &'a str,
+        path: &'a std::path::Path,
+        items: u64,
+        revealed: bool,
+        account: &'a str,
+    },
+    Imported {
+        worklist: &'a str,
+        path: &'a std::path::Path,
+        batch: &'a str,
+        decisions: u64,
+        account: &'a str,
+    },
+}
+
+/// The one place where events of worklists are recorded.
+pub(super) fn record(event: &WorklistEvent<'_>) {
+    match event {
+        WorklistEvent::Exported { worklist, path, items, revealed, account } => {
+            tracing::info!(worklist, path = %path.display(), items, revealed, account, "a worklist was handed out");
+        }
+        WorklistEvent::Imported { worklist, path, batch, decisions, account } => {
+            tracing::info!(worklist, path = %path.display(), batch, decisions, account, "a worklist came back");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What the province has to decide (上报省局清单): items that departments send it, and what rules say is its to decide.
+//!
+//! Always: a list, not a form; a later one of the same run takes its place.
+
+use std::path::PathBuf;
+
+use super::export::{ClearValues, ExportOf};
+use super::form::one_line;
+use super::items::{Line, Shown, Whose, each_item};
+use super::list::decided;
+use super::{WorklistError, WorklistEvent, record};
+use crate::durable;
+use crate::folder;
+use crate::national::Table;
+use crate::pipeline::RunError;
+use crate::report::{ListFile, SheetColumn, SheetWriter};
+use crate::rules::{Outcome, Rule};
+use crate::state::{Decision, DecisionKind, worklist_name};
+
+/// The columns: key of the head's words under `worklist`, width in characters.
+const COLUMNS: [(&str, u16); 18] = [
+    ("rule", 10),
+    ("wrong", 34),
+    ("department", 10),
+    ("table", 20),
+    ("column", 20),
+    ("person", 14),
+    ("name", 10),
+    ("unit", 12),
+    ("unit_name", 28),
+    ("county", 10),
+    ("row", 24),
+    ("current", 20),
+    ("proposed", 20),
+    ("found", 24),
+    ("number", 9),
+    ("handler", 9),
+    ("approver", 9),
+    ("approved", 12),
+];
+
+/// Writes the list of a run: where it lies, and how many items it has.
+///
+/// # Errors
+/// `WKL-…`, `REP-…`, `ENG-…`, `DAT-…`, `STA-…`.
+pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistError> {
+    let decided = decided(of.state, of.day)?;
+    let (mut file, mut items) = (begin(of)?, 0);
+    let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
+    let outcomes = [Outcome::ToVerify, Outcome::ToProvince];
+    each_item(
+        of.run,
+        (of.engine, of.national, of.book),
+        &outcomes,
+        &of.filter,
+        |rule, table, line, whose| {
+            let sent = decided.get(&line.id()).map(|(_, d)| d).filter(|d| d.kind == DecisionKind::Province);
+            if line.outcome == Outcome::ToVerify && sent.is_none() {
+                return Ok(());
+            }
+            items += 1;
+            let cells = row(of, &shown, (rule, table), (&line, &whose, sent)).map(|c| one_line(&c));
+            file.row(&cells.each_ref().map(|c| Some(c.as_str()))).map_err(WorklistError::from)
+        },
+    )?;
+    let path = file.finish("", &[])?;
+    record(&WorklistEvent::Exported {
+        worklist: "province",
+        path: &path,
+        items,
+        revealed: of.values == ClearValues::Revealed,
+        account: of.account,
+    });
+    Ok((path, items))
+}
+
+fn begin(of: &ExportOf<'_>) -> Result<ListFile, WorklistError> {
+    let title = of.words.say("worklist", "province_list");
+    let ending = if of.csv.is_some() { "csv" } else { "xlsx" };
+    durable::create_dir_all(of.folder).map_err(RunError::from)?;
+    let path = of.folder.join(folder::name(&format!("{title}-{}.{ending}", of.run.id)));
+    let heads: Vec<String> = COLUMNS.iter().map(|(key, _)| of.words.say("worklist", key)).collect();
+    if let Some(encoding) = of.csv {
+        return Ok(ListFile::csv(&path, encoding, &heads)?);
+    }
+    let column = |((_, width), head): (&(&str, u16), String)| SheetColumn { head, width: *width };
+    let columns = COLUMNS.iter().zip(heads).map(column).collect();
+    let sheet = SheetWriter::create(&path, &title, columns, of.day)?;
+    Ok(ListFile::Xlsx(path, Box::new(sheet)))
+}
+
+fn row(
+    of: &ExportOf<'_>,
+    shown: &Shown<'_>,
+    (rule, table): (&Rule, &Table),
+    (line, whose, sent): (&Line, &Whose, Option<&Decision>),
+) -> [String; COLUMNS.len()] {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let column = table.column(&line.column).map(|c| format!("{} ", c.title)).unwrap_or_default();
+    let signed = |get: fn(&Decision) -> &String| sent.map(get).cloned().unwrap_or_default();
+    [
+        rule.id.clone(),
+        of.words.lang().pick(&rule.title.zh, &rule.title.en).to_owned(),
+        of.words.say("department", rule.department.text()),
+        format!("{} {}", table.title, table.name),
+        format!("{column}{}", line.column),
+        text(shown.value("AC01", "AAC999", whose.person.clone())),
+        text(shown.value("AC01", "AAC003", whose.name.clone())),
+        text(shown.value("AB01", "AAB999", whose.unit.clone())),
+        text(shown.value("AB01", "AAB004", whose.unit_name.clone())),
+        text(whose.county.clone()),
+        format!("{} {}", line.source, text(line.skey.clone())),
+        text(shown.value(&table.name, &line.column, line.before.clone())),
+        text(shown.proposed(rule, table, line)),
+        text(whose.evidence.clone()),
+        sent.map(|d| worklist_name(d.worklist)).unwrap_or_default(),
+        signed(|d| &d.handler.name),
+        signed(|d| &d.approver.name),
+        signed(|d| &d.approver.day),
+    ]
+}

@@ -1,0 +1,299 @@
+//! A file that came back → rows of text with their places, whether workbook or CSV.
+//!
+//! Always: nothing of it is computed; a formula, an error, or a number that has lost digits is a mistake with its sheet and cell. Cells are read one
+//! by one, so that a file takes no more memory than it has cells; what a library does not expect becomes an error.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
+use serde::Serialize;
+
+use super::WorklistError;
+use super::form::{COLUMNS, FILLED, HIDDEN, at, heads, one_line};
+use crate::panics;
+use crate::report::{Words, bare};
+use crate::text_file::{self, Unreadable};
+
+/// Bytes of a file: one of a million items has about half.
+const MOST_BYTES: u64 = 512 << 20;
+/// Beyond this a number in a spreadsheet has lost digits.
+const EXACT: f64 = 1e15;
+
+/// A mistake in a file that came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mistake {
+    /// None: a CSV file has none.
+    pub sheet: Option<String>,
+    /// `M17`; empty: the file as a whole.
+    pub cell: String,
+    /// The key of its words under `mistake`.
+    pub what: &'static str,
+    /// What stands in them for `{0}`, `{1}`.
+    pub with: Vec<String>,
+}
+
+/// One row: its sheet (by number), its row from 1, its cells by column.
+#[derive(Debug)]
+pub(super) struct ReadRow {
+    pub(super) sheet: usize,
+    pub(super) row: u32,
+    pub(super) cells: Vec<String>,
+}
+
+/// A file as it came back.
+#[derive(Debug, Default)]
+pub(super) struct ReadFile {
+    sheets: Vec<Option<String>>,
+    pub(super) rows: Vec<ReadRow>,
+    /// Of the hidden sheet; none: a CSV file, or it is gone.
+    pub(super) hidden: BTreeMap<String, String>,
+    pub(super) is_csv: bool,
+    pub(super) mistakes: Vec<Mistake>,
+}
+
+/// The name of a cell: column from 0, row from 1.
+pub(super) fn address(column: usize, row: u32) -> String {
+    let (mut name, mut n) = (String::new(), column + 1);
+    while n > 0 {
+        let letter = b'A' + u8::try_from((n - 1) % 26).unwrap_or(0);
+        name.insert(0, char::from(letter));
+        n = (n - 1) / 26;
+    }
+    format!("{name}{row}")
+}
+
+impl ReadFile {
+    /// A mistake in a cell of a row.
+    pub(super) fn mistake(
+        &self,
+        row: &ReadRow,
+        column: usize,
+        what: &'static str,
+        with: Vec<String>,
+    ) -> Mistake {
+        let sheet = self.sheets.get(row.sheet).cloned().flatten();
+        Mistake { sheet, cell: address(column, row.row), what, with }
+    }
+
+    fn note(&mut self, sheet: usize, cell: String, what: &'static str, with: Vec<String>) {
+        let sheet = self.sheets.get(sheet).cloned().flatten();
+        self.mistakes.push(Mistake { sheet, cell, what, with });
+    }
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// `WKL-001`, `WKL-003`.
+pub(super) fn read(path: &Path, words: &[Words; 2]) -> Result<ReadFile, WorklistError> {
+    let unreadable = |why: String| WorklistError::Unreadable { path: path.display().to_string(), why };
+    let opened = std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?;
+    let bytes = opened.metadata().map_err(|e| unreadable(e.to_string()))?.len();
+    if bytes > MOST_BYTES {
+        return Err(WorklistError::TooBig { path: path.display().to_string(), bytes, most: MOST_BYTES });
+    }
+    let heads = words.each_ref().map(heads);
+    let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    if is_csv {
+        let text = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
+        let text = text_file::decode(&text).map_err(|Unreadable(why)| unreadable(why))?;
+        return csv_rows(&text, &heads).map_err(|e| unreadable(e.to_string()));
+    }
+    let read = panics::caught(|| xlsx_rows(BufReader::new(opened), &heads))
+        .map_err(|e| unreadable(e.to_string()))?;
+    read.map_err(|e| unreadable(e.to_string()))
+}
+
+fn xlsx_rows<R: Read + Seek>(from: R, heads: &[Vec<String>; 2]) -> Result<ReadFile, XlsxError> {
+    let mut book = Xlsx::new(from)?;
+    let mut file = ReadFile::default();
+    for name in book.sheet_names() {
+        if name == HIDDEN {
+            file.hidden = hidden(&mut book)?;
+            continue;
+        }
+        file.sheets.push(Some(name.clone()));
+        let sheet = file.sheets.len() - 1;
+        let before = file.rows.len();
+        let begun = sheet_rows(&mut book, &name, sheet, heads, &mut file)?;
+        if !begun {
+            file.rows.truncate(before);
+            file.note(sheet, String::new(), "no_head", Vec::new());
+            continue;
+        }
+        let mut cells = book.worksheet_cells_reader(&name)?;
+        while let Some(cell) = cells.next_formula()? {
+            if !cell.get_value().is_empty() {
+                let (row, column) = cell.get_position();
+                file.note(sheet, address(column as usize, row.saturating_add(1)), "formula", Vec::new());
+            }
+        }
+    }
+    Ok(file)
+}
+
+/// The names and values of the hidden sheet.
+fn hidden<R: Read + Seek>(book: &mut Xlsx<R>) -> Result<BTreeMap<String, String>, XlsxError> {
+    let (mut names, mut values) = (BTreeMap::new(), BTreeMap::new());
+    let mut cells = book.worksheet_cells_reader(HIDDEN)?;
+    while let Some(cell) = cells.next_cell()? {
+        let ((row, column), text) = (cell.get_position(), text(cell.get_value()).unwrap_or_default());
+        match column {
+            0 => drop(names.insert(row, text)),
+            1 => drop(values.insert(row, text)),
+            _ => {}
+        }
+    }
+    Ok(names.into_iter().map(|(row, name)| (name, values.remove(&row).unwrap_or_default())).collect())
+}
+
+/// Takes the rows under the head of a sheet; false where it has none.
+fn sheet_rows<R: Read + Seek>(
+    book: &mut Xlsx<R>,
+    name: &str,
+    sheet: usize,
+    heads: &[Vec<String>; 2],
+    file: &mut ReadFile,
+) -> Result<bool, XlsxError> {
+    let (mut begun, mut row): (bool, Option<ReadRow>) = (false, None);
+    let mut unreadable = Vec::new();
+    let mut cells = book.worksheet_cells_reader(name)?;
+    loop {
+        let cell = cells.next_cell()?;
+        let place = cell.as_ref().map(calamine::Cell::get_position);
+        let number = place.map(|(row, _)| row.saturating_add(1));
+        if row.as_ref().map(|r| r.row) != number {
+            if let Some(whole) = row.take() {
+                begun = take(file, whole, begun, heads);
+            }
+            row = number.map(|row| ReadRow { sheet, row, cells: vec![String::new(); COLUMNS.len()] });
+        }
+        let (Some(cell), Some((_, column)), Some(row)) = (cell, place, &mut row) else { break };
+        let column = column as usize;
+        match (text(cell.get_value()), row.cells.get_mut(column)) {
+            (Ok(text), Some(cell)) => *cell = text,
+            (Ok(text), None) if begun && !text.is_empty() => unreadable.push((column, row.row, "beside")),
+            (Ok(_), None) => {}
+            (Err(what), _) if begun => unreadable.push((column, row.row, what)),
+            (Err(_), _) => {}
+        }
+    }
+    for (column, row, what) in unreadable {
+        file.note(sheet, address(column, row), what, Vec::new());
+    }
+    Ok(begun)
+}
+
+/// Takes a row: those over the head are left, empty ones too. Whether the head has come.
+fn take(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &[Vec<String>; 2]) -> bool {
+    if !begun {
+        let Some(head) = heads.iter().find(|h| h[at::ITEM] == row.cells[at::ITEM]) else { return false };
+        let other: Vec<usize> = (0..COLUMNS.len()).filter(|c| row.cells[*c] != head[*c]).collect();
+        for column in other {
+            let mistake = file.mistake(&row, column, "head", vec![head[column].clone()]);
+            file.mistakes.push(mistake);
+        }
+        return true;
+    }
+    if row.cells.iter().any(|c| !c.is_empty()) {
+        file.rows.push(row);
+    }
+    true
+}
+
+/// What a cell says; else the words of what is wrong with it.
+fn text(value: &DataRef<'_>) -> Result<String, &'static str> {
+    match value {
+        DataRef::Empty => Ok(String::new()),
+        DataRef::String(text) => Ok(one_line(text)),
+        DataRef::SharedString(text) => Ok(one_line(text)),
+        DataRef::Int(n) => Ok(n.to_string()),
+        DataRef::Float(n) if n.abs() >= EXACT => Err("digits"),
+        DataRef::Float(n) => Ok(n.to_string()),
+        DataRef::Bool(is) => Ok(if *is { "TRUE" } else { "FALSE" }.to_owned()),
+        DataRef::DateTime(at) if at.is_datetime() => {
+            let (year, month, day, ..) = at.to_ymd_hms_milli();
+            Ok(format!("{year:04}-{month:02}-{day:02}"))
+        }
+        DataRef::DateTimeIso(at) => Ok(at.chars().take(10).collect()),
+        DataRef::DateTime(_) | DataRef::DurationIso(_) => Err("duration"),
+        DataRef::Error(_) => Err("error_value"),
+    }
+}
+
+/// What separates the cells of a CSV file, by how spreadsheets save it.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
+fn csv_rows(text: &str, heads: &[Vec<String>; 2]) -> Result<ReadFile, csv::Error> {
+    let first = text.lines().next().unwrap_or_default();
+    let separator =
+        SEPARATORS.into_iter().max_by_key(|s| first.bytes().filter(|b| b == s).count()).unwrap_or(b',');
+    let mut file = ReadFile { sheets: vec![None], is_csv: true, ..ReadFile::default() };
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(separator)
+        .from_reader(text.as_bytes());
+    let mut begun = false;
+    for record in reader.records() {
+        let record = record?;
+        let row = record.position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
+        let mut cells: Vec<String> = record.iter().map(|c| one_line(bare(c))).collect();
+        if begun {
+            for column in (COLUMNS.len()..cells.len()).filter(|c| !cells[*c].is_empty()) {
+                file.note(0, address(column, row), "beside", Vec::new());
+            }
+        }
+        cells.resize(COLUMNS.len(), String::new());
+        begun = take(&mut file, ReadRow { sheet: 0, row, cells }, begun, heads);
+    }
+    if !begun {
+        file.note(0, String::new(), "no_head", Vec::new());
+    }
+    Ok(file)
+}
+
+/// What somebody typed that a spreadsheet elsewhere would take for a formula; numbers with a sign are none.
+pub(super) fn is_formula(text: &str) -> bool {
+    match text.chars().next() {
+        Some('=' | '@') => true,
+        Some('+' | '-') => !text[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b','),
+        _ => false,
+    }
+}
+
+impl ReadRow {
+    /// The protected cells.
+    pub(super) fn protected(&self) -> Vec<&str> {
+        self.cells[..FILLED.start].iter().map(String::as_str).collect()
+    }
+
+    /// A cell that people fill in; none where it is empty.
+    pub(super) fn filled(&self, column: usize) -> Option<&str> {
+        Some(self.cells[column].as_str()).filter(|c| !c.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{address, is_formula};
+
+    #[test]
+    fn cells_have_the_names_that_spreadsheets_give_them() {
+        for (column, name) in [(0, "A7"), (11, "L7"), (25, "Z7"), (26, "AA7"), (701, "ZZ7"), (702, "AAA7")] {
+            assert_eq!(address(column, 7), name);
+        }
+    }
+
+    #[test]
+    fn a_formula_is_told_from_a_number_with_a_sign() {
+        for text in ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-1+1"] {
+            assert!(is_formula(text), "{text}");
+        }
+        for text in ["-12.30", "+86", "张三", "", "1-2"] {
+            assert!(!is_formula(text), "{text}");
+        }
+    }
+}
