@@ -9,6 +9,7 @@ mod args;
 mod changes;
 mod completions;
 mod context;
+mod cutover;
 mod demo;
 mod doctor;
 mod dry_run;
@@ -40,7 +41,7 @@ mod watch;
 
 use clap::Parser;
 
-use args::{Cli, Command, PackageCommand, RulesCommand, ScheduleCommand};
+use args::{Cli, Command, CutoverCommand, PackageCommand, RulesCommand, ScheduleCommand};
 use context::Context;
 use exit::Ended;
 use failure::Failure;
@@ -87,6 +88,10 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Approve(args) => approve::approve(context, &args),
         Command::Package(PackageCommand::Build(args)) => package::build(context, &args),
         Command::Package(PackageCommand::Verify(args)) => package::verify(context, &args),
+        Command::Cutover(CutoverCommand::Check) => cutover::check(context),
+        Command::Cutover(CutoverCommand::Approve(args)) => cutover::approve(context, &args),
+        Command::Cutover(CutoverCommand::Freeze) => cutover::freeze(context),
+        Command::Cutover(CutoverCommand::Runbook(args)) => cutover::run_book(context, &args),
         Command::Schedule(args) => match args.command {
             None => schedule::schedule(context),
             Some(ScheduleCommand::Install(args)) => schedule::install(context, args),

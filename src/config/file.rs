@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
 use super::shown::{shown, told};
-use super::{expected, jobs, people, rules, staging, standing};
+use super::{cutover, expected, jobs, people, rules, staging, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
@@ -35,6 +35,7 @@ pub(super) const KEYS: &[&str] = &[
     "partitions",
     "sources",
     "staging",
+    "cutover",
     "schedule",
     "notify",
     "metrics",
@@ -273,6 +274,7 @@ impl Reader<'_> {
                 ("people", _) => people::check(self, value),
                 ("standing", _) => standing::check(self, value),
                 ("staging", _) => staging::check(self, value),
+                ("cutover", _) => cutover::check(self, value),
                 (key, _) => self.form(key, value),
             }
         }

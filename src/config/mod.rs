@@ -5,6 +5,7 @@
 //! replaces an earlier one as a whole.
 //! Must not know: what a run does with the settings.
 
+mod cutover;
 mod error;
 mod expected;
 mod file;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 pub use error::{ConfigError, Mistake};
 pub use people::{Person, Role};
 
+use crate::cutover::CutoverSettings;
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
@@ -106,6 +108,8 @@ pub struct Settings {
     pub sources: Vec<SourceSettings>,
     /// Where a dry run loads to; `None`: nowhere.
     pub staging: Option<StagingSettings>,
+    /// What has to hold before cutover.
+    pub cutover: CutoverSettings,
     /// Jobs of `qianyi schedule`.
     pub schedule: Vec<JobSettings>,
     pub notify: Option<NotifySettings>,
@@ -152,6 +156,8 @@ struct Merged {
     #[serde(default)]
     sources: Vec<SourceSettings>,
     staging: Option<StagingSettings>,
+    #[serde(default)]
+    cutover: CutoverSettings,
     #[serde(default)]
     schedule: Vec<JobSettings>,
     notify: Option<NotifySettings>,
@@ -202,6 +208,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         time_zone,
         sources,
         staging,
+        cutover,
         schedule,
         notify,
         metrics,
@@ -211,6 +218,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     } = merged;
     let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
     let standing = standing::resolve(standing, &people, origin("standing"))?;
+    cutover::approvers(&cutover, &people, origin("cutover"))?;
     let digest = digest(&city, as_of, &sources, &expected);
     let rules = rules::settings(rules, &mappings, parameters, references);
     Ok(Settings {
@@ -225,6 +233,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         partitions,
         sources,
         staging,
+        cutover,
         schedule,
         notify,
         metrics,

@@ -6,6 +6,7 @@
 
 mod check;
 mod fault;
+mod figures;
 mod file;
 mod units;
 
@@ -33,6 +34,8 @@ pub struct National {
     pub length_in: LengthIn,
     /// Plausible amounts, by which yuan and fen are told apart.
     pub units: Vec<UnitCheck>,
+    /// What the first screen of a run's page counts by insurance.
+    pub figures: Vec<Figure>,
     /// Variants of characters in names (`tables/name_variants.csv`): variant and character.
     pub name_variants: BTreeMap<char, char>,
     /// SHA-256 over every file of the folder.
@@ -230,6 +233,29 @@ impl UnitCheck {
         let per = if self.per.is_empty() { String::new() } else { format!("/{}", self.per.join("+")) };
         format!("{}.{}{per}", self.table, self.amounts.join("+"))
     }
+}
+
+/// A figure of the first screen: a number of different keys, or a sum of money, by insurance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// `persons`, `contributions`.
+    pub id: String,
+    pub table: String,
+    pub insurance: FigureInsurance,
+    /// One key, or measures that are added up.
+    pub columns: Vec<String>,
+    /// Whether they are money.
+    pub money: bool,
+    pub title_zh: String,
+    pub title_en: String,
+}
+
+/// Where the insurance of a figure stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FigureInsurance {
+    Column(String),
+    /// The same for every row.
+    Code(String),
 }
 
 /// How firm the column of a finding is.

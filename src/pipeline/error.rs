@@ -46,6 +46,14 @@ pub enum RunError {
         help("run `qianyi run` first, or check --workdir and the run id (`qianyi status`)")
     )]
     NoRun { workdir: String, wanted: String },
+    #[error("the work directory was frozen for cutover at {at} by {by}: no source is read after that")]
+    #[diagnostic(
+        code("RUN-032"),
+        help(
+            "`qianyi run --extract latest` runs over the last extract; another --workdir may extract again"
+        )
+    )]
+    Frozen { at: String, by: String },
     #[error("{path} is not what run {run} wrote")]
     #[diagnostic(
         code("RUN-030"),
@@ -232,6 +240,7 @@ impl Consequence for RunError {
             Self::NoSource { .. }
             | Self::NoTable { .. }
             | Self::NoRun { .. }
+            | Self::Frozen { .. }
             | Self::Altered { .. }
             | Self::Form { .. }
             | Self::Refused { .. }

@@ -18,6 +18,15 @@ pub enum ReportError {
         help("check the folder, its rights and free space; then run the same command again")
     )]
     Sheet { path: String, source: rust_xlsxwriter::XlsxError },
+    #[error("a chart of the page cannot be drawn: {what}")]
+    #[diagnostic(code("REP-902"), help("this is a fault of qianyi: please report it"))]
+    Chart { what: String },
+    #[error("the run book {path} cannot be read: {what}")]
+    #[diagnostic(
+        code("REP-003"),
+        help("config/cutover-runbook.example.toml shows the form; times are written \"2022-04-18 12:00\"")
+    )]
+    RunBook { path: String, what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
@@ -32,10 +41,10 @@ pub enum ReportError {
 impl Consequence for ReportError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            Self::TwoRuns { .. } => RetryClass::Usage,
+            Self::TwoRuns { .. } | Self::RunBook { .. } => RetryClass::Usage,
             Self::Sheet { .. } => RetryClass::Resume,
             Self::Durable(e) => e.retry_class(),
-            Self::Template(_) | Self::Words(_) => RetryClass::Bug,
+            Self::Chart { .. } | Self::Template(_) | Self::Words(_) => RetryClass::Bug,
         }
     }
 }

@@ -24,6 +24,16 @@ pub struct SheetColumn {
     pub width: u16,
 }
 
+/// A cell: a text, or a number in plain digits (`-1234.05`), which stays a text where a spreadsheet would round it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SheetCell {
+    Text(String),
+    Number(String),
+}
+
+/// Digits that a spreadsheet keeps.
+const EXACT_DIGITS: usize = 15;
+
 /// A workbook being written.
 pub struct SheetWriter {
     path: PathBuf,
@@ -33,6 +43,8 @@ pub struct SheetWriter {
     workbook: Workbook,
     text: Format,
     sheets: usize,
+    /// Sheets of this title.
+    of_title: usize,
     /// Rows of the last sheet.
     rows: u32,
 }
@@ -58,7 +70,7 @@ impl SheetWriter {
         workbook.set_properties(&DocProperties::new().set_title(title).set_creation_datetime(&made));
         let text = Format::new().set_num_format("@");
         let (path, title) = (path.to_owned(), title.to_owned());
-        let mut writer = Self { path, title, columns, workbook, text, sheets: 0, rows: 0 };
+        let mut writer = Self { path, title, columns, workbook, text, sheets: 0, of_title: 0, rows: 0 };
         writer.next_sheet()?;
         Ok(writer)
     }
@@ -85,6 +97,47 @@ impl SheetWriter {
         })
     }
 
+    /// Ends this table and begins another, on a sheet of its own.
+    ///
+    /// # Errors
+    /// `REP-002`.
+    pub fn next_table(&mut self, title: &str, columns: Vec<SheetColumn>) -> Result<(), ReportError> {
+        self.end_sheet()?;
+        (self.title, self.columns, self.of_title) = (title.to_owned(), columns, 0);
+        self.next_sheet()
+    }
+
+    /// Writes a row of texts and numbers.
+    ///
+    /// # Errors
+    /// `REP-002`.
+    pub fn cells(&mut self, cells: &[SheetCell]) -> Result<(), ReportError> {
+        if self.rows == SHEET_ROWS {
+            self.end_sheet()?;
+            self.next_sheet()?;
+        }
+        self.rows += 1;
+        let (row, text, at) = (self.rows, self.text.clone(), self.sheets - 1);
+        self.write(|workbook| {
+            let sheet = workbook.worksheet_from_index(at)?;
+            for (column, cell) in (0_u16..).zip(cells) {
+                let (SheetCell::Text(said) | SheetCell::Number(said)) = cell;
+                let number = match cell {
+                    SheetCell::Number(plain) => exact(plain),
+                    SheetCell::Text(_) => None,
+                };
+                if let Some(number) = number {
+                    let form = if said.contains('.') { "#,##0.00" } else { "#,##0" };
+                    let form = Format::new().set_num_format(form);
+                    sheet.write_number_with_format(row, column, number, &form)?;
+                } else if !said.is_empty() {
+                    sheet.write_string_with_format(row, column, said, &text)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Writes the file.
     ///
     /// # Errors
@@ -101,8 +154,9 @@ impl SheetWriter {
 
     fn next_sheet(&mut self) -> Result<(), ReportError> {
         self.sheets += 1;
+        self.of_title += 1;
         self.rows = 0;
-        let name = match self.sheets {
+        let name = match self.of_title {
             1 => self.title.clone(),
             no => format!("{} {no}", self.title),
         };
@@ -142,6 +196,12 @@ impl SheetWriter {
         work(&mut self.workbook)
             .map_err(|source| ReportError::Sheet { path: self.path.display().to_string(), source })
     }
+}
+
+/// A number that a spreadsheet holds exactly as it is written.
+fn exact(plain: &str) -> Option<f64> {
+    let digits = plain.bytes().filter(u8::is_ascii_digit).count();
+    plain.parse().ok().filter(|_| digits <= EXACT_DIGITS)
 }
 
 /// The folder of a file.

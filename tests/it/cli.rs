@@ -62,6 +62,7 @@ fn every_command_explains_itself() {
         "reconcile",
         "report",
         "package",
+        "cutover",
         "schedule",
         "status",
         "completions",

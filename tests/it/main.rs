@@ -3,12 +3,14 @@
 
 mod approved;
 mod arrival;
+mod browser;
 mod changes;
 mod city;
 mod clean;
 mod cli;
 mod config;
 mod conformance;
+mod cutover;
 mod demo;
 mod drift;
 mod durable;
