@@ -52,23 +52,22 @@ struct Looked<'a> {
     now: DateTime<Utc>,
 }
 
-/// Judges every criterion; what is fulfilled is recorded, so that a later check says what changed since.
+/// Judges every criterion; once all are fulfilled their evidence is recorded, so that a later check says what changed since.
 ///
 /// # Errors
 /// `RUN-003` where no run has ended, `RUN-030` where its documents were changed; `STA-…`.
 pub fn check(of: &CheckInput<'_>) -> Result<Readiness, RunError> {
     let looked = look(of)?;
     let (readiness, mut record) = judge(&looked)?;
-    let fulfilled = readiness.criteria.iter().all(|c| c.id == "approvals" || green(c));
     let evidence = by_criterion(&readiness.criteria);
-    if fulfilled && record.evidence != evidence {
+    if readiness.ready && record.evidence != evidence {
         record.evidence = evidence;
         record::write(&looked.state, looked.run.id, &record)?;
     }
     Ok(readiness)
 }
 
-/// Approves the evidence of today; `None` where something else than approvals is not fulfilled, or who approves began the run.
+/// Approves the evidence of today; false where something else than approvals is not fulfilled, or who approves began the run.
 ///
 /// # Errors
 /// As [`check`].
@@ -92,9 +91,13 @@ pub fn approve(
         reason: reason.to_owned(),
         evidence: readiness.evidence.clone(),
     });
-    record.evidence = by_criterion(&readiness.criteria);
     record::write(&looked.state, looked.run.id, &record)?;
-    Ok((judge(&looked)?.0, true))
+    let (readiness, mut record) = judge(&looked)?;
+    if readiness.ready {
+        record.evidence = by_criterion(&readiness.criteria);
+        record::write(&looked.state, looked.run.id, &record)?;
+    }
+    Ok((readiness, true))
 }
 
 fn look<'a>(of: &'a CheckInput<'a>) -> Result<Looked<'a>, RunError> {
@@ -150,7 +153,12 @@ fn judge(looked: &Looked<'_>) -> Result<(Readiness, Record), RunError> {
     let today = by_criterion(&criteria);
     let stale = recorded.iter().filter(|(id, was)| today.get(*id) != Some(was)).map(|(id, _)| id.clone());
     let stale: Vec<String> = stale.collect();
-    let record = newest.filter(|(of, _)| *of == run.id).map(|(_, record)| record).unwrap_or_default();
+    // Approvals are of one run; what was ready before is compared whatever run it was.
+    let record = match newest {
+        Some((of, record)) if of == run.id => record,
+        Some((_, earlier)) => Record { evidence: earlier.evidence, approvals: Vec::new() },
+        None => Record::default(),
+    };
     let (approved, approvals) = approvals(looked, &record, &evidence);
     criteria.push(approved);
     let readiness = Readiness {

@@ -35,7 +35,7 @@ pub struct ApprovalState {
 /// The record of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// By criterion, of the last time when all but approvals was fulfilled; empty: never.
+    /// By criterion, of the last time when all of them were fulfilled; empty: never.
     pub(super) evidence: BTreeMap<String, String>,
     pub(super) approvals: Vec<Approval>,
 }

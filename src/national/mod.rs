@@ -328,6 +328,22 @@ impl Table {
         self.columns.iter().find(|c| c.code == code)
     }
 
+    /// A part's columns with what they mean, for whoever opens it without qianyi: Chinese `name`, `unit`, code list (`codes`). All stay
+    /// nullable: gate.csv decides whether an empty column keeps its row out.
+    pub fn described(&self, schema: &Schema) -> SchemaRef {
+        let field = |field: &Arc<Field>| {
+            let Some(column) = self.column(field.name()) else { return field.clone() };
+            let told = [
+                ("name", Some(&column.title)),
+                ("unit", column.unit.as_ref()),
+                ("codes", column.codes.as_ref()),
+            ];
+            let told = told.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
+            Arc::new(field.as_ref().clone().with_metadata(told.collect()))
+        };
+        Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+    }
+
     /// The columns of a mapped row: the national ones in order, all nullable, then `_key`, `_source`, `_skey`.
     pub fn mapped_schema(&self) -> SchemaRef {
         let mut fields: Vec<Field> =
