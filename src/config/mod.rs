@@ -184,16 +184,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         origins.iter().rfind(|(_, keys)| keys.contains(key)).map_or("the default", |(o, _)| o.as_str())
     };
     let memory = memory(layers, &merged, &origin)?;
-    let date = |text: &String| {
-        text.parse::<NaiveDate>().map_err(|_| ConfigError::Value {
-            origin: origin("as_of").to_owned(),
-            key: "as_of",
-            value: text.clone(),
-            expected: "a date",
-            example: "2021-05-31",
-        })
-    };
-    let as_of = merged.as_of.as_ref().map(date).transpose()?;
+    let as_of = as_of(&merged, &origin)?;
     let partitions = partitions(&merged, memory, &origin)?;
     each_once(&merged.sources, origin("sources"))?;
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
@@ -266,6 +257,20 @@ fn memory<'o>(
         expected: "a size of 128MiB or more",
         example: "1GiB, 768MiB",
     })
+}
+
+/// The day that stands for today.
+fn as_of<'o>(merged: &Merged, origin: &impl Fn(&str) -> &'o str) -> Result<Option<NaiveDate>, ConfigError> {
+    let date = |text: &String| {
+        text.parse::<NaiveDate>().map_err(|_| ConfigError::Value {
+            origin: origin("as_of").to_owned(),
+            key: "as_of",
+            value: text.clone(),
+            expected: "a date",
+            example: "2021-05-31",
+        })
+    };
+    merged.as_of.as_ref().map(date).transpose()
 }
 
 /// Parallel streams: as configured, else as many as memory and processors are for.

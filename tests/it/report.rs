@@ -11,7 +11,8 @@ use crate::support::page::{balanced, blocked, covered, done, reconciled};
 
 /// The text between tags, one line a block.
 fn text(html: &str) -> String {
-    let (_, body) = html.split_once("<body>").unwrap();
+    let (_, body) = html.split_once("</head>").unwrap();
+    let (body, _) = body.split_once("<script>").unwrap();
     let mut out = String::new();
     for line in body.lines() {
         let mut plain = String::new();
