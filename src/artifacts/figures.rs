@@ -23,7 +23,7 @@ pub struct FigureRow {
     pub old: i128,
     /// Of it: staged for upload.
     pub ready: i128,
-    /// The rest by disposition; `rekeyed`: a rule gave it another key.
+    /// The rest by disposition; `rekeyed`: a rule moved its rows to another insurance.
     pub not_ready: BTreeMap<String, i128>,
     /// What rules added (keys), added and changed (fen): part of what is uploaded, not of the old.
     pub by_rules: i128,

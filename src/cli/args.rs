@@ -378,13 +378,12 @@ pub struct CutoverApproveArgs {
 
 /// `cutover runbook`.
 #[derive(Debug, Args)]
-#[group(id = "into", required = true, multiple = true, args = ["html", "xlsx"])]
 pub struct RunBookArgs {
     /// The run book as TOML (config/cutover-runbook.example.toml).
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Write it as a page.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "xlsx")]
     pub html: Option<PathBuf>,
     /// Write it as a workbook.
     #[arg(long, value_name = "FILE")]

@@ -222,7 +222,7 @@ fn raw(looked: &Looked<'_>) -> Result<Criterion, RunError> {
     let name =
         damaged.as_deref().map(|p| p.strip_prefix(&looked.of.workdir.display().to_string()).unwrap_or(p));
     let found = name.map_or(extracts, |name| format!("≠ {}", name.trim_start_matches('/')));
-    Ok(with_evidence(Criterion::judged("raw", damaged.is_none(), found, "=".to_owned()), &evidence))
+    Ok(with_evidence(Criterion::judged("raw", damaged.is_none(), found, "= SHA-256".to_owned()), &evidence))
 }
 
 /// Source, extract, and when it began.

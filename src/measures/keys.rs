@@ -1,7 +1,8 @@
 //! Different keys of a national table by insurance: those that were mapped, and what became of each.
 //!
-//! Always: every mapped key is in exactly one bucket, so that mapped = staged + all others; a key that only the staged side has was
-//! added by a rule, and is no part of the mapped ones. Of several dispositions of one key the one that weighs most counts.
+//! Always: every mapped key is in exactly one bucket, so that mapped = staged + all others: staged, where any of its legacy rows is, under
+//! whatever key; else the disposition of its rows that weighs most. Staged rows of no legacy row were added by a rule, and are no part of
+//! the mapped ones.
 
 use std::path::PathBuf;
 
@@ -14,9 +15,9 @@ use crate::national::FigureInsurance;
 
 /// Buckets beside the dispositions; empty: staged.
 pub mod bucket {
-    /// Staged, and not mapped: a rule added it.
+    /// Staged, of no mapped row: a rule added it.
     pub const ADDED: &str = "added";
-    /// Neither staged nor rejected under this key: a rule gave the row another one.
+    /// Its rows are neither staged nor rejected under this insurance: a rule gave them another one.
     pub const REKEYED: &str = "rekeyed";
 }
 
@@ -40,30 +41,31 @@ fn sql(of: &KeysOf<'_>) -> String {
         FigureInsurance::Code(code) => literal(code),
     }));
     let k = cell(Some(&quote(of.column)));
-    let keys = |table: &str, parts: &[PathBuf]| match parts.is_empty() {
-        true => "SELECT '' AS i, '' AS k WHERE false".to_owned(),
-        false => format!("SELECT {i} AS i, {k} AS k FROM {table} GROUP BY 1, 2"),
+    // Which legacy row it is: a rule may give it another key, and it is uploaded all the same.
+    let id = "concat(_source, ' ', coalesce(_skey, _key, ''))";
+    let rows = |table: &str, more: &str, parts: &[PathBuf]| match parts.is_empty() {
+        true => "SELECT '' AS i, '' AS k, '' AS id, 0 AS d WHERE false".to_owned(),
+        false => format!("SELECT {i} AS i, {k} AS k, {id} AS id, {more} AS d FROM {table}"),
     };
     let ranks: Vec<String> =
         DISPOSITIONS.iter().zip(1..).map(|(d, n)| format!("WHEN '{d}' THEN {n}")).collect();
     let names: Vec<String> =
         DISPOSITIONS.iter().zip(1..).map(|(d, n)| format!("WHEN {n} THEN '{d}'")).collect();
-    let rejected = match of.rejected.is_empty() {
-        true => "SELECT '' AS i, '' AS k, 0 AS d WHERE false".to_owned(),
-        false => format!(
-            "SELECT {i} AS i, {k} AS k, min(CASE _disposition {} ELSE 9 END) AS d FROM r GROUP BY 1, 2",
-            ranks.join(" ")
-        ),
-    };
+    let rank = format!("CASE _disposition {} ELSE 9 END", ranks.join(" "));
     format!(
-        "SELECT coalesce(m.i, s.i) AS i, CASE WHEN m.k IS NULL THEN '{added}' WHEN s.k IS NOT NULL THEN '' \
-         ELSE coalesce(CASE d.d {names} END, '{rekeyed}') END AS b, count(*) FROM ({m}) AS m FULL JOIN ({s}) AS s \
-         ON m.i = s.i AND m.k = s.k LEFT JOIN ({rejected}) AS d ON m.i = d.i AND m.k = d.k GROUP BY 1, 2",
-        added = bucket::ADDED,
-        rekeyed = bucket::REKEYED,
+        "WITH m AS ({m}), s AS (SELECT i, id, min(k) AS k FROM ({s}) GROUP BY i, id), \
+         r AS (SELECT i, id, min(d) AS d FROM ({r}) GROUP BY i, id), \
+         each AS (SELECT m.i AS i, m.k AS k, min(CASE WHEN s.id IS NOT NULL THEN 0 ELSE coalesce(r.d, 9) END) AS d \
+         FROM m LEFT JOIN s ON m.i = s.i AND m.id = s.id LEFT JOIN r ON m.i = r.i AND m.id = r.id GROUP BY m.i, m.k) \
+         SELECT i, CASE d WHEN 0 THEN '' {names} ELSE '{rekeyed}' END AS b, count(*) AS n FROM each GROUP BY 1, 2 \
+         UNION ALL SELECT s.i AS i, '{added}' AS b, count(DISTINCT s.k) AS n FROM s LEFT JOIN \
+         (SELECT DISTINCT i, id FROM m) AS o ON s.i = o.i AND s.id = o.id WHERE o.id IS NULL GROUP BY 1",
+        m = rows("mapped", "0", of.mapped),
+        s = rows("staged", "0", of.staged),
+        r = rows("rejected", &rank, of.rejected),
         names = names.join(" "),
-        m = keys("m", of.mapped),
-        s = keys("s", of.staged),
+        rekeyed = bucket::REKEYED,
+        added = bucket::ADDED,
     )
 }
 
@@ -72,10 +74,11 @@ fn sql(of: &KeysOf<'_>) -> String {
 /// # Errors
 /// `DAT-001`, `ENG-…`, `MEA-004`.
 pub fn keys(engine: &Engine, of: &KeysOf<'_>) -> Result<Vec<Measure>, MeasureError> {
-    let tables: Vec<(&str, &[PathBuf])> = [("m", of.mapped), ("s", of.staged), ("r", of.rejected)]
-        .into_iter()
-        .filter(|(_, parts)| !parts.is_empty())
-        .collect();
+    let tables: Vec<(&str, &[PathBuf])> =
+        [("mapped", of.mapped), ("staged", of.staged), ("rejected", of.rejected)]
+            .into_iter()
+            .filter(|(_, parts)| !parts.is_empty())
+            .collect();
     let session = session(engine, Joins::Large, &tables)?;
     let answer = ask(engine, &session, of.table, &sql(of))?;
     let mut cells = Cells::new(of.table, vec![format!("keys:{}", of.column)]);
