@@ -250,7 +250,11 @@ fn change_lines(of: &Against, lang: Lang, words: &Words) -> Vec<ChangeLine> {
             before: count(before),
             after: count(after),
             difference: signed(after - before),
-            worse: (disposition == "accepted") == (after < before),
+            worse: match disposition {
+                "accepted" => after < before,
+                "rejected" | "held" => after > before,
+                _ => false,
+            },
         })
         .collect();
     let mut findings: Vec<_> = of.findings.iter().collect();

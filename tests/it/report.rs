@@ -92,10 +92,13 @@ fn nothing_is_called_accounted_for_while_rows_or_money_are_held_back() {
     let held = done();
     let said = verdict(&held, Lang::En);
     assert!(
-        !said.contains(whole) && said.contains("340 rows and 321.05 yuan in all are rejected or held back"),
+        !said.contains(whole)
+            && said.contains(
+                "340 rows, and 321.05 yuan of all money figures together, are rejected or held back"
+            ),
         "{said}"
     );
-    assert!(verdict(&held, Lang::Zh).contains("340 行、合计 321.05 元因不合格或暂缓而未上报"));
+    assert!(verdict(&held, Lang::Zh).contains("340 行、各项金额合计 321.05 元因不合格或暂缓而未上报"));
     // Money alone is enough.
     let mut money = held.clone();
     money.tables.iter_mut().for_each(|t| (t.rejected, t.held) = (0, 0));
