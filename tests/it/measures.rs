@@ -407,7 +407,7 @@ fn a_key_is_ready_where_any_of_its_rows_is_staged_under_whatever_key() {
         keys(&engine, &of).unwrap().into_iter().map(|m| (m.insurance, m.bucket, m.value)).collect();
     found.sort();
     let wanted = [
-        ("110", "", 2),
+        ("110", "", 2_i128),
         ("110", "added", 2),
         ("110", "excluded", 1),
         ("110", "rejected", 1),
