@@ -189,9 +189,10 @@ fn the_worst_cells_are_shown_and_the_rest_is_counted() {
         .collect();
     line.unexplained = (0..25).sum();
     let page = text(&render(&done(), &adds_up, &covered(), None, Lang::En).unwrap());
-    let shown: Vec<&str> = page.lines().filter(|l| l.starts_with("110 | 1998")).collect();
+    let shown: Vec<&str> =
+        page.lines().filter(|l| l.starts_with("110 企业职工基本养老保险 | 1998")).collect();
     assert_eq!(shown.len(), 20);
-    assert_eq!(shown[0], "110 | 199825 | 0.24 | 0.00 | | 0.24");
+    assert_eq!(shown[0], "110 企业职工基本养老保险 | 199825 | 0.24 | 0.00 | | 0.24");
     assert!(page.contains("Cells not shown here (reconciliation.json has them): 5\n"), "{page}");
 }
 
