@@ -5,6 +5,7 @@
 
 // layer 3: workflows
 pub mod config;
+pub mod cutover;
 pub mod fixture;
 pub mod init;
 pub mod pipeline;

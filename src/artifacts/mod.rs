@@ -4,8 +4,11 @@
 //! read error, which stay inside the work directory.
 //! Must not know: how a finding is computed.
 
+mod against;
 mod coverage;
+mod figures;
 mod finding;
+mod readiness;
 mod reconciliation;
 mod rehearsal;
 mod round;
@@ -15,11 +18,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+pub use against::{Against, FindingChange, SumChange};
 pub use coverage::{
     CodeCoverage, Coverage, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage, NationalCoverage,
     NotMapped, Origin, Reach, Share, Unfed,
 };
+pub use figures::{FigureRow, YearRow};
 pub use finding::{FindingSink, FoundRows, RowAt, RuleGate, shown, shown_unread};
+pub use readiness::{Criterion, DocumentLimits, Light, of_documents};
 pub use reconciliation::{
     Boundary, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney,
 };

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EmptyRow, Round};
+use super::{Against, EmptyRow, FigureRow, Round, YearRow};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,15 @@ pub struct Summary {
     pub read_errors: Vec<ReadErrorRow>,
     /// Legacy tables that are not extracted, and why.
     pub left_alone: Vec<LeftAlone>,
+    /// What the legacy database holds, and how much of it is ready, by insurance.
+    #[serde(default)]
+    pub figures: Vec<FigureRow>,
+    /// Money by year, old against new.
+    #[serde(default)]
+    pub years: Vec<YearRow>,
+    /// What changed since the round before; none: this is the first one, or the one before can no longer be read.
+    #[serde(default)]
+    pub changed: Option<Against>,
     pub unexplained_rows: u64,
     pub unexplained_fen: u64,
     /// The most memory the process ever held, in bytes (0 where the system does not tell).

@@ -76,7 +76,7 @@ fn undo(context: &Context, people: &[Person], batch: &str) -> Result<Ended, Fail
 }
 
 /// Whoever runs this, if the configuration lets them approve.
-fn may(people: &[Person]) -> Result<&Person, Failure> {
+pub(super) fn may(people: &[Person]) -> Result<&Person, Failure> {
     let account = whoami::username().unwrap_or_default();
     let person = people.iter().find(|p| p.account == account);
     match person {

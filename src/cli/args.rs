@@ -78,7 +78,7 @@ pub enum Command {
     /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
     Reconcile(ReconcileArgs),
     /// Render the report of a run again.
-    Report(RunArgs),
+    Report(ReportArgs),
     /// The cleaning rules: all of them, one, or their cases.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -105,6 +105,9 @@ pub enum Command {
     Verify,
     /// Remove what the policy [keep] of the configuration no longer keeps; without --apply only show it.
     Prune(PruneArgs),
+    /// Whether everything is fit for cutover, who approves it, the last extract, the run book.
+    #[command(subcommand)]
+    Cutover(CutoverCommand),
     /// Run the jobs of the configuration when they are due, in the foreground, until SIGTERM or Ctrl-C.
     Schedule(ScheduleArgs),
     /// Extracts, runs and jobs of the work directory, and how they ended.
@@ -194,12 +197,15 @@ pub struct DryRunArgs {
     pub keep: bool,
 }
 
-/// Which run.
+/// `report`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct ReportArgs {
     /// The run, for example r0001; default: the newest finished one.
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
+    /// Write the same numbers to this file as a workbook, a sheet a table.
+    #[arg(long, value_name = "FILE")]
+    pub xlsx: Option<PathBuf>,
 }
 
 /// `reconcile`.
@@ -500,6 +506,42 @@ pub struct LogsArgs {
     /// The run, for example r0001; default: whatever the last command did.
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
+}
+
+/// `cutover …`.
+#[derive(Debug, Subcommand)]
+pub enum CutoverCommand {
+    /// Judge every criterion of [cutover] over the newest finished run, with the digest of its evidence; exit status 3 until all are
+    /// fulfilled.
+    Check,
+    /// Approve the evidence of today, as one of the approvers of [cutover]; void once any of it changes.
+    Approve(CutoverApproveArgs),
+    /// Take the last increment of every source; nothing is extracted into this work directory after it.
+    Freeze,
+    /// Write the run book of a cutover as a page or a workbook: steps, who answers for them, planned and actual time.
+    Runbook(RunBookArgs),
+}
+
+/// `cutover approve`.
+#[derive(Debug, Args)]
+pub struct CutoverApproveArgs {
+    /// Why, or on which evidence: kept with the approval.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `cutover runbook`.
+#[derive(Debug, Args)]
+pub struct RunBookArgs {
+    /// The run book as TOML (config/cutover-runbook.example.toml).
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write it as a page.
+    #[arg(long, value_name = "FILE", required_unless_present = "xlsx")]
+    pub html: Option<PathBuf>,
+    /// Write it as a workbook.
+    #[arg(long, value_name = "FILE")]
+    pub xlsx: Option<PathBuf>,
 }
 
 /// `schedule`.

@@ -31,9 +31,6 @@ pub enum Usage {
     #[error("{}", said!("CLI-001", given))]
     #[diagnostic(code("CLI-001"), help("{}", hint!("CLI-001")))]
     Into { given: String },
-    #[error("{}", said!("CLI-004", path, why))]
-    #[diagnostic(code("CLI-004"), help("{}", hint!("CLI-004")))]
-    Unwritable { path: String, why: String },
     #[error("{}", said!("CLI-005", account))]
     #[diagnostic(code("CLI-005"), help("{}", hint!("CLI-005")))]
     NoApprover { account: String },

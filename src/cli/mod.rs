@@ -10,6 +10,7 @@ mod audit;
 mod changes;
 mod completions;
 mod context;
+mod cutover;
 mod demo;
 mod doctor;
 mod dry_run;
@@ -47,7 +48,10 @@ mod worklist;
 
 use clap::Parser;
 
-use args::{AuditCommand, Cli, Command, PackageCommand, RulesCommand, ScheduleCommand, WorklistCommand};
+use args::{
+    AuditCommand, Cli, Command, CutoverCommand, PackageCommand, RulesCommand, ScheduleCommand,
+    WorklistCommand,
+};
 use context::Context;
 use exit::Ended;
 use failure::Failure;
@@ -104,6 +108,10 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Verify => verify::verify(context),
         Command::Prune(args) => prune::prune(context, &args),
         Command::Logs(args) => logs::logs(context, &args),
+        Command::Cutover(CutoverCommand::Check) => cutover::check(context),
+        Command::Cutover(CutoverCommand::Approve(args)) => cutover::approve(context, &args),
+        Command::Cutover(CutoverCommand::Freeze) => cutover::freeze(context),
+        Command::Cutover(CutoverCommand::Runbook(args)) => cutover::run_book(context, &args),
         Command::Schedule(args) => match args.command {
             None => schedule::schedule(context),
             Some(ScheduleCommand::Install(args)) => schedule::install(context, args),

@@ -1,8 +1,8 @@
 //! `qianyi reconcile`: a run's sides, compared again; exit status 3 when anything is unexplained.
 
-use qianyi::artifacts::{Boundary, Judged, Reconciliation};
+use qianyi::artifacts::{Against, Boundary, FindingChange, Judged, Reconciliation, SumChange};
 use qianyi::mask;
-use qianyi::pipeline::{Against, FindingChange, SumChange, against, finished, reconcile_again};
+use qianyi::pipeline::{against, finished, reconcile_again};
 use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
 

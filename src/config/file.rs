@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
 use super::shown::{shown, told};
-use super::{expected, jobs, keep, people, rules, staging, standing};
+use super::{cutover, expected, jobs, keep, people, rules, staging, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
@@ -36,6 +36,7 @@ pub(super) const KEYS: &[&str] = &[
     "sources",
     "staging",
     "keep",
+    "cutover",
     "schedule",
     "notify",
     "metrics",
@@ -275,6 +276,7 @@ impl Reader<'_> {
                 ("standing", _) => standing::check(self, value),
                 ("staging", _) => staging::check(self, value),
                 ("keep", _) => keep::check(self, value),
+                ("cutover", _) => cutover::check(self, value),
                 (key, _) => self.form(key, value),
             }
         }

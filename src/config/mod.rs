@@ -5,6 +5,7 @@
 //! replaces an earlier one as a whole.
 //! Must not know: what a run does with the settings.
 
+mod cutover;
 mod error;
 mod expected;
 mod file;
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub use error::{ConfigError, Mistake};
 pub use people::{Person, Role};
 
+use crate::cutover::CutoverSettings;
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
@@ -109,6 +111,8 @@ pub struct Settings {
     pub staging: Option<StagingSettings>,
     /// What `qianyi prune` leaves.
     pub keep: KeepSettings,
+    /// What has to hold before cutover.
+    pub cutover: CutoverSettings,
     /// Jobs of `qianyi schedule`.
     pub schedule: Vec<JobSettings>,
     pub notify: Option<NotifySettings>,
@@ -157,6 +161,7 @@ struct Merged {
     staging: Option<StagingSettings>,
     #[serde(default)]
     keep: KeepSettings,
+    cutover: CutoverSettings,
     #[serde(default)]
     schedule: Vec<JobSettings>,
     notify: Option<NotifySettings>,
@@ -183,16 +188,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         origins.iter().rfind(|(_, keys)| keys.contains(key)).map_or("the default", |(o, _)| o.as_str())
     };
     let memory = memory(layers, &merged, &origin)?;
-    let date = |text: &String| {
-        text.parse::<NaiveDate>().map_err(|_| ConfigError::Value {
-            origin: origin("as_of").to_owned(),
-            key: "as_of",
-            value: text.clone(),
-            expected: "a date",
-            example: "2021-05-31",
-        })
-    };
-    let as_of = merged.as_of.as_ref().map(date).transpose()?;
+    let as_of = as_of(&merged, &origin)?;
     let partitions = partitions(&merged, memory, &origin)?;
     each_once(&merged.sources, origin("sources"))?;
     let city = merged.city.clone().ok_or(ConfigError::Absent { key: "city" })?;
@@ -208,6 +204,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         sources,
         staging,
         keep,
+        cutover,
         schedule,
         notify,
         metrics,
@@ -217,6 +214,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     } = merged;
     let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
     let standing = standing::resolve(standing, &people, origin("standing"))?;
+    cutover::approvers(&cutover, &people, origin("cutover"))?;
     let digest = digest(&city, as_of, &sources, &expected);
     let rules = rules::settings(rules, &mappings, parameters, references);
     Ok(Settings {
@@ -232,6 +230,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         sources,
         staging,
         keep,
+        cutover,
         schedule,
         notify,
         metrics,
@@ -264,6 +263,20 @@ fn memory<'o>(
         expected: "a size of 128MiB or more",
         example: "1GiB, 768MiB",
     })
+}
+
+/// The day that stands for today.
+fn as_of<'o>(merged: &Merged, origin: &impl Fn(&str) -> &'o str) -> Result<Option<NaiveDate>, ConfigError> {
+    let date = |text: &String| {
+        text.parse::<NaiveDate>().map_err(|_| ConfigError::Value {
+            origin: origin("as_of").to_owned(),
+            key: "as_of",
+            value: text.clone(),
+            expected: "a date",
+            example: "2021-05-31",
+        })
+    };
+    merged.as_of.as_ref().map(date).transpose()
 }
 
 /// Parallel streams: as configured, else as many as memory and processors are for.

@@ -160,7 +160,7 @@ fn at_least_one_part(of: &Decide<'_>, report: &mut GateReport) -> Result<(), Gat
             .push(PartWriter::create(&of.dispositions.join("none.parquet"), disposition_schema())?.finish()?);
     }
     if report.staged.is_empty() {
-        let schema = of.table.mapped_schema();
+        let schema = of.table.described(&of.table.mapped_schema());
         report.staged.push(PartWriter::create(&of.staged.join("none.parquet"), schema)?.finish()?);
     }
     Ok(())

@@ -36,6 +36,8 @@ pub mod boundary {
     pub const DETAILS_LEDGERS: &str = "details-ledgers";
     /// No boundary either: amounts of national tables against what is plausible, by legacy table, insurance and year.
     pub const PLAUSIBLE: &str = "plausible";
+    /// No boundary either: different keys of a national table, as mapped and as staged, by insurance.
+    pub const FIGURES: &str = "figures";
 }
 
 /// Who says it.

@@ -10,6 +10,7 @@ mod count;
 mod digest;
 mod edge;
 mod error;
+mod keys;
 mod layer1;
 mod ledger;
 mod measure;
@@ -23,6 +24,7 @@ pub use count::{Counted, count};
 pub use digest::{BUCKETS, ContentDigest, bucket, content_digest, digest_schema};
 pub use edge::{BranchEdges, CellOf, Component, EdgeShape, components, edge_measures, edge_name};
 pub use error::MeasureError;
+pub use keys::{KeysOf, bucket as key_bucket, keys};
 pub use layer1::{ReadAmount, layer1_measures};
 pub use ledger::{DETAILS, LEDGERS, ledger_measures};
 pub use measure::{

@@ -222,13 +222,26 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
         sort(&mut reader, &schema_text, schema, &mut tables);
     }
     let units = super::units::read(&mut reader, dir, &tables);
+    let figures = super::figures::read(&mut reader, dir, &tables);
     let name_variants = read_variants(&mut reader, &dir.join("tables").join("name_variants.csv"));
     if !reader.faults.is_empty() {
         return Err(NationalError { faults: reader.faults });
     }
     let digest = hex(&reader.digest.finalize());
     tables.iter_mut().for_each(|table| keep_unknown_codes(table, &codes));
-    Ok(National { tables, codes, gate, rules, traps, crosswalks, length_in, units, name_variants, digest })
+    Ok(National {
+        tables,
+        codes,
+        gate,
+        rules,
+        traps,
+        crosswalks,
+        length_in,
+        units,
+        figures,
+        name_variants,
+        digest,
+    })
 }
 
 /// Brings the tables into load order.

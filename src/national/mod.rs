@@ -6,6 +6,7 @@
 
 mod check;
 mod fault;
+mod figures;
 mod file;
 mod units;
 
@@ -33,6 +34,8 @@ pub struct National {
     pub length_in: LengthIn,
     /// Plausible amounts, by which yuan and fen are told apart.
     pub units: Vec<UnitCheck>,
+    /// What the first screen of a run's page counts by insurance.
+    pub figures: Vec<Figure>,
     /// Variants of characters in names (`tables/name_variants.csv`): variant and character.
     pub name_variants: BTreeMap<char, char>,
     /// SHA-256 over every file of the folder.
@@ -232,6 +235,29 @@ impl UnitCheck {
     }
 }
 
+/// A figure of the first screen: a number of different keys, or a sum of money, by insurance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// `persons`, `contributions`.
+    pub id: String,
+    pub table: String,
+    pub insurance: FigureInsurance,
+    /// One key, or measures that are added up.
+    pub columns: Vec<String>,
+    /// Whether they are money.
+    pub money: bool,
+    pub title_zh: String,
+    pub title_en: String,
+}
+
+/// Where the insurance of a figure stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FigureInsurance {
+    Column(String),
+    /// The same for every row.
+    Code(String),
+}
+
 /// How firm the column of a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Degree {
@@ -300,6 +326,22 @@ impl Table {
     /// The column of that code.
     pub fn column(&self, code: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.code == code)
+    }
+
+    /// A part's columns with what they mean, for whoever opens it without qianyi: Chinese `name`, `unit`, code list (`codes`). All stay
+    /// nullable: gate.csv decides whether an empty column keeps its row out.
+    pub fn described(&self, schema: &Schema) -> SchemaRef {
+        let field = |field: &Arc<Field>| {
+            let Some(column) = self.column(field.name()) else { return field.clone() };
+            let told = [
+                ("name", Some(&column.title)),
+                ("unit", column.unit.as_ref()),
+                ("codes", column.codes.as_ref()),
+            ];
+            let told = told.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
+            Arc::new(field.as_ref().clone().with_metadata(told.collect()))
+        };
+        Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
     }
 
     /// The columns of a mapped row: the national ones in order, all nullable, then `_key`, `_source`, `_skey`.

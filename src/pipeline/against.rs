@@ -6,53 +6,23 @@ use std::collections::BTreeMap;
 
 use super::RunError;
 use super::finished::{Finished, measures};
-use crate::measures::{boundary, side};
-
-/// What changed from one run to a later one.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Against {
-    pub before: String,
-    pub after: String,
-    /// Rows and fen of dispositions that differ.
-    pub sums: Vec<SumChange>,
-    /// Findings of the structural check that differ.
-    pub findings: Vec<FindingChange>,
-}
-
-/// Rows or fen of one cell in both runs.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct SumChange {
-    pub table: String,
-    /// `rows` or `fen:<column>`.
-    pub measure: String,
-    /// Empty where the table does not tell it.
-    pub insurance: String,
-    /// accepted, or why rows were not.
-    pub disposition: String,
-    pub before: i128,
-    pub after: i128,
-}
-
-/// Findings of one rule and column in both runs.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct FindingChange {
-    pub rule: String,
-    pub title_zh: String,
-    pub title_en: String,
-    pub table: String,
-    pub column: String,
-    pub before: u64,
-    pub after: u64,
-}
+use crate::artifacts::{Against, FindingChange, SumChange, Summary};
+use crate::measures::{Measure, boundary, side};
 
 /// Compares a run with an earlier one.
 ///
 /// # Errors
 /// `DAT-…`, `MEA-…`.
 pub fn against(before: &Finished, after: &Finished) -> Result<Against, RunError> {
+    let (then, now) = (measures(&before.dir)?, measures(&after.dir)?);
+    Ok(changed((&before.summary, &then), (&after.summary, &now)))
+}
+
+/// Compares what two runs counted and found.
+pub(super) fn changed(before: (&Summary, &[Measure]), after: (&Summary, &[Measure])) -> Against {
     let mut sums: BTreeMap<[String; 4], [i128; 2]> = BTreeMap::new();
-    for (at, run) in [before, after].into_iter().enumerate() {
-        for m in measures(&run.dir)? {
+    for (at, (_, measures)) in [before, after].into_iter().enumerate() {
+        for m in measures {
             if m.boundary == boundary::MAPPED_DISPOSITIONS && m.side == side::DISPOSITIONS {
                 // `added:` and `changed:` say why sums differ from the mapped ones; they are no dispositions.
                 let disposition = match m.bucket.as_str() {
@@ -60,7 +30,8 @@ pub fn against(before: &Finished, after: &Finished) -> Result<Against, RunError>
                     reason if reason.contains(':') => continue,
                     other => other.to_owned(),
                 };
-                sums.entry([m.table, m.measure, m.insurance, disposition]).or_default()[at] += m.value;
+                let cell = [m.table.clone(), m.measure.clone(), m.insurance.clone(), disposition];
+                sums.entry(cell).or_default()[at] += m.value;
             }
         }
     }
@@ -73,22 +44,22 @@ pub fn against(before: &Finished, after: &Finished) -> Result<Against, RunError>
         before,
         after,
     });
-    Ok(Against {
-        before: before.id.to_string(),
-        after: after.id.to_string(),
+    Against {
+        before: before.0.run.clone(),
+        after: after.0.run.clone(),
         sums: sums.collect(),
-        findings: findings(before, after),
-    })
+        findings: findings(before.0, after.0),
+    }
 }
 
-fn findings(before: &Finished, after: &Finished) -> Vec<FindingChange> {
+fn findings(before: &Summary, after: &Summary) -> Vec<FindingChange> {
     let mut all: BTreeMap<[String; 3], FindingChange> = BTreeMap::new();
     for (is_after, run) in [(false, before), (true, after)] {
-        let of_check =
-            run.summary.findings.iter().map(|f| {
-                ([f.table.clone(), f.rule.clone(), f.column.clone()], &f.title_zh, &f.title_en, f.rows)
-            });
-        let of_rules = run.summary.cleaning.iter().map(|c| {
+        let of_check = run
+            .findings
+            .iter()
+            .map(|f| ([f.table.clone(), f.rule.clone(), f.column.clone()], &f.title_zh, &f.title_en, f.rows));
+        let of_rules = run.cleaning.iter().map(|c| {
             let open = c.proposed + c.to_verify + c.to_province;
             ([c.table.clone(), c.rule.clone(), String::new()], &c.title_zh, &c.title_en, open)
         });

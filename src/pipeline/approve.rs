@@ -214,7 +214,10 @@ fn fen(amount: &str) -> Option<i128> {
 }
 
 /// A raw part of what a run stands on that is not what was recorded.
-pub(super) fn damaged_backup(state: &State, run: RunId) -> Result<Option<String>, RunError> {
+///
+/// # Errors
+/// `STA-…`, `RAW-…`.
+pub fn damaged_backup(state: &State, run: RunId) -> Result<Option<String>, RunError> {
     let recorded = state.runs()?.into_iter().find(|r| r.id == run);
     for extract in recorded.iter().flat_map(|r| &r.extracts) {
         if let Some(part) = raw::all_parts(state, *extract)?.iter().find(|part| !raw::intact(part)) {

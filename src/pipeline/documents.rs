@@ -4,6 +4,7 @@
 //! Always: a run is called done only over parts that are what was recorded; a document that was changed since is refused, never
 //! believed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::RunError;
@@ -63,6 +64,16 @@ pub(super) fn record_with(
 /// The documents of a run as they were recorded.
 pub(super) fn recorded(state: &State, run: RunId) -> Result<Option<Output>, RunError> {
     Ok(state.output(run, STAGE, "")?)
+}
+
+/// The SHA-256 of every document of a run, by its name, as state.db recorded it.
+///
+/// # Errors
+/// `STA-…`.
+pub fn document_digests(state: &State, run: RunId) -> Result<BTreeMap<String, String>, RunError> {
+    let recorded = state.output(run, STAGE, "")?.map(|output| output.parts).unwrap_or_default();
+    let name = |part: &PartInfo| part.path.file_name().map(|n| n.to_string_lossy().into_owned());
+    Ok(recorded.into_iter().filter_map(|part| Some((name(&part)?, part.sha256))).collect())
 }
 
 /// Whether the run has a rehearsal that was recorded.

@@ -37,6 +37,9 @@ pub enum RunError {
     #[error("{}", said!("RUN-003", wanted, workdir))]
     #[diagnostic(code("RUN-003"), help("{}", hint!("RUN-003")))]
     NoRun { workdir: String, wanted: String },
+    #[error("{}", said!("RUN-033", at, by))]
+    #[diagnostic(code("RUN-033"), help("{}", hint!("RUN-033")))]
+    Frozen { at: String, by: String },
     #[error("{}", said!("RUN-030", path, run))]
     #[diagnostic(code("RUN-030"), help("{}", hint!("RUN-030")))]
     Altered { path: String, run: String },
@@ -162,6 +165,7 @@ impl Consequence for RunError {
             Self::NoSource { .. }
             | Self::NoTable { .. }
             | Self::NoRun { .. }
+            | Self::Frozen { .. }
             | Self::Altered { .. }
             | Self::Pruned { .. }
             | Self::Form { .. }

@@ -5,12 +5,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::against::changed;
 use super::clean_stage::{self, Cleaned};
 use super::documents;
 use super::encodings::misread;
 use super::events::record_or_warn;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
+use super::figures;
+use super::finished::{finished, measures};
 use super::gate_stage::Gated;
 use super::idle_money::idle_money;
 use super::manifest::manifest;
@@ -22,8 +25,8 @@ use super::unchecked::unchecked;
 use super::vanished_money::vanished_money;
 use super::{RunError, RunSettings};
 use crate::artifacts::{
-    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow, LeftAlone,
-    ReadErrorRow, ReasonRow, Reconciliation, Round, StageRow, Status, Summary, TableRow,
+    Against, Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow,
+    LeftAlone, ReadErrorRow, ReasonRow, Reconciliation, Round, StageRow, Status, Summary, TableRow,
 };
 use crate::clock;
 use crate::durable;
@@ -62,7 +65,9 @@ pub(super) fn finish(
     store(&runner.dir.file("reconciliation.json"), &reconciliation)?;
     store(&runner.dir.file("manifest.json"), &manifest(&runner, settings, results.raw)?)?;
     let coverage = results.coverage;
-    let summary = summary(&runner, settings, results, &reconciliation)?;
+    let counted = results.measures;
+    let mut summary = summary(&runner, settings, results, &reconciliation)?;
+    summary.changed = since(&runner, &summary, counted);
     store(&runner.dir.file("summary.json"), &summary)?;
     durable::create_dir_all(&runner.dir.path().join("report"))?;
     let page = report::render(&summary, &reconciliation, coverage, None, settings.lang)?;
@@ -149,10 +154,29 @@ fn summary(
         empty: results.cleaned.empty.clone(),
         read_errors: read_errors(results.typed, results.edges),
         left_alone: results.left,
+        figures: figures::rows(runner.national, results.measures),
+        years: figures::years(runner.national, results.measures),
+        changed: None,
         unexplained_rows: adds_up.totals.unexplained_rows,
         unexplained_fen: adds_up.totals.unexplained_fen,
         peak_rss_bytes: peak_rss(),
     })
+}
+
+/// What changed since the round before. One that can no longer be read keeps no run from ending.
+fn since(runner: &StageRunner<'_>, summary: &Summary, counted: &[Measure]) -> Option<Against> {
+    let before = summary.rounds.last()?.before.as_deref()?;
+    let compared = finished(&runner.workdir, Some(before)).and_then(|then| {
+        let measures = measures(&then.dir)?;
+        Ok(changed((&then.summary, &measures), (summary, counted)))
+    });
+    match compared {
+        Ok(changed) => Some(changed),
+        Err(e) => {
+            tracing::warn!(before, "not compared with the round before: {e}");
+            None
+        }
+    }
 }
 
 /// A stage's account as people read it: milliseconds, whole rows a second.

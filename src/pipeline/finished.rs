@@ -16,7 +16,7 @@ use crate::dataset;
 use crate::durable;
 use crate::measures::{self, Measure};
 use crate::reconcile::{self, Sides};
-use crate::report::{self, Lang};
+use crate::report::{self, Documents, Lang};
 use crate::state::{RunId, State};
 
 /// A run that has ended.
@@ -113,4 +113,18 @@ pub fn render_report(of: &Finished, lang: Lang) -> Result<PathBuf, RunError> {
     let path = of.dir.page();
     durable::write(&path, page.as_bytes())?;
     Ok(path)
+}
+
+/// Writes the numbers of a run's page as a workbook.
+///
+/// # Errors
+/// `REP-002`, `RUN-005`, `DUR-001`.
+pub fn write_workbook(of: &Finished, path: &Path, lang: Lang) -> Result<(), RunError> {
+    let documents = Documents {
+        summary: &of.summary,
+        reconciliation: &of.reconciliation,
+        coverage: &of.coverage,
+        rehearsal: of.rehearsal.as_ref(),
+    };
+    Ok(report::workbook(path, &documents, of.as_of()?, lang)?)
 }

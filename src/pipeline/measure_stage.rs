@@ -11,6 +11,7 @@ use super::RunError;
 use super::arrival::unarrived;
 use super::check_stage::mapped_parts;
 use super::clean_stage::Cleaned;
+use super::figures;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
 use super::raw_stage::asked;
@@ -75,6 +76,7 @@ pub(super) fn count_all(
     all.extend(cleaning(runner, cleaned)?);
     all.extend(unit_of_money(runner, edges)?);
     all.extend(plausible(runner, edges)?);
+    all.extend(figures::keys(runner, edges, gated)?);
     Ok(all)
 }
 

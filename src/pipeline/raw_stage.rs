@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use super::extract::{ExtractError, Extracted, Extraction, Purpose, allowed, extract};
+use super::freeze::refuse_frozen;
 use super::parts::Parts;
 use super::preflight::{preflight, refuse};
 use super::{RunError, RunSettings};
@@ -175,7 +176,7 @@ fn every_source(
 /// Extracts every source of the city.
 ///
 /// # Errors
-/// `RUN-006` and every error that [`preflight`] finds; those of extraction.
+/// `RUN-033` once the work directory is frozen; `RUN-006` and every error that [`preflight`] finds; those of extraction.
 pub fn extract_all(
     state: &State,
     city: &City,
@@ -183,6 +184,7 @@ pub fn extract_all(
     purpose: Purpose,
     progress: &Arc<dyn Progress>,
 ) -> Result<(BTreeMap<String, Extracted>, Vec<LeftAlone>), RunError> {
+    refuse_frozen(state)?;
     let (mut extracted, mut left) = (BTreeMap::new(), Vec::new());
     let threads = runtime()?;
     let sources = sources_of(city, &settings.sources)?;

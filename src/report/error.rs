@@ -19,6 +19,12 @@ pub enum ReportError {
     #[error("{}", said!("REP-003", path, why))]
     #[diagnostic(code("REP-003"), help("{}", hint!("REP-003")))]
     List { path: String, why: String },
+    #[error("{}", said!("REP-902", what))]
+    #[diagnostic(code("REP-902"), help("{}", hint!("REP-902")))]
+    Chart { what: String },
+    #[error("{}", said!("REP-004", path, what))]
+    #[diagnostic(code("REP-004"), help("{}", hint!("REP-004")))]
+    RunBook { path: String, what: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Durable(#[from] DurableError),
@@ -33,10 +39,10 @@ pub enum ReportError {
 impl Consequence for ReportError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            Self::TwoRuns { .. } => RetryClass::Usage,
+            Self::TwoRuns { .. } | Self::RunBook { .. } => RetryClass::Usage,
             Self::Sheet { .. } | Self::List { .. } => RetryClass::Resume,
             Self::Durable(e) => e.retry_class(),
-            Self::Template(_) | Self::Words(_) => RetryClass::Bug,
+            Self::Chart { .. } | Self::Template(_) | Self::Words(_) => RetryClass::Bug,
         }
     }
 }

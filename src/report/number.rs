@@ -25,6 +25,11 @@ pub fn yuan(fen: impl Into<i128>) -> String {
     format!("{}{}.{rest:02}", minus(fen), grouped(yuan))
 }
 
+/// Yuan of fen without groups, for a cell: `-1234.05`.
+pub(super) fn plain_yuan(fen: i128) -> String {
+    format!("{}{}.{:02}", minus(fen), fen.unsigned_abs() / 100, fen.unsigned_abs() % 100)
+}
+
 /// Yuan in units of so many digits after the point: 12340500 of four digits is `1,234.0500`.
 pub(super) fn decimal(n: i128, digits: u32) -> String {
     let Some(unit) = 10_u128.checked_pow(digits) else { return count(n) };

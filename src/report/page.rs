@@ -12,6 +12,7 @@ use super::Lang;
 use super::answers::{self, Answer, Open, PlausibleView};
 use super::cleaning::{Cleaning, StandingLine, cleaning, standing};
 use super::coverage::{self, Covered};
+use super::first::{First, first};
 use super::number::{self, NOTHING, count};
 use super::reconciliation::{self, Balance};
 use super::rehearsal::{self, Rehearsed};
@@ -30,6 +31,7 @@ const DISPOSITIONS: [&str; 4] = ["rejected", "held", "excluded", "merged"];
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
     blocked: bool,
+    first: First<'a>,
     /// The first line: what is unexplained, and what was not checked.
     sums: Sums,
     blockers: Vec<Blocking>,
@@ -224,6 +226,7 @@ pub(super) fn page<'a>(
     }
     Page {
         blocked: summary.status == Status::Blocked || !blockers.is_empty(),
+        first: first(summary, reconciliation, coverage, rehearsal, lang, words),
         sums: Sums {
             rows: count(reconciliation.totals.unexplained_rows),
             yuan: number::yuan(reconciliation.totals.unexplained_fen),

@@ -45,6 +45,15 @@ pub struct SheetForm {
 
 /// A4.
 const PAPER: u8 = 9;
+/// A cell: a text, or a number in plain digits (`-1234.05`), which stays a text where a spreadsheet would round it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SheetCell {
+    Text(String),
+    Number(String),
+}
+
+/// Digits that a spreadsheet keeps.
+const EXACT_DIGITS: usize = 15;
 
 /// A workbook being written.
 pub struct SheetWriter {
@@ -58,6 +67,8 @@ pub struct SheetWriter {
     workbook: Workbook,
     text: Format,
     sheets: usize,
+    /// Sheets of this title.
+    of_title: usize,
     /// Rows of the last sheet.
     rows: u32,
 }
@@ -109,7 +120,8 @@ impl SheetWriter {
         let (path, title) = (path.to_owned(), title.to_owned());
         let head = form.as_ref().map_or(0, |f| u32::try_from(f.over.len()).unwrap_or(0));
         let text = if form.is_some() { text.set_text_wrap().set_align(FormatAlign::Top) } else { text };
-        let mut writer = Self { path, title, columns, form, head, workbook, text, sheets: 0, rows: 0 };
+        let mut writer =
+            Self { path, title, columns, form, head, workbook, text, sheets: 0, of_title: 0, rows: 0 };
         writer.next_sheet()?;
         Ok(writer)
     }
@@ -130,6 +142,47 @@ impl SheetWriter {
             for (column, cell) in (0_u16..).zip(cells) {
                 if let Some(cell) = cell.filter(|c| !c.is_empty()) {
                     sheet.write_string_with_format(row, column, cell, &text)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends this table and begins another, on a sheet of its own.
+    ///
+    /// # Errors
+    /// `REP-002`.
+    pub fn next_table(&mut self, title: &str, columns: Vec<SheetColumn>) -> Result<(), ReportError> {
+        self.end_sheet()?;
+        (self.title, self.columns, self.of_title) = (title.to_owned(), columns, 0);
+        self.next_sheet()
+    }
+
+    /// Writes a row of texts and numbers.
+    ///
+    /// # Errors
+    /// `REP-002`.
+    pub fn cells(&mut self, cells: &[SheetCell]) -> Result<(), ReportError> {
+        if self.rows == SHEET_ROWS {
+            self.end_sheet()?;
+            self.next_sheet()?;
+        }
+        self.rows += 1;
+        let (row, text, at) = (self.head + self.rows, self.text.clone(), self.sheets - 1);
+        self.write(|workbook| {
+            let sheet = workbook.worksheet_from_index(at)?;
+            for (column, cell) in (0_u16..).zip(cells) {
+                let (SheetCell::Text(said) | SheetCell::Number(said)) = cell;
+                let number = match cell {
+                    SheetCell::Number(plain) => exact(plain),
+                    SheetCell::Text(_) => None,
+                };
+                if let Some(number) = number {
+                    let form = if said.contains('.') { "#,##0.00" } else { "#,##0" };
+                    let form = Format::new().set_num_format(form);
+                    sheet.write_number_with_format(row, column, number, &form)?;
+                } else if !said.is_empty() {
+                    sheet.write_string_with_format(row, column, said, &text)?;
                 }
             }
             Ok(())
@@ -170,8 +223,9 @@ impl SheetWriter {
 
     fn next_sheet(&mut self) -> Result<(), ReportError> {
         self.sheets += 1;
+        self.of_title += 1;
         self.rows = 0;
-        let name = match self.sheets {
+        let name = match self.of_title {
             1 => self.title.clone(),
             no => format!("{} {no}", self.title),
         };
@@ -258,6 +312,12 @@ fn begin_form(sheet: &mut Worksheet, form: &SheetForm, head: u32) -> Result<(), 
         sheet.merge_range(row, 0, row, last, text, if row == 0 { &title } else { &plain })?;
     }
     Ok(())
+}
+
+/// A number that a spreadsheet holds exactly as it is written.
+fn exact(plain: &str) -> Option<f64> {
+    let digits = plain.bytes().filter(u8::is_ascii_digit).count();
+    plain.parse().ok().filter(|_| digits <= EXACT_DIGITS)
 }
 
 /// The folder of a file.

@@ -67,6 +67,7 @@ fn every_command_explains_itself() {
         "prune",
         "logs",
         "init",
+        "cutover",
         "schedule",
         "status",
         "completions",

@@ -4,12 +4,14 @@
 mod approved;
 mod arrival;
 mod audit;
+mod browser;
 mod changes;
 mod city;
 mod clean;
 mod cli;
 mod config;
 mod conformance;
+mod cutover;
 mod demo;
 mod drift;
 mod durable;

@@ -340,3 +340,78 @@ fn fine_columns_are_summed_exactly_and_cut_off_once() {
     let of = |side: &str| measures.iter().find(|m| m.side == side && m.measure == "e4:JE").unwrap().value;
     assert_eq!((of("raw"), of("mapped")), (3 * 123_456_780_000 + 2, 3 * 123_456_780_000));
 }
+
+/// A person whose row a rule gave another number, or merged elsewhere, is counted once, under what became of the row.
+#[test]
+fn a_key_is_ready_where_any_of_its_rows_is_staged_under_whatever_key() {
+    use qianyi::measures::{KeysOf, keys};
+    use qianyi::national::FigureInsurance;
+    let dir = tempfile::tempdir().unwrap();
+    // Insurance, key, legacy key, disposition.
+    let written = |name: &str, rows: &[[Option<&str>; 4]]| {
+        let columns = ["AAE140", "AAC001", "_skey", "_disposition"];
+        let mut fields: Vec<Field> = columns.iter().map(|c| Field::new(*c, DataType::Utf8, true)).collect();
+        fields.extend(["_key", "_source"].map(|c| Field::new(c, DataType::Utf8, true)));
+        let of = |at: usize| -> ArrayRef { Arc::new(rows.iter().map(|r| r[at]).collect::<StringArray>()) };
+        let all = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; rows.len()])) };
+        let columns = vec![of(0), of(1), of(2), of(3), all("key"), all("ylbx.GRCBXX")];
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+        let path = dir.path().join(format!("{name}.parquet"));
+        let mut writer = qianyi::dataset::PartWriter::create(&path, batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        vec![path]
+    };
+    let row = |i: &'static str, k: &'static str, id: &'static str| [Some(i), Some(k), Some(id), None];
+    let lost = |k: &'static str, id: &'static str, d: &'static str| [Some("110"), Some(k), Some(id), Some(d)];
+    let mapped = written(
+        "mapped",
+        &[
+            row("110", "1", "a"),
+            row("110", "1", "b"),
+            row("110", "2", "c"),
+            row("110", "3", "d"),
+            row("110", "3", "e"),
+            row("210", "4", "f"),
+            row("110", "5", "g"),
+        ],
+    );
+    // a stays, c is given the number of another, f moves to another insurance, z was added.
+    let staged = written(
+        "staged",
+        &[row("110", "1", "a"), row("110", "9", "c"), row("110", "4", "f"), row("110", "8", "z")],
+    );
+    let rejected = written(
+        "rejected",
+        &[
+            lost("1", "b", "merged"),
+            lost("3", "d", "held"),
+            lost("3", "e", "rejected"),
+            lost("5", "g", "excluded"),
+        ],
+    );
+    let engine = EngineSettings { memory: 1 << 30, spill: dir.path().join("spill"), partitions: 2 };
+    let national = national::load(&folder("national")).unwrap();
+    let functions = mapping::load(&folder("baicheng"), &national).unwrap().functions(as_of());
+    let engine = Engine::start(engine, functions).unwrap();
+    let insurance = FigureInsurance::Column("AAE140".to_owned());
+    let of = KeysOf {
+        column: "AAC001",
+        table: "AC02",
+        insurance: &insurance,
+        mapped: &mapped,
+        staged: &staged,
+        rejected: &rejected,
+    };
+    let mut found: Vec<_> =
+        keys(&engine, &of).unwrap().into_iter().map(|m| (m.insurance, m.bucket, m.value)).collect();
+    found.sort();
+    let wanted = [
+        ("110", "", 2_i128),
+        ("110", "added", 2),
+        ("110", "excluded", 1),
+        ("110", "rejected", 1),
+        ("210", "rekeyed", 1),
+    ];
+    assert_eq!(found, wanted.map(|(i, b, n)| (i.to_owned(), b.to_owned(), n)));
+}

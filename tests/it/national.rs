@@ -94,6 +94,15 @@ fn every_inconsistency_is_refused_with_file_and_line() {
             &[("tables/units.csv", "AC43,AAE180,,,,", "AC43,AAE140,,,,")],
         ),
         ("a plausible range as wide as a factor of 100", &[("tables/units.csv", ",30,2900,", ",30,3000,")]),
+        (
+            "a figure of a column that is not there",
+            &[("tables/figures.csv", "AB02,AAE140,AAB001", "AB02,AAE140,AAB00X")],
+        ),
+        (
+            "a figure of money and a key",
+            &[("tables/figures.csv", "AAE140,AAE020+AAE022", "AAE140,AAE020+AAC001")],
+        ),
+        ("a figure that is there twice", &[("tables/figures.csv", "persons,AC02", "units,AC02")]),
         ("years that overlap", &[("tables/units.csv", "AC43,AAE180,,,2000,2009", "AC43,AAE180,,,1999,2009")]),
         (
             "times that are no number",

@@ -24,6 +24,7 @@ const SCHEMA: &str = "qianyi_staging";
 /// A finished run over a small city, and a server with an empty database in UTF-8.
 struct Stage {
     _dir: TempDir,
+    database: PathBuf,
     workdir: PathBuf,
     engine: Engine,
     national: National,
@@ -44,7 +45,7 @@ impl Stage {
         let threads = Runtime::new().unwrap();
         let cluster = Cluster::start();
         threads.block_on(cluster.database("staging", "UTF8"));
-        Self { _dir: dir, workdir, engine, national, cluster, threads }
+        Self { _dir: dir, database, workdir, engine, national, cluster, threads }
     }
 
     fn run(&self) -> Finished {
@@ -109,6 +110,7 @@ fn a_load_is_rehearsed_with_every_key_on_and_nothing_is_left_unless_it_is_kept_o
     assert_eq!((boundary.totals.unexplained_rows, boundary.totals.unexplained_fen), (0, 0));
     let fen = boundary.lines.iter().filter(|l| l.measure.starts_with("fen:") && l.left != 0).count();
     assert!(fen > 5, "{fen}");
+    crate::cutover::over_a_rehearsed_run(&stage.workdir, &run_settings(&stage.database, &stage.workdir, 2));
 
     // What a killed one left goes, and what is kept takes the place of what was kept before.
     stage.sql(&format!(

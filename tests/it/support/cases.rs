@@ -422,6 +422,7 @@ pub fn national(text: &str) -> National {
             .collect(),
         length_in: LengthIn::Characters,
         units: Vec::new(),
+        figures: Vec::new(),
         name_variants: BTreeMap::new(),
         digest: String::new(),
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use qianyi::artifacts::{
-    Acknowledged, Blocker, Boundary, Cell, CleanRow, CodeCoverage, Coverage, DispositionRow, EmptyRow,
-    ExtractRow, FindingRow, Judged, LeftAlone, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage,
-    Line, NationalCoverage, NotChecked, NotMapped, Origin, Plausible, Reach, ReadErrorRow, Reconciliation,
-    Round, RoundRow, Share, StageRow, StandingEnd, StandingRow, Status, Summary, Suspicion, TableRow, Totals,
-    Unchecked, Unfed, Unit, UnitOfMoney,
+    Acknowledged, Against, Blocker, Boundary, Cell, CleanRow, CodeCoverage, Coverage, DispositionRow,
+    EmptyRow, ExtractRow, FigureRow, FindingChange, FindingRow, Judged, LeftAlone, LegacyColumnCoverage,
+    LegacyDisposition, LegacyTableCoverage, Line, NationalCoverage, NotChecked, NotMapped, Origin, Plausible,
+    Reach, ReadErrorRow, Reconciliation, Round, RoundRow, Share, StageRow, StandingEnd, StandingRow, Status,
+    SumChange, Summary, Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney, YearRow,
 };
 
 pub const FEN: Unit = Unit::Money { digits: 2 };
@@ -82,6 +82,66 @@ fn state(rule: &str, item: &str, [new, open, fixed, reopened]: [u64; 4]) -> Roun
 fn empty(table: &str, column: &str, [before, after]: [u64; 2]) -> EmptyRow {
     let [table, column, title] = [table, column, "字段名"].map(str::to_owned);
     EmptyRow { table, column, title, rows: 2021, before, after }
+}
+
+/// What of the old is not ready, by disposition.
+pub fn figure(
+    figure: &str,
+    money: bool,
+    [old, ready]: [i128; 2],
+    not_ready: &[(&str, i128)],
+    by_rules: i128,
+) -> FigureRow {
+    FigureRow {
+        figure: figure.to_owned(),
+        title_zh: if money { "缴费明细（元）" } else { "参保人员（人）" }.to_owned(),
+        title_en: if money { "Contributions (yuan)" } else { "Persons" }.to_owned(),
+        money,
+        insurance: "110".to_owned(),
+        insurance_title: "企业职工基本养老保险".to_owned(),
+        old,
+        ready,
+        not_ready: not_ready.iter().map(|(why, n)| ((*why).to_owned(), *n)).collect(),
+        by_rules,
+    }
+}
+
+fn year(year: &str, [old, ready]: [i128; 2]) -> YearRow {
+    YearRow {
+        figure: "contributions".to_owned(),
+        title_zh: "缴费明细（元）".to_owned(),
+        title_en: "Contributions (yuan)".to_owned(),
+        insurance: "110".to_owned(),
+        year: year.to_owned(),
+        old,
+        ready,
+    }
+}
+
+/// What changed since the round before.
+fn changes() -> Against {
+    let sum = |disposition: &str, before: i128, after: i128| SumChange {
+        table: "AC43".to_owned(),
+        measure: "rows".to_owned(),
+        insurance: "110".to_owned(),
+        disposition: disposition.to_owned(),
+        before,
+        after,
+    };
+    Against {
+        before: "r0001".to_owned(),
+        after: "r0002".to_owned(),
+        sums: vec![sum("accepted", 999_980, 1_000_000), sum("rejected", 40, 20)],
+        findings: vec![FindingChange {
+            rule: "STR-05".to_owned(),
+            title_zh: "主键重复".to_owned(),
+            title_en: "key is not unique".to_owned(),
+            table: "AC43".to_owned(),
+            column: "AAZ223".to_owned(),
+            before: 16,
+            after: 20,
+        }],
+    }
 }
 
 /// A small run that is done: two national tables.
@@ -184,6 +244,12 @@ pub fn done() -> Summary {
             },
         ],
         left_alone: vec![left_alone("TMP1", "temporary table", true)],
+        figures: vec![
+            figure("persons", false, [2021, 2000], &[("rejected", 20), ("excluded", 1)], 0),
+            figure("contributions", true, [98_765_432_105, 98_765_400_000], &[("held", 32_105)], -5),
+        ],
+        years: vec![year("1998", [100_000_005, 100_000_005]), year("1999", [50_000, 40_000])],
+        changed: None,
         unexplained_rows: 0,
         unexplained_fen: 0,
         peak_rss_bytes: 734_003_200,
@@ -393,6 +459,7 @@ pub fn blocked() -> (Summary, Reconciliation) {
             vec![state("FIX-02", "correct", [3, 12, 8, 0]), state("STR-05", "check", [0, 20, 0, 4])],
         ),
     ];
+    summary.changed = Some(changes());
     summary.empty = vec![empty("AC01", "AAC147", [0, 0]), empty("AC01", "AAE006", [1500, 1460])];
     summary.standing = vec![StandingRow {
         rule: "FIX-02".to_owned(),
