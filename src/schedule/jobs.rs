@@ -64,7 +64,7 @@ pub enum Event {
         job: String,
         due: String,
     },
-    Ended(JobSummary),
+    Ended(Box<JobSummary>),
     /// It came due while it could not run, and is not caught up.
     Skipped {
         job: String,
@@ -236,7 +236,7 @@ impl Schedule {
             rows = summary.rows,
             "job ended"
         );
-        (self.tell)(&Event::Ended(summary.clone()));
+        (self.tell)(&Event::Ended(Box::new(summary.clone())));
         self.measure(record)?;
         self.notify(ended.outcome, &summary).await;
         Ok(())

@@ -157,6 +157,24 @@ enum Row<'a> {
     Decided(Box<Decision>, &'a Line),
 }
 
+/// The number of the evidence, as it is filled in; what is wrong with it is said.
+fn evidence(
+    row: &ReadRow,
+    kind: DecisionKind,
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<String> {
+    let evidence = row.filled(at::EVIDENCE).map(str::to_owned);
+    match &evidence {
+        None if kind != DecisionKind::Province => say(at::EVIDENCE, "no_evidence", Vec::new()),
+        Some(text) if is_formula(text) => say(at::EVIDENCE, "formula", Vec::new()),
+        Some(text) if text.chars().count() > EVIDENCE => {
+            say(at::EVIDENCE, "long_evidence", vec![EVIDENCE.to_string()]);
+        }
+        Some(_) | None => {}
+    }
+    evidence
+}
+
 /// The decision of a row; none where it has mistakes, which are said.
 fn decision<'a>(
     of: &CheckOf<'a>,
@@ -181,15 +199,7 @@ fn decision<'a>(
     };
     let after = proposed(of, row, kind, line, say);
     let expires = expiry(of, row, kind, say);
-    let evidence = row.filled(at::EVIDENCE).map(str::to_owned);
-    match &evidence {
-        None if kind != DecisionKind::Province => say(at::EVIDENCE, "no_evidence", Vec::new()),
-        Some(text) if is_formula(text) => say(at::EVIDENCE, "formula", Vec::new()),
-        Some(text) if text.chars().count() > EVIDENCE => {
-            say(at::EVIDENCE, "long_evidence", vec![EVIDENCE.to_string()]);
-        }
-        Some(_) | None => {}
-    }
+    let evidence = evidence(row, kind, say);
     let signed = signatures(of, row, say);
     let ([handler, reviewer, approver], Some(after), Some(expires)) = (signed?, after, expires) else {
         return None;
