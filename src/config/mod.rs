@@ -161,6 +161,7 @@ struct Merged {
     staging: Option<StagingSettings>,
     #[serde(default)]
     keep: KeepSettings,
+    #[serde(default)]
     cutover: CutoverSettings,
     #[serde(default)]
     schedule: Vec<JobSettings>,

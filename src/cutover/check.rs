@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::record::{self, Approval, ApprovalState, Record};
 use super::settings::CutoverSettings;
 use crate::artifacts::{Criterion, DocumentLimits, of_documents};
+use crate::audit::{self, Kind, NewEvent};
 use crate::clock;
 use crate::durable::hex;
 use crate::pipeline::{Finished, Frozen, RunError, damaged_backup, document_digests, finished, frozen};
@@ -92,6 +93,12 @@ pub fn approve(
         evidence: readiness.evidence.clone(),
     });
     record::write(&looked.state, looked.run.id, &record)?;
+    let approved = NewEvent::of(Kind::Readiness, &readiness.run)
+        .fact("approver", name)
+        .fact("approver_account", account)
+        .fact("reason", reason)
+        .fact("evidence", readiness.evidence.clone());
+    audit::append(&looked.state, &[approved])?;
     let (readiness, mut record) = judge(&looked)?;
     if readiness.ready {
         record.evidence = by_criterion(&readiness.criteria);
@@ -146,7 +153,7 @@ fn judge(looked: &Looked<'_>) -> Result<(Readiness, Record), RunError> {
     criteria.push(raw(looked)?);
     criteria.push(lag(looked)?);
     criteria.push(window(looked, documents.get("rehearsal.json")));
-    // The chain of the audit log is one more criterion here.
+    criteria.push(chain(looked)?);
     let evidence = sha(&criteria.iter().map(|c| format!("{} {}\n", c.id, c.evidence)).collect::<String>());
     let newest = record::newest(&looked.state, &looked.runs)?;
     let recorded = newest.as_ref().map(|(_, r)| r.evidence.clone()).unwrap_or_default();
@@ -223,6 +230,17 @@ fn raw(looked: &Looked<'_>) -> Result<Criterion, RunError> {
         damaged.as_deref().map(|p| p.strip_prefix(&looked.of.workdir.display().to_string()).unwrap_or(p));
     let found = name.map_or(extracts, |name| format!("≠ {}", name.trim_start_matches('/')));
     Ok(with_evidence(Criterion::judged("raw", damaged.is_none(), found, "= SHA-256".to_owned()), &evidence))
+}
+
+/// The audit log is one chain.
+fn chain(looked: &Looked<'_>) -> Result<Criterion, RunError> {
+    let log = audit::read(looked.of.workdir)?;
+    let bad = log.verified(None);
+    let found =
+        bad.as_ref().map_or_else(|| "SM3".to_owned(), |bad| format!("{} {}", bad.line, bad.fault.text()));
+    // Its head goes on with every event, and so is no evidence of what is to be approved.
+    let evidence = format!("audit {found}");
+    Ok(with_evidence(Criterion::judged("audit", bad.is_none(), found, "= SM3".to_owned()), &evidence))
 }
 
 /// Source, extract, and when it began.

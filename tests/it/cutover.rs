@@ -69,8 +69,8 @@ pub fn over_a_rehearsed_run(workdir: &Path, settings: &RunSettings) {
     let first = check(&input(&strict)).unwrap();
     assert!(!first.ready && light(&first, "window") == Light::Amber, "{first:#?}");
     assert_eq!(
-        ["unexplained", "raw", "lag", "fresh", "rehearsed"].map(|id| light(&first, id)),
-        [Light::Green; 5],
+        ["unexplained", "raw", "audit", "lag", "fresh", "rehearsed"].map(|id| light(&first, id)),
+        [Light::Green; 6],
         "{first:#?}"
     );
     assert_eq!(["blocking", "approvals"].map(|id| light(&first, id)), [Light::Red; 2]);
@@ -98,6 +98,8 @@ pub fn over_a_rehearsed_run(workdir: &Path, settings: &RunSettings) {
         assert!(done && !one.ready && one.approvals.len() == 1, "{one:#?}");
     }
     assert!(approve(&input(&fitting), ["Li", "li", "checked"]).unwrap().0.ready);
+    let log = qianyi::audit::read(workdir).unwrap();
+    assert_eq!(log.events.iter().filter(|e| e.kind == "readiness").count(), 3, "who approved is told, each time");
     let ready = check(&input(&fitting)).unwrap();
     assert!(ready.ready && ready.stale.is_empty(), "{ready:#?}");
 

@@ -405,7 +405,7 @@ fn every_code_that_a_run_can_say_has_a_word() {
     let limits = qianyi::artifacts::DocumentLimits::default();
     let criteria = qianyi::artifacts::of_documents(&done(), &balanced(), &covered(), None, &limits);
     known("criterion", &criteria.iter().map(|c| c.id.as_str()).collect::<Vec<_>>());
-    known("criterion", &["fresh", "raw", "lag", "window", "approvals"]);
+    known("criterion", &["fresh", "raw", "audit", "lag", "window", "approvals"]);
     known("light", &["green", "amber", "red"]);
     known("disposition_short", &["accepted", "rejected", "held", "excluded", "merged", "rekeyed"]);
     known("gate", &[Gate::Block.text(), Gate::Mark.text(), Gate::Count.text()]);

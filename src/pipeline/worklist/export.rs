@@ -105,13 +105,14 @@ pub fn export_worklists(of: &ExportOf<'_>) -> Result<Vec<HandedOut>, WorklistErr
     }
     of.state.hand_out(&recorded)?;
     for out in &handed {
-        record(&WorklistEvent::Exported {
+        let event = WorklistEvent::Exported {
             worklist: &out.worklist,
             path: &out.path,
             items: out.items,
             revealed: of.values == ClearValues::Revealed,
             account: of.account,
-        });
+        };
+        record(of.state, &event)?;
     }
     handed.sort_by(|a, b| a.worklist.cmp(&b.worklist));
     Ok(handed)

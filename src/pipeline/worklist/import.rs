@@ -150,12 +150,13 @@ fn take(of: &ImportOf<'_>, worklist: &Worklist, checked: &Checked) -> Result<Str
         reason: format!("worklist {list}: {name}"),
     };
     let batch = batch_name(of.state.decide(&new, &checked.decisions)?);
-    record(&WorklistEvent::Imported {
+    let event = WorklistEvent::Imported {
         worklist: &list,
         path: of.path,
         batch: &batch,
         decisions: checked.decisions.len() as u64,
         account: of.account,
-    });
+    };
+    record(of.state, &event)?;
     Ok(batch)
 }

@@ -15,6 +15,12 @@ mod province;
 mod reading;
 mod value;
 
+use std::path::Path;
+
+use super::RunError;
+use crate::audit::{self, Kind, NewEvent};
+use crate::state::State;
+
 pub use error::WorklistError;
 pub use export::{ClearValues, ExportOf, HandedOut, export_worklists};
 pub use import::{DecidedRow, ImportOf, Imported, Signatory, import_worklist};
@@ -28,30 +34,27 @@ pub(super) use items::waived;
 /// What the audit log is to keep of worklists: one event a file that went out (`revealed`: with values in clear) or came back.
 #[derive(Debug)]
 pub(super) enum WorklistEvent<'a> {
-    Exported {
-        worklist: &'a str,
-        path: &'a std::path::Path,
-        items: u64,
-        revealed: bool,
-        account: &'a str,
-    },
-    Imported {
-        worklist: &'a str,
-        path: &'a std::path::Path,
-        batch: &'a str,
-        decisions: u64,
-        account: &'a str,
-    },
+    Exported { worklist: &'a str, path: &'a Path, items: u64, revealed: bool, account: &'a str },
+    Imported { worklist: &'a str, path: &'a Path, batch: &'a str, decisions: u64, account: &'a str },
 }
 
 /// The one place where events of worklists are recorded.
-pub(super) fn record(event: &WorklistEvent<'_>) {
-    match event {
+///
+/// # Errors
+/// `AUD-…`.
+pub(super) fn record(state: &State, event: &WorklistEvent<'_>) -> Result<(), RunError> {
+    let new = |kind: Kind, about: &str, path: &Path, account: &str| {
+        let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        NewEvent::of(kind, about).fact("file", file).fact("account", account)
+    };
+    let event = match event {
         WorklistEvent::Exported { worklist, path, items, revealed, account } => {
-            tracing::info!(worklist, path = %path.display(), items, revealed, account, "a worklist was handed out");
+            let kind = if *revealed { Kind::Reveal } else { Kind::Export };
+            new(kind, worklist, path, account).fact("items", *items)
         }
         WorklistEvent::Imported { worklist, path, batch, decisions, account } => {
-            tracing::info!(worklist, path = %path.display(), batch, decisions, account, "a worklist came back");
+            new(Kind::Import, worklist, path, account).fact("batch", *batch).fact("decisions", *decisions)
         }
-    }
+    };
+    Ok(audit::append(state, &[event])?)
 }

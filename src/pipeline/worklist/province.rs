@@ -64,13 +64,14 @@ pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistErro
         },
     )?;
     let path = file.finish("", &[])?;
-    record(&WorklistEvent::Exported {
+    let event = WorklistEvent::Exported {
         worklist: "province",
         path: &path,
         items,
         revealed: of.values == ClearValues::Revealed,
         account: of.account,
-    });
+    };
+    record(of.state, &event)?;
     Ok((path, items))
 }
 
