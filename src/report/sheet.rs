@@ -45,6 +45,8 @@ pub struct SheetForm {
 
 /// A4.
 const PAPER: u8 = 9;
+/// Height of a form's row in points: two lines, as texts are wrapped and nobody measures them.
+const FORM_ROW: u32 = 30;
 /// A cell: a text, or a number in plain digits (`-1234.05`), which stays a text where a spreadsheet would round it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SheetCell {
@@ -137,8 +139,12 @@ impl SheetWriter {
         }
         self.rows += 1;
         let (row, text, at) = (self.head + self.rows, self.text.clone(), self.sheets - 1);
+        let height = self.form.is_some().then_some(FORM_ROW);
         self.write(|workbook| {
             let sheet = workbook.worksheet_from_index(at)?;
+            if let Some(height) = height {
+                sheet.set_row_height(row, height)?;
+            }
             for (column, cell) in (0_u16..).zip(cells) {
                 if let Some(cell) = cell.filter(|c| !c.is_empty()) {
                     sheet.write_string_with_format(row, column, cell, &text)?;

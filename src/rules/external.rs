@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::fault::RuleError;
 use super::file::{External, RuleBook};
 use super::typed;
-use crate::dataset::read_part;
+use crate::dataset::{DatasetError, read_part};
 use crate::text_file;
 
 /// Reads every file that the configuration names; by `ext_<name>`.
@@ -76,6 +76,14 @@ fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
     typed_rows(external, &rows)
 }
 
+/// What stands in the way of reading a file, with its cause.
+fn said_with_cause(e: &DatasetError) -> String {
+    match std::error::Error::source(e) {
+        Some(cause) => cause.to_string(),
+        None => e.to_string(),
+    }
+}
+
 fn parquet(external: &External, path: &Path) -> Result<RecordBatch, RuleError> {
     let failed = |what: String| RuleError::External {
         name: external.name.trim_start_matches("ext_").to_owned(),
@@ -86,8 +94,8 @@ fn parquet(external: &External, path: &Path) -> Result<RecordBatch, RuleError> {
     let fields: Vec<Field> =
         external.columns.iter().map(|(n, _, _)| Field::new(n, DataType::Utf8, true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    for batch in read_part(path)? {
-        let batch = batch?;
+    for batch in read_part(path).map_err(|e| failed(said_with_cause(&e)))? {
+        let batch = batch.map_err(|e| failed(said_with_cause(&e)))?;
         let head: Vec<String> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
         let places = places(external, &head).map_err(failed)?;
         let text = |at: &usize| cast(batch.column(*at), &DataType::Utf8).map_err(|e| failed(e.to_string()));

@@ -99,7 +99,11 @@ pub fn over_a_rehearsed_run(workdir: &Path, settings: &RunSettings) {
     }
     assert!(approve(&input(&fitting), ["Li", "li", "checked"]).unwrap().0.ready);
     let log = qianyi::audit::read(workdir).unwrap();
-    assert_eq!(log.events.iter().filter(|e| e.kind == "readiness").count(), 3, "who approved is told, each time");
+    assert_eq!(
+        log.events.iter().filter(|e| e.kind == "readiness").count(),
+        3,
+        "who approved is told, each time"
+    );
     let ready = check(&input(&fitting)).unwrap();
     assert!(ready.ready && ready.stale.is_empty(), "{ready:#?}");
 

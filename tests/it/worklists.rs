@@ -296,7 +296,10 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     assert_eq!((status, office.list("X-01").get("waived")), (0, None));
     let log = qianyi::audit::read(&office.path("work")).unwrap();
     let count = |kind: &str| log.events.iter().filter(|e| e.kind == kind).count();
-    assert!(log.bad.is_none() && count("export") > 0 && count("import") > 0 && count("reveal") > 0, "{log:?}");
+    assert!(
+        log.bad.is_none() && count("export") > 0 && count("import") > 0 && count("reveal") > 0,
+        "{log:?}"
+    );
 }
 
 /// Rows that leave, and a name that is corrected in a file of GB 18030.
