@@ -47,6 +47,7 @@ fn bare(dir: &Path, more: &str) -> (PathBuf, PathBuf) {
 /// The digest of every file of a work directory but logs, state and what says when it was made.
 fn files(work: &Path) -> BTreeMap<String, String> {
     const TOLD: &[&str] = &[
+        "audit.log",
         "lock",
         "state.db",
         "state.db-wal",
