@@ -48,6 +48,7 @@ pub mod nearest;
 pub mod panics;
 pub mod progress;
 pub mod retry;
+pub mod spreadsheet;
 pub mod sql_ident;
 pub mod stop;
 pub mod text_file;

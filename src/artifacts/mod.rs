@@ -34,9 +34,9 @@ pub use rehearsal::{
 };
 pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{
-    Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow,
-    LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, StandingEnd, StandingRow, Status, Summary,
-    Suspicion, TableRow, Unchecked,
+    Acknowledged, Blocker, CleanRow, DispositionRow, ExtractRow, FindingExample, FindingRow, InvariantEnd,
+    InvariantRow, LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, StandingEnd, StandingRow, Status,
+    Summary, Suspicion, TableRow, Unchecked,
 };
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {

@@ -393,6 +393,20 @@ pub struct FindingRow {
     pub table: String,
     pub column: String,
     pub rows: u64,
+    /// The first of its rows.
+    #[serde(default)]
+    pub examples: Vec<FindingExample>,
+}
+
+/// A row that a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingExample {
+    pub key: Option<String>,
+    /// Masked.
+    pub value: Option<String>,
+    /// The legacy row.
+    pub source: String,
+    pub skey: Option<String>,
 }
 
 /// Values of one legacy column that could not be read, by read error code.

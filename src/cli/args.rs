@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use qianyi::audit::{Head, Kind};
 use qianyi::pipeline::Held;
-use qianyi::report::CsvEncoding;
+
+use super::args_lists::{Encoding, FindingsArgs, ListArgs};
 
 /// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
 #[derive(Debug, Parser)]
@@ -84,6 +85,9 @@ pub enum Command {
     Rules(RulesCommand),
     /// Open findings of a run: on the terminal, or as CSV or XLSX for a spreadsheet. Values are masked.
     Findings(FindingsArgs),
+    /// The lists that an office wants of a run (sql/lists/): on the terminal, or as CSV or XLSX. Without a name: which there are. Values are
+    /// masked.
+    List(ListArgs),
     /// What a run changed, field by field: before, after, rule. Values are masked.
     Changes(ChangesArgs),
     /// One row's whole way: where it lay in raw, what it was mapped to, what changed it, what was found, where it ended. Values are masked;
@@ -258,69 +262,6 @@ pub struct RuleTestArgs {
     /// The rule, for example FIX-04; default: all.
     #[arg(value_name = "RULE")]
     pub rule: Option<String>,
-}
-
-/// `findings`.
-#[derive(Debug, Args)]
-pub struct FindingsArgs {
-    /// The run, for example r0001; default: the newest finished one.
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
-    /// Of this rule only.
-    #[arg(long, value_name = "RULE")]
-    pub rule: Option<String>,
-    /// Of this national table only.
-    #[arg(long, value_name = "TABLE")]
-    pub table: Option<String>,
-    /// Of this department only: 综合, 养老, 失业, 经办, 信息 or 审计.
-    #[arg(long, value_name = "DEPARTMENT")]
-    pub department: Option<String>,
-    /// In this state only: new since the round before, still open, reopened (fixed once, found again), or waived (it is so, and stays).
-    #[arg(long, value_enum)]
-    pub state: Option<StateArg>,
-    /// Of this unit only, by its legacy number.
-    #[arg(long, value_name = "NUMBER")]
-    pub unit: Option<String>,
-    /// Of units of this county only, by its region code, for example 229901.
-    #[arg(long, value_name = "CODE")]
-    pub county: Option<String>,
-    /// Write all of them to this file as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Write all of them to this file as a workbook.
-    #[arg(long, value_name = "FILE", conflicts_with = "csv")]
-    pub xlsx: Option<PathBuf>,
-    /// Encoding of the CSV file.
-    #[arg(long, value_enum, default_value = "utf-8")]
-    pub encoding: Encoding,
-}
-
-/// State of an open finding over the rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StateArg {
-    New,
-    Open,
-    Reopened,
-    Waived,
-}
-
-/// Encoding of a CSV file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Encoding {
-    /// With a byte order mark, as spreadsheets want it.
-    #[value(name = "utf-8")]
-    Utf8,
-    #[value(name = "gb18030")]
-    Gb18030,
-}
-
-impl From<Encoding> for CsvEncoding {
-    fn from(of: Encoding) -> Self {
-        match of {
-            Encoding::Utf8 => Self::Utf8,
-            Encoding::Gb18030 => Self::Gb18030,
-        }
-    }
 }
 
 /// `changes`.

@@ -3,7 +3,7 @@
 use qianyi::pipeline::{FindingFilter, ListedFinding, each_finding, finished};
 use qianyi::report::Words;
 
-use super::args::{FindingsArgs, StateArg};
+use super::args_lists::{FindingsArgs, StateArg};
 use super::context::{Context, mappings};
 use super::exit::Ended;
 use super::failure::Failure;

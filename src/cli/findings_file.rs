@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use qianyi::pipeline::ListedFinding;
-use qianyi::report::{ListFile, SheetColumn, SheetWriter, Words};
+use qianyi::report::{ListFile, SheetColumn, Words};
 
-use super::args::FindingsArgs;
+use super::args_lists::FindingsArgs;
 use super::failure::Failure;
+use super::list_file;
 
 /// The columns: section and key of the head's words, width in characters.
 const COLUMNS: [(&str, &str, u16); 20] = [
@@ -39,19 +40,14 @@ pub struct FindingsFile(ListFile);
 impl FindingsFile {
     /// Begins the file that the arguments ask for, with its head; `None`: they ask for none.
     pub fn create(words: &Words, args: &FindingsArgs, day: NaiveDate) -> Result<Option<Self>, Failure> {
-        let heads = COLUMNS.map(|(section, key, _)| words.say(section, key));
-        if let Some(path) = &args.xlsx {
-            let column = |((_, _, width), head): (&(&str, &str, u16), &String)| SheetColumn {
-                head: head.clone(),
-                width: *width,
-            };
-            let columns = COLUMNS.iter().zip(&heads).map(column).collect();
-            let title = words.say("findings", "sheet");
-            let sheet = SheetWriter::create(path, &title, columns, day)?;
-            return Ok(Some(Self(ListFile::Xlsx(path.clone(), Box::new(sheet)))));
-        }
-        let Some(path) = &args.csv else { return Ok(None) };
-        Ok(Some(Self(ListFile::csv(path, args.encoding.into(), &heads)?)))
+        let column = |(section, key, width): &(&str, &str, u16)| SheetColumn {
+            head: words.say(section, key),
+            width: *width,
+        };
+        let columns = COLUMNS.iter().map(column).collect();
+        let paths = (args.csv.as_deref(), args.xlsx.as_deref());
+        let title = words.say("findings", "sheet");
+        Ok(list_file::begin(&title, columns, paths, args.encoding, day)?.map(Self))
     }
 
     /// Writes one finding.

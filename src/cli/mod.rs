@@ -6,6 +6,7 @@
 
 mod approve;
 mod args;
+mod args_lists;
 mod audit;
 mod changes;
 mod completions;
@@ -21,6 +22,8 @@ mod findings;
 mod findings_file;
 mod fixture;
 mod init;
+mod list;
+mod list_file;
 mod log;
 mod logs;
 mod out;
@@ -94,6 +97,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Rules(RulesCommand::Test(args)) => rules::test(context, &args),
         Command::Rules(RulesCommand::Score(args)) => score::score(context, &args),
         Command::Findings(args) => findings::findings(context, &args),
+        Command::List(args) => list::list(context, &args),
         Command::Changes(args) => changes::changes(context, &args),
         Command::Trace(args) => trace::follow(context, &args),
         Command::Approve(args) => approve::approve(context, &args),

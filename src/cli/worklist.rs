@@ -2,8 +2,8 @@
 
 use qianyi::config::{Person, Role, Settings};
 use qianyi::pipeline::{
-    ClearValues, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory, WorklistRow,
-    export_province, export_worklists, finished, import_worklist, rule_input, worklist_rows,
+    ClearValues, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, Mistake, Signatory,
+    WorklistRow, export_province, export_worklists, finished, rule_input, worklist_rows,
 };
 use qianyi::report::Words;
 use qianyi::state::State;
@@ -84,17 +84,17 @@ pub fn import(context: &Context, args: &WorklistImportArgs) -> Result<Ended, Fai
     let state = State::open(&context.workdir, "worklist import")?;
     let words = context.words()?;
     let (mut all, mut mistakes) = (Vec::new(), 0);
+    let mut import = Import::begin(ImportOf {
+        run: &run,
+        national: &national,
+        book: &rules.book,
+        state: &state,
+        people: &people,
+        account: &account,
+        zone: settings.time_zone,
+    })?;
     for path in &args.files {
-        let came = import_worklist(&ImportOf {
-            path,
-            run: &run,
-            national: &national,
-            book: &rules.book,
-            state: &state,
-            people: &people,
-            account: &account,
-            zone: settings.time_zone,
-        })?;
+        let came = import.take(path)?;
         mistakes += came.mistakes.len();
         if !context.json {
             out::line(&came_back(&words, &path.display().to_string(), &came));
@@ -138,7 +138,7 @@ fn signatory(of: &Person) -> Signatory {
 }
 
 /// Whoever runs this is one of the people, and not only there to look.
-fn may(settings: &Settings, account: &str) -> Result<(), Failure> {
+pub fn may(settings: &Settings, account: &str) -> Result<(), Failure> {
     let acts = |p: &&Person| p.account == account && p.roles.iter().any(|r| *r != Role::Auditor);
     match settings.people.iter().find(acts) {
         Some(_) => Ok(()),

@@ -103,29 +103,18 @@ pub fn each_finding<E: From<RunError>>(
         let session = engine.session(engine.partitions(), Joins::Large);
         let sql = query(of, table, &session, &parts, filter)?;
         let what = || format!("the list of findings of {}", table.name);
-        engine.block_on(async {
-            let failed = |e| RunError::from(engine.error(what(), e));
-            let stream = async { session.sql(&sql).await?.execute_stream().await };
-            let mut stream = stream.await.map_err(failed)?;
-            while let Some(batch) = stream.next().await {
-                let batch = Cells::of(&batch.map_err(failed)?);
-                for row in 0..batch.rows {
-                    let found = listed(&batch, row, table, national, &titles);
-                    if filter.takes(&found) {
-                        take(&found)?;
-                    }
-                }
-            }
-            Ok::<(), E>(())
+        each_row(engine, &session, &sql, &what, |batch, row| {
+            let found = listed(batch, row, table, national, &titles);
+            if filter.takes(&found) { take(&found) } else { Ok(()) }
         })?;
     }
     Ok(())
 }
 
 /// Titles of rules in Chinese and English, and their departments.
-type Titles = BTreeMap<String, (String, String, Option<String>)>;
+pub(super) type Titles = BTreeMap<String, (String, String, Option<String>)>;
 
-fn titles(of: &Finished) -> Titles {
+pub(super) fn titles(of: &Finished) -> Titles {
     let findings = of.summary.findings.iter();
     let mut all: Titles =
         findings.map(|f| (f.rule.clone(), (f.title_zh.clone(), f.title_en.clone(), None))).collect();
@@ -227,14 +216,36 @@ fn rows(
     Ok((!sides.is_empty()).then(|| sides.join(" UNION ALL ")))
 }
 
+/// Every row of a query, as texts.
+pub(super) fn each_row<E: From<RunError>>(
+    engine: &Engine,
+    session: &datafusion::prelude::SessionContext,
+    sql: &str,
+    what: &dyn Fn() -> String,
+    mut take: impl FnMut(&Cells, usize) -> Result<(), E>,
+) -> Result<(), E> {
+    engine.block_on(async {
+        let failed = |e| RunError::from(engine.error(what(), e));
+        let stream = async { session.sql(sql).await?.execute_stream().await };
+        let mut stream = stream.await.map_err(failed)?;
+        while let Some(batch) = stream.next().await {
+            let batch = Cells::of(&batch.map_err(failed)?);
+            for row in 0..batch.rows {
+                take(&batch, row)?;
+            }
+        }
+        Ok::<(), E>(())
+    })
+}
+
 /// A batch as texts, by column.
 pub(super) struct Cells {
-    pub(super) rows: usize,
+    rows: usize,
     columns: BTreeMap<String, StringArray>,
 }
 
 impl Cells {
-    pub(super) fn of(batch: &RecordBatch) -> Self {
+    fn of(batch: &RecordBatch) -> Self {
         let schema = batch.schema();
         let text = |(field, column): (&FieldRef, &ArrayRef)| {
             let column = cast(column, &DataType::Utf8).ok()?;

@@ -10,6 +10,7 @@ use super::clean_stage::{self, Cleaned};
 use super::documents;
 use super::encodings::misread;
 use super::events::record_or_warn;
+use super::examples::examples;
 use super::expected::{Found, judge};
 use super::extract::FUZZY;
 use super::figures;
@@ -148,7 +149,7 @@ fn summary(
         cleaning: clean_stage::rows(results.cleaned),
         invariants: results.invariants.to_vec(),
         reasons: reasons(results.measures),
-        findings: findings(runner, results.cleaned, results.checks),
+        findings: findings(runner, results.cleaned, results.checks)?,
         rounds: results.rounds,
         standing,
         empty: results.cleaned.empty.clone(),
@@ -284,9 +285,11 @@ fn findings(
     runner: &StageRunner<'_>,
     cleaned: &Cleaned,
     checks: &BTreeMap<String, CheckReport>,
-) -> Vec<FindingRow> {
-    let rows = checks.iter().flat_map(|(table, check)| {
-        check.found.iter().map(|f| {
+) -> Result<Vec<FindingRow>, RunError> {
+    let mut rows = Vec::new();
+    for (table, check) in checks {
+        let mut examples = examples(&runner.dir, table)?;
+        rows.extend(check.found.iter().map(|f| {
             let known = runner.national.rules.get(&f.rule).map(|r| (r.title_zh.clone(), r.title_en.clone()));
             let (title_zh, title_en) = known.or_else(|| cleaned.title(&f.rule)).unwrap_or_default();
             FindingRow {
@@ -298,10 +301,11 @@ fn findings(
                 table: table.clone(),
                 column: f.column.clone(),
                 rows: f.rows,
+                examples: examples.remove(&(f.rule.clone(), f.column.clone())).unwrap_or_default(),
             }
-        })
-    });
-    rows.collect()
+        }));
+    }
+    Ok(rows)
 }
 
 /// What could not be read: of layer 1 by legacy column, of layer 2 by national column and expression.

@@ -13,6 +13,7 @@ mod documents;
 mod encodings;
 mod error;
 mod events;
+mod examples;
 mod expected;
 pub mod extract;
 mod figures;
@@ -25,6 +26,7 @@ mod held;
 mod idle_money;
 mod invariant_stage;
 mod listing;
+mod lists;
 mod manifest;
 mod map_stage;
 mod measure_stage;
@@ -60,6 +62,7 @@ pub use finished::{Finished, finished, reconcile_again, render_report, write_wor
 pub use freeze::{Frozen, freeze, frozen};
 pub use held::{Held, HeldExtract, held};
 pub use listing::{ListedChange, each_change};
+pub use lists::{ListOf, each_listed, lists, record_reveal};
 pub use manifest::{Input, Made, Manifest, ManifestPart};
 pub use paths::RunDir;
 pub use preflight::{Ends, Problem};
@@ -80,6 +83,6 @@ pub use verify::{
 };
 pub use whole::{as_of, extract_only, run};
 pub use worklist::{
-    ClearValues, DecidedRow, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory,
-    WorklistError, WorklistRow, export_province, export_worklists, import_worklist, worklist_rows,
+    ClearValues, DecidedRow, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, Mistake, Signatory,
+    WorklistError, WorklistRow, export_province, export_worklists, worklist_rows,
 };

@@ -67,7 +67,9 @@ pub fn rule_input(
 
 /// Every value of outside data; NULL is another value than the empty text.
 fn add_rows(sha: &mut Sha256, name: &str, batch: &RecordBatch) -> Result<(), RuleError> {
-    sha.update(format!("{name} {}\n", batch.num_rows()));
+    // Records name the file.
+    let file: BTreeMap<_, _> = batch.schema().metadata().clone().into_iter().collect();
+    sha.update(format!("{name} {} {file:?}\n", batch.num_rows()));
     for column in batch.columns() {
         let texts = cast(column, &DataType::Utf8).map_err(|e| RuleError::External {
             name: name.to_owned(),

@@ -19,8 +19,8 @@ use super::rehearsal::{self, Rehearsed};
 use super::rounds::{Empty, Rounds, empty, rounds};
 use super::words::Words;
 use crate::artifacts::{
-    Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, LeftAlone, ReadErrorRow, Reconciliation,
-    Rehearsal, StageRow, Status, Summary, Suspicion, TableRow,
+    Blocker, Coverage, DispositionRow, ExtractRow, FindingExample, FindingRow, LeftAlone, ReadErrorRow,
+    Reconciliation, Rehearsal, StageRow, Status, Summary, Suspicion, TableRow,
 };
 use crate::clock;
 
@@ -175,6 +175,9 @@ struct Finding<'a> {
     table: &'a str,
     column: &'a str,
     rows: String,
+    examples: &'a [FindingExample],
+    /// What shows all of its rows, and the whole way of the first.
+    commands: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -245,7 +248,7 @@ pub(super) fn page<'a>(
         rounds: rounds(summary, lang, words),
         standing: standing(&summary.standing, words),
         empty: empty(&summary.empty),
-        findings: findings(&summary.findings, lang, words),
+        findings: findings(summary, lang, words),
         read_errors: read_errors(&summary.read_errors, words),
         covered: coverage::covered(coverage, words),
         balance: reconciliation::balance(reconciliation, words),
@@ -470,8 +473,16 @@ fn dispositions<'a>(summary: &'a Summary, lang: Lang, words: &Words) -> Vec<Disp
         .collect()
 }
 
-fn findings<'a>(of: &'a [FindingRow], lang: Lang, words: &Words) -> Vec<Finding<'a>> {
-    let mut rows: Vec<&FindingRow> = of.iter().collect();
+fn commands(of: &FindingRow, run: &str) -> Vec<String> {
+    let all = format!("qianyi findings --run {run} --rule {} --table {}", of.rule, of.table);
+    let key = of.examples.first().and_then(|e| e.key.as_ref());
+    let way = key.map(|key| format!("qianyi trace --run {run} {} '{key}'", of.table));
+    [Some(all), way].into_iter().flatten().collect()
+}
+
+fn findings<'a>(of: &'a Summary, lang: Lang, words: &Words) -> Vec<Finding<'a>> {
+    let run = &of.run;
+    let mut rows: Vec<&FindingRow> = of.findings.iter().collect();
     rows.sort_by_key(|f| {
         let weight = (rank(&["block", "mark", "count"], &f.gate), rank(&["B", "E", "W", "I"], &f.level));
         (weight, Reverse(f.rows), &f.rule, &f.table, &f.column)
@@ -486,6 +497,8 @@ fn findings<'a>(of: &'a [FindingRow], lang: Lang, words: &Words) -> Vec<Finding<
             table: &f.table,
             column: &f.column,
             rows: count(f.rows),
+            examples: &f.examples,
+            commands: commands(f, run),
         })
         .collect()
 }

@@ -1,20 +1,26 @@
-//! Outside data of a city (`[references]` of the configuration): CSV or Parquet files → typed rows (RULES 1).
+//! Outside data of a city (`[references]` of the configuration): CSV, Parquet or XLSX files → typed rows (RULES 1).
 //!
 //! Always: the columns are those that `mappings/national/external/<name>.toml` names, found by their name; a value that does not fit is
-//! refused with its line, the value itself is not shown.
+//! refused with its line, the value itself is not shown. Rows carry the name and the SHA-256 of their file, for the records of what stands on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema};
+use calamine::{Reader as _, Xlsx};
 
 use super::fault::RuleError;
 use super::file::{External, RuleBook};
 use super::typed;
 use crate::dataset::{DatasetError, read_part};
+use crate::durable;
+use crate::panics;
+use crate::spreadsheet::{CellFault, cell_text};
 use crate::text_file;
 
 /// Reads every file that the configuration names; by `ext_<name>`.
@@ -39,11 +45,38 @@ pub fn read(
         };
         let batch = match path.extension().map(|e| e.to_string_lossy().to_lowercase()).as_deref() {
             Some("parquet") => parquet(external, path)?,
+            Some("xlsx") => {
+                let read = panics::caught(|| xlsx(external, path)).map_err(|e| failed(e.to_string()))?;
+                read.map_err(failed)?
+            }
             _ => csv(external, path).map_err(failed)?,
         };
-        all.insert(known, batch);
+        all.insert(known, from_file(&batch, path).map_err(failed)?);
     }
     Ok(all)
+}
+
+/// Keys of the metadata that rows carry.
+const FILE: &str = "file";
+const SHA256: &str = "sha256";
+
+/// The same rows with the name and the digest of their file.
+fn from_file(batch: &RecordBatch, path: &Path) -> Result<RecordBatch, String> {
+    let digest = durable::sha256(path).map_err(|e| e.to_string())?;
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let facts = HashMap::from([(FILE.to_owned(), name), (SHA256.to_owned(), digest)]);
+    let schema = batch.schema().as_ref().clone().with_metadata(facts);
+    batch.clone().with_schema(Arc::new(schema)).map_err(|e| e.to_string())
+}
+
+/// The files of outside data that a rule stands on, with their SHA-256; none: it stands on none.
+pub(super) fn provenance(all: &BTreeMap<String, RecordBatch>, needs: &[String]) -> Option<String> {
+    let of = |name: &String| {
+        let schema = all.get(name)?.schema();
+        Some(format!("{} SHA-256 {}", schema.metadata.get(FILE)?, schema.metadata.get(SHA256)?))
+    };
+    let files: Vec<String> = needs.iter().filter_map(of).collect();
+    (!files.is_empty()).then(|| files.join("、"))
 }
 
 fn typed_rows(external: &External, rows: &[Vec<Option<&str>>]) -> Result<RecordBatch, String> {
@@ -74,6 +107,46 @@ fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
     let rows: Vec<Vec<Option<&str>>> =
         records.iter().map(|r| places.iter().map(|at| r.get(*at).and_then(typed::cell)).collect()).collect();
     typed_rows(external, &rows)
+}
+
+/// The first sheet of a workbook: its first row is the head. A number that has lost digits is refused.
+fn xlsx(external: &External, path: &Path) -> Result<RecordBatch, String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let mut book = Xlsx::new(BufReader::new(file)).map_err(|e| e.to_string())?;
+    let name = book.sheet_names().first().cloned().ok_or("it has no sheet")?;
+    let mut cells = book.worksheet_cells_reader(&name).map_err(|e| e.to_string())?;
+    let mut rows: BTreeMap<u32, BTreeMap<u32, String>> = BTreeMap::new();
+    while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
+        let (row, column) = cell.get_position();
+        let text = cell_text(cell.get_value()).map_err(|e| format!("row {}: {}", row + 1, unfit(e)))?;
+        rows.entry(row).or_default().insert(column, text);
+    }
+    let (_, first) = rows.pop_first().ok_or("it has no row")?;
+    let width = first.keys().next_back().map_or(0, |last| *last as usize + 1);
+    let head: Vec<String> =
+        (0..width).map(|c| first.get(&place_of(c)).cloned().unwrap_or_default()).collect();
+    let places = places(external, &head)?;
+    let cell = |row: &BTreeMap<u32, String>, at: &usize| row.get(&place_of(*at)).cloned();
+    let texts: Vec<Vec<Option<String>>> =
+        rows.values().map(|row| places.iter().map(|at| cell(row, at)).collect()).collect();
+    let rows: Vec<Vec<Option<&str>>> = texts
+        .iter()
+        .filter(|row| row.iter().flatten().any(|c| !c.is_empty()))
+        .map(|row| row.iter().map(|c| c.as_deref().and_then(typed::cell)).collect())
+        .collect();
+    typed_rows(external, &rows)
+}
+
+fn unfit(of: CellFault) -> &'static str {
+    match of {
+        CellFault::Digits => "a number of more than 15 digits has lost some; make its column a text",
+        CellFault::Duration => "a cell holds a duration",
+        CellFault::Error => "a cell holds an error",
+    }
+}
+
+fn place_of(column: usize) -> u32 {
+    u32::try_from(column).unwrap_or(u32::MAX)
 }
 
 /// What stands in the way of reading a file, with its cause.

@@ -119,6 +119,9 @@ pub enum RuleError {
     #[error("{}", said!("RUL-105", run, what))]
     #[diagnostic(code("RUL-105"), help("{}", hint!("RUL-105")))]
     Round { run: String, what: String },
+    #[error("{}", said!("RUL-106", list, why))]
+    #[diagnostic(code("RUL-106"), help("{}", hint!("RUL-106")))]
+    Unlisted { list: String, why: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Measure(#[from] MeasureError),
@@ -137,7 +140,9 @@ impl Consequence for RuleError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::Files(e) => e.retry_class(),
-            Self::Twice { .. } | Self::DoesNotFit { .. } | Self::External { .. } => RetryClass::Usage,
+            Self::Twice { .. } | Self::DoesNotFit { .. } | Self::External { .. } | Self::Unlisted { .. } => {
+                RetryClass::Usage
+            }
             Self::Unrecorded { .. } | Self::Round { .. } => RetryClass::Bug,
             Self::Measure(e) => e.retry_class(),
             Self::Engine(e) => e.retry_class(),

@@ -163,7 +163,7 @@ pub(super) struct Text {
 /// Reads files and keeps their mistakes.
 pub(super) struct Reader {
     pub(super) faults: Vec<RuleFault>,
-    digest: Sha256,
+    pub(super) digest: Sha256,
 }
 
 impl Reader {

@@ -13,6 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::apply::change_schema;
@@ -70,7 +71,7 @@ pub struct Facts {
 }
 
 /// The columns of a dataset or table that invariants may read.
-fn schema_of(national: &National, name: &str) -> Option<SchemaRef> {
+pub(super) fn schema_of(national: &National, name: &str) -> Option<SchemaRef> {
     let text = |names: &[&str]| -> SchemaRef {
         Arc::new(Schema::new(names.iter().map(|n| Field::new(*n, DataType::Utf8, true)).collect::<Vec<_>>()))
     };
@@ -252,6 +253,32 @@ pub fn ask(
     Ok(report)
 }
 
+/// Makes datasets and small tables known under the names that a query reads; what is not there is empty.
+pub(super) fn register_facts(
+    engine: &Engine,
+    session: &SessionContext,
+    (names, facts): (&BTreeSet<String>, &Facts),
+    schema: &dyn Fn(&str) -> Option<SchemaRef>,
+    what: &dyn Fn() -> String,
+) -> Result<(), RuleError> {
+    for name in names {
+        let failed = |e| engine.error(what(), e);
+        if let Some(parts) = facts.parts.get(name).filter(|p| !p.is_empty()) {
+            let paths: Vec<PathBuf> = parts.iter().map(|p| p.path.clone()).collect();
+            register(session, name, &paths)?;
+            continue;
+        }
+        let reference = TableReference::bare(name.as_str());
+        if let Some(rows) = facts.rows.get(name) {
+            let table = memory(rows).map_err(failed)?;
+            session.register_table(reference, table).map_err(failed)?;
+        } else if let Some(schema) = schema(name) {
+            session.register_table(reference, Arc::new(EmptyTable::new(schema))).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 /// One invariant over one table, or over all.
 struct Asking<'a> {
     engine: &'a Engine,
@@ -273,21 +300,8 @@ impl Asking<'_> {
         let what = || format!("the invariant {}", invariant.id);
         let session = engine.session(engine.partitions(), Joins::Large);
         let query = invariant.over(self.table);
-        for name in &query.reads {
-            let failed = |e| engine.error(what(), e);
-            if let Some(parts) = self.facts.parts.get(name).filter(|p| !p.is_empty()) {
-                let paths: Vec<PathBuf> = parts.iter().map(|p| p.path.clone()).collect();
-                register(&session, name, &paths)?;
-                continue;
-            }
-            let reference = TableReference::bare(name.as_str());
-            if let Some(rows) = self.facts.rows.get(name) {
-                let table = memory(rows).map_err(failed)?;
-                session.register_table(reference, table).map_err(failed)?;
-            } else if let Some(schema) = schema_of(self.national, name) {
-                session.register_table(reference, Arc::new(EmptyTable::new(schema))).map_err(failed)?;
-            }
-        }
+        let schema = |name: &str| schema_of(self.national, name);
+        register_facts(engine, &session, (&query.reads, self.facts), &schema, &what)?;
         let sql = query.text();
         engine.block_on(async {
             let stream = async {
@@ -340,7 +354,7 @@ impl Asking<'_> {
 }
 
 /// A key as people may see it: each part by its column.
-fn key(table: Option<&Table>, value: &str) -> String {
+pub(super) fn key(table: Option<&Table>, value: &str) -> String {
     let Some(table) = table else { return mask(MaskKind::Number, value) };
     let parts = value.split('|').enumerate().map(|(at, part)| {
         let column = table.key.get(at).and_then(|k| table.column(k));

@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::add::{self, Added};
 use super::apply::Change;
+use super::external::provenance;
 use super::fault::RuleError;
 use super::file::Rule;
 use super::kind::{Effect, Outcome, Repair};
@@ -117,6 +118,37 @@ impl<'j> Judge<'j> {
         self.outcomes.clear();
     }
 
+    /// The record of a change; what stands on outside data names its file.
+    fn change(
+        &self,
+        rule: &Rule,
+        level: Repair,
+        approval: Option<&Approval>,
+        lines: &Columns,
+        row: usize,
+    ) -> Change {
+        let owned = |of: &StringArray| value(of, row).map(str::to_owned);
+        let said = approval.and_then(|a| a.evidence.clone()).or_else(|| owned(&lines.evidence));
+        let from = provenance(self.of.externals, &rule.needs);
+        let evidence: Vec<String> = said.into_iter().chain(from).collect();
+        Change {
+            rule: rule.id.clone(),
+            key: lines.key.value(row).to_owned(),
+            source: lines.source.value(row).to_owned(),
+            skey: owned(&lines.skey),
+            column: lines.column.value(row).to_owned(),
+            before: owned(&lines.before),
+            after: lines.proposed(rule, row).after.unwrap_or_default().to_owned(),
+            level,
+            basis: rule.basis.clone(),
+            evidence: (!evidence.is_empty()).then(|| evidence.join("；")),
+            batch: approval.map(|a| a.batch.clone()),
+            handler: approval.and_then(|a| a.handler.clone()),
+            reviewer: approval.and_then(|a| a.reviewer.clone()),
+            approver: approval.map(|a| a.approver.clone()),
+        }
+    }
+
     /// The lines with their outcome; those about what the city does not have at all are left out, unless a rule has a value for it.
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, RuleError> {
         let lines = self.columns(batch)?;
@@ -192,13 +224,13 @@ impl<'j> Judge<'j> {
                 applied && lines.after.is_valid(row) && self.changes.cells.insert(cell(&rule.table, &here))
             }
             Effect::Exclude => applied,
-            Effect::Add => applied && self.adds(rule, change(rule, repair, approval, lines, row))?,
-            Effect::Merge => applied && self.merges(rule, change(rule, repair, approval, lines, row))?,
+            Effect::Add => applied && self.adds(rule, self.change(rule, repair, approval, lines, row))?,
+            Effect::Merge => applied && self.merges(rule, self.change(rule, repair, approval, lines, row))?,
             Effect::None => false,
         };
         self.last = Some(here);
         if done && rule.effect == Effect::Change {
-            let change = change(rule, repair, approval, lines, row);
+            let change = self.change(rule, repair, approval, lines, row);
             self.changes.hold(of, [&change])?;
             self.changes.by_table.entry(rule.table.clone()).or_default().push(change);
         }
@@ -329,27 +361,6 @@ pub(super) fn known_keys(
         found.extend(add::present(of, table, keys)?);
     }
     Ok(found)
-}
-
-fn change(rule: &Rule, level: Repair, approval: Option<&Approval>, lines: &Columns, row: usize) -> Change {
-    let owned = |of: &StringArray| value(of, row).map(str::to_owned);
-    let after = lines.proposed(rule, row).after.unwrap_or_default().to_owned();
-    Change {
-        rule: rule.id.clone(),
-        key: lines.key.value(row).to_owned(),
-        source: lines.source.value(row).to_owned(),
-        skey: owned(&lines.skey),
-        column: lines.column.value(row).to_owned(),
-        before: owned(&lines.before),
-        after,
-        level,
-        basis: rule.basis.clone(),
-        evidence: approval.and_then(|a| a.evidence.clone()).or_else(|| owned(&lines.evidence)),
-        batch: approval.map(|a| a.batch.clone()),
-        handler: approval.and_then(|a| a.handler.clone()),
-        reviewer: approval.and_then(|a| a.reviewer.clone()),
-        approver: approval.map(|a| a.approver.clone()),
-    }
 }
 
 /// The digest of a field of a row: table, key, source, legacy key, column.

@@ -132,6 +132,8 @@ fn approved_rows_are_added_and_merged_with_their_reasons_and_undone_again() {
     added(&run, &second);
     merged(&run, &second);
     trail(&run, &second);
+    let rows = |folder: &str| texts(&run.join(folder), &["_key"]).len();
+    crate::lists::say_what_the_run_says(&of, &second, rows("changes"), rows("merged"));
     // A difference that has lost its reason is unexplained.
     let ended = finished(&of.workdir, Some(&second.run)).unwrap();
     assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);

@@ -1,6 +1,6 @@
 //! A file that came back → its decisions in state.db, as one batch; or its mistakes, and nothing.
 //!
-//! Always: all or nothing a file; as every approval, over raw with its recorded digests.
+//! Always: all or nothing a file; as every approval, over raw with its recorded digests. What all files of a command are checked against is read once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -11,16 +11,17 @@ use serde::Serialize;
 use super::super::RunError;
 use super::super::approve::damaged_backup;
 use super::super::finished::Finished;
-use super::check::{CheckOf, Checked, check};
+use super::check::{CheckOf, check};
 use super::form::{at, both};
-use super::items::each_line;
+use super::items::{Line, each_line};
 use super::list::decided;
 use super::reading::{Mistake, ReadFile, read};
 use super::{WorklistError, WorklistEvent, record};
 use crate::clock;
 use crate::national::National;
+use crate::report::Words;
 use crate::rules::RuleBook;
-use crate::state::{DecisionKind, NewBatch, State, Worklist, batch_name, worklist_name};
+use crate::state::{Decision, DecisionKind, NewBatch, State, Worklist, batch_name, worklist_name};
 
 /// Somebody who may sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +35,8 @@ pub struct Signatory {
     pub approves: bool,
 }
 
-/// What is imported.
+/// Over what files are imported.
 pub struct ImportOf<'a> {
-    pub path: &'a Path,
     /// The newest run.
     pub run: &'a Finished,
     pub national: &'a National,
@@ -47,6 +47,20 @@ pub struct ImportOf<'a> {
     pub account: &'a str,
     /// In which today is told.
     pub zone: Tz,
+}
+
+/// Takes the files of one command, one after the other.
+pub struct Import<'a> {
+    of: ImportOf<'a>,
+    words: [Words; 2],
+    worklists: Vec<Worklist>,
+    decided: BTreeMap<u64, (i64, Decision)>,
+    /// What the newest run has to verify of the rule whose file came last: files of a rule come together.
+    lines: (String, HashMap<u64, Line>),
+    /// The account that began the newest run.
+    operator: Option<String>,
+    /// A part of the run's raw data that is not as it was recorded.
+    damaged: Option<String>,
 }
 
 /// How many items were decided in one way.
@@ -71,92 +85,112 @@ pub struct Imported {
     pub mistakes: Vec<Mistake>,
 }
 
-/// Reads a file, and records what it decides where it has no mistake.
-///
-/// # Errors
-/// `WKL-…`, `RUN-018`, `DAT-…`, `STA-…`.
-pub fn import_worklist(of: &ImportOf<'_>) -> Result<Imported, WorklistError> {
-    let words = both()?;
-    let file = read(of.path, &words)?;
-    let worklist = worklist(of, &file)?;
-    let mut lines = HashMap::new();
-    each_line(
-        &of.run.dir,
-        of.book,
-        |rule| rule.id == worklist.rule,
-        |line| drop(lines.insert(line.id(), line)),
-    )?;
-    let operator = of.state.runs()?.into_iter().find(|r| r.id == of.run.id).and_then(|r| r.operator);
-    let checked = check(
-        &CheckOf {
-            national: of.national,
-            untouchable: &of.book.untouchable,
-            people: of.people,
-            words: &words,
-            worklist: &worklist,
-            lines: &lines,
-            decided: &decided(of.state, of.run.as_of()?)?,
-            today: clock::instant().with_timezone(&of.zone).date_naive(),
-            operator: operator.as_deref(),
-        },
-        &file,
-    );
-    let batch = if checked.mistakes.is_empty() && !checked.decisions.is_empty() {
-        Some(take(of, &worklist, &checked)?)
-    } else {
-        None
-    };
-    let mut counts: BTreeMap<DecisionKind, u64> = BTreeMap::new();
-    for decision in checked.decisions.iter().filter(|_| batch.is_some()) {
-        *counts.entry(decision.kind).or_default() += 1;
+impl<'a> Import<'a> {
+    /// Reads what stands: lists, decisions, and the raw data's digests.
+    ///
+    /// # Errors
+    /// `DAT-…`, `STA-…`, `RAW-…`.
+    pub fn begin(of: ImportOf<'a>) -> Result<Self, WorklistError> {
+        let run = of.state.runs()?.into_iter().find(|r| r.id == of.run.id);
+        Ok(Self {
+            words: both()?,
+            worklists: of.state.worklists()?,
+            decided: decided(of.state, of.run.as_of()?)?,
+            lines: Default::default(),
+            operator: run.and_then(|r| r.operator),
+            damaged: damaged_backup(of.state, of.run.id)?,
+            of,
+        })
     }
-    Ok(Imported {
-        worklist: worklist_name(worklist.id),
-        rule: worklist.rule,
-        batch,
-        decided: counts.into_iter().map(|(kind, items)| DecidedRow { kind, items }).collect(),
-        undecided: checked.undecided,
-        known: checked.known,
-        mistakes: checked.mistakes,
-    })
-}
 
-/// The list that a file says it is.
-fn worklist(of: &ImportOf<'_>, file: &ReadFile) -> Result<Worklist, WorklistError> {
-    let codes = file.rows.iter().filter_map(|row| row.cells[at::CHECK].split('-').next());
-    let told = file.hidden.get("worklist").map(String::as_str).into_iter().chain(codes);
-    let known = of.state.worklists()?;
-    let named = |name: &str| known.iter().find(|w| worklist_name(w.id) == name);
-    let no_worklist = || WorklistError::NoWorklist { path: of.path.display().to_string() };
-    told.take(MOST_LOOKED_AT).find_map(named).cloned().ok_or_else(no_worklist)
+    /// Reads a file, and records what it decides where it has no mistake.
+    ///
+    /// # Errors
+    /// `WKL-…`, `RUN-018`, `DAT-…`, `STA-…`.
+    pub fn take(&mut self, path: &Path) -> Result<Imported, WorklistError> {
+        let file = read(path, &self.words)?;
+        let worklist = self.worklist(path, &file)?;
+        if self.lines.0 != worklist.rule {
+            let mut lines = HashMap::new();
+            let take = |line: Line| drop(lines.insert(line.id(), line));
+            each_line(&self.of.run.dir, self.of.book, |rule| rule.id == worklist.rule, take)?;
+            self.lines = (worklist.rule.clone(), lines);
+        }
+        let checked = check(
+            &CheckOf {
+                national: self.of.national,
+                untouchable: &self.of.book.untouchable,
+                people: self.of.people,
+                words: &self.words,
+                worklist: &worklist,
+                lines: &self.lines.1,
+                decided: &self.decided,
+                today: clock::instant().with_timezone(&self.of.zone).date_naive(),
+                operator: self.operator.as_deref(),
+            },
+            &file,
+        );
+        let mut came = Imported {
+            worklist: worklist_name(worklist.id),
+            rule: worklist.rule.clone(),
+            batch: None,
+            decided: Vec::new(),
+            undecided: checked.undecided,
+            known: checked.known,
+            mistakes: checked.mistakes,
+        };
+        if came.mistakes.is_empty() && !checked.decisions.is_empty() {
+            let mut counts: BTreeMap<DecisionKind, u64> = BTreeMap::new();
+            checked.decisions.iter().for_each(|d| *counts.entry(d.kind).or_default() += 1);
+            came.decided = counts.into_iter().map(|(kind, items)| DecidedRow { kind, items }).collect();
+            came.batch = Some(self.record(path, &worklist, checked.decisions)?);
+        }
+        Ok(came)
+    }
+
+    /// The list that a file says it is.
+    fn worklist(&self, path: &Path, file: &ReadFile) -> Result<Worklist, WorklistError> {
+        let codes = file.rows.iter().filter_map(|row| row.cells[at::CHECK].split('-').next());
+        let told = file.hidden.get("worklist").map(String::as_str).into_iter().chain(codes);
+        let named = |name: &str| self.worklists.iter().find(|w| worklist_name(w.id) == name);
+        let no_worklist = || WorklistError::NoWorklist { path: path.display().to_string() };
+        told.take(MOST_LOOKED_AT).find_map(named).cloned().ok_or_else(no_worklist)
+    }
+
+    /// Records the decisions of a file; the name of their batch.
+    fn record(
+        &mut self,
+        path: &Path,
+        worklist: &Worklist,
+        decisions: Vec<Decision>,
+    ) -> Result<String, WorklistError> {
+        if let Some(path) = &self.damaged {
+            return Err(RunError::NoBackup { path: path.clone() }.into());
+        }
+        let approvers: BTreeSet<&str> = decisions.iter().map(|d| d.approver.name.as_str()).collect();
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let list = worklist_name(worklist.id);
+        let new = NewBatch {
+            rule: worklist.rule.clone(),
+            run: self.of.run.id.to_string(),
+            approver: approvers.into_iter().collect::<Vec<_>>().join("、"),
+            account: self.of.account.to_owned(),
+            reason: format!("worklist {list}: {name}"),
+        };
+        let number = self.of.state.decide(&new, &decisions)?;
+        let batch = batch_name(number);
+        let event = WorklistEvent::Imported {
+            worklist: &list,
+            path,
+            batch: &batch,
+            decisions: decisions.len() as u64,
+            account: self.of.account,
+        };
+        record(self.of.state, &event)?;
+        self.decided.extend(decisions.into_iter().map(|d| (d.item, (number, d))));
+        Ok(batch)
+    }
 }
 
 /// So many rows are asked for the list that they are of.
 const MOST_LOOKED_AT: usize = 100;
-
-/// Records the decisions of a file; the name of their batch.
-fn take(of: &ImportOf<'_>, worklist: &Worklist, checked: &Checked) -> Result<String, WorklistError> {
-    if let Some(path) = damaged_backup(of.state, of.run.id)? {
-        return Err(RunError::NoBackup { path }.into());
-    }
-    let approvers: BTreeSet<&str> = checked.decisions.iter().map(|d| d.approver.name.as_str()).collect();
-    let name = of.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let list = worklist_name(worklist.id);
-    let new = NewBatch {
-        rule: worklist.rule.clone(),
-        run: of.run.id.to_string(),
-        approver: approvers.into_iter().collect::<Vec<_>>().join("、"),
-        account: of.account.to_owned(),
-        reason: format!("worklist {list}: {name}"),
-    };
-    let batch = batch_name(of.state.decide(&new, &checked.decisions)?);
-    let event = WorklistEvent::Imported {
-        worklist: &list,
-        path: of.path,
-        batch: &batch,
-        decisions: checked.decisions.len() as u64,
-        account: of.account,
-    };
-    record(of.state, &event)?;
-    Ok(batch)
-}

@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
-use futures::StreamExt;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::RunError;
-use super::super::findings::{Cells, whose};
+use super::super::findings::{each_row, whose};
 use super::super::finished::Finished;
 use super::super::listing::{cell, each, masked};
 use super::super::paths::RunDir;
@@ -213,29 +212,21 @@ pub(super) fn each_item<E: From<RunError>>(
             wanted.join(", ")
         );
         let what = || format!("the worklist of {}", rules[0].id);
-        engine.block_on(async {
-            let failed = |e| RunError::from(engine.error(what(), e));
-            let stream = async { session.sql(&sql).await?.execute_stream().await };
-            let mut stream = stream.await.map_err(failed)?;
-            while let Some(batch) = stream.next().await {
-                let batch = Cells::of(&batch.map_err(failed)?);
-                for row in 0..batch.rows {
-                    let cell = |name: &str| batch.get(name, row);
-                    let rule = file(&rules, &cell("file").unwrap_or_default());
-                    let whose = Whose {
-                        person: cell("AAC999"),
-                        name: cell("AAC003"),
-                        unit: cell("AAB999"),
-                        unit_name: cell("AAB004"),
-                        county: cell("AAB301"),
-                        evidence: cell("evidence"),
-                    };
-                    if filter.county.is_none() || filter.county == whose.county {
-                        take(rule, table, Line::of(rule, cell), whose)?;
-                    }
-                }
+        each_row(engine, &session, &sql, &what, |batch, row| -> Result<(), E> {
+            let cell = |name: &str| batch.get(name, row);
+            let rule = file(&rules, &cell("file").unwrap_or_default());
+            let whose = Whose {
+                person: cell("AAC999"),
+                name: cell("AAC003"),
+                unit: cell("AAB999"),
+                unit_name: cell("AAB004"),
+                county: cell("AAB301"),
+                evidence: cell("evidence"),
+            };
+            if filter.county.is_none() || filter.county == whose.county {
+                take(rule, table, Line::of(rule, cell), whose)?;
             }
-            Ok::<(), E>(())
+            Ok(())
         })?;
     }
     Ok(())

@@ -23,7 +23,7 @@ use crate::state::State;
 
 pub use error::WorklistError;
 pub use export::{ClearValues, ExportOf, HandedOut, export_worklists};
-pub use import::{DecidedRow, ImportOf, Imported, Signatory, import_worklist};
+pub use import::{DecidedRow, Import, ImportOf, Imported, Signatory};
 pub use items::ItemFilter;
 pub use list::{WorklistRow, worklist_rows};
 pub use province::export_province;

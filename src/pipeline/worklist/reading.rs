@@ -14,12 +14,11 @@ use super::WorklistError;
 use super::form::{COLUMNS, FILLED, HIDDEN, at, heads, one_line};
 use crate::panics;
 use crate::report::{Words, bare};
+use crate::spreadsheet::{CellFault, cell_text};
 use crate::text_file::{self, Unreadable};
 
 /// Bytes of a file: one of a million items has about half.
 const MOST_BYTES: u64 = 512 << 20;
-/// Beyond this a number in a spreadsheet has lost digits.
-const EXACT: f64 = 1e15;
 
 /// A mistake in a file that came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -205,22 +204,11 @@ fn take(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &[Vec<String>; 2]
 
 /// What a cell says; else the words of what is wrong with it.
 fn text(value: &DataRef<'_>) -> Result<String, &'static str> {
-    match value {
-        DataRef::Empty => Ok(String::new()),
-        DataRef::String(text) => Ok(one_line(text)),
-        DataRef::SharedString(text) => Ok(one_line(text)),
-        DataRef::Int(n) => Ok(n.to_string()),
-        DataRef::Float(n) if n.abs() >= EXACT => Err("digits"),
-        DataRef::Float(n) => Ok(n.to_string()),
-        DataRef::Bool(is) => Ok(if *is { "TRUE" } else { "FALSE" }.to_owned()),
-        DataRef::DateTime(at) if at.is_datetime() => {
-            let (year, month, day, ..) = at.to_ymd_hms_milli();
-            Ok(format!("{year:04}-{month:02}-{day:02}"))
-        }
-        DataRef::DateTimeIso(at) => Ok(at.chars().take(10).collect()),
-        DataRef::DateTime(_) | DataRef::DurationIso(_) => Err("duration"),
-        DataRef::Error(_) => Err("error_value"),
-    }
+    cell_text(value).map(|text| one_line(&text)).map_err(|fault| match fault {
+        CellFault::Digits => "digits",
+        CellFault::Duration => "duration",
+        CellFault::Error => "error_value",
+    })
 }
 
 /// What separates the cells of a CSV file, by how spreadsheets save it.

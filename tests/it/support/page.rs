@@ -41,7 +41,7 @@ pub fn disposition(table: &str, disposition: &str, reason: &str, rows: u64) -> D
 pub fn finding(rule: &str, zh: &str, en: &str, how: [&str; 4], rows: u64) -> FindingRow {
     let [level, gate, table, column] = how.map(str::to_owned);
     let (rule, title_zh, title_en) = (rule.to_owned(), zh.to_owned(), en.to_owned());
-    FindingRow { rule, title_zh, title_en, level, gate, table, column, rows }
+    FindingRow { rule, title_zh, title_en, level, gate, table, column, rows, examples: Vec::new() }
 }
 
 pub fn left_alone(table: &str, reason: &str, mapped: bool) -> LeftAlone {
