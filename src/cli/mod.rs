@@ -1,12 +1,14 @@
 //! The command line: one file a command; arguments → one library call → what is printed.
 //!
-//! Always: results go to standard output (with `--json` one JSON document and nothing else), progress and errors to standard error;
+//! Always: results go to standard output (with `--json` one JSON document and nothing else, also where it is an error), progress and errors to
+//! standard error;
 //! the exit status comes from exit.rs alone. No personal data in any of them.
 //! Must not know: how anything is computed.
 
 mod approve;
 mod args;
 mod audit;
+mod built_in;
 mod changes;
 mod completions;
 mod context;
@@ -23,6 +25,7 @@ mod fixture;
 mod init;
 mod log;
 mod logs;
+mod man;
 mod out;
 mod package;
 mod panic;
@@ -54,15 +57,20 @@ use args::{
 };
 use context::Context;
 use exit::Ended;
-use failure::Failure;
+use failure::{Failure, Usage};
 
 /// Parses the arguments, does what they say, prints, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(asked) => {
-            // Help and version go to standard output, a mistake to standard error; a closed pipe is nobody's concern.
-            let _ = asked.print();
+            if asked.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+                qianyi::messages::speak(context::locale());
+                failure::show(&Usage::arguments(&asked).into(), true);
+            } else {
+                // Help and version go to standard output, a mistake to standard error; a closed pipe is nobody's concern.
+                let _ = asked.print();
+            }
             return exit::of_clap(&asked);
         }
     };
@@ -70,7 +78,7 @@ pub fn main() -> std::process::ExitCode {
     panic::guarded(&context, || {
         let ended = dispatch(&context, cli.command);
         if let Err(failure) = &ended {
-            failure::show(failure);
+            failure::show(failure, context.json);
         }
         exit::of(&ended)
     })
@@ -119,5 +127,6 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Status(args) if args.rounds => rounds::rounds(context),
         Command::Status(_) => status::status(context),
         Command::Completions(args) => completions::completions(&args),
+        Command::Man { dir } => man::man(&dir),
     }
 }
