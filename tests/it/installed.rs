@@ -119,3 +119,58 @@ fn every_command_has_its_page_of_the_manual() {
     }
     assert!(!pages.keys().any(|name| name.display().to_string().contains("man.1")), "hidden");
 }
+
+#[test]
+fn what_is_handed_out_is_complete_and_its_sums_are_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut dist = Command::new(root().join("scripts/dist"));
+    dist.args(["--quick", "--binary", env!("CARGO_BIN_EXE_qianyi"), "--to"]).arg(dir.path());
+    let made = dist.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let name = format!("qianyi-{}-linux-", env!("CARGO_PKG_VERSION"));
+    let of = |ending: &str| {
+        let all = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
+        all.into_iter()
+            .find(|p| p.display().to_string().ends_with(ending))
+            .unwrap_or_else(|| panic!("no {ending}"))
+    };
+    let (tarball, deb, parts) = (of(".tar.gz"), of(".deb"), of(".sbom.cdx.json"));
+    assert!(tarball.file_name().unwrap().to_str().unwrap().starts_with(&name));
+    let run = |program: &str, arguments: &[&str]| {
+        let done = Command::new(program).args(arguments).current_dir(dir.path()).output().unwrap();
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    run("sha256sum", &["--quiet", "-c", "SHA256SUMS"]);
+    let sums = std::fs::read_to_string(dir.path().join("SM3SUMS")).unwrap();
+    let sm3 = <sm3::Sm3 as sm3::Digest>::digest(std::fs::read(&tarball).unwrap());
+    let sm3: String = sm3.iter().map(|b| format!("{b:02x}")).collect();
+    assert!(sums.contains(&sm3), "{sums}");
+    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(parts).unwrap()).unwrap();
+    let inside = document["components"].as_array().unwrap();
+    assert!(inside.iter().any(|c| c["name"] == "datafusion") && !inside.iter().any(|c| c["name"] == "insta"));
+
+    let listed = run("tar", &["tzf", tarball.to_str().unwrap()]);
+    for file in [
+        "bin/qianyi",
+        "lib/systemd/system/qianyi-schedule.service",
+        "share/man/man1/qianyi-run.1.gz",
+        "share/bash-completion/completions/qianyi",
+        "share/doc/qianyi/html/docs/zh/install.html",
+        "share/doc/qianyi/examples/city.example.toml",
+        "share/doc/qianyi/sbom.cdx.json",
+    ] {
+        assert!(listed.lines().any(|line| line.ends_with(&format!("/usr/{file}"))), "{file}: {listed}");
+    }
+    // Both hold the same.
+    let count = |text: &str| text.lines().filter(|line| !line.ends_with('/')).count();
+    assert_eq!(count(&run("dpkg-deb", &["-c", deb.to_str().unwrap()])), count(&listed));
+    run("tar", &["xzf", tarball.to_str().unwrap(), "--strip-components=1"]);
+    assert!(run("./usr/bin/qianyi", &["--version"]).starts_with("qianyi "));
+    let unit =
+        std::fs::read_to_string(dir.path().join("usr/lib/systemd/system/qianyi-schedule.service")).unwrap();
+    assert!(
+        unit.contains("ExecStart=/usr/bin/qianyi --workdir /var/lib/qianyi --config /etc/qianyi/city.toml"),
+        "{unit}"
+    );
+}

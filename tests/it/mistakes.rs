@@ -78,10 +78,7 @@ impl Bench {
         std::fs::write(mappings.join(file), text.replacen(from, to, 1)).unwrap();
         let source =
             "[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"ylbx.db\"\nencoding = \"gbk\"\n";
-        self.file(
-            &format!("{name}.toml"),
-            &format!("mappings = \"{name}\"\ncity = \"baicheng\"\n{source}"),
-        )
+        self.file(&format!("{name}.toml"), &format!("mappings = \"{name}\"\ncity = \"baicheng\"\n{source}"))
     }
 
     /// A configuration whose one rule has a mistake.
