@@ -129,10 +129,9 @@ fn what_is_handed_out_is_complete_and_its_sums_are_right() {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let name = format!("qianyi-{}-linux-", env!("CARGO_PKG_VERSION"));
     let of = |ending: &str| {
-        let all = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
-        all.into_iter()
-            .find(|p| p.display().to_string().ends_with(ending))
-            .unwrap_or_else(|| panic!("no {ending}"))
+        let mut all = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
+        let found = all.find(|path| path.display().to_string().ends_with(ending));
+        found.unwrap_or_else(|| panic!("no {ending}"))
     };
     let (tarball, deb, parts) = (of(".tar.gz"), of(".deb"), of(".sbom.cdx.json"));
     assert!(tarball.file_name().unwrap().to_str().unwrap().starts_with(&name));
@@ -166,7 +165,9 @@ fn what_is_handed_out_is_complete_and_its_sums_are_right() {
     let count = |text: &str| text.lines().filter(|line| !line.ends_with('/')).count();
     assert_eq!(count(&run("dpkg-deb", &["-c", deb.to_str().unwrap()])), count(&listed));
     run("tar", &["xzf", tarball.to_str().unwrap(), "--strip-components=1"]);
-    assert!(run("./usr/bin/qianyi", &["--version"]).starts_with("qianyi "));
+    assert!(
+        run(&dir.path().join("usr/bin/qianyi").display().to_string(), &["--version"]).starts_with("qianyi ")
+    );
     let unit =
         std::fs::read_to_string(dir.path().join("usr/lib/systemd/system/qianyi-schedule.service")).unwrap();
     assert!(
