@@ -8,6 +8,7 @@ use qianyi::pipeline::{
 use qianyi::report::Words;
 use qianyi::report::number::yuan;
 use qianyi::state::{State, batch_name};
+use serde::Serialize;
 
 use super::args::ApproveArgs;
 use super::context::{Context, mappings};
@@ -30,7 +31,7 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
     let words = context.words()?;
     if !args.yes {
         if context.json {
-            out::json(&chosen);
+            out::list("proposals", &chosen);
         } else {
             out::text(&shown(&words, &chosen, args.rule.is_some()));
         }
@@ -48,7 +49,13 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
         account: person.account.clone(),
         reason: args.reason.clone().unwrap_or_default(),
     };
-    for (number, batch) in approved(&state, &run, &chosen, &by)?.iter().zip(&chosen) {
+    let numbers = approved(&state, &run, &chosen, &by)?;
+    if context.json {
+        let batches = numbers.iter().zip(&chosen).map(|(number, batch)| Batch::of(*number, batch));
+        out::list("batches", &batches.collect::<Vec<_>>());
+        return Ok(Ended::Done);
+    }
+    for (number, batch) in numbers.iter().zip(&chosen) {
         out::line(&format!(
             "{}  {} {} · {} {} · {}",
             batch_name(*number),
@@ -62,6 +69,27 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
     Ok(Ended::Done)
 }
 
+/// A batch that was approved.
+#[derive(Serialize)]
+struct Batch<'a> {
+    batch: String,
+    rule: &'a str,
+    table: &'a str,
+    proposals: u64,
+}
+
+impl<'a> Batch<'a> {
+    fn of(number: i64, of: &'a ProposedBatch) -> Self {
+        Self { batch: batch_name(number), rule: &of.rule, table: &of.table, proposals: of.rows }
+    }
+}
+
+/// A batch that was undone.
+#[derive(Serialize)]
+struct Undone {
+    undone: String,
+}
+
 fn undo(context: &Context, people: &[Person], batch: &str) -> Result<Ended, Failure> {
     let person = may(people)?;
     let state = State::open(&context.workdir, "approve")?;
@@ -71,7 +99,11 @@ fn undo(context: &Context, people: &[Person], batch: &str) -> Result<Ended, Fail
         return Err(Usage::NoBatch { given: batch.to_owned() }.into());
     }
     undo_batch(&state, number, &person.name)?;
-    out::line(&format!("{batch} {}", context.words()?.say("approve", "undone")));
+    if context.json {
+        out::object(&Undone { undone: batch_name(number) });
+    } else {
+        out::line(&format!("{batch} {}", context.words()?.say("approve", "undone")));
+    }
     Ok(Ended::Done)
 }
 

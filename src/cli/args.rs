@@ -11,7 +11,7 @@ use super::args_lists::{Encoding, FindingsArgs, ListArgs};
 
 /// From a city's legacy social-insurance database to sealed, reconciled national data (迁移).
 #[derive(Debug, Parser)]
-#[command(name = "qianyi", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "qianyi", version, long_version = super::built_in::version(), max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Exit status: 0 done · 1 failed (run the same command again: it goes on) · \
 2 wrong usage or configuration · 3 finished, but blocked (something is unexplained)")]
 pub struct Cli {
@@ -120,6 +120,9 @@ pub enum Command {
     Logs(LogsArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
+    /// Write the manual pages, one a command, into a folder.
+    #[command(hide = true)]
+    Man { dir: PathBuf },
 }
 
 /// `demo`.

@@ -28,7 +28,7 @@ pub fn changes(context: &Context, args: &ChangesArgs) -> Result<Ended, Failure> 
         }
     })?;
     if context.json {
-        out::json(&all);
+        out::list("changes", &all);
         return Ok(Ended::Done);
     }
     let words = context.words()?;

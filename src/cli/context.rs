@@ -19,7 +19,7 @@ use qianyi::stop::Stop;
 use super::args::{Global, LangArg};
 use super::failure::Failure;
 use super::watch::Watch;
-use super::{log, signals};
+use super::{built_in, log, signals};
 
 /// The global options.
 #[derive(Clone)]
@@ -36,7 +36,8 @@ impl Context {
         let environment = std::env::vars_os()
             .filter_map(|(n, v)| Some((n.into_string().ok()?, v.to_string_lossy().into_owned())))
             .collect();
-        let layers = Layers { demo: None, files: global.config, environment, memory: global.memory };
+        let (files, memory) = (global.config, global.memory);
+        let layers = Layers { demo: None, built_in: None, files, environment, memory };
         let lang = match global.lang {
             Some(LangArg::Zh) => Lang::Zh,
             Some(LangArg::En) => Lang::En,
@@ -48,12 +49,18 @@ impl Context {
 
     /// The checked settings.
     pub fn settings(&self) -> Result<Settings, Failure> {
-        Ok(load(&self.layers)?)
+        Ok(load(&self.layers()?)?)
     }
 
-    /// Where the settings come from.
-    pub fn layers(&self) -> &Layers {
-        &self.layers
+    /// Where the settings come from. Where no folder of mappings is named or here, the binary's own is unpacked first.
+    pub fn layers(&self) -> Result<Layers, Failure> {
+        self.with_data(self.layers.clone())
+    }
+
+    fn with_data(&self, layers: Layers) -> Result<Layers, Failure> {
+        let lacks = config::lacks_mappings(&layers)?;
+        let built_in = if lacks { Some(built_in::unpacked(&self.workdir)?) } else { None };
+        Ok(Layers { built_in, ..layers })
     }
 
     /// True when a configuration file was named.
@@ -80,7 +87,8 @@ impl Context {
 
     /// The checked settings over the demo's layer.
     pub fn demo_settings(&self, database: PathBuf) -> Result<Settings, Failure> {
-        Ok(load(&Layers { demo: Some(DemoLayer { database }), ..self.layers.clone() })?)
+        let layers = Layers { demo: Some(DemoLayer { database }), ..self.layers.clone() };
+        Ok(load(&self.with_data(layers)?)?)
     }
 
     /// What a walk is given.
@@ -172,7 +180,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(threads.block_on(future))
 }
 
-fn locale() -> Lang {
+pub fn locale() -> Lang {
     let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
     let named = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG")).unwrap_or_default();
     if named.starts_with("zh") { Lang::Zh } else { Lang::En }

@@ -116,7 +116,7 @@ pub fn freeze(context: &Context) -> Result<Ended, Failure> {
     context.listen(&of)?;
     let done = frozen(&of, &context.progress())?;
     match context.json {
-        true => out::json(&done),
+        true => out::object(&done),
         false => {
             let said = context.words()?.say("cutover", "frozen");
             out::line(&format!("{said} {} ({}): {}", done.at, done.by, done.extracts.join(", ")));
@@ -143,7 +143,7 @@ pub fn run_book(context: &Context, args: &RunBookArgs) -> Result<Ended, Failure>
     }
     let written = Written { html: args.html.clone(), xlsx: args.xlsx.clone() };
     match context.json {
-        true => out::json(&written),
+        true => out::object(&written),
         false => written.html.iter().chain(&written.xlsx).for_each(|p| out::line(&p.display().to_string())),
     }
     Ok(Ended::Done)

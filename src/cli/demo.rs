@@ -53,7 +53,7 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let staged = ended.dir.path().join("staged").display().to_string();
     let package = built.path.display().to_string();
     if context.json {
-        out::json(&Shown { summary: &done, report, staged, package });
+        out::object(&Shown { summary: &done, report, staged, package });
     } else {
         out::line(&package::verified(&words, &verified));
         out::line("");

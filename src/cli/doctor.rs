@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use miette::Diagnostic;
+use qianyi::config::Settings;
 use qianyi::mapping::City;
 use qianyi::pipeline::plan::{Plan, Planned, plan};
 use qianyi::pipeline::{rule_input, sources_of};
@@ -12,6 +13,7 @@ use qianyi::state::State;
 use qianyi::{clock, durable};
 use serde::Serialize;
 
+use super::built_in;
 use super::context::{Context, block_on, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
@@ -100,6 +102,18 @@ fn window(of: &SourceSettings) -> Examined {
     examined("window", Grade::Info, found, "")
 }
 
+/// Which national schema, mapping and rules are used.
+fn data(context: &Context, settings: &Settings) -> Examined {
+    let folder = settings.mappings.display();
+    let own = settings.mappings.starts_with(built_in::folder_in(&context.workdir));
+    let found = if own {
+        format!("that of the binary ({}), unpacked at {folder}", built_in::digest())
+    } else {
+        format!("the files in {folder}")
+    };
+    examined("data", Grade::Info, found, "")
+}
+
 /// Room in the work directory for what the plans read.
 fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
     let free = durable::free_bytes(&context.workdir)?;
@@ -151,10 +165,11 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
         ),
         "",
     )];
+    machine.push(data(context, &settings));
     machine.extend(room(context, &plans));
     all.push(Shown { source: MACHINE.to_owned(), checks: machine });
     if context.json {
-        out::json(&all);
+        out::list("sources", &all);
     } else {
         out::line(&table(context, &all)?);
     }

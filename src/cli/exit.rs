@@ -48,13 +48,12 @@ pub fn of_failure(failure: &Failure) -> u8 {
     match failure.retry_class {
         RetryClass::Resume | RetryClass::Bug => 1,
         RetryClass::Usage => 2,
+        RetryClass::Blocked => 3,
     }
 }
 
 /// The exit status after a panic.
-pub fn of_panic() -> ExitCode {
-    ExitCode::from(1)
-}
+pub const PANIC: u8 = 1;
 
 /// The exit status when the parser answered: help and version were asked for, everything else is wrong usage.
 pub fn of_clap(asked: &clap::Error) -> ExitCode {

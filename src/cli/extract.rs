@@ -17,7 +17,7 @@ pub fn extract(context: &Context, args: &ExtractArgs) -> Result<Ended, Failure> 
     context.listen(&run)?;
     let done = extract_only(&run, &context.progress())?;
     if context.json {
-        out::json(&done);
+        out::list("extracts", &done);
         return Ok(Ended::Done);
     }
     let words = context.words()?;

@@ -10,10 +10,11 @@ use qianyi::error::{Consequence, RetryClass};
 use qianyi::mask;
 use qianyi::messages::{self, Lang};
 use qianyi::{hint, said};
+use serde::Serialize;
 use thiserror::Error;
 
-use super::out;
 use super::place::Place;
+use super::{exit, out};
 
 /// Width of what is printed where no terminal says another.
 const WIDTH: usize = 100;
@@ -31,6 +32,9 @@ pub enum Usage {
     #[error("{}", said!("CLI-001", given))]
     #[diagnostic(code("CLI-001"), help("{}", hint!("CLI-001")))]
     Into { given: String },
+    #[error("{}", said!("CLI-004", said))]
+    #[diagnostic(code("CLI-004"), help("{}", hint!("CLI-004")))]
+    Arguments { said: String },
     #[error("{}", said!("CLI-005", account))]
     #[diagnostic(code("CLI-005"), help("{}", hint!("CLI-005")))]
     NoApprover { account: String },
@@ -78,11 +82,72 @@ impl<E: Consequence + Diagnostic + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// Prints it to standard error and notes it in the log.
-pub fn show(failure: &Failure) {
+impl Usage {
+    /// What the parser refused; its own text without usage and tips.
+    pub fn arguments(asked: &clap::Error) -> Self {
+        let text = asked.to_string();
+        let first = text.split("\n\n").next().unwrap_or_default();
+        let said =
+            first.strip_prefix("error: ").unwrap_or(first).split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::Arguments { said }
+    }
+}
+
+/// An error as JSON (docs/json.md).
+#[derive(Serialize)]
+pub struct Told {
+    pub version: u32,
+    /// The exit status.
+    pub status: u8,
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+    /// Somebody else's words, the nearest first.
+    pub causes: Vec<String>,
+    /// Each mistake of a file.
+    pub mistakes: Vec<MistakeTold>,
+}
+
+/// A mistake of a file.
+#[derive(Serialize)]
+pub struct MistakeTold {
+    file: Option<String>,
+    /// From 1.
+    line: Option<usize>,
+    code: Option<String>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Told {
+    fn of(failure: &Failure, code: String) -> Self {
+        let error = failure.error.as_ref();
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let mistake = |of: &dyn Diagnostic| {
+            let (file, line) = Place::of(of).position().unzip();
+            let (code, hint) = (of.code().map(|c| c.to_string()), of.help().map(|h| h.to_string()));
+            MistakeTold { file, line, code, message: of.to_string(), hint }
+        };
+        Self {
+            version: 1,
+            status: exit::of_failure(failure),
+            code,
+            message: mask::secrets(&first_line(error)),
+            hint: error.help().map(|hint| hint.to_string()),
+            causes: causes.map(|cause| mask::scrub(&cause.to_string())).collect(),
+            mistakes: error.related().into_iter().flatten().map(mistake).collect(),
+        }
+    }
+}
+
+/// Prints it, to standard error or as JSON, and notes it in the log.
+pub fn show(failure: &Failure, json: bool) {
     let error = failure.error.as_ref();
     let code = error.code().map(|c| c.to_string()).unwrap_or_default();
     tracing::error!(code, "{}", mask::secrets(&error.to_string()));
+    if json {
+        return out::json_error(&Told::of(failure, code));
+    }
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     out::coloured(&text(error, &code, colours));
 }

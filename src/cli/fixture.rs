@@ -60,7 +60,7 @@ pub fn fixture(context: &Context, args: &FixtureArgs) -> Result<Ended, Failure> 
         progress.finish();
     }
     if context.json {
-        out::json(&Shown {
+        out::object(&Shown {
             database: path,
             truth: made.truth.clone(),
             persons: made.persons,

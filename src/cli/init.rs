@@ -14,7 +14,7 @@ use super::out;
 
 /// Makes the folder.
 pub fn init(context: &Context, args: &InitArgs) -> Result<Ended, Failure> {
-    let Given { mappings, rules, mut sources, mut text } = given(context.layers())?;
+    let Given { mappings, rules, mut sources, mut text } = given(&context.layers()?)?;
     if let Some(database) = &args.database {
         let (settings, as_text) = sqlite("ylbx", &absolute(database))?;
         (sources, text) = (vec![settings], Some(as_text));

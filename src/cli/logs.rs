@@ -46,7 +46,7 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<Ended, Failure> {
         return Err(Usage::NoLog { given, workdir: context.workdir.display().to_string() }.into());
     }
     if context.json {
-        out::json(&found);
+        out::list("events", &found);
     } else {
         out::text(&found.iter().map(line).collect::<String>());
     }

@@ -1,6 +1,7 @@
 //! The command line: one file a command; arguments → one library call → what is printed.
 //!
-//! Always: results go to standard output (with `--json` one JSON document and nothing else), progress and errors to standard error;
+//! Always: results go to standard output (with `--json` one JSON document and nothing else, also where it is an error), progress and errors to
+//! standard error;
 //! the exit status comes from exit.rs alone. No personal data in any of them.
 //! Must not know: how anything is computed.
 
@@ -8,6 +9,7 @@ mod approve;
 mod args;
 mod args_lists;
 mod audit;
+mod built_in;
 mod changes;
 mod completions;
 mod context;
@@ -26,6 +28,7 @@ mod list;
 mod list_file;
 mod log;
 mod logs;
+mod man;
 mod out;
 mod package;
 mod panic;
@@ -57,15 +60,20 @@ use args::{
 };
 use context::Context;
 use exit::Ended;
-use failure::Failure;
+use failure::{Failure, Usage};
 
 /// Parses the arguments, does what they say, prints, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(asked) => {
-            // Help and version go to standard output, a mistake to standard error; a closed pipe is nobody's concern.
-            let _ = asked.print();
+            if asked.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+                qianyi::messages::speak(context::locale());
+                failure::show(&Usage::arguments(&asked).into(), true);
+            } else {
+                // Help and version go to standard output, a mistake to standard error; a closed pipe is nobody's concern.
+                let _ = asked.print();
+            }
             return exit::of_clap(&asked);
         }
     };
@@ -73,7 +81,7 @@ pub fn main() -> std::process::ExitCode {
     panic::guarded(&context, || {
         let ended = dispatch(&context, cli.command);
         if let Err(failure) = &ended {
-            failure::show(failure);
+            failure::show(failure, context.json);
         }
         exit::of(&ended)
     })
@@ -123,5 +131,6 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Status(args) if args.rounds => rounds::rounds(context),
         Command::Status(_) => status::status(context),
         Command::Completions(args) => completions::completions(&args),
+        Command::Man { dir } => man::man(&dir),
     }
 }

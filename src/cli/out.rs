@@ -4,9 +4,11 @@
 //! is shown escaped.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use qianyi::mask;
+use serde::ser::SerializeMap;
 
 /// Prints to standard output.
 pub fn text(text: &str) {
@@ -30,11 +32,52 @@ pub fn coloured(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Prints one JSON document to standard output.
+/// Whether standard output has its one JSON document.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Prints the one JSON document of a command to standard output; it says its version.
 pub fn json(value: &impl serde::Serialize) {
     // What is printed here are structs of counts and texts: they always have a JSON form.
     if let Ok(text) = serde_json::to_string_pretty(value) {
+        PRINTED.store(true, Ordering::Relaxed);
         line(&text);
+    }
+}
+
+/// Version of the forms that [`object`] and [`list`] print (docs/json.md).
+const FORM: u32 = 1;
+
+/// Prints a document whose struct has no version of its own.
+pub fn object(value: &impl serde::Serialize) {
+    #[derive(serde::Serialize)]
+    struct Versioned<'a, T> {
+        version: u32,
+        #[serde(flatten)]
+        of: &'a T,
+    }
+    json(&Versioned { version: FORM, of: value });
+}
+
+/// Prints a document that is one list under a name.
+pub fn list(name: &str, value: &impl serde::Serialize) {
+    struct Named<'a, T>(&'a str, &'a T);
+    impl<T: serde::Serialize> serde::Serialize for Named<'_, T> {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            let mut map = to.serialize_map(Some(2))?;
+            map.serialize_entry("version", &FORM)?;
+            map.serialize_entry(self.0, self.1)?;
+            map.end()
+        }
+    }
+    json(&Named(name, value));
+}
+
+/// Prints an error as JSON: to standard output, or where that has its document already, to standard error.
+pub fn json_error(value: &impl serde::Serialize) {
+    if !PRINTED.load(Ordering::Relaxed) {
+        json(value);
+    } else if let Ok(text) = serde_json::to_string_pretty(value) {
+        error(&format!("{text}\n"));
     }
 }
 

@@ -23,7 +23,7 @@ pub fn build(context: &Context, args: &BuildArgs) -> Result<Ended, Failure> {
     // The page shows the new boundary, too.
     render_report(&finished(workdir, Some(&of.summary.run))?, context.lang)?;
     if context.json {
-        out::json(&built);
+        out::object(&built);
     } else {
         let words = context.words()?;
         let (files, rows) = (out::grouped(built.files), out::grouped(built.rows));
@@ -50,7 +50,7 @@ pub fn verify(context: &Context, args: &VerifyArgs) -> Result<Ended, Failure> {
     };
     let found = qianyi::package::verify(&path, context.progress().as_ref())?;
     if context.json {
-        out::json(&found);
+        out::object(&found);
     } else {
         out::line(&verified(&context.words()?, &found));
     }

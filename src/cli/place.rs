@@ -38,6 +38,13 @@ impl<'a> Place<'a> {
     pub fn of(of: &'a dyn Diagnostic) -> Self {
         Self { of, cut: cut(of) }
     }
+
+    /// The file, and the line in it from 1.
+    pub fn position(&self) -> Option<(String, usize)> {
+        let label = self.of.labels()?.next()?;
+        let contents = self.of.source_code()?.read_span(label.inner(), 0, 0).ok()?;
+        Some((contents.name().unwrap_or_default().to_owned(), contents.line() + 1))
+    }
 }
 
 fn cut(of: &dyn Diagnostic) -> Option<Cut> {

@@ -38,7 +38,7 @@ pub fn plan(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
         plans.extend(held.iter().map(|(source, held)| plan_held(source, &city, held)));
     }
     if context.json {
-        out::json(&plans);
+        out::list("sources", &plans);
     } else {
         for plan in &plans {
             out::text(&text(context, plan)?);

@@ -28,7 +28,7 @@ pub fn profile(context: &Context) -> Result<Ended, Failure> {
         profiles.push(profiled(&engine, &city, source, view)?);
     }
     if context.json {
-        out::json(&profiles);
+        out::list("sources", &profiles);
     } else {
         for profile in &profiles {
             out::text(&text(context, profile)?);

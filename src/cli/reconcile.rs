@@ -18,7 +18,7 @@ pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failu
     if let Some(before) = &args.against {
         let changed = against(&finished(&context.workdir, Some(before))?, &of)?;
         match context.json {
-            true => out::json(&changed),
+            true => out::object(&changed),
             false => out::text(&changes(context, &context.words()?, &changed)),
         }
         return Ok(Ended::Done);

@@ -27,7 +27,7 @@ pub fn report(context: &Context, args: &ReportArgs) -> Result<Ended, Failure> {
         write_workbook(&of, path, context.lang)?;
     }
     if context.json {
-        out::json(&Shown { run: of.summary.run, report, xlsx: args.xlsx.clone() });
+        out::object(&Shown { run: of.summary.run, report, xlsx: args.xlsx.clone() });
         return Ok(Ended::Done);
     }
     out::line(&report.display().to_string());

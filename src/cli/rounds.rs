@@ -14,7 +14,7 @@ use super::out::{self, Align};
 pub fn rounds(context: &Context) -> Result<Ended, Failure> {
     let all = pipeline::rounds(&State::open_readonly(&context.workdir)?)?;
     if context.json {
-        out::json(&all);
+        out::list("rounds", &all);
         return Ok(Ended::Done);
     }
     let words = context.words()?;

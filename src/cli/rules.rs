@@ -93,7 +93,7 @@ pub fn list(context: &Context) -> Result<Ended, Failure> {
     let engine = loaded.engine(context, chrono::NaiveDate::default())?;
     let book = loaded.book(&engine, "", &BTreeMap::new())?;
     if context.json {
-        out::json(&book.rules.iter().map(shown).collect::<Vec<_>>());
+        out::list("rules", &book.rules.iter().map(shown).collect::<Vec<_>>());
         return Ok(Ended::Done);
     }
     let words = context.words()?;
@@ -126,15 +126,29 @@ pub fn list(context: &Context) -> Result<Ended, Failure> {
     Ok(Ended::Done)
 }
 
+/// The text of a rule.
+#[derive(Serialize)]
+struct File {
+    path: String,
+    text: String,
+}
+
 /// Shows the files of one rule.
 pub fn show(context: &Context, args: &RuleArgs) -> Result<Ended, Failure> {
     let loaded = Loaded::of(context)?;
     let engine = loaded.engine(context, chrono::NaiveDate::default())?;
     let book = loaded.book(&engine, "", &BTreeMap::new())?;
-    let files = named(&book, &args.rule)?;
-    for rule in files {
-        let text = std::fs::read_to_string(&rule.path).unwrap_or_default();
-        out::line(&format!("{}\n{}", rule.path.display(), text.trim_end()));
+    let files = named(&book, &args.rule)?.into_iter();
+    let files = files.map(|rule| File {
+        path: rule.path.display().to_string(),
+        text: std::fs::read_to_string(&rule.path).unwrap_or_default(),
+    });
+    if context.json {
+        out::list("files", &files.collect::<Vec<_>>());
+        return Ok(Ended::Done);
+    }
+    for File { path, text } in files {
+        out::line(&format!("{path}\n{}", text.trim_end()));
         out::line("");
     }
     Ok(Ended::Done)
@@ -192,7 +206,7 @@ pub fn test(context: &Context, args: &RuleTestArgs) -> Result<Ended, Failure> {
     qianyi::durable::remove_dir_all(&scratch)?;
     let failed = tried.iter().filter(|t| t.differs.is_some()).count();
     if context.json {
-        out::json(&tried);
+        out::list("cases", &tried);
     } else {
         let words = context.words()?;
         for t in &tried {

@@ -54,7 +54,7 @@ pub fn schedule(context: &Context) -> Result<Ended, Failure> {
     signals::listen(&of.stop, stopping)?;
     let ran = block_on(schedule::walk(&of))??;
     if json {
-        out::json(&Shown { jobs_run: ran });
+        out::object(&Shown { jobs_run: ran });
     } else {
         out::line(&format!("{stopped}: {ran}"));
     }

@@ -14,7 +14,7 @@ pub fn score(context: &Context, args: &ScoreArgs) -> Result<Ended, Failure> {
     let run = finished(&context.workdir, args.run.as_deref())?;
     let all = scored(&run, &args.truth)?;
     if context.json {
-        out::json(&all);
+        out::list("rules", &all);
     } else {
         out::line(&text(&context.words()?, &all));
     }

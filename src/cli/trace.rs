@@ -18,7 +18,7 @@ pub fn follow(context: &Context, args: &TraceArgs) -> Result<Ended, Failure> {
     let engine = context.engine(&settings, &city, of.as_of()?)?;
     let found = trace(&context.workdir, &engine, &national, &of, &args.table, &args.key)?;
     if context.json {
-        out::json(&found);
+        out::object(&found);
     } else {
         let words = context.words()?;
         if found.rows.is_empty() {

@@ -57,7 +57,7 @@ pub fn export(context: &Context, args: &WorklistExportArgs) -> Result<Ended, Fai
         let (path, items) = export_province(&of)?;
         let written = words.say("findings", "written");
         if context.json {
-            out::json(&serde_json::json!({ "path": path, "items": items }));
+            out::object(&serde_json::json!({ "path": path, "items": items }));
         } else {
             out::line(&format!("{} {written} · {}", out::grouped(items), path.display()));
         }
@@ -65,7 +65,7 @@ pub fn export(context: &Context, args: &WorklistExportArgs) -> Result<Ended, Fai
     }
     let handed = export_worklists(&of)?;
     if context.json {
-        out::json(&handed);
+        out::list("files", &handed);
     } else {
         out::text(&handed_out(&words, &handed));
     }
@@ -102,7 +102,7 @@ pub fn import(context: &Context, args: &WorklistImportArgs) -> Result<Ended, Fai
         all.push(came);
     }
     if context.json {
-        out::json(&all);
+        out::list("files", &all);
     }
     if mistakes > 0 { Err(Usage::WorklistMistakes { mistakes }.into()) } else { Ok(Ended::Done) }
 }
@@ -118,7 +118,7 @@ pub fn list(context: &Context, args: &WorklistListArgs) -> Result<Ended, Failure
     let rows = worklist_rows(&run, &rules.book, &state, &filter)?;
     let words = context.words()?;
     if context.json {
-        out::json(&rows);
+        out::list("items", &rows);
     } else if rows.is_empty() {
         out::line(&words.say("worklist", "nothing"));
     } else {

@@ -72,6 +72,8 @@ const LEAST_MEMORY: u64 = 128 << 20;
 pub struct Layers {
     /// The layer right above the built-in default: the demo's.
     pub demo: Option<DemoLayer>,
+    /// A folder that stands in for the default `mappings` (and `sql` beside it) where the current folder has none.
+    pub built_in: Option<PathBuf>,
     /// Files, later wins.
     pub files: Vec<PathBuf>,
     /// The environment; only names that begin with `QIANYI_` are looked at.
@@ -298,6 +300,16 @@ fn partitions<'o>(
     })
 }
 
+/// True when the settings name no folder of mappings, and the default one is not here.
+///
+/// # Errors
+/// `CFG-001` to `CFG-004`.
+pub fn lacks_mappings(layers: &Layers) -> Result<bool, ConfigError> {
+    let (merged, origins) = merge(layers)?;
+    let named = origins.iter().skip(1).any(|(_, keys)| keys.contains("mappings"));
+    Ok(!named && !merged.mappings.join("national").is_dir())
+}
+
 /// The time zone alone, for commands that need nothing else of the settings.
 ///
 /// # Errors
@@ -388,7 +400,12 @@ type Origins = Vec<(String, BTreeSet<String>)>;
 
 fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
     let here = Path::new("");
-    let mut tables = vec![("the default".to_owned(), file::read("config/default.toml", DEFAULT, here)?)];
+    let mut default = file::read("config/default.toml", DEFAULT, here)?;
+    if let Some(folder) = &layers.built_in {
+        let mappings = folder.join("mappings").display().to_string();
+        default.insert("mappings".to_owned(), toml::Value::String(mappings));
+    }
+    let mut tables = vec![("the default".to_owned(), default)];
     if let Some(demo) = &layers.demo {
         let mut table = file::read("config/demo.toml", DEMO, Path::new("config"))?;
         table.remove("mappings");

@@ -12,6 +12,8 @@ pub enum RetryClass {
     /// The machine or the source failed (disk full, lost connection, lock held): mend that and run again; the work goes on
     /// where it stopped (exit status 1).
     Resume,
+    /// A run is blocked, and what was asked for takes one that is not: people decide (exit status 3).
+    Blocked,
     /// A state that cannot be: report it (exit status 1).
     Bug,
 }

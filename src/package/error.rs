@@ -44,7 +44,8 @@ pub enum PackageError {
 impl Consequence for PackageError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Blocked { .. } | Self::NotABag { .. } | Self::None { .. } => RetryClass::Usage,
+            Self::Blocked { .. } => RetryClass::Blocked,
+            Self::NotABag { .. } | Self::None { .. } => RetryClass::Usage,
             Self::Changed { .. } | Self::Unreadable { .. } => RetryClass::Resume,
             Self::Form { .. } => RetryClass::Bug,
             Self::Dataset(e) => e.retry_class(),

@@ -1,9 +1,8 @@
-//! What errors say in both languages: every code has both texts, both pages list them, and the binary speaks the language that was asked for.
+//! What errors say in both languages: every code has both texts, and both pages list them. What the binary says is in mistakes.rs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use qianyi::messages::{Lang, all};
 
@@ -112,101 +111,5 @@ fn the_pages_of_errors_are_those_of_the_messages() {
         }
         let there = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(there == page(lang), "{file} differs: run this test with QIANYI_WRITE_DOCS=1");
-    }
-}
-
-/// Commands that must fail, each in the folder `dir`.
-fn mistakes(dir: &Path) -> Vec<Vec<String>> {
-    let file = |name: &str, text: &str| {
-        std::fs::write(dir.join(name), text).unwrap();
-        dir.join(name).display().to_string()
-    };
-    let mappings = root().join("mappings").display().to_string();
-    let city = |name: &str, database: &str| {
-        let source = format!("[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"{database}\"\n");
-        file(name, &format!("mappings = \"{mappings}\"\ncity = \"baicheng\"\n{source}"))
-    };
-    let absent = dir.join("absent").display().to_string();
-    let text = file(
-        "text.db",
-        "no database, but long enough to have a header of its own: one hundred bytes and some more of them.",
-    );
-    let folder = dir.display().to_string();
-    let (no_database, a_folder, a_text) =
-        (city("a.toml", &absent), city("b.toml", &folder), city("c.toml", &text));
-    let unknown_key = file("d.toml", "cty = \"baicheng\"\n");
-    let no_mappings = file("e.toml", &format!("mappings = \"{absent}\"\ncity = \"baicheng\"\n"));
-    let commands: [&[&str]; 18] = [
-        &["--config", &absent, "run"],
-        &["run"],
-        &["--config", &unknown_key, "run"],
-        &["--config", &no_mappings, "plan"],
-        &["--config", &no_database, "run"],
-        &["--config", &a_folder, "extract"],
-        &["--config", &a_text, "profile"],
-        &["--config", &a_text, "plan"],
-        &["report"],
-        &["--config", &no_database, "reconcile"],
-        &["--config", &no_database, "findings"],
-        &["--config", &no_database, "rules", "show", "FIX-99"],
-        &["fixture", "--persons", "0", "--into", &format!("sqlite:{absent}.db")],
-        &["fixture", "--persons", "5", "--into", &format!("sqlite:{text}")],
-        &["fixture", "--persons", "5", "--into", "oracle:x"],
-        &["package", "verify", &folder],
-        &["--config", &no_database, "schedule"],
-        &["--config", &no_database, "run", "--extract", "e0009"],
-    ];
-    commands.map(|c| c.iter().map(|word| (*word).to_owned()).collect()).to_vec()
-}
-
-/// What each of them says, with its status.
-fn told(dir: &Path, lang: &str) -> Vec<String> {
-    let each = |arguments: Vec<String>| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
-        for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
-            command.env_remove(name);
-        }
-        let work: PathBuf = dir.join("work");
-        command
-            .args(["--lang", lang, "--quiet", "--workdir"])
-            .arg(&work)
-            .args(&arguments)
-            .current_dir(root());
-        let said = command.output().unwrap();
-        let text = String::from_utf8(said.stderr).unwrap() + &String::from_utf8(said.stdout).unwrap();
-        let text =
-            text.replace(&dir.display().to_string(), "DIR").replace(env!("CARGO_MANIFEST_DIR"), "ROOT");
-        format!("{}\n{}", said.status.code().unwrap_or(-1), text.trim_end())
-    };
-    mistakes(dir).into_iter().map(each).collect()
-}
-
-/// Four words of English in a row, outside of what is to be typed.
-fn english(line: &str) -> bool {
-    let outside: String = line.split('`').step_by(2).collect();
-    let mut row = 0;
-    outside.split(' ').any(|word| {
-        let is_word = !word.is_empty()
-            && word.trim_end_matches([',', '.', ':', ';']).bytes().all(|b| b.is_ascii_lowercase());
-        row = if is_word { row + 1 } else { 0 };
-        row >= 4
-    })
-}
-
-#[test]
-fn mistakes_are_told_in_the_language_that_was_asked_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let (en, zh) = (told(dir.path(), "en"), told(dir.path(), "zh"));
-    let rule = "\n\n--------\n\n";
-    insta::assert_snapshot!("mistakes_en", en.join(rule));
-    insta::assert_snapshot!("mistakes_zh", zh.join(rule));
-    for (en, zh) in en.iter().zip(&zh) {
-        assert!(!has_chinese(en), "{en}");
-        assert_eq!(en.lines().next(), zh.lines().next(), "one status: {zh}");
-        // Causes are the words of a driver, and a marked place those of the user's file.
-        let own = zh.lines().filter(|line| line.starts_with("错误") || line.starts_with("建议"));
-        for line in own {
-            assert!(has_chinese(line) && !english(line), "{line}");
-        }
     }
 }

@@ -26,6 +26,16 @@ struct Said {
     errors: String,
 }
 
+/// Every text of a JSON document.
+fn texts(of: &Value, into: &mut String) {
+    match of {
+        Value::String(text) => into.push_str(&format!("{text}\n")),
+        Value::Array(all) => all.iter().for_each(|v| texts(v, into)),
+        Value::Object(all) => all.values().for_each(|v| texts(v, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -68,24 +78,28 @@ impl Bench {
         }
         qianyi.arg("--workdir").arg(self.work()).arg("--config").arg(config).args(["--quiet", "--json"]);
         let output = qianyi.args(command).env("LANG", "C.UTF-8").env_remove("LC_ALL").output().unwrap();
-        Said {
-            status: output.status.code().unwrap_or(-1),
-            json: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
-            errors: String::from_utf8(output.stderr).unwrap(),
+        let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        let mut errors = String::from_utf8(output.stderr).unwrap();
+        if json["code"].is_string() {
+            texts(&json, &mut errors);
         }
+        Said { status: output.status.code().unwrap_or(-1), json, errors }
     }
 
     /// The codes of the problems that `plan` lists; it ends with status 3 where there are any, and `doctor` finds the same.
     fn problems(&self) -> Vec<String> {
         let plan = self.say(&["plan"]);
-        let problems =
-            plan.json[0]["problems"].as_array().unwrap_or_else(|| panic!("{}", plan.errors)).clone();
+        let problems = plan.json["sources"][0]["problems"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{}", plan.errors))
+            .clone();
         let mut codes: Vec<String> =
             problems.iter().map(|p| p["code"].as_str().unwrap().to_owned()).collect();
         assert!(problems.iter().all(|p| p["advice"].as_str().is_some_and(|a| !a.is_empty())), "{problems:?}");
         assert_eq!(plan.status, if codes.is_empty() { 0 } else { 3 }, "{}", plan.errors);
         let doctor = self.say(&["doctor"]);
-        let checks = doctor.json[0]["checks"].as_array().unwrap_or_else(|| panic!("{}", doctor.errors));
+        let checks =
+            doctor.json["sources"][0]["checks"].as_array().unwrap_or_else(|| panic!("{}", doctor.errors));
         let found = |p: &&Value| {
             let text = format!("{}: {}", p["code"].as_str().unwrap(), p["problem"].as_str().unwrap());
             checks.iter().any(|c| c["what"] == "run" && c["grade"] == "error" && c["found"] == text.as_str())
@@ -159,7 +173,7 @@ fn codes_whose_zeros_a_spreadsheet_took_are_named_with_their_list() {
     .unwrap();
     assert_eq!(bench.problems(), ["PLN-002"]);
     let plan = bench.say(&["plan"]);
-    let problem = &plan.json[0]["problems"][0];
+    let problem = &plan.json["sources"][0]["problems"][0];
     assert!(problem["problem"].as_str().unwrap().contains("codes/DWLX.csv"), "{problem}");
     assert_eq!(problem["ends"], "unread");
 }
@@ -170,7 +184,7 @@ fn a_pattern_of_ignored_tables_that_takes_all_tables_of_a_file_is_named_with_its
     bench.edit("city.toml", "table = \"TEST_*\"", "table = \"QF*\"");
     bench.change("DROP TABLE IF EXISTS TEST_GRJBXX");
     let plan = bench.say(&["plan"]);
-    let found = plan.json[0]["problems"].as_array().unwrap();
+    let found = plan.json["sources"][0]["problems"].as_array().unwrap();
     let told = found.iter().find(|p| p["code"] == "RUN-015").unwrap_or_else(|| panic!("{found:?}"));
     let text = told["problem"].as_str().unwrap();
     assert!(
@@ -268,8 +282,12 @@ fn a_name_in_another_case_is_hinted_at() {
         "[sources.tables.dwjbxx]\nchanges = \"full\"\n[sources.tables.GRCBXX.columns]\ngrbh = { encoding = \"gbk\" }\n",
     );
     let plan = bench.say(&["plan"]);
-    let said: Vec<&str> =
-        plan.json[0]["problems"].as_array().unwrap().iter().filter_map(|p| p["problem"].as_str()).collect();
+    let said: Vec<&str> = plan.json["sources"][0]["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|p| p["problem"].as_str())
+        .collect();
     assert!(said.iter().any(|p| p.contains("there is `DWJBXX`")), "{said:?}");
     assert!(said.iter().any(|p| p.contains("there is `GRBH`")), "{said:?}");
 }
@@ -298,7 +316,7 @@ fn tables_that_nothing_reads_decide_nothing_and_one_that_is_shown_in_part_is_ref
     let doctor = bench.say(&["doctor"]);
     assert_eq!(doctor.status, 0, "{} {}", doctor.json, doctor.errors);
     let info = |found: &str| {
-        let checks = doctor.json[0]["checks"].as_array().unwrap();
+        let checks = doctor.json["sources"][0]["checks"].as_array().unwrap();
         checks.iter().any(|c| c["grade"] == "info" && c["found"].as_str().unwrap().contains(found))
     };
     assert!(

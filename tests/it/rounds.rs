@@ -222,7 +222,8 @@ fn status_tells_the_rounds_in_both_languages() {
     {
         assert!(zh.contains(word), "{word}: {zh}");
     }
-    let json: Vec<Round> = serde_json::from_str(&status(&["--json"])).unwrap();
+    let document = serde_json::from_str(&status(&["--json"])).unwrap();
+    let json: Vec<Round> = serde_json::from_value(crate::support::listed(&document)).unwrap();
     assert_eq!(json.len(), 2);
     assert_eq!(json[1].total().open, json[0].total().new);
 }

@@ -461,7 +461,7 @@ fn the_commands_show_rights_proposals_watermarks_and_their_lag() {
     let (status, checks, said) = qianyi(&config, &work, &["doctor", "--json"]);
     assert_eq!(status, Some(0), "{checks} {said}");
     let (_, plans, said) = qianyi(&config, &work, &["plan", "--json"]);
-    let tables = plans[0]["tables"].as_array().unwrap_or_else(|| panic!("{plans} {said}")).clone();
+    let tables = plans["sources"][0]["tables"].as_array().unwrap_or_else(|| panic!("{plans} {said}")).clone();
     let changes = |name: &str| tables.iter().find(|t| t["table"] == name).unwrap()["changes"].clone();
     assert_eq!(changes("DWJBXX"), serde_json::json!(["rowversion", "compare", "full"]));
     assert!(tables.iter().any(|t| t["changes"] == serde_json::json!(["full"])), "tables without a key");
@@ -471,7 +471,7 @@ fn the_commands_show_rights_proposals_watermarks_and_their_lag() {
         cluster.run("city", "DELETE FROM \"DWJBXX\" WHERE ctid = (SELECT min(ctid) FROM \"DWJBXX\")"),
     );
     let (status, done, said) = qianyi(&config, &work, &["extract", "--json", "--quiet"]);
-    assert_eq!((status, &done[0]["extract"]), (Some(0), &serde_json::json!("e0002")), "{said}");
+    assert_eq!((status, &done["extracts"][0]["extract"]), (Some(0), &serde_json::json!("e0002")), "{said}");
     let (_, shown, _) = qianyi(&config, &work, &["status", "--json"]);
     let marks = shown["watermarks"].as_array().unwrap();
     assert_eq!(marks.len(), 1, "{shown}");
@@ -495,9 +495,9 @@ fn the_commands_show_rights_proposals_watermarks_and_their_lag() {
     write(&source("sybx", "/nowhere"));
     let (status, checks, said) = qianyi(&config, &work, &["doctor", "--json"]);
     // The third is the machine itself.
-    assert_eq!((status, checks.as_array().map(Vec::len)), (Some(3), Some(3)), "{checks} {said}");
+    assert_eq!((status, checks["sources"].as_array().map(Vec::len)), (Some(3), Some(3)), "{checks} {said}");
     assert_eq!(
-        (&checks[1]["checks"][0]["what"], &checks[1]["checks"][0]["grade"]),
+        (&checks["sources"][1]["checks"][0]["what"], &checks["sources"][1]["checks"][0]["grade"]),
         (&serde_json::json!("connection"), &serde_json::json!("error"))
     );
 }

@@ -92,7 +92,8 @@ impl Office {
     fn json(&self, arguments: &[&str]) -> Value {
         let (_, text) = self.said(&[arguments, &["--json"]].concat());
         // A refused import tells its mistakes all the same.
-        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"))
+        let document = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
+        crate::support::listed(&document)
     }
 
     fn run(&self) -> Value {

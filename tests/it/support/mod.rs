@@ -56,6 +56,14 @@ pub fn text_rows(part: &Path, columns: &[&str]) -> Vec<Vec<Option<String>>> {
     rows
 }
 
+/// The list of a JSON document that is one list under a name, after its version.
+pub fn listed(document: &serde_json::Value) -> serde_json::Value {
+    let fields = document.as_object().unwrap_or_else(|| panic!("{document}"));
+    let lists: Vec<_> = fields.values().filter(|v| v.is_array()).collect();
+    assert!(fields.len() == 2 && document["version"] == 1 && lists.len() == 1, "{document}");
+    lists[0].clone()
+}
+
 /// Copies a folder with all that is in it.
 pub fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
