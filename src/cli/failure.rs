@@ -126,7 +126,7 @@ impl Told {
         let mistake = |of: &dyn Diagnostic| {
             let (file, line) = Place::of(of).position().unzip();
             let (code, hint) = (of.code().map(|c| c.to_string()), of.help().map(|h| h.to_string()));
-            MistakeTold { file, line, code, message: of.to_string(), hint }
+            MistakeTold { file, line, code, message: mask::secrets(&of.to_string()), hint }
         };
         Self {
             version: 1,
@@ -152,13 +152,18 @@ pub fn show(failure: &Failure, json: bool) {
     out::coloured(&text(error, &code, colours));
 }
 
+/// What stands before an error, its cause and its hint.
+pub fn heads() -> [&'static str; 3] {
+    match messages::lang() {
+        Lang::Zh => ["错误", "原因", "建议"],
+        Lang::En => ["error", "cause", "hint"],
+    }
+}
+
 fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> String {
     let (red, cyan, plain) =
         if colours { ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m") } else { ("", "", "") };
-    let [wrong, cause_of, advice] = match messages::lang() {
-        Lang::Zh => ["错误", "原因", "建议"],
-        Lang::En => ["error", "cause", "hint"],
-    };
+    let [wrong, cause_of, advice] = heads();
     let first = mask::secrets(&first_line(error));
     let mut text = format!("{red}{wrong}{plain} {code}: {}\n", mask::visible_lines(&first));
     let mut cause = error.source();

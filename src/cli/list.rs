@@ -76,7 +76,7 @@ fn shelf(context: &Context, words: &Words, all: &[List]) {
     if context.json {
         let listed: Vec<_> = all.iter().map(|l| (pick(&l.title), pick(&l.about), said(l), &l.name)).collect();
         let one = |(title, about, set, list)| Listed { list, title, about, set };
-        out::json(&listed.iter().map(|(t, a, s, n)| one((t, a, s.clone(), n))).collect::<Vec<_>>());
+        out::list("lists", &listed.iter().map(|(t, a, s, n)| one((t, a, s.clone(), n))).collect::<Vec<_>>());
         return;
     }
     let head = ["name", "title", "about", "set"].map(|key| (words.say("list", key), Align::Left));
@@ -113,7 +113,7 @@ fn write(context: &Context, args: &ListArgs, of: &ListOf<'_>) -> Result<(), Fail
         let named = |row: Vec<Option<String>>| -> serde_json::Map<String, serde_json::Value> {
             list.columns.iter().map(|c| c.name.clone()).zip(row.into_iter().map(Into::into)).collect()
         };
-        out::json(&all.into_iter().map(named).collect::<Vec<_>>());
+        out::list("rows", &all.into_iter().map(named).collect::<Vec<_>>());
     } else {
         let head: Vec<_> = heads.into_iter().map(|h| (h, Align::Left)).collect();
         let rows: Vec<Vec<String>> =

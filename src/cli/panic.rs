@@ -6,11 +6,10 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use qianyi::messages::{self, Lang};
 use qianyi::{clock, panics};
 
 use super::context::Context;
-use super::failure::Told;
+use super::failure::{self, Told};
 use super::{exit, log, out};
 
 /// Does a command's work; a panic in it, on whichever thread, is told in one sentence.
@@ -48,10 +47,7 @@ pub fn guarded(context: &Context, work: impl FnOnce() -> ExitCode) -> ExitCode {
             };
             return out::json_error(&told);
         }
-        let [wrong, advice] = match messages::lang() {
-            Lang::Zh => ["错误", "建议"],
-            Lang::En => ["error", "hint"],
-        };
+        let [wrong, _, advice] = failure::heads();
         out::error(&format!("{wrong} {CODE}: {what} ({place})\n\n{advice}: {log}\n"));
     }));
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| ExitCode::from(exit::PANIC))
