@@ -55,6 +55,9 @@ pub enum Usage {
     #[error("{}", said!("CLI-012", mistakes))]
     #[diagnostic(code("CLI-012"), help("{}", hint!("CLI-012")))]
     WorklistMistakes { mistakes: usize },
+    #[error("{}", said!("CLI-013"))]
+    #[diagnostic(code("CLI-013"), help("{}", hint!("CLI-013")))]
+    NoOffice,
     #[error("{}", said!("CLI-002"))]
     #[diagnostic(code("CLI-002"), help("{}", hint!("CLI-002")))]
     NoRules,

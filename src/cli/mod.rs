@@ -23,6 +23,7 @@ mod fixture;
 mod init;
 mod log;
 mod logs;
+mod office;
 mod out;
 mod package;
 mod panic;

@@ -80,6 +80,7 @@ pub use verify::{
 };
 pub use whole::{as_of, extract_only, run};
 pub use worklist::{
-    ClearValues, DecidedRow, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, Mistake, Signatory,
-    WorklistError, WorklistRow, export_province, export_worklists, import_worklist, worklist_rows,
+    ClearValues, DecidedRow, ExportOf, HandedOut, ImportOf, Imported, ItemFilter, LegacyField, Mistake,
+    OfficeOf, OfficeWork, SettledField, Signatory, WorklistError, WorklistRow, export_province,
+    export_worklists, import_worklist, settled, work, worklist_rows,
 };

@@ -30,6 +30,7 @@ mod mapping;
 mod measures;
 mod messages;
 mod national;
+mod office;
 mod package;
 mod parts;
 mod plan;

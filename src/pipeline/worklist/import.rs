@@ -11,15 +11,17 @@ use serde::Serialize;
 use super::super::RunError;
 use super::super::approve::damaged_backup;
 use super::super::finished::Finished;
+use super::answers::{check_answers, read_answers, sent};
 use super::check::{CheckOf, Checked, check};
 use super::form::{at, both};
-use super::items::each_line;
+use super::items::{Line, each_line};
 use super::list::decided;
 use super::reading::{Mistake, ReadFile, read};
 use super::{WorklistError, WorklistEvent, record};
 use crate::clock;
 use crate::national::National;
-use crate::rules::RuleBook;
+use crate::report::Words;
+use crate::rules::{Outcome, Rule, RuleBook};
 use crate::state::{DecisionKind, NewBatch, State, Worklist, batch_name, worklist_name};
 
 /// Somebody who may sign.
@@ -47,6 +49,8 @@ pub struct ImportOf<'a> {
     pub account: &'a str,
     /// In which today is told.
     pub zone: Tz,
+    /// The form of a file in which the province answers; none: it is a worklist of ours.
+    pub form: Option<&'a Path>,
 }
 
 /// How many items were decided in one way.
@@ -77,30 +81,29 @@ pub struct Imported {
 /// `WKL-…`, `RUN-018`, `DAT-…`, `STA-…`.
 pub fn import_worklist(of: &ImportOf<'_>) -> Result<Imported, WorklistError> {
     let words = both()?;
-    let file = read(of.path, &words)?;
-    let worklist = worklist(of, &file)?;
-    let mut lines = HashMap::new();
-    each_line(
-        &of.run.dir,
-        of.book,
-        |rule| rule.id == worklist.rule,
-        |line| drop(lines.insert(line.id(), line)),
-    )?;
+    let Received { file, worklist, sent } = received(of, &words)?;
+    let mut decided = decided(of.state, of.run.as_of()?)?;
+    if sent.is_some() {
+        // That it was sent there is what is answered.
+        decided.retain(|_, (_, d)| d.kind != DecisionKind::Province);
+    }
+    let lines = lines(of, &worklist, sent.is_some())?;
     let operator = of.state.runs()?.into_iter().find(|r| r.id == of.run.id).and_then(|r| r.operator);
-    let checked = check(
-        &CheckOf {
-            national: of.national,
-            untouchable: &of.book.untouchable,
-            people: of.people,
-            words: &words,
-            worklist: &worklist,
-            lines: &lines,
-            decided: &decided(of.state, of.run.as_of()?)?,
-            today: clock::instant().with_timezone(&of.zone).date_naive(),
-            operator: operator.as_deref(),
-        },
-        &file,
-    );
+    let against = CheckOf {
+        national: of.national,
+        untouchable: &of.book.untouchable,
+        people: of.people,
+        words: &words,
+        worklist: &worklist,
+        lines: &lines,
+        decided: &decided,
+        today: clock::instant().with_timezone(&of.zone).date_naive(),
+        operator: operator.as_deref(),
+    };
+    let checked = match &sent {
+        None => check(&against, &file),
+        Some(sent) => check_answers(&against, &file, sent),
+    };
     let batch = if checked.mistakes.is_empty() && !checked.decisions.is_empty() {
         Some(take(of, &worklist, &checked)?)
     } else {
@@ -121,14 +124,43 @@ pub fn import_worklist(of: &ImportOf<'_>) -> Result<Imported, WorklistError> {
     })
 }
 
+/// A file, and the list that it is of.
+struct Received {
+    file: ReadFile,
+    worklist: Worklist,
+    /// Every item that the province was asked about, where it answers.
+    sent: Option<BTreeSet<u64>>,
+}
+
+fn received(of: &ImportOf<'_>, words: &[Words; 2]) -> Result<Received, WorklistError> {
+    let no_worklist = || WorklistError::NoWorklist { path: of.path.display().to_string() };
+    let lists = of.state.worklists()?;
+    let Some(form) = of.form else {
+        let file = read(of.path, words)?;
+        let worklist = worklist(&lists, &file).ok_or_else(no_worklist)?;
+        return Ok(Received { file, worklist, sent: None });
+    };
+    let file = read_answers(of.path, form, words)?;
+    let (worklist, items) = sent(&lists, &file).ok_or_else(no_worklist)?;
+    Ok(Received { file, worklist, sent: Some(items) })
+}
+
+/// What the newest run has for those who decide, by item.
+fn lines(of: &ImportOf<'_>, worklist: &Worklist, answers: bool) -> Result<HashMap<u64, Line>, RunError> {
+    let mut lines = HashMap::new();
+    let outcomes = [Outcome::ToVerify, Outcome::ToProvince];
+    let (outcomes, wanted): (_, &dyn Fn(&Rule) -> bool) =
+        if answers { (&outcomes[..], &|_| true) } else { (&outcomes[..1], &|rule| rule.id == worklist.rule) };
+    each_line(&of.run.dir, of.book, outcomes, wanted, |line| drop(lines.insert(line.id(), line)))?;
+    Ok(lines)
+}
+
 /// The list that a file says it is.
-fn worklist(of: &ImportOf<'_>, file: &ReadFile) -> Result<Worklist, WorklistError> {
+fn worklist(known: &[Worklist], file: &ReadFile) -> Option<Worklist> {
     let codes = file.rows.iter().filter_map(|row| row.cells[at::CHECK].split('-').next());
     let told = file.hidden.get("worklist").map(String::as_str).into_iter().chain(codes);
-    let known = of.state.worklists()?;
     let named = |name: &str| known.iter().find(|w| worklist_name(w.id) == name);
-    let no_worklist = || WorklistError::NoWorklist { path: of.path.display().to_string() };
-    told.take(MOST_LOOKED_AT).find_map(named).cloned().ok_or_else(no_worklist)
+    told.take(MOST_LOOKED_AT).find_map(named).cloned()
 }
 
 /// So many rows are asked for the list that they are of.
