@@ -137,6 +137,10 @@ pub struct DemoArgs {
     /// Approve everything that the rules propose and that can be applied, and run a second round.
     #[arg(long)]
     pub approve_all: bool,
+    /// So many runs, and between them the work of an office: proposals approved, forms handed out, filled in by what the truth says, signed
+    /// by three people and imported; faults without a form mended in the legacy database. Behind the second one comes back there.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=12), conflicts_with = "approve_all")]
+    pub rounds: u32,
 }
 
 /// `fixture`.
@@ -365,6 +369,10 @@ pub struct WorklistImportArgs {
     /// Workbooks or CSV files; each is taken as a whole or not at all.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// The files are the province's answers to its list; their columns and words are those of this form, for example
+    /// mappings/national/province/answers.toml.
+    #[arg(long, value_name = "FORM")]
+    pub form: Option<PathBuf>,
 }
 
 /// `worklist list`.

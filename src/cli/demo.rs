@@ -10,11 +10,14 @@ use super::args::DemoArgs;
 use super::context::{Context, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
+use super::office::{self, OfficeRound};
 use super::{out, package, summary};
 
 #[derive(Serialize)]
 struct Shown<'a> {
     summary: &'a qianyi::artifacts::Summary,
+    /// With --rounds.
+    rounds: &'a [OfficeRound],
     report: String,
     staged: String,
     package: String,
@@ -28,17 +31,18 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     context.log("demo")?;
     make(context, args, &database, context.fixture_as_of()?)?;
     let progress = context.progress();
-    let of = context.run_settings(&settings, "demo");
-    context.listen(&of)?;
-    let mut done = run(&of, &progress)?;
+    let (mut done, rounds) = office::rounds(context, &settings, (&database, args.rounds))?;
     if args.approve_all {
         approve_all(context, &settings, &done.run)?;
-        done = run(&of, &progress)?;
+        done = run(&context.run_settings(&settings, "demo"), &progress)?;
     }
     let words = context.words()?;
     let ended = finished(&context.workdir, Some(&done.run))?;
     if !context.json {
         out::text(&summary::text(&words, &done, &ended.reconciliation));
+        if !rounds.is_empty() {
+            out::text(&office::text(&words, &rounds));
+        }
     }
     let (national, city) = mappings(&settings)?;
     let engine = context.engine(&settings, &city, ended.as_of()?)?;
@@ -53,7 +57,7 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let staged = ended.dir.path().join("staged").display().to_string();
     let package = built.path.display().to_string();
     if context.json {
-        out::object(&Shown { summary: &done, report, staged, package });
+        out::object(&Shown { summary: &done, rounds: &rounds, report, staged, package });
     } else {
         out::line(&package::verified(&words, &verified));
         out::line("");

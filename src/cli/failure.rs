@@ -62,6 +62,9 @@ pub enum Usage {
     #[error("{}", said!("CLI-013", given))]
     #[diagnostic(code("CLI-013"), help("{}", hint!("CLI-013", nearest)))]
     NoList { given: String, nearest: String },
+    #[error("{}", said!("CLI-014"))]
+    #[diagnostic(code("CLI-014"), help("{}", hint!("CLI-014")))]
+    NoOffice,
     #[error("{}", said!("CLI-002"))]
     #[diagnostic(code("CLI-002"), help("{}", hint!("CLI-002")))]
     NoRules,

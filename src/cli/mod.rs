@@ -29,6 +29,7 @@ mod list_file;
 mod log;
 mod logs;
 mod man;
+mod office;
 mod out;
 mod package;
 mod panic;

@@ -92,6 +92,7 @@ pub fn import(context: &Context, args: &WorklistImportArgs) -> Result<Ended, Fai
         people: &people,
         account: &account,
         zone: settings.time_zone,
+        form: args.form.as_deref(),
     })?;
     for path in &args.files {
         let came = import.take(path)?;
@@ -127,7 +128,8 @@ pub fn list(context: &Context, args: &WorklistListArgs) -> Result<Ended, Failure
     Ok(Ended::Done)
 }
 
-fn signatory(of: &Person) -> Signatory {
+/// Somebody as worklists know him.
+pub fn signatory(of: &Person) -> Signatory {
     Signatory {
         name: of.name.clone(),
         account: of.account.clone(),

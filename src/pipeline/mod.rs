@@ -83,6 +83,7 @@ pub use verify::{
 };
 pub use whole::{as_of, extract_only, run};
 pub use worklist::{
-    ClearValues, DecidedRow, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, Mistake, Signatory,
-    WorklistError, WorklistRow, export_province, export_worklists, worklist_rows,
+    ClearValues, DecidedRow, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, LegacyField,
+    Mistake, OfficeOf, OfficeWork, SettledField, Signatory, WorklistError, WorklistRow, export_province,
+    export_worklists, settled, work, worklist_rows,
 };

@@ -318,7 +318,8 @@ fn approval<'a>(
     line: &Proposed<'_>,
 ) -> Option<&'a Approval> {
     // What a department decides about a field is a correction, made before the rules look (correct.rs).
-    let decided = repair == Repair::Verified && rule.effect != Effect::Change;
+    let by_people = matches!(repair, Repair::Verified | Repair::Province);
+    let decided = by_people && rule.effect != Effect::Change;
     if !(repair == Repair::Proposed || decided) || of.approved.is_empty() {
         return None;
     }

@@ -33,6 +33,7 @@ mod measures;
 mod messages;
 mod mistakes;
 mod national;
+mod office;
 mod outside;
 mod package;
 mod parts;

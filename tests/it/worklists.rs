@@ -282,16 +282,17 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     );
     let province = office.json(&["worklist", "export", "--lang", "zh", "--province", "--csv"]);
     let sent = rows(&std::fs::read(province["path"].as_str().unwrap()).unwrap());
-    assert_eq!((sent.len(), &province["items"], sent[1][15].as_str()), (2, &1.into(), "张经办"));
+    assert_eq!((sent.len(), &province["items"], sent[1][16].as_str()), (2, &1.into(), "张经办"));
     others(&office);
     let second = office.run();
     assert_eq!(second["run"], "r0002");
     applied(&office, &first, &second);
     assert_eq!(office.list("X-01"), counts([("waived", 1), ("province", 1), ("handed_out", men - 4)]));
+    answered(&office, &sent, men);
     // A rule that finds fault with the corrected value finds it again: to be decided anew.
     office.rule("correct/X-01", &MEN.replace("p.AAC004 = '1'", "p.AAC004 IN ('1', '9')"));
     office.run();
-    assert_eq!(office.list("X-01")["stale"], 1);
+    assert_eq!(office.list("X-01")["stale"], 2);
     // Undone, all is open again.
     let (status, _) = office.said(&["approve", "--undo", "b0001"]);
     assert_eq!((status, office.list("X-01").get("waived")), (0, None));
@@ -301,6 +302,40 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
         log.bad.is_none() && count("export") > 0 && count("import") > 0 && count("reveal") > 0,
         "{log:?}"
     );
+}
+
+/// What the province answers about the one item that was sent to it: all or nothing, by a form of its own.
+fn answered(office: &Office, sent: &[Vec<String>], men: u64) {
+    let form = folder("national").join("province/answers.toml");
+    let path = office.path("answers.csv");
+    let import = |rows: &[Vec<String>]| {
+        save(&path, rows);
+        let arguments = ["worklist", "import", path.to_str().unwrap(), "--form", form.to_str().unwrap()];
+        let came = office.json(&arguments)[0].clone();
+        let text = |v: &Value| v.as_str().unwrap().to_owned();
+        let mistakes = came["mistakes"].as_array().unwrap().iter();
+        (mistakes.map(|m| (text(&m["cell"]), text(&m["what"]))).collect::<BTreeSet<_>>(), came)
+    };
+    let at = sent[0].iter().position(|head| head == "处理意见").unwrap();
+    let with = |value: &str| {
+        let mut rows = sent.to_vec();
+        rows[1][at..at + 10].clone_from_slice(&filled("按批复更正", value, "吉社险函1号", ""));
+        rows
+    };
+    let mut other = with("9");
+    other[1][0].replace_range(1..5, "0000");
+    save(&path, &other);
+    let refused = ["worklist", "import", path.to_str().unwrap(), "--form", form.to_str().unwrap()];
+    assert_eq!(office.said(&refused).0, 2, "nothing of it was ever sent");
+    other.push(with("9").remove(1));
+    assert_eq!(import(&other).0, BTreeSet::from([("A2".to_owned(), "not_sent".to_owned())]));
+    assert_eq!(import(&with("7")).0, BTreeSet::from([("U2".to_owned(), "code".to_owned())]));
+    // Its columns may stand in any order.
+    let mut turned = with("9");
+    turned.iter_mut().for_each(|row| row.reverse());
+    let (mistakes, came) = import(&turned);
+    assert_eq!((mistakes, &came["decided"][0]["kind"]), (BTreeSet::new(), &"correct".into()));
+    assert_eq!(office.list("X-01"), counts([("waived", 1), ("decided", 1), ("handed_out", men - 4)]));
 }
 
 /// Rows that leave, and a name that is corrected in a file of GB 18030.

@@ -10,7 +10,7 @@ use chrono::{Months, NaiveDate};
 use super::form::{self, RowsDigest, at};
 use super::import::Signatory;
 use super::items::Line;
-use super::reading::{Mistake, ReadFile, ReadRow, address, is_formula};
+use super::reading::{Mistake, ReadFile, ReadRow, is_formula};
 use super::value;
 use crate::national::National;
 use crate::report::Words;
@@ -53,6 +53,12 @@ pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
     let mut done = Checked { mistakes: file.mistakes.clone(), ..Checked::default() };
     hidden(of, file, &mut done.mistakes);
     let sound = rows(of, file, &mut done.mistakes);
+    decide(of, file, sound, &mut done);
+    done
+}
+
+/// Takes what sound rows decide.
+pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u64)>, done: &mut Checked) {
     let mut fields: HashMap<[String; 5], (Option<String>, String)> = HashMap::new();
     for (batch, d) in of.decided.values().filter(|(_, d)| corrects(d.kind)) {
         let skey = d.skey.clone().unwrap_or_default();
@@ -68,7 +74,7 @@ pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
             Some(Row::Undecided) => done.undecided += 1,
             Some(Row::Known) => done.known += 1,
             Some(Row::Decided(decision, line)) => {
-                let here = || address(at::DECISION, row.row);
+                let here = || row.address(at::DECISION);
                 let before = corrects(decision.kind)
                     .then(|| fields.insert(line.field(), (decision.after.clone(), here())))
                     .flatten()
@@ -82,7 +88,6 @@ pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
         }
         done.mistakes.append(&mut said);
     }
-    done
 }
 
 /// Whether it gives a field another value.
@@ -126,7 +131,7 @@ fn rows<'f>(of: &CheckOf<'_>, file: &'f ReadFile, mistakes: &mut Vec<Mistake>) -
         let what = match id {
             _ if told.split('-').next() != Some(own.as_str()) => Some((at::CHECK, "other_list", own.clone())),
             None => Some((at::ITEM, "key", String::new())),
-            Some(_) if *told != code => Some((at::ITEM, "changed", address(at::DECISION - 1, row.row))),
+            Some(_) if *told != code => Some((at::ITEM, "changed", row.address(at::DECISION - 1))),
             Some(id) if !seen.insert(id) => Some((at::ITEM, "twice", String::new())),
             Some(id) => {
                 sound.push((row, id));
@@ -185,7 +190,7 @@ fn decision<'a>(
     let Some(word) = row.filled(at::DECISION) else {
         let filled = [at::CORRECTED, at::EVIDENCE, at::UNTIL].into_iter().find(|c| row.filled(*c).is_some());
         let Some(column) = filled else { return Some(Row::Undecided) };
-        say(at::DECISION, "undecided", vec![address(column, row.row)]);
+        say(at::DECISION, "undecided", vec![row.address(column)]);
         return None;
     };
     let named = |kind: &DecisionKind| of.words.iter().any(|words| form::word(words, *kind) == word);
@@ -328,7 +333,7 @@ fn signatures(
         } else if !of_name.iter().any(|p| may(p)) {
             wrong(column, "no_role", Vec::new());
         } else if let Some(first) = first {
-            wrong(column, "same_person", vec![address(roles[first].0, row.row)]);
+            wrong(column, "same_person", vec![row.address(roles[first].0)]);
         } else if column == at::APPROVER && operates {
             wrong(column, "operator", Vec::new());
         }
@@ -340,7 +345,7 @@ fn signatures(
             Some(Some(day)) => {
                 let text = day.to_string();
                 if no > 0 && signed[no - 1].day > text {
-                    wrong(column + 1, "order", vec![address(column - 1, row.row)]);
+                    wrong(column + 1, "order", vec![row.address(column - 1)]);
                 }
                 signed[no].day = text;
             }

@@ -21,6 +21,12 @@ pub enum WorklistError {
     #[error("{}", said!("WKL-003", path, bytes, most))]
     #[diagnostic(code("WKL-003"), help("{}", hint!("WKL-003")))]
     TooBig { path: String, bytes: u64, most: u64 },
+    #[error("{}", said!("WKL-005", path, why))]
+    #[diagnostic(code("WKL-005"), help("{}", hint!("WKL-005")))]
+    Form { path: String, why: String },
+    #[error("{}", said!("WKL-004", path, cell, what))]
+    #[diagnostic(code("WKL-004"), help("{}", hint!("WKL-004")))]
+    Refused { path: String, cell: String, what: &'static str },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Run(#[from] RunError),
@@ -35,7 +41,10 @@ pub enum WorklistError {
 impl Consequence for WorklistError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Unreadable { .. } | Self::NoWorklist { .. } | Self::TooBig { .. } => RetryClass::Usage,
+            Self::Refused { .. } => RetryClass::Bug,
+            Self::Unreadable { .. } | Self::NoWorklist { .. } | Self::TooBig { .. } | Self::Form { .. } => {
+                RetryClass::Usage
+            }
             Self::Run(e) => e.retry_class(),
             Self::Report(e) => e.retry_class(),
             Self::State(e) => e.retry_class(),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::RunError;
 use super::super::approve::damaged_backup;
 use super::super::finished::Finished;
+use super::answers::{check_answers, read_answers, sent};
 use super::check::{CheckOf, check};
 use super::form::{at, both};
 use super::items::{Line, each_line};
@@ -20,7 +21,7 @@ use super::{WorklistError, WorklistEvent, record};
 use crate::clock;
 use crate::national::National;
 use crate::report::Words;
-use crate::rules::RuleBook;
+use crate::rules::{Outcome, Rule, RuleBook};
 use crate::state::{Decision, DecisionKind, NewBatch, State, Worklist, batch_name, worklist_name};
 
 /// Somebody who may sign.
@@ -47,6 +48,8 @@ pub struct ImportOf<'a> {
     pub account: &'a str,
     /// In which today is told.
     pub zone: Tz,
+    /// The form of a file in which the province answers; none: it is a worklist of ours.
+    pub form: Option<&'a Path>,
 }
 
 /// Takes the files of one command, one after the other.
@@ -55,8 +58,8 @@ pub struct Import<'a> {
     words: [Words; 2],
     worklists: Vec<Worklist>,
     decided: BTreeMap<u64, (i64, Decision)>,
-    /// What the newest run has to verify of the rule whose file came last: files of a rule come together.
-    lines: (String, HashMap<u64, Line>),
+    /// What the newest run has for the rule whose file came last (files of a rule come together); none: for every rule.
+    lines: Option<(Option<String>, HashMap<u64, Line>)>,
     /// The account that began the newest run.
     operator: Option<String>,
     /// A part of the run's raw data that is not as it was recorded.
@@ -92,11 +95,16 @@ impl<'a> Import<'a> {
     /// `DAT-…`, `STA-…`, `RAW-…`.
     pub fn begin(of: ImportOf<'a>) -> Result<Self, WorklistError> {
         let run = of.state.runs()?.into_iter().find(|r| r.id == of.run.id);
+        let mut decided = decided(of.state, of.run.as_of()?)?;
+        if of.form.is_some() {
+            // That it was sent there is what is answered.
+            decided.retain(|_, (_, d)| d.kind != DecisionKind::Province);
+        }
         Ok(Self {
             words: both()?,
             worklists: of.state.worklists()?,
-            decided: decided(of.state, of.run.as_of()?)?,
-            lines: Default::default(),
+            decided,
+            lines: None,
             operator: run.and_then(|r| r.operator),
             damaged: damaged_backup(of.state, of.run.id)?,
             of,
@@ -108,28 +116,24 @@ impl<'a> Import<'a> {
     /// # Errors
     /// `WKL-…`, `RUN-018`, `DAT-…`, `STA-…`.
     pub fn take(&mut self, path: &Path) -> Result<Imported, WorklistError> {
-        let file = read(path, &self.words)?;
-        let worklist = self.worklist(path, &file)?;
-        if self.lines.0 != worklist.rule {
-            let mut lines = HashMap::new();
-            let take = |line: Line| drop(lines.insert(line.id(), line));
-            each_line(&self.of.run.dir, self.of.book, |rule| rule.id == worklist.rule, take)?;
-            self.lines = (worklist.rule.clone(), lines);
-        }
-        let checked = check(
-            &CheckOf {
-                national: self.of.national,
-                untouchable: &self.of.book.untouchable,
-                people: self.of.people,
-                words: &self.words,
-                worklist: &worklist,
-                lines: &self.lines.1,
-                decided: &self.decided,
-                today: clock::instant().with_timezone(&self.of.zone).date_naive(),
-                operator: self.operator.as_deref(),
-            },
-            &file,
-        );
+        let Received { file, worklist, sent } = self.received(path)?;
+        self.know_lines(&worklist)?;
+        let nothing = HashMap::new();
+        let against = CheckOf {
+            national: self.of.national,
+            untouchable: &self.of.book.untouchable,
+            people: self.of.people,
+            words: &self.words,
+            worklist: &worklist,
+            lines: self.lines.as_ref().map_or(&nothing, |(_, lines)| lines),
+            decided: &self.decided,
+            today: clock::instant().with_timezone(&self.of.zone).date_naive(),
+            operator: self.operator.as_deref(),
+        };
+        let checked = match &sent {
+            None => check(&against, &file),
+            Some(sent) => check_answers(&against, &file, sent),
+        };
         let mut came = Imported {
             worklist: worklist_name(worklist.id),
             rule: worklist.rule.clone(),
@@ -148,13 +152,33 @@ impl<'a> Import<'a> {
         Ok(came)
     }
 
-    /// The list that a file says it is.
-    fn worklist(&self, path: &Path, file: &ReadFile) -> Result<Worklist, WorklistError> {
-        let codes = file.rows.iter().filter_map(|row| row.cells[at::CHECK].split('-').next());
-        let told = file.hidden.get("worklist").map(String::as_str).into_iter().chain(codes);
-        let named = |name: &str| self.worklists.iter().find(|w| worklist_name(w.id) == name);
+    fn received(&self, path: &Path) -> Result<Received, WorklistError> {
         let no_worklist = || WorklistError::NoWorklist { path: path.display().to_string() };
-        told.take(MOST_LOOKED_AT).find_map(named).cloned().ok_or_else(no_worklist)
+        let Some(form) = self.of.form else {
+            let file = read(path, &self.words)?;
+            let worklist = worklist(&self.worklists, &file).ok_or_else(no_worklist)?;
+            return Ok(Received { file, worklist, sent: None });
+        };
+        let file = read_answers(path, form, &self.words)?;
+        let (worklist, items) = sent(&self.worklists, &file).ok_or_else(no_worklist)?;
+        Ok(Received { file, worklist, sent: Some(items) })
+    }
+
+    /// Reads what the newest run has for those who decide: of the rule of a list, or of every rule where the province answers.
+    fn know_lines(&mut self, worklist: &Worklist) -> Result<(), RunError> {
+        let answers = self.of.form.is_some();
+        let of = if answers { None } else { Some(worklist.rule.clone()) };
+        if self.lines.as_ref().is_some_and(|(known, _)| *known == of) {
+            return Ok(());
+        }
+        let outcomes = [Outcome::ToVerify, Outcome::ToProvince];
+        let outcomes = if answers { &outcomes[..] } else { &outcomes[..1] };
+        let wanted = |rule: &Rule| of.as_ref().is_none_or(|id| *id == rule.id);
+        let mut lines = HashMap::new();
+        let take = |line: Line| drop(lines.insert(line.id(), line));
+        each_line(&self.of.run.dir, self.of.book, outcomes, wanted, take)?;
+        self.lines = Some((of, lines));
+        Ok(())
     }
 
     /// Records the decisions of a file; the name of their batch.
@@ -190,6 +214,22 @@ impl<'a> Import<'a> {
         self.decided.extend(decisions.into_iter().map(|d| (d.item, (number, d))));
         Ok(batch)
     }
+}
+
+/// A file, and the list that it is of.
+struct Received {
+    file: ReadFile,
+    worklist: Worklist,
+    /// Every item that the province was asked about, where it answers.
+    sent: Option<BTreeSet<u64>>,
+}
+
+/// The list that a file says it is.
+fn worklist(known: &[Worklist], file: &ReadFile) -> Option<Worklist> {
+    let codes = file.rows.iter().filter_map(|row| row.cells[at::CHECK].split('-').next());
+    let told = file.hidden.get("worklist").map(String::as_str).into_iter().chain(codes);
+    let named = |name: &str| known.iter().find(|w| worklist_name(w.id) == name);
+    told.take(MOST_LOOKED_AT).find_map(named).cloned()
 }
 
 /// So many rows are asked for the list that they are of.

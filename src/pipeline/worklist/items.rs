@@ -132,10 +132,11 @@ fn file<'b>(rules: &[&'b Rule], name: &str) -> &'b Rule {
     rules.iter().find(|r| r.name == name).copied().unwrap_or(rules[0])
 }
 
-/// Every line that a department has to verify, of the rules that a filter takes, in no order that matters.
+/// Every line with one of some outcomes, of the rules that a filter takes, in no order that matters.
 pub(super) fn each_line(
     dir: &RunDir,
     book: &RuleBook,
+    outcomes: &[Outcome],
     wanted: impl Fn(&Rule) -> bool,
     mut take: impl FnMut(Line),
 ) -> Result<(), RunError> {
@@ -144,7 +145,8 @@ pub(super) fn each_line(
             continue;
         }
         each(vec![part], |batch: &RecordBatch, row| {
-            if cell(batch, "outcome", row).as_deref() == Some(Outcome::ToVerify.text()) {
+            let outcome = cell(batch, "outcome", row);
+            if outcomes.iter().any(|o| outcome.as_deref() == Some(o.text())) {
                 let rule = file(&rules, &cell(batch, "file", row).unwrap_or_default());
                 take(Line::of(rule, |name| cell(batch, name, row)));
             }
@@ -165,6 +167,7 @@ pub(in crate::pipeline) fn waived(
     each_line(
         dir,
         book,
+        &[Outcome::ToVerify, Outcome::ToProvince],
         |_| true,
         |line| {
             if waivers.get(&line.id()).is_some_and(|until| until.as_str() >= day) {

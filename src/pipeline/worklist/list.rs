@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::RunError;
 use super::super::finished::Finished;
 use super::items::{ItemFilter, each_line};
-use crate::rules::{RuleBook, finding_id};
+use crate::rules::{Outcome, RuleBook, finding_id};
 use crate::state::{Decision, DecisionKind, State};
 
 /// Items of one rule, for one department.
@@ -62,6 +62,7 @@ pub fn worklist_rows(
     each_line(
         &of.dir,
         book,
+        &[Outcome::ToVerify],
         |rule| filter.takes(rule),
         |line| {
             let id = line.id();

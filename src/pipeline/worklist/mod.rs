@@ -4,6 +4,7 @@
 //! is taken as a whole or not at all. Files are written first, then recorded.
 //! Must not know: how anything is printed.
 
+mod answers;
 mod check;
 mod error;
 mod export;
@@ -11,6 +12,7 @@ mod form;
 mod import;
 mod items;
 mod list;
+mod office;
 mod province;
 mod reading;
 mod value;
@@ -26,6 +28,7 @@ pub use export::{ClearValues, ExportOf, HandedOut, export_worklists};
 pub use import::{DecidedRow, Import, ImportOf, Imported, Signatory};
 pub use items::ItemFilter;
 pub use list::{WorklistRow, worklist_rows};
+pub use office::{LegacyField, OfficeOf, OfficeWork, Settled as SettledField, settled, work};
 pub use province::export_province;
 pub use reading::Mistake;
 

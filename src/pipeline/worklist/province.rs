@@ -1,11 +1,14 @@
 //! What the province has to decide (上报省局清单): items that departments send it, and what rules say is its to decide.
 //!
-//! Always: a list, not a form; a later one of the same run takes its place.
+//! Always: a later list of the same run takes its place. What went out is recorded, and nothing else can be answered (answers.rs); the last columns
+//! are empty, for the answers.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::answers::PROVINCE;
 use super::export::{ClearValues, ExportOf};
-use super::form::one_line;
+use super::form::{RowsDigest, item_text, one_line};
 use super::items::{Line, Shown, Whose, each_item};
 use super::list::decided;
 use super::{WorklistError, WorklistEvent, record};
@@ -15,10 +18,11 @@ use crate::national::Table;
 use crate::pipeline::RunError;
 use crate::report::{ListFile, SheetColumn, SheetWriter};
 use crate::rules::{Outcome, Rule};
-use crate::state::{Decision, DecisionKind, worklist_name};
+use crate::state::{Decision, DecisionKind, Worklist, worklist_name};
 
 /// The columns: key of the head's words under `worklist`, width in characters.
-const COLUMNS: [(&str, u16); 18] = [
+const COLUMNS: [(&str, u16); 29] = [
+    ("item", 18),
     ("rule", 10),
     ("wrong", 34),
     ("department", 10),
@@ -34,7 +38,17 @@ const COLUMNS: [(&str, u16); 18] = [
     ("proposed", 20),
     ("found", 24),
     ("number", 9),
+    ("sender", 9),
+    ("sending", 9),
+    ("sent", 12),
+    ("decision", 16),
+    ("corrected", 20),
+    ("evidence", 16),
+    ("until", 12),
     ("handler", 9),
+    ("handled", 12),
+    ("reviewer", 9),
+    ("reviewed", 12),
     ("approver", 9),
     ("approved", 12),
 ];
@@ -45,7 +59,7 @@ const COLUMNS: [(&str, u16); 18] = [
 /// `WKL-…`, `REP-…`, `ENG-…`, `DAT-…`, `STA-…`.
 pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistError> {
     let decided = decided(of.state, of.day)?;
-    let (mut file, mut items) = (begin(of)?, 0);
+    let (mut file, mut items, mut rows) = (begin(of)?, BTreeSet::new(), RowsDigest::default());
     let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
     let outcomes = [Outcome::ToVerify, Outcome::ToProvince];
     each_item(
@@ -58,21 +72,40 @@ pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistErro
             if line.outcome == Outcome::ToVerify && sent.is_none() {
                 return Ok(());
             }
-            items += 1;
+            // Rows that nothing tells apart are one item.
+            if !items.insert(line.id()) {
+                return Ok(());
+            }
             let cells = row(of, &shown, (rule, table), (&line, &whose, sent)).map(|c| one_line(&c));
+            rows.add("province", &cells.each_ref().map(String::as_str));
             file.row(&cells.each_ref().map(|c| Some(c.as_str()))).map_err(WorklistError::from)
         },
     )?;
     let path = file.finish("", &[])?;
+    let items: Vec<u64> = items.into_iter().collect();
+    let count = items.len() as u64;
+    if count > 0 {
+        of.state.hand_out(&[Worklist {
+            id: of.state.next_worklist()?,
+            run: of.run.id.to_string(),
+            rule: String::new(),
+            department: PROVINCE.to_owned(),
+            county: of.filter.county.clone(),
+            digest: rows.text(),
+            items,
+            revealed: of.values == ClearValues::Revealed,
+            account: of.account.to_owned(),
+        }])?;
+    }
     let event = WorklistEvent::Exported {
         worklist: "province",
         path: &path,
-        items,
+        items: count,
         revealed: of.values == ClearValues::Revealed,
         account: of.account,
     };
     record(of.state, &event)?;
-    Ok((path, items))
+    Ok((path, count))
 }
 
 fn begin(of: &ExportOf<'_>) -> Result<ListFile, WorklistError> {
@@ -99,7 +132,8 @@ fn row(
     let text = |value: Option<String>| value.unwrap_or_default();
     let column = table.column(&line.column).map(|c| format!("{} ", c.title)).unwrap_or_default();
     let signed = |get: fn(&Decision) -> &String| sent.map(get).cloned().unwrap_or_default();
-    [
+    let told = [
+        item_text(line.id()),
         rule.id.clone(),
         of.words.lang().pick(&rule.title.zh, &rule.title.en).to_owned(),
         of.words.say("department", rule.department.text()),
@@ -118,5 +152,8 @@ fn row(
         signed(|d| &d.handler.name),
         signed(|d| &d.approver.name),
         signed(|d| &d.approver.day),
-    ]
+    ];
+    let mut cells: [String; COLUMNS.len()] = Default::default();
+    cells.iter_mut().zip(told).for_each(|(cell, text)| *cell = text);
+    cells
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
 
 use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
 use serde::Serialize;
@@ -33,12 +34,34 @@ pub struct Mistake {
     pub with: Vec<String>,
 }
 
-/// One row: its sheet (by number), its row from 1, its cells by column.
+/// One row: its sheet (by number), its row from 1, its cells by our column.
 #[derive(Debug)]
 pub(super) struct ReadRow {
     pub(super) sheet: usize,
     pub(super) row: u32,
     pub(super) cells: Vec<String>,
+    /// Where our columns stand in a file of others.
+    places: Option<Arc<[Option<usize>]>>,
+}
+
+/// How the head of a file is known, and its columns.
+pub(super) enum Heads {
+    /// Ours, in either language: columns stand as they went out.
+    Ours([Vec<String>; 2]),
+    /// Of others: our column, and what it is called there; wherever it stands.
+    Named(Vec<(usize, String)>),
+}
+
+/// So many columns a file of others may have.
+const WIDEST: usize = 256;
+
+impl Heads {
+    fn width(&self) -> usize {
+        match self {
+            Self::Ours(_) => COLUMNS.len(),
+            Self::Named(_) => WIDEST,
+        }
+    }
 }
 
 /// A file as it came back.
@@ -50,6 +73,8 @@ pub(super) struct ReadFile {
     pub(super) hidden: BTreeMap<String, String>,
     pub(super) is_csv: bool,
     pub(super) mistakes: Vec<Mistake>,
+    /// As of its rows.
+    places: Option<Arc<[Option<usize>]>>,
 }
 
 /// The name of a cell: column from 0, row from 1.
@@ -73,7 +98,7 @@ impl ReadFile {
         with: Vec<String>,
     ) -> Mistake {
         let sheet = self.sheets.get(row.sheet).cloned().flatten();
-        Mistake { sheet, cell: address(column, row.row), what, with }
+        Mistake { sheet, cell: row.address(column), what, with }
     }
 
     fn note(&mut self, sheet: usize, cell: String, what: &'static str, with: Vec<String>) {
@@ -87,25 +112,32 @@ impl ReadFile {
 /// # Errors
 /// `WKL-001`, `WKL-003`.
 pub(super) fn read(path: &Path, words: &[Words; 2]) -> Result<ReadFile, WorklistError> {
+    read_by(path, &Heads::Ours(words.each_ref().map(heads)))
+}
+
+/// Reads a file by its heads.
+///
+/// # Errors
+/// `WKL-001`, `WKL-003`.
+pub(super) fn read_by(path: &Path, heads: &Heads) -> Result<ReadFile, WorklistError> {
     let unreadable = |why: String| WorklistError::Unreadable { path: path.display().to_string(), why };
     let opened = std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?;
     let bytes = opened.metadata().map_err(|e| unreadable(e.to_string()))?.len();
     if bytes > MOST_BYTES {
         return Err(WorklistError::TooBig { path: path.display().to_string(), bytes, most: MOST_BYTES });
     }
-    let heads = words.each_ref().map(heads);
     let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
     if is_csv {
         let text = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
         let text = text_file::decode(&text).map_err(|Unreadable(why)| unreadable(why))?;
-        return csv_rows(&text, &heads).map_err(|e| unreadable(e.to_string()));
+        return csv_rows(&text, heads).map_err(|e| unreadable(e.to_string()));
     }
-    let read = panics::caught(|| xlsx_rows(BufReader::new(opened), &heads))
-        .map_err(|e| unreadable(e.to_string()))?;
+    let read =
+        panics::caught(|| xlsx_rows(BufReader::new(opened), heads)).map_err(|e| unreadable(e.to_string()))?;
     read.map_err(|e| unreadable(e.to_string()))
 }
 
-fn xlsx_rows<R: Read + Seek>(from: R, heads: &[Vec<String>; 2]) -> Result<ReadFile, XlsxError> {
+fn xlsx_rows<R: Read + Seek>(from: R, heads: &Heads) -> Result<ReadFile, XlsxError> {
     let mut book = Xlsx::new(from)?;
     let mut file = ReadFile::default();
     for name in book.sheet_names() {
@@ -153,9 +185,10 @@ fn sheet_rows<R: Read + Seek>(
     book: &mut Xlsx<R>,
     name: &str,
     sheet: usize,
-    heads: &[Vec<String>; 2],
+    heads: &Heads,
     file: &mut ReadFile,
 ) -> Result<bool, XlsxError> {
+    file.places = None;
     let (mut begun, mut row): (bool, Option<ReadRow>) = (false, None);
     let mut unreadable = Vec::new();
     let mut cells = book.worksheet_cells_reader(name)?;
@@ -167,7 +200,8 @@ fn sheet_rows<R: Read + Seek>(
             if let Some(whole) = row.take() {
                 begun = take(file, whole, begun, heads);
             }
-            row = number.map(|row| ReadRow { sheet, row, cells: vec![String::new(); COLUMNS.len()] });
+            let cells = vec![String::new(); heads.width()];
+            row = number.map(|row| ReadRow { sheet, row, cells, places: None });
         }
         let (Some(cell), Some((_, column)), Some(row)) = (cell, place, &mut row) else { break };
         let column = column as usize;
@@ -186,7 +220,34 @@ fn sheet_rows<R: Read + Seek>(
 }
 
 /// Takes a row: those over the head are left, empty ones too. Whether the head has come.
-fn take(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &[Vec<String>; 2]) -> bool {
+fn take(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &Heads) -> bool {
+    match heads {
+        Heads::Ours(heads) => take_ours(file, row, begun, heads),
+        Heads::Named(named) => take_named(file, row, begun, named),
+    }
+}
+
+/// Of a row of others our columns.
+fn take_named(file: &mut ReadFile, row: ReadRow, begun: bool, named: &[(usize, String)]) -> bool {
+    if !begun {
+        let mut places = vec![None; COLUMNS.len()];
+        for (column, head) in named {
+            places[*column] = row.cells.iter().position(|c| c.trim() == head);
+        }
+        let whole = named.iter().all(|(column, _)| places[*column].is_some());
+        file.places = whole.then(|| places.into());
+        return whole;
+    }
+    let Some(places) = file.places.clone() else { return false };
+    let cell = |place: &Option<usize>| place.and_then(|p| row.cells.get(p)).cloned().unwrap_or_default();
+    let cells: Vec<String> = places.iter().map(cell).collect();
+    if cells.iter().any(|c| !c.is_empty()) {
+        file.rows.push(ReadRow { cells, places: Some(places), ..row });
+    }
+    true
+}
+
+fn take_ours(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &[Vec<String>; 2]) -> bool {
     if !begun {
         let Some(head) = heads.iter().find(|h| h[at::ITEM] == row.cells[at::ITEM]) else { return false };
         let other: Vec<usize> = (0..COLUMNS.len()).filter(|c| row.cells[*c] != head[*c]).collect();
@@ -214,7 +275,7 @@ fn text(value: &DataRef<'_>) -> Result<String, &'static str> {
 /// What separates the cells of a CSV file, by how spreadsheets save it.
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
-fn csv_rows(text: &str, heads: &[Vec<String>; 2]) -> Result<ReadFile, csv::Error> {
+fn csv_rows(text: &str, heads: &Heads) -> Result<ReadFile, csv::Error> {
     let first = text.lines().next().unwrap_or_default();
     let separator =
         SEPARATORS.into_iter().max_by_key(|s| first.bytes().filter(|b| b == s).count()).unwrap_or(b',');
@@ -230,12 +291,12 @@ fn csv_rows(text: &str, heads: &[Vec<String>; 2]) -> Result<ReadFile, csv::Error
         let row = record.position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
         let mut cells: Vec<String> = record.iter().map(|c| one_line(bare(c))).collect();
         if begun {
-            for column in (COLUMNS.len()..cells.len()).filter(|c| !cells[*c].is_empty()) {
+            for column in (heads.width()..cells.len()).filter(|c| !cells[*c].is_empty()) {
                 file.note(0, address(column, row), "beside", Vec::new());
             }
         }
-        cells.resize(COLUMNS.len(), String::new());
-        begun = take(&mut file, ReadRow { sheet: 0, row, cells }, begun, heads);
+        cells.resize(heads.width(), String::new());
+        begun = take(&mut file, ReadRow { sheet: 0, row, cells, places: None }, begun, heads);
     }
     if !begun {
         file.note(0, String::new(), "no_head", Vec::new());
@@ -253,6 +314,15 @@ pub(super) fn is_formula(text: &str) -> bool {
 }
 
 impl ReadRow {
+    /// The name of the cell of one of our columns; empty where the file has none.
+    pub(super) fn address(&self, column: usize) -> String {
+        let place = match &self.places {
+            None => Some(column),
+            Some(places) => places.get(column).copied().flatten(),
+        };
+        place.map(|column| address(column, self.row)).unwrap_or_default()
+    }
+
     /// The protected cells.
     pub(super) fn protected(&self) -> Vec<&str> {
         self.cells[..FILLED.start].iter().map(String::as_str).collect()

@@ -1,0 +1,139 @@
+//! The truth of a generated city as its clerks are told it: how a fault is settled, and what a field would hold without it.
+//!
+//! Always: what the truth does not say is not known; nothing is worked out here.
+//! Must not know: how the fixture plants a defect.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use super::super::items::Line;
+use super::super::value::day;
+use crate::mapping::City;
+use crate::national::{Kind, National};
+use crate::pipeline::listing::{cell, each};
+use crate::pipeline::{LegacyRow, RunError};
+use crate::rules::Effect;
+use crate::state::DecisionKind;
+
+/// A field of the legacy database, and what it would hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyField {
+    /// `GRJBXX`, without its source.
+    pub table: String,
+    /// As `_skey` writes it.
+    pub key: String,
+    pub column: String,
+    pub right: String,
+}
+
+/// A field of a row of the source: legacy row, national table and column.
+type Field = (LegacyRow, String, String);
+
+/// What clerks are told.
+pub(super) struct Told {
+    /// By rule and legacy row.
+    settled: HashMap<(String, LegacyRow), DecisionKind>,
+    /// What a field would hold, as its national column holds it.
+    right: HashMap<Field, String>,
+    /// The legacy field of it.
+    legacy: HashMap<Field, LegacyField>,
+    /// Fields of which the structural check alone speaks.
+    structural: BTreeMap<String, Vec<Field>>,
+}
+
+impl Told {
+    /// Reads the truth beside a fixture.
+    ///
+    /// # Errors
+    /// `DAT-…`.
+    pub(super) fn read(truth: &Path, city: &City, national: &National) -> Result<Self, RunError> {
+        let mut told = Self {
+            settled: HashMap::new(),
+            right: HashMap::new(),
+            legacy: HashMap::new(),
+            structural: BTreeMap::new(),
+        };
+        each(vec![truth.to_owned()], |batch, row| {
+            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
+            let legacy = LegacyRow { table: text("source_table"), key: text("source_key") };
+            let settled = text("settled");
+            if let Some(kind) = DecisionKind::ALL.into_iter().find(|k| k.text() == settled) {
+                told.settled.insert((text("rule"), legacy.clone()), kind);
+            }
+            let (right, column) = (text("right"), text("source_column"));
+            if right.is_empty() {
+                return;
+            }
+            let field: Field = (legacy, text("national_table"), text("column"));
+            let Some((source, table)) = field.0.table.split_once('.') else { return };
+            let (table, key) = (table.to_owned(), field.0.key.clone());
+            if text("kind") == "structural" {
+                let place = format!("{table} {key} {column}");
+                told.structural.entry(place).or_default().push(field.clone());
+            }
+            if let Some(value) = held(city, national, (source, &table, &column), (&field, &right)) {
+                told.right.insert(field.clone(), value);
+            }
+            told.legacy.insert(field, LegacyField { table, key, column, right });
+        })?;
+        Ok(told)
+    }
+
+    /// What clerks decide about an item, and the value that is right; none: the truth does not say.
+    pub(super) fn decides(&self, line: &Line) -> Option<(DecisionKind, Option<String>)> {
+        let legacy = LegacyRow { table: line.source.clone(), key: line.skey.clone()? };
+        let of_field = matches!(line.effect, Effect::None | Effect::Change);
+        let right = self.right.get(&(legacy.clone(), line.table.clone(), line.column.clone()));
+        if let Some(right) = right.filter(|_| of_field) {
+            let same = |value: &Option<String>| value.as_ref() == Some(right);
+            return Some(match (same(&line.before), same(&line.after)) {
+                (true, _) => (DecisionKind::Waive, None),
+                (false, true) => (DecisionKind::Adopt, None),
+                (false, false) => (DecisionKind::Correct, Some(right.clone())),
+            });
+        }
+        let settled = self.settled.get(&(line.rule.clone(), legacy)).copied()?;
+        let proposed = line.after.is_some() || line.effect == Effect::Exclude;
+        (settled != DecisionKind::Adopt || proposed).then_some((settled, None))
+    }
+
+    /// Fields that no department has on a list: whoever keeps the legacy database mends them there.
+    pub(super) fn to_mend(&self, listed: &HashSet<Field>) -> Vec<LegacyField> {
+        let free = self.structural.values().filter(|fields| fields.iter().all(|f| !listed.contains(f)));
+        free.filter_map(|fields| self.legacy.get(fields.first()?).cloned()).collect()
+    }
+
+    /// The legacy field behind a field.
+    pub(super) fn legacy(&self, field: &Field) -> Option<&LegacyField> {
+        self.legacy.get(field)
+    }
+}
+
+/// The field that an item is about.
+pub(super) fn field(line: &Line) -> Field {
+    place(&line.source, line.skey.clone(), line.table.clone(), line.column.clone())
+}
+
+/// A field by its names.
+pub(super) fn place(source: &str, skey: Option<String>, table: String, column: String) -> Field {
+    (LegacyRow { table: source.to_owned(), key: skey.unwrap_or_default() }, table, column)
+}
+
+/// What a legacy text is in its national column.
+fn held(
+    city: &City,
+    national: &National,
+    (source, table, column): (&str, &str, &str),
+    (field, right): (&Field, &str),
+) -> Option<String> {
+    let known = national.table(&field.1)?.column(&field.2)?;
+    let view = city.view_of(source, table)?;
+    let mut lists = view.read_columns().filter(|(c, _)| c.from == column).map(|(_, of)| &of.codes);
+    match (lists.next(), lists.next(), known.kind) {
+        // Read in two ways, it is in two columns.
+        (_, Some(_), _) | (None, None, _) => None,
+        (Some(Some(list)), None, _) => city.codes.lists.get(list)?.translate(right)?.map(str::to_owned),
+        (Some(None), None, Kind::Date) => day(right).map(|d| d.to_string()),
+        (Some(None), None, _) => Some(right.to_owned()),
+    }
+}
