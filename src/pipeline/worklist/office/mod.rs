@@ -132,24 +132,7 @@ pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
         day: of.run.as_of()?,
     })?;
     done.worklists = handed.len() as u64;
-    let mut fields = BTreeMap::new();
-    let mut import = Import::begin(ImportOf {
-        run: of.run,
-        national: of.national,
-        book: of.book,
-        state: of.state,
-        people: of.people,
-        account: &handler.account,
-        zone: of.zone,
-        form: None,
-    })?;
-    for form in &handed {
-        let path = fill(of, form, (&told, &lines), &mut fields, &mut done)?;
-        if let Some(first) = import.take(&path)?.mistakes.first() {
-            let (path, cell) = (path.display().to_string(), first.cell.clone());
-            return Err(WorklistError::Refused { path, cell, what: first.what });
-        }
-    }
+    answer(of, &handed, (&told, &lines), &mut done)?;
     Ok(done)
 }
 
@@ -181,6 +164,34 @@ pub fn settled(of: &OfficeOf<'_>) -> Result<Vec<Settled>, WorklistError> {
     }
     all.sort_by(|a, b| (&a.rule, &a.field.key).cmp(&(&b.rule, &b.field.key)));
     Ok(all)
+}
+
+/// Fills in every form, and hands it back.
+fn answer(
+    of: &OfficeOf<'_>,
+    handed: &[HandedOut],
+    (told, lines): (&Told, &HashMap<u64, Line>),
+    done: &mut OfficeWork,
+) -> Result<(), WorklistError> {
+    let mut fields = BTreeMap::new();
+    let mut import = Import::begin(ImportOf {
+        run: of.run,
+        national: of.national,
+        book: of.book,
+        state: of.state,
+        people: of.people,
+        account: &of.people[0].account,
+        zone: of.zone,
+        form: None,
+    })?;
+    for form in handed {
+        let path = fill(of, form, (told, lines), &mut fields, done)?;
+        if let Some(first) = import.take(&path)?.mistakes.first() {
+            let (path, cell) = (path.display().to_string(), first.cell.clone());
+            return Err(WorklistError::Refused { path, cell, what: first.what });
+        }
+    }
+    Ok(())
 }
 
 /// Fills in a form, as the truth says; where the filled one lies.
