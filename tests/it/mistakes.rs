@@ -314,8 +314,8 @@ fn an_error_as_json(bench: &Bench) {
             (&document["version"], &document["status"], &document["code"]),
             (&1.into(), &status.into(), &code.into())
         );
-        assert!(document["message"].as_str().is_some_and(|m| has_chinese(m)), "{document}");
-        assert!(document["hint"].as_str().is_some_and(|m| has_chinese(m)), "{document}");
+        assert!(document["message"].as_str().is_some_and(has_chinese), "{document}");
+        assert!(document["hint"].as_str().is_some_and(has_chinese), "{document}");
     }
     // Causes, and each mistake of a file with its line.
     let json = |config: &str, command: &str| -> Value {
