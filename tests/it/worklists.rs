@@ -92,8 +92,10 @@ impl Office {
     fn json(&self, arguments: &[&str]) -> Value {
         let (_, text) = self.said(&[arguments, &["--json"]].concat());
         // A refused import tells its mistakes all the same.
-        let document = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
-        crate::support::listed(&document)
+        let document: Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
+        // One list for the province is told by its path.
+        if document.get("path").is_some() { document } else { crate::support::listed(&document) }
     }
 
     fn run(&self) -> Value {
