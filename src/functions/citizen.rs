@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
 use chrono::NaiveDate;
 use datafusion::logical_expr::ScalarUDF;

@@ -15,6 +15,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 
+use super::fields::criteria;
 use super::file::{Draft, External, Model, ModelDraft, Reader, Rule};
 use super::kind::Effect;
 use super::merged;
@@ -112,6 +113,7 @@ pub(super) fn all(
     models: Vec<ModelDraft>,
 ) -> (Vec<Rule>, Vec<Model>) {
     let mut planner = Planner::new(of);
+    criteria(reader, of.references.get("ref_survivor"), &models);
     let models = plan_models(reader, &mut planner, models);
     let mut rules: Vec<Rule> = Vec::new();
     for draft in drafts {

@@ -14,7 +14,7 @@ use futures::StreamExt;
 
 use super::apply::Change;
 use super::fault::RuleError;
-use super::file::{Reader, line_span, memory};
+use super::file::{ModelDraft, Reader, Text, line_span, memory};
 use super::judge::ItemChanges;
 use super::kind::FieldMerge;
 use super::merge::Merges;
@@ -32,15 +32,15 @@ pub(super) type MergeFields = BTreeMap<String, Vec<(String, FieldMerge)>>;
 /// Reads `merge_fields.csv`: table, column, how, source, standing.
 pub(super) fn merge_fields(
     reader: &mut Reader,
-    path: &Path,
+    dir: &Path,
     national: &National,
     untouchable: &BTreeSet<(String, String)>,
 ) -> MergeFields {
-    let mut all = MergeFields::new();
+    let (mut all, path) = (MergeFields::new(), dir.join("merge_fields.csv"));
     if !path.exists() {
         return all;
     }
-    let Some(text) = reader.text(path) else { return all };
+    let Some(text) = reader.text(&path) else { return all };
     let mut csv = csv::ReaderBuilder::new().from_reader(text.text.trim_start_matches('\u{feff}').as_bytes());
     for record in csv.records() {
         let Ok(record) = record else {
@@ -70,6 +70,20 @@ pub(super) fn merge_fields(
         }
     }
     all
+}
+
+/// Every criterion of `survivor.csv` is known to a model that reads it: an unknown one would be passed over.
+pub(super) fn criteria(reader: &mut Reader, survivor: Option<&RecordBatch>, models: &[ModelDraft]) {
+    let column = survivor.and_then(|s| s.column_by_name("criterion")?.as_string_opt::<i32>());
+    let readers = || models.iter().filter(|m| m.model.reads.contains("ref_survivor"));
+    for criterion in column.into_iter().flat_map(|c| c.iter().flatten()) {
+        if !readers().any(|m| m.model.sql.contains(&format!("'{{{criterion}}}'")))
+            && readers().next().is_some()
+        {
+            let text = Text { path: "survivor.csv".into(), text: String::new() };
+            reader.fault(&text, 0..0, format!("no model knows the criterion {criterion}"));
+        }
+    }
 }
 
 /// Why a column cannot be merged so.

@@ -232,8 +232,7 @@ pub fn load(
     let references = references(&mut reader, &files.national.join("tables"));
     let externals = externals(&mut reader, &files.national.join("external"));
     let untouchable = untouchable(&mut reader, &files.national.join("untouchable.csv"), national);
-    let path = files.national.join("merge_fields.csv");
-    let merge_fields = merge_fields(&mut reader, &path, national, &untouchable);
+    let merge_fields = merge_fields(&mut reader, files.national, national, &untouchable);
     let mut drafts = Vec::new();
     for item in Item::ALL {
         for path in reader.files(&files.sql.join("rules").join(item.text()), "sql") {
@@ -272,7 +271,6 @@ pub fn load(
         return Err(RuleFaults { faults: reader.faults });
     }
     reader.digest.update(format!("{:?}", files.params));
-    let digest = hex(&reader.digest.finalize());
     Ok(RuleBook {
         rules,
         models,
@@ -282,7 +280,7 @@ pub fn load(
         merge_fields,
         references,
         externals,
-        digest,
+        digest: hex(&reader.digest.finalize()),
     })
 }
 

@@ -28,6 +28,7 @@ mod keeping;
 mod layout;
 mod mapping;
 mod measures;
+mod merging;
 mod messages;
 mod national;
 mod package;
