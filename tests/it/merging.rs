@@ -182,7 +182,7 @@ fn told(lines: &Lines, wanted: impl Fn(&BTreeMap<String, String>) -> bool, colum
 #[test]
 fn empty_fields_are_filled_by_trust_and_of_two_values_none_is_chosen_but_where_the_file_says_so() {
     let office = Office::new();
-    let (one, other) = ("229999196501010010", "22999919650101006X");
+    let (one, other) = ("229999196501010010", "22999919700101006X");
     let persons = [
         // Confirmed: it survives and is trusted most. What it lacks comes from who paid last.
         number("1", one, ["1", "3211111", "", "", "01", "1985-01-01"]),
