@@ -56,7 +56,7 @@ impl Office {
         let dir = tempfile::tempdir().unwrap();
         let national = qianyi::national::load(&folder("national")).unwrap();
         let city = qianyi::mapping::load(&folder("baicheng"), &national).unwrap();
-        let settings = EngineSettings { memory: 1 << 28, spill: dir.path().join("spill"), partitions: 2 };
+        let settings = EngineSettings { memory: 1 << 30, spill: dir.path().join("spill"), partitions: 2 };
         let engine = Engine::start(settings, city.functions(as_of())).unwrap();
         let book = book(&folder("national"), &national, &engine).unwrap_or_else(|e| panic!("{e}"));
         Self { dir, national, engine, book }
