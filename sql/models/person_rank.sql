@@ -1,9 +1,15 @@
 -- row: a person number with what decides which of several numbers of one person survives (reference 5.7)
 -- key: AAC001
 WITH
--- place: 1 is the survivor among all numbers; comparing places of two numbers gives the survivor of the two.
+-- place: 1 is the survivor among all numbers; comparing places of two numbers gives the survivor of the two. Which criterion comes before which
+-- is data (tables/survivor.csv): each stands in the text `ranks` as {name}, and is replaced by how a number stands there, the lower the better.
+rule AS (
+    SELECT string_agg(concat('{', c.criterion, '}'), ' ' ORDER BY c.place) AS ranks
+    FROM ref_survivor AS c
+    WHERE c.of = 'person'
+),
 money AS (
-    SELECT m.AAC001, sum(m.months) AS months, sum(m.owed) AS owed
+    SELECT m.AAC001, sum(m.months) AS months, sum(m.owed) AS owed, max(m.last_month) AS last_month
     FROM person_months AS m
     GROUP BY m.AAC001
 ),
@@ -31,7 +37,7 @@ earliest AS (
 fact AS (
     SELECT b.AAC001, b.person_key, b.number, b.confirmed,
            coalesce(t.paying, 0) AS paying, t.AAC001 IS NOT NULL AS has_benefit,
-           coalesce(m.months, 0) AS months, f.first_month,
+           coalesce(m.months, 0) AS months, f.first_month, m.last_month,
            coalesce(m.owed, 0) + coalesce(q.owed, 0) > 0 AS owes
     FROM person_by_id AS b
     LEFT JOIN benefit AS t ON t.AAC001 = b.AAC001
@@ -39,8 +45,14 @@ fact AS (
     LEFT JOIN arrears AS q ON q.AAC001 = b.AAC001
     LEFT JOIN earliest AS f ON f.AAC001 = b.AAC001
 )
-SELECT f.AAC001, f.person_key, f.number, f.confirmed, f.paying, f.has_benefit, f.months, f.first_month, f.owes,
+SELECT f.AAC001, f.person_key, f.number, f.confirmed, f.paying, f.has_benefit, f.months, f.first_month, f.last_month, f.owes,
        row_number() OVER (
-           ORDER BY f.confirmed DESC, f.paying DESC, f.months DESC, f.first_month ASC NULLS LAST,
-                    character_length(f.number), f.number, f.AAC001) AS place
+           ORDER BY replace(replace(replace(replace(replace(r.ranks,
+               '{confirmed}', CASE WHEN f.confirmed THEN '0' ELSE '1' END),
+               '{paying}', CASE WHEN f.paying = 1 THEN '0' ELSE '1' END),
+               '{months}', lpad(CAST(9999999 - f.months AS VARCHAR), 8, '0')),
+               '{first_month}', lpad(coalesce(CAST(f.first_month AS VARCHAR), '999999'), 6, '0')),
+               '{number}', concat(lpad(CAST(coalesce(character_length(f.number), 999) AS VARCHAR), 3, '0'), ' ', coalesce(f.number, ''))),
+               character_length(f.number), f.number, f.AAC001) AS place
 FROM fact AS f
+CROSS JOIN rule AS r

@@ -63,6 +63,12 @@ fn text(words: &Words, lang: Lang, row: &TracedRow) -> String {
         name => words.say("disposition", name),
     };
     lines.push(format!("  {}: {disposition} {} · {}", say("ended"), row.reason, row.ended));
+    let merges = row.merged_into.iter().map(|m| ("merged_into", m));
+    for (word, merge) in merges.chain(row.merged_from.iter().map(|m| ("merged_from", m))) {
+        let more = [&merge.origin, &merge.batch, &merge.approver, &merge.evidence];
+        let more: String = more.into_iter().flatten().map(|text| format!(" · {text}")).collect();
+        lines.push(format!("  {}: {} ({}){more}", say(word), merge.key, merge.rule));
+    }
     for package in &row.packages {
         lines.push(format!("  {}: {package}", words.say("where", "package")));
     }

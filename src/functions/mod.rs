@@ -115,6 +115,7 @@ pub fn registry(settings: &FunctionSettings) -> FunctionRegistry {
         citizen::id18(settings.as_of, "id18"),
         citizen::id18(settings.as_of, "id15_to_18"),
         citizen::residence_card(settings.as_of),
+        citizen::id_apart(),
         date::as_of(settings.as_of),
         period::months(),
         period::retire_month(),

@@ -39,6 +39,8 @@ pub struct Build<'a> {
     /// The run's `manifest.json`.
     pub manifest: &'a Path,
     pub tables: &'a [StagedTable],
+    /// Key maps of what was merged, each with its file in the package.
+    pub key_maps: &'a [(String, StagedPart)],
     /// What columns and codes mean.
     pub national: &'a National,
     /// Seal a blocked run, too; the package says so.
@@ -106,14 +108,18 @@ pub fn build(of: &Build<'_>, progress: &dyn Progress) -> Result<Built, PackageEr
     let rows = of.tables.iter().flat_map(|t| &t.parts).map(|p| p.rows).sum();
     progress.start("package", &id, rows);
     let mut contents = Contents {
-        version: 1,
+        version: 2,
         package: id.clone(),
         run: of.summary.run.clone(),
         blocked,
         tables: Vec::new(),
+        key_maps: Vec::new(),
     };
     for table in of.tables {
         contents.tables.push(pack(of, table, &mut bag, progress)?);
+    }
+    for (file, part) in of.key_maps {
+        contents.key_maps.push(copy(of, part, file.clone(), &mut bag)?);
     }
     bag.json("data/tables.json", &contents)?;
     bag.json("data/reconciliation.json", of.reconciliation)?;
@@ -178,15 +184,8 @@ fn pack(
     let mut parts = Vec::new();
     for part in &table.parts {
         let name = part.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let file = format!("{folder}/{name}");
-        let (bytes, sha256) = durable::copy(&part.path, &bag.folder.join(&file))?;
-        if sha256 != part.sha256 {
-            let (file, run) = (part.path.display().to_string(), of.summary.run.clone());
-            return Err(PackageError::Changed { file, run });
-        }
-        bag.add(&file, bytes, sha256.clone());
+        parts.push(copy(of, part, format!("{folder}/{name}"), bag)?);
         progress.rows(part.rows);
-        parts.push(PackedPart { file, rows: part.rows, bytes, sha256 });
     }
     Ok(PackedTable {
         table: table.table.clone(),
@@ -195,6 +194,21 @@ fn pack(
         content_digest: row.map(|r| r.content_digest.clone()).unwrap_or_default(),
         parts,
     })
+}
+
+/// Copies a part of the run, which must be as it was recorded.
+fn copy(of: &Build<'_>, part: &StagedPart, file: String, bag: &mut Bag) -> Result<PackedPart, PackageError> {
+    let to = bag.folder.join(&file);
+    if let Some(folder) = to.parent() {
+        durable::create_dir_all(folder)?;
+    }
+    let (bytes, sha256) = durable::copy(&part.path, &to)?;
+    if sha256 != part.sha256 {
+        let (file, run) = (part.path.display().to_string(), of.summary.run.clone());
+        return Err(PackageError::Changed { file, run });
+    }
+    bag.add(&file, bytes, sha256.clone());
+    Ok(PackedPart { file, rows: part.rows, bytes, sha256 })
 }
 
 /// Writes the tag files; the SHA-256 of the tag manifest.

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Contents;
 use super::bag;
 use super::dictionary::{CODES, DICTIONARY};
 use super::verify::{Check, TABLES};
+use super::{Contents, PackedPart};
 use crate::artifacts::Reconciliation;
 
 const MANIFEST: &str = "data/manifest.json";
@@ -34,17 +34,18 @@ fn parts(check: &mut Check<'_>, contents: &Contents, payload: &BTreeMap<String, 
                 format!("says {} rows of {}, but its parts hold {rows}", table.rows, table.table),
             );
         }
-        for part in &table.parts {
-            if !named.insert(part.file.as_str()) {
-                check.found(TABLES, format!("names {} twice", part.file));
-            }
-            if payload.get(&part.file) != Some(&part.sha256) {
-                check.found(&part.file, "is another in tables.json than in the payload manifest");
-            }
-            let size = std::fs::metadata(check.bag.join(&part.file)).map(|m| m.len());
-            if size.is_ok_and(|size| size != part.bytes) {
-                check.found(&part.file, format!("has not the {} bytes that tables.json says", part.bytes));
-            }
+    }
+    let packed = contents.tables.iter().flat_map(|t| &t.parts);
+    for part in packed.chain(&contents.key_maps) {
+        if !named.insert(part.file.as_str()) {
+            check.found(TABLES, format!("names {} twice", part.file));
+        }
+        if payload.get(&part.file) != Some(&part.sha256) {
+            check.found(&part.file, "is another in tables.json than in the payload manifest");
+        }
+        let size = std::fs::metadata(check.bag.join(&part.file)).map(|m| m.len());
+        if size.is_ok_and(|size| size != part.bytes) {
+            check.found(&part.file, format!("has not the {} bytes that tables.json says", part.bytes));
         }
     }
     let documents = [TABLES, MANIFEST, RECONCILIATION, DICTIONARY, CODES];
@@ -97,25 +98,47 @@ fn manifest(check: &mut Check<'_>, contents: &Contents) {
     if found["run"].as_str() != Some(&contents.run) {
         check.found(MANIFEST, format!("is not of run {}", contents.run));
     }
-    let outputs = found["outputs"].as_array().into_iter().flatten();
-    let mut staged = BTreeSet::new();
-    for output in outputs.filter(|o| o["stage"] == "gate") {
+    let (mut staged, mut maps) = (BTreeSet::new(), BTreeSet::new());
+    for output in found["outputs"].as_array().into_iter().flatten() {
         let table = output["table"].as_str().unwrap_or_default();
+        let is_staged = output["stage"] == "gate";
         for part in output["parts"].as_array().into_iter().flatten() {
             let file = part["file"].as_str().unwrap_or_default();
-            if let Some((_, name)) = file.split_once(&format!("/staged/{table}/")) {
-                let rows = part["rows"].as_u64().unwrap_or_default();
-                let sha256 = part["sha256"].as_str().unwrap_or_default().to_owned();
+            let rows = part["rows"].as_u64().unwrap_or_default();
+            let sha256 = part["sha256"].as_str().unwrap_or_default().to_owned();
+            if let Some((_, name)) = file.split_once(&format!("/staged/{table}/")).filter(|_| is_staged) {
                 staged.insert((format!("data/tables/{table}/{name}"), rows, sha256));
+            } else if let Some((_, name)) = file.split_once("/merged/").filter(|_| output["stage"] == "clean")
+            {
+                maps.insert((format!("data/merged/{name}"), rows, sha256));
             }
         }
     }
-    let packed = contents.tables.iter().flat_map(|t| &t.parts);
-    let packed: BTreeSet<_> = packed.map(|p| (p.file.clone(), p.rows, p.sha256.clone())).collect();
-    for (file, ..) in packed.difference(&staged) {
-        check.found(file, "is not what the run recorded as staged");
+    let as_set = |parts: &mut dyn Iterator<Item = &PackedPart>| -> BTreeSet<(String, u64, String)> {
+        parts.map(|p| (p.file.clone(), p.rows, p.sha256.clone())).collect()
+    };
+    let packed = as_set(&mut contents.tables.iter().flat_map(|t| &t.parts));
+    against(check, &packed, &staged, ["staged", "was staged by the run, but is in no table of tables.json"]);
+    let packed = as_set(&mut contents.key_maps.iter());
+    against(
+        check,
+        &packed,
+        &maps,
+        ["the map of merged keys", "is a map of merged keys of the run, but not in tables.json"],
+    );
+}
+
+/// Parts of the package against those that the run recorded.
+fn against(
+    check: &mut Check<'_>,
+    packed: &BTreeSet<(String, u64, String)>,
+    recorded: &BTreeSet<(String, u64, String)>,
+    [what, lacking]: [&str; 2],
+) {
+    for (file, ..) in packed.difference(recorded) {
+        check.found(file, format!("is not what the run recorded as {what}"));
     }
-    for (file, ..) in staged.difference(&packed).filter(|(file, ..)| !packed.iter().any(|p| p.0 == *file)) {
-        check.found(file, "was staged by the run, but is in no table of tables.json");
+    for (file, ..) in recorded.difference(packed).filter(|(file, ..)| !packed.iter().any(|p| p.0 == *file)) {
+        check.found(file, lacking);
     }
 }

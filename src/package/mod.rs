@@ -30,6 +30,9 @@ pub struct Contents {
     /// True when the run did not end well: never for upload.
     pub blocked: bool,
     pub tables: Vec<PackedTable>,
+    /// The key maps of what was merged: donor and survivor, by table.
+    #[serde(default)]
+    pub key_maps: Vec<PackedPart>,
 }
 
 /// One national table of a package.

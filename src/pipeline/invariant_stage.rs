@@ -17,7 +17,7 @@ use super::runner::StageRunner;
 use super::{RunError, RunSettings};
 use crate::artifacts::{InvariantEnd, InvariantRow, Summary};
 use crate::dataset::PartInfo;
-use crate::rules::{self, Facts, Invariant, InvariantReport};
+use crate::rules::{self, Facts, Invariant, InvariantReport, Item};
 use crate::state::{Output, Run, batch_name};
 
 /// Asks every invariant of the rules.
@@ -113,6 +113,9 @@ fn of_run(
         all.insert(format!("merged_{table}"), cleaned.merged(&table));
         all.insert(format!("cleaned_{table}"), parts);
     }
+    let before = cleaned.versions.iter().rfind(|(item, _)| *item < Item::Merge).map(|(_, tables)| tables);
+    let unmerged = before.unwrap_or(&mapped).iter();
+    all.extend(unmerged.map(|(table, parts)| (format!("unmerged_{table}"), parts.clone())));
     all.extend(mapped.into_iter().map(|(table, parts)| (format!("mapped_{table}"), parts)));
     for (table, of) in gated {
         all.insert(format!("staged_{table}"), of.gate.staged.clone());

@@ -77,7 +77,7 @@ pub use score::{FoundRow, LegacyRow, RuleScore, score};
 pub use seal::build_package;
 pub use settings::{Acknowledgement, Expected, RuleSettings, RunSettings, StagingSettings, Standing};
 pub use sizes::{Sizes, sizes};
-pub use trace::{Origin, Trace, TracedRow, TracedValue, trace};
+pub use trace::{Origin, Trace, TracedMerge, TracedRow, TracedValue, trace};
 pub use verify::{
     BadFile, FileFault, Verification, extracts_removed_by_hand, removed_by_hand, verify, verify_audit,
 };

@@ -54,6 +54,7 @@ pub fn build_package(
                 manifest: &path,
                 national,
                 tables: &tables,
+                key_maps: &key_maps(workdir, of, &manifest),
                 allow_blocked,
             },
             progress,
@@ -99,4 +100,17 @@ fn staged(workdir: &Path, of: &Finished, manifest: &Manifest) -> Vec<StagedTable
         parts.iter().map(part).filter(|p| p.path.starts_with(of.dir.staged(table))).collect()
     };
     outputs.map(|o| StagedTable { table: o.table.clone(), parts: parts(&o.table, &o.parts) }).collect()
+}
+
+/// The key maps that a run recorded, and where they lie in a package.
+fn key_maps(workdir: &Path, of: &Finished, manifest: &Manifest) -> Vec<(String, StagedPart)> {
+    let root = of.dir.path().join("merged");
+    let parts = manifest.outputs.iter().filter(|o| o.stage == "clean").flat_map(|o| &o.parts);
+    let inside = parts.filter_map(|p| {
+        let path = workdir.join(&p.file);
+        let name = path.strip_prefix(&root).ok()?.display().to_string();
+        let part = StagedPart { rows: p.rows, sha256: p.sha256.clone(), path };
+        Some((format!("data/merged/{name}"), part))
+    });
+    inside.collect()
 }

@@ -52,6 +52,23 @@ pub struct TracedRow {
     pub ended: String,
     /// Packages of the run that hold it.
     pub packages: Vec<String>,
+    /// Where it went when it was merged.
+    pub merged_into: Option<TracedMerge>,
+    /// What was merged into it.
+    pub merged_from: Vec<TracedMerge>,
+}
+
+/// A line of a key map: the other row, and by what.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TracedMerge {
+    /// Masked.
+    pub key: String,
+    /// The legacy row of a donor, masked; of a survivor none.
+    pub origin: Option<String>,
+    pub rule: String,
+    pub batch: Option<String>,
+    pub approver: Option<String>,
+    pub evidence: Option<String>,
 }
 
 /// A legacy row.
@@ -202,6 +219,7 @@ impl Way<'_> {
             }
             Ok::<(), RunError>(())
         })?;
+        let (merged_into, merged_from) = self.merges(table, key, row)?;
         let end_cell = |name: &str| end.and_then(|e| cell(&e.values, name, 0)).unwrap_or_default();
         let disposition = match end {
             Some(e) if e.part.starts_with(self.of.dir.staged(&table.name)) => "accepted".to_owned(),
@@ -221,7 +239,38 @@ impl Way<'_> {
             reason: end_cell("_reason"),
             ended: end.map(|e| self.relative(&e.part)).unwrap_or_default(),
             disposition,
+            merged_into,
+            merged_from,
         })
+    }
+
+    /// Where a row went by the key map, and what came to it.
+    fn merges(
+        &self,
+        table: &Table,
+        key: &str,
+        row: &Found,
+    ) -> Result<(Option<TracedMerge>, Vec<TracedMerge>), RunError> {
+        let mut maps = self.parts(&self.of.dir.path().join("merged"));
+        maps.retain(|part| part.file_stem().and_then(|s| s.to_str()) == Some(table.name.as_str()));
+        let column = table.key.first().and_then(|code| table.column(code));
+        let merge = |of: &Found, other: &str| {
+            let text = |name: &str| cell(&of.values, name, 0);
+            let donor = text("_source").zip(text("_skey")).filter(|_| other == "_key");
+            TracedMerge {
+                key: masked(column, text(other)).unwrap_or_default(),
+                origin: donor.map(|(source, skey)| format!("{source} {}", mask::key(&[], &skey))),
+                rule: text("rule").unwrap_or_default(),
+                batch: text("batch"),
+                approver: text("approver"),
+                evidence: text("evidence"),
+            }
+        };
+        let own = |of: &&Found| {
+            ["_source", "_skey"].iter().all(|n| cell(&of.values, n, 0) == cell(&row.values, n, 0))
+        };
+        let into = find(&maps, &[("_key", key)])?.iter().find(own).map(|of| merge(of, "survivor"));
+        Ok((into, find(&maps, &[("survivor", key)])?.iter().map(|of| merge(of, "_key")).collect()))
     }
 
     /// The legacy rows of a national row: its own, or those of its lineage.

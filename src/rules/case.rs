@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
+use super::merged;
 use super::run::{CleanItem, Ended, clean};
 use super::tables::Models;
 use super::typed;
@@ -211,11 +212,15 @@ fn rows(context: &CaseContext<'_>, name: &str, text: &str) -> Result<RecordBatch
     let given = pipes(text)?;
     let (schema, key): (Vec<(String, DataType)>, Vec<String>) = match context.national.table(name) {
         Some(table) => (fields(&table.mapped_schema()), table.key.clone()),
-        None => match (context.book.externals.get(name), context.book.references.get(name)) {
-            (Some(external), _) => (fields(&external.schema()), Vec::new()),
-            (None, Some(reference)) => (fields(&reference.schema()), Vec::new()),
-            (None, None) => return Err("there is no such table".to_owned()),
-        },
+        None => {
+            let external = context.book.externals.get(name).map(|e| e.schema());
+            let reference = || context.book.references.get(name).map(|r| r.schema());
+            let merged = || merged::schema(context.national, name);
+            match external.or_else(reference).or_else(merged) {
+                Some(schema) => (fields(&schema), Vec::new()),
+                None => return Err("there is no such table".to_owned()),
+            }
+        }
     };
     if let Some(unknown) = given.columns.iter().find(|c| !schema.iter().any(|(n, _)| n == *c)) {
         return Err(format!("there is no column {unknown}"));

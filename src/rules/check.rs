@@ -15,8 +15,10 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 
+use super::fields::criteria;
 use super::file::{Draft, External, Model, ModelDraft, Reader, Rule};
 use super::kind::Effect;
+use super::merged;
 use crate::engine::{EngineError, Joins, refuse_floats, session_config};
 use crate::functions::FunctionRegistry;
 use crate::national::{National, Table};
@@ -64,6 +66,11 @@ impl Planner {
         for external in of.externals.values() {
             planner.know(&external.name, external.schema());
         }
+        for name in merged::names(of.national) {
+            if let Some(schema) = merged::schema(of.national, &name) {
+                planner.know(&name, schema);
+            }
+        }
         planner
     }
 
@@ -106,6 +113,7 @@ pub(super) fn all(
     models: Vec<ModelDraft>,
 ) -> (Vec<Rule>, Vec<Model>) {
     let mut planner = Planner::new(of);
+    criteria(reader, of.references.get("ref_survivor"), &models);
     let models = plan_models(reader, &mut planner, models);
     let mut rules: Vec<Rule> = Vec::new();
     for draft in drafts {
@@ -139,6 +147,10 @@ fn plan_models(reader: &mut Reader, planner: &mut Planner, mut open: Vec<ModelDr
             break;
         };
         let draft = open.remove(at);
+        if let Some(name) = draft.parsed.reads.iter().find(|n| merged::of_table(n).is_some()) {
+            let message = format!("{name} is there only for rules: a model is computed before the merges");
+            reader.fault(&draft.text, find(&draft.text.text, &draft.sql, name), message);
+        }
         if planner.names.contains(&draft.model.name) {
             reader.fault(&draft.text, 0..0, format!("{} is a table already", draft.model.name));
             continue;
@@ -225,6 +237,11 @@ fn rule(reader: &mut Reader, of: &Context<'_>, planner: &Planner, draft: Draft) 
         touches(reader, of, &text, &rule, target, &at("touches"));
     }
     needs(reader, of, &text, &rule, &at("needs"));
+    let own = |name: &&String| merged::of_table(name) == Some(rule.table.as_str());
+    if let Some(name) = rule.reads.iter().find(own).filter(|_| rule.effect == Effect::Merge) {
+        let message = format!("{name} is known after the merges of {}; this rule is one of them", rule.table);
+        reader.fault(&text, find(&text.text, &sql, name), message);
+    }
     let among = format!("SELECT count(*) FROM \"{}\" WHERE ({})", rule.table, rule.among);
     if let Err(e) = planner.plan(&among) {
         reader.fault(&text, at("among"), plain(&e));

@@ -16,9 +16,10 @@ use sha2::{Digest, Sha256};
 
 use super::check;
 use super::fault::{RuleFault, RuleFaults};
+use super::fields::merge_fields;
 use super::header::{Header, header};
 use super::invariant::{Invariant, invariants, untouchable};
-use super::kind::{Department, Effect, Item, Repair, Severity};
+use super::kind::{Department, Effect, FieldMerge, Item, Repair, Severity};
 use super::sql::{self, Parsed};
 use super::trail::{Trail, trails};
 use super::typed;
@@ -128,6 +129,8 @@ pub struct RuleBook {
     pub trails: Vec<Trail>,
     /// Columns that no rule may change: table (or `*`) and column.
     pub untouchable: BTreeSet<(String, String)>,
+    /// By table: which columns of merged rows are merged, and how.
+    pub merge_fields: BTreeMap<String, Vec<(String, FieldMerge)>>,
     /// `ref_<name>` → its rows.
     pub references: BTreeMap<String, RecordBatch>,
     /// By `ext_<name>`.
@@ -229,6 +232,7 @@ pub fn load(
     let references = references(&mut reader, &files.national.join("tables"));
     let externals = externals(&mut reader, &files.national.join("external"));
     let untouchable = untouchable(&mut reader, &files.national.join("untouchable.csv"), national);
+    let merge_fields = merge_fields(&mut reader, files.national, national, &untouchable);
     let mut drafts = Vec::new();
     for item in Item::ALL {
         for path in reader.files(&files.sql.join("rules").join(item.text()), "sql") {
@@ -267,8 +271,17 @@ pub fn load(
         return Err(RuleFaults { faults: reader.faults });
     }
     reader.digest.update(format!("{:?}", files.params));
-    let digest = hex(&reader.digest.finalize());
-    Ok(RuleBook { rules, models, invariants, trails, untouchable, references, externals, digest })
+    Ok(RuleBook {
+        rules,
+        models,
+        invariants,
+        trails,
+        untouchable,
+        merge_fields,
+        references,
+        externals,
+        digest: hex(&reader.digest.finalize()),
+    })
 }
 
 /// A rule whose SELECT has not been planned yet.

@@ -62,7 +62,7 @@ pub struct InvariantReport {
     pub samples: Vec<String>,
 }
 
-/// What invariants look at: datasets and small tables by name. `mapped_<T>`, `cleaned_<T>`, `staged_<T>`, `rejected_<T>`, `excluded_<T>`, `merged_<T>`
+/// What invariants look at: datasets and small tables by name. `mapped_<T>`, `unmerged_<T>` (before the work item merge), `cleaned_<T>`, `staged_<T>`, `rejected_<T>`, `excluded_<T>`, `merged_<T>`
 /// of national tables; `changes`, `found`; `cells`, `untouchable`, `made`, `undone`; `changes_before` and `made_before` where there is such a run.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -92,7 +92,7 @@ pub(super) fn schema_of(national: &National, name: &str) -> Option<SchemaRef> {
     let (kind, table) = name.split_once('_')?;
     let mapped = national.table(table)?.mapped_schema();
     match kind {
-        "mapped" | "cleaned" | "staged" | "rejected" => Some(mapped),
+        "mapped" | "unmerged" | "cleaned" | "staged" | "rejected" => Some(mapped),
         "excluded" => Some(excluded_schema()),
         "merged" => Some(merged_schema()),
         _ => None,

@@ -67,6 +67,23 @@ impl ItemChanges {
         Ok(())
     }
 
+    /// Takes a change of a field, unless the field is taken.
+    pub(super) fn take(
+        &mut self,
+        of: &CleanItem<'_>,
+        table: &str,
+        change: Change,
+    ) -> Result<bool, RuleError> {
+        let skey = change.skey.clone().unwrap_or_default();
+        let here = [change.key.clone(), change.source.clone(), skey, change.column.clone()];
+        let free = self.cells.insert(cell(table, &here));
+        if free {
+            self.hold(of, [&change])?;
+            self.by_table.entry(table.to_owned()).or_default().push(change);
+        }
+        Ok(free)
+    }
+
     /// Makes room for some changes.
     pub(super) fn hold<'c>(
         &mut self,
@@ -221,7 +238,10 @@ impl<'j> Judge<'j> {
         let applied = repair == Repair::Automatic || approval.is_some();
         let done = match rule.effect {
             Effect::Change => {
-                applied && lines.after.is_valid(row) && self.changes.cells.insert(cell(&rule.table, &here))
+                applied && lines.after.is_valid(row) && {
+                    let change = self.change(rule, repair, approval, lines, row);
+                    self.changes.take(of, &rule.table, change)?
+                }
             }
             Effect::Exclude => applied,
             Effect::Add => applied && self.adds(rule, self.change(rule, repair, approval, lines, row))?,
@@ -229,11 +249,6 @@ impl<'j> Judge<'j> {
             Effect::None => false,
         };
         self.last = Some(here);
-        if done && rule.effect == Effect::Change {
-            let change = self.change(rule, repair, approval, lines, row);
-            self.changes.hold(of, [&change])?;
-            self.changes.by_table.entry(rule.table.clone()).or_default().push(change);
-        }
         Ok(match repair {
             _ if done => Outcome::Repaired,
             // An assertion (effect none) that is broken is looked at by people.

@@ -79,6 +79,20 @@ words! {
 }
 
 words! {
+    /// What becomes of a column when rows are merged: the survivor's empty field is filled from its donors, and of two values …
+    FieldMerge {
+        /// … none is chosen: people decide.
+        List = "list",
+        /// … the survivor's stands.
+        Keep = "keep",
+        /// … that of the row which is trusted most stands.
+        Best = "best",
+        /// … none is chosen, nor is an empty field filled: INV-06.
+        Never = "never",
+    }
+}
+
+words! {
     /// What became of a finding in its run.
     Outcome {
         Repaired = "repaired",

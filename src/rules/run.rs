@@ -19,6 +19,7 @@ use super::judge::ItemChanges;
 use super::kind::{Effect, Item, Outcome};
 use super::lines::{Lines, asked, before_name, found_schema};
 use super::merge;
+use super::merged::{self, Seen};
 use super::reasons::Reasons;
 use super::resolve::{Group, Groups, Resolved, resolve};
 use super::scan::Scan;
@@ -155,27 +156,14 @@ pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, Rule
     let corrected = correct::correct(of, &mut reasons)?;
     // The rules look at what people have corrected.
     let of = &CleanItem { tables: &corrected.tables, ..*of };
-    let mut tables = Tables::new(of, models);
     let rules: Vec<&Rule> = of.book.of(of.item).collect();
+    let tables = Tables::new(of, models);
     let stands = stands(of, &tables, &rules)?;
-    let running: Vec<&Rule> =
-        rules.iter().zip(&stands).filter(|(_, s)| **s == Stands::Runs).map(|(r, _)| *r).collect();
-    tables.compute_models(&running.iter().flat_map(|r| r.reads.iter().cloned()).collect())?;
-    let (lines, found) = find(of, &tables, &running)?;
-    let mut groups = Groups::new();
-    for rule in &running {
-        let empty = || Group { files: Vec::new(), alone: false };
-        groups.entry((&rule.id, &rule.table)).or_insert_with(empty).files.push(rule);
-    }
-    for ((id, table), group) in &mut groups {
-        let of_rule = || rules.iter().filter(|r| r.id == *id && r.table == *table);
-        let rows = of_rule().all(|r| r.is_row_rule) || of_rule().all(|r| r.effect == Effect::Add);
-        group.alone = rows && group.files.len() == 1;
-    }
-    groups.retain(|_, group| group.files.iter().any(|f| found.contains(f.name.as_str())));
+    let seen: BTreeSet<&str> = rules.iter().map(|r| r.table.as_str()).collect();
+    let rows = seen.iter().map(|table| tables.rows(table)).sum();
     let mut changes = ItemChanges::new(of.engine);
     changes.take_corrected(of, &corrected.records)?;
-    let mut resolved = resolve(of, &groups, &lines, &mut changes)?;
+    let mut resolved = resolved(of, models, (&rules, &stands), &mut changes)?;
     let mut report = ItemReport::of(of.item);
     for ((id, table), mut ended) in ends(&rules, &stands) {
         if let Some(Resolved { part, outcomes }) = resolved.remove(&(id.to_owned(), table.to_owned())) {
@@ -187,14 +175,46 @@ pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, Rule
         let (ended, without) = ended;
         report.rules.push(RuleReport { rule: id.to_owned(), table: table.to_owned(), ended, without });
     }
-    let seen: BTreeSet<&str> = rules.iter().map(|r| r.table.as_str()).collect();
-    report.rows = seen.iter().map(|table| tables.rows(table)).sum();
+    report.rows = rows;
     failpoint::hit("clean.found");
     (report.corrected, report.stale) = (corrected.fields(), corrected.stale);
     report.replaced = corrected.replaced;
     apply_all(of, changes, corrected.records, reasons, &mut report)?;
     durable::remove_dir_all(of.scratch)?;
     Ok(report)
+}
+
+/// What becomes of the lines of every rule, by rule and table: phase by phase, since some look at what others have merged.
+fn resolved(
+    of: &CleanItem<'_>,
+    models: &mut Models,
+    (rules, stands): (&[&Rule], &[Stands]),
+    changes: &mut ItemChanges,
+) -> Result<BTreeMap<(String, String), Resolved>, RuleError> {
+    let running: Vec<&Rule> =
+        rules.iter().zip(stands).filter(|(_, s)| **s == Stands::Runs).map(|(r, _)| *r).collect();
+    let (mut all, mut seen) = (BTreeMap::new(), Seen::new(of));
+    for phase in merged::phases(&running) {
+        let externals = seen.externals.clone();
+        let of = &CleanItem { externals: &externals, ..*of };
+        let mut tables = Tables::new(of, models);
+        tables.compute_models(&phase.iter().flat_map(|r| r.reads.iter().cloned()).collect())?;
+        let (lines, found) = find(of, &tables, &phase)?;
+        let mut groups = Groups::new();
+        for rule in &phase {
+            let empty = || Group { files: Vec::new(), alone: false };
+            groups.entry((&rule.id, &rule.table)).or_insert_with(empty).files.push(rule);
+        }
+        for ((id, table), group) in &mut groups {
+            let of_rule = || rules.iter().filter(|r| r.id == *id && r.table == *table);
+            let rows = of_rule().all(|r| r.is_row_rule) || of_rule().all(|r| r.effect == Effect::Add);
+            group.alone = rows && group.files.len() == 1;
+        }
+        groups.retain(|_, group| group.files.iter().any(|f| found.contains(f.name.as_str())));
+        all.extend(resolve(of, &groups, &lines, changes)?);
+        seen.settle(of, &mut tables, changes)?;
+    }
+    Ok(all)
 }
 
 impl ItemReport {
@@ -224,9 +244,8 @@ fn apply_all(
     mut reasons: Reasons,
     report: &mut ItemReport,
 ) -> Result<(), RuleError> {
-    let mut all_merges = std::mem::take(&mut changes.merges);
-    for (table, merges) in &mut all_merges {
-        merges.settle();
+    let all_merges = std::mem::take(&mut changes.merges);
+    for (table, merges) in &all_merges {
         for (child, follow) in merge::follow(of, table, merges)? {
             changes.hold(of, &follow)?;
             changes.by_table.entry(child).or_default().extend(follow);

@@ -9,16 +9,17 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use qianyi::artifacts::{CleanRow, InvariantEnd, Status, Summary};
 use qianyi::dataset::{read_part, schema_of};
+use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::pipeline::{
-    Approver, ProposedBatch, RuleSettings, RunSettings, approve, finished, proposals, reconcile_again,
-    rule_input, run,
+    Approver, FileFault, ProposedBatch, RuleSettings, RunSettings, approve, build_package, finished,
+    proposals, reconcile_again, rule_input, run, trace, verify,
 };
 use qianyi::progress::{Progress, Silent};
 use qianyi::rules::Effect;
 use qianyi::state::State;
 
-use crate::support::demo::{city, folder, ran, run_settings};
+use crate::support::demo::{as_of, city, folder, ran, run_settings};
 use crate::support::{copy_folder, parquet_under};
 
 fn rules() -> RuleSettings {
@@ -134,6 +135,7 @@ fn approved_rows_are_added_and_merged_with_their_reasons_and_undone_again() {
     trail(&run, &second);
     let rows = |folder: &str| texts(&run.join(folder), &["_key"]).len();
     crate::lists::say_what_the_run_says(&of, &second, rows("changes"), rows("merged"));
+    key_map(&of, &second);
     // A difference that has lost its reason is unexplained.
     let ended = finished(&of.workdir, Some(&second.run)).unwrap();
     assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);
@@ -235,6 +237,92 @@ fn merged(run: &Path, summary: &Summary) {
         followed += staged.iter().filter(|r| survivors.contains(&r[0])).count();
     }
     assert!(followed > 0);
+}
+
+/// The key map goes into the package and shows where a donor went; edited anywhere it is found and named.
+fn key_map(of: &RunSettings, summary: &Summary) {
+    let national = national();
+    let ended = finished(&of.workdir, Some(&summary.run)).unwrap();
+    let engine = engine(&of.workdir.with_extension("spill"));
+    let sealed = build_package(&of.workdir, &engine, &national, &ended, true, &Silent).unwrap().0.path;
+    let maps = parquet_under(&sealed.join("data/merged"));
+    assert!(maps.iter().any(|m| m.ends_with("data/merged/merge/AC01.parquet")), "{maps:?}");
+    let sound = qianyi::package::verify(&sealed, &Silent).unwrap();
+    assert!(sound.problems.is_empty(), "{:?}", sound.problems);
+    // A donor is looked up by its own number, and by that of the legacy system.
+    let map = texts(
+        &of.workdir.join("runs").join(&summary.run).join("merged"),
+        &["_key", "survivor", "_source", "_skey", "rule"],
+    );
+    let donor = map.iter().find(|m| m[4].as_deref() == Some("MRG-01")).unwrap();
+    let [key, survivor, source, skey] = [0, 1, 2, 3].map(|at| donor[at].clone().unwrap());
+    for (table, key) in [("AC01", &key), (source.as_str(), &skey)] {
+        let way = trace(&of.workdir, &engine, &national, &ended, table, key).unwrap();
+        let row = way.rows.iter().find(|r| r.table == "AC01" && r.disposition == "merged").unwrap();
+        let into = row.merged_into.as_ref().unwrap();
+        assert_eq!((into.rule.as_str(), into.batch.is_some()), ("MRG-01", true));
+    }
+    let way = trace(&of.workdir, &engine, &national, &ended, "AC01", &survivor).unwrap();
+    assert!(way.rows[0].merged_from.iter().any(|m| m.rule == "MRG-01" && m.origin.is_some()), "{way:?}");
+    edited(of, &sealed, summary);
+}
+
+/// Changes a byte of the key map in a copy of the work directory: in the run, and in the package, whose own manifests are written anew.
+fn edited(of: &RunSettings, sealed: &Path, summary: &Summary) {
+    let dir = tempfile::tempdir().unwrap();
+    copy_folder(&of.workdir, dir.path());
+    let flip = |path: &Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    let name = format!("runs/{}/merged/merge/AC01.parquet", summary.run);
+    flip(&dir.path().join(&name));
+    let found = verify(dir.path(), &Silent).unwrap();
+    assert!(
+        found.problems.iter().any(|p| p.file == name && p.fault == FileFault::Differs),
+        "{:?}",
+        found.problems
+    );
+    let copy =
+        RunSettings { workdir: dir.path().to_owned(), config_digest: "edited".to_owned(), ..of.clone() };
+    // The next run does not build on it: it stands on the mapped rows and the approvals, and makes the map anew.
+    let again = ran(&copy);
+    let own = format!("runs/{}/merged/merge/AC01.parquet", again.run);
+    assert_eq!(std::fs::read(dir.path().join(own)).unwrap(), std::fs::read(of.workdir.join(&name)).unwrap());
+    let package = dir.path().join(sealed.strip_prefix(&of.workdir).unwrap());
+    let inside = "data/merged/merge/AC01.parquet";
+    flip(&package.join(inside));
+    let named = |package: &Path| {
+        let found = qianyi::package::verify(package, &Silent).unwrap();
+        found.problems.into_iter().map(|p| p.file).collect::<BTreeSet<_>>()
+    };
+    assert!(named(&package).contains(inside));
+    // Whoever writes the manifests anew still contradicts what the run recorded.
+    let digest = |name: &str| qianyi::durable::sha256(&package.join(name)).unwrap();
+    let before = qianyi::durable::sha256(&sealed.join(inside)).unwrap();
+    for name in ["data/tables.json", "manifest-sha256.txt"] {
+        let text = std::fs::read_to_string(package.join(name)).unwrap();
+        let old = qianyi::durable::sha256(&sealed.join("data/tables.json")).unwrap();
+        let text = text.replace(&before, &digest(inside)).replace(&old, &digest("data/tables.json"));
+        std::fs::write(package.join(name), text).unwrap();
+    }
+    let tags = std::fs::read_to_string(package.join("tagmanifest-sha256.txt")).unwrap();
+    let old = qianyi::durable::sha256(&sealed.join("manifest-sha256.txt")).unwrap();
+    std::fs::write(
+        package.join("tagmanifest-sha256.txt"),
+        tags.replace(&old, &digest("manifest-sha256.txt")),
+    )
+    .unwrap();
+    assert_eq!(named(&package), BTreeSet::from([inside.to_owned()]));
+}
+
+/// An engine beside a run.
+fn engine(spill: &Path) -> Engine {
+    let city = qianyi::mapping::load(&folder("baicheng"), &national()).unwrap();
+    let settings = EngineSettings { memory: 1 << 28, spill: spill.to_owned(), partitions: 2 };
+    Engine::start(settings, city.functions(as_of())).unwrap()
 }
 
 /// The tables of change records: one detail a record, each of an event of the log.

@@ -96,10 +96,10 @@ fn row<'a>(key: &'a str, columns: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a st
 }
 
 #[test]
-fn all_ten_are_there_and_without_rows_there_is_nothing_to_check() {
+fn all_twelve_are_there_and_without_rows_there_is_nothing_to_check() {
     let bench = Bench::new();
     let ids: Vec<&str> = bench.book.invariants.iter().map(|i| i.id.as_str()).collect();
-    let wanted: Vec<String> = (1..=10).map(|n| format!("INV-{n:02}")).collect();
+    let wanted: Vec<String> = (1..=12).map(|n| format!("INV-{n:02}")).collect();
     assert_eq!(ids, wanted);
     for invariant in &bench.book.invariants {
         assert!(invariant.blocks, "{}", invariant.id);
@@ -317,6 +317,87 @@ fn a_row_of_an_insurance_out_of_scope_that_is_touched_is_named() {
     let pension = row("4", &[("AAZ159", "4"), ("AAE140", "110"), ("AAC008", "1")]);
     let other = row("4", &[("AAZ159", "4"), ("AAE140", "110"), ("AAC008", "2")]);
     bench.holds("INV-10", &[("mapped_AC02", &[&pension]), ("cleaned_AC02", &[&other])], &[]);
+}
+
+/// The payment of a month by a number.
+fn of_number<'a>(key: &'a str, person: &'a str, month: &'a str, amount: &'a str) -> Vec<(&'a str, &'a str)> {
+    let columns = [
+        ("AAC001", person),
+        ("AAB001", "7"),
+        ("AAE140", "110"),
+        ("AAE003", month),
+        ("AAE078", "1"),
+        ("AAA115", "10"),
+        ("AAE201", "1"),
+        ("AAE020", amount),
+    ];
+    row(key, &columns)
+}
+
+#[test]
+fn a_month_or_a_fen_that_a_merge_loses_or_counts_twice_is_named_by_its_survivor() {
+    let bench = Bench::new();
+    let merge = [
+        ("_key", "7"),
+        ("_source", "ylbx.T"),
+        ("_skey", "7"),
+        ("survivor", "8"),
+        ("rule", "MRG-01"),
+        ("item", "merge"),
+        ("level", "V"),
+    ];
+    let unit = row("7", &[("AAB001", "7")]);
+    let (a, b) = (of_number("1", "7", "202001", "100.00"), of_number("2", "8", "202002", "100.00"));
+    let before: [(&str, &[Row<'_>]); 3] =
+        [("merged_AC01", &[&merge]), ("unmerged_AC43", &[&a, &b]), ("cleaned_AB01", &[&unit])];
+    let after = |id: &str, rows: &[Row<'_>]| {
+        let facts = [before[0], before[1], before[2], ("cleaned_AC43", rows)];
+        bench.ask(id, &facts, &[])
+    };
+    let moved = of_number("1", "8", "202001", "100.00");
+    for id in ["INV-11", "INV-12"] {
+        assert_eq!(after(id, &[&moved, &b]).ended, InvariantEnd::Holds, "{id}");
+    }
+    // A row that was left with its donor, one that is there twice, and a fen.
+    let fen = of_number("1", "8", "202001", "100.01");
+    for (rows, said) in [
+        (
+            [&a, &b].as_slice(),
+            "months_before 2 · months_after 1 · amount_before 200.00 · amount_after 100.00",
+        ),
+        (
+            &[&moved, &moved, &b],
+            "months_before 2 · months_after 3 · amount_before 200.00 · amount_after 300.00",
+        ),
+        (&[&fen, &b], "months_before 2 · months_after 2 · amount_before 200.00 · amount_after 200.01"),
+    ] {
+        let rows: Vec<Row<'_>> = rows.iter().map(|r| r.as_slice()).collect();
+        let report = after("INV-11", &rows);
+        assert!(report.samples.iter().any(|s| s.starts_with("AC43 · ") && s.ends_with(said)), "{report:?}");
+    }
+    // A month that both numbers paid is one of MRG-05, or it counts twice and nobody sees it.
+    let same = of_number("2", "8", "202001", "100.00");
+    let twice: [(&str, &[Row<'_>]); 4] =
+        [before[0], ("unmerged_AC43", &[&a, &same]), before[2], ("cleaned_AC43", &[&moved, &same])];
+    bench.holds("INV-11", &twice, &[]);
+    let said = bench.broken("INV-12", &twice, &[], 1);
+    assert!(said.contains("AAE140 110") && said.contains("month 202001"), "{said}");
+    let line = |key: &'static str| {
+        [
+            ("rule", "MRG-05"),
+            ("file", "MRG-05"),
+            ("table", "AC43"),
+            ("_key", key),
+            ("column", "AAE003"),
+            ("repair", "V"),
+            ("severity", "E"),
+            ("_source", "ylbx.T"),
+            ("_skey", key),
+            ("outcome", "to_verify"),
+        ]
+    };
+    let (first, second) = (line("1"), line("2"));
+    bench.holds("INV-12", &[twice[0], twice[1], twice[2], twice[3], ("found", &[&first, &second])], &[]);
 }
 
 /// A rule that takes arrived money for money that is owed: nobody notices but the invariants.

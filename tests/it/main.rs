@@ -30,6 +30,7 @@ mod layout;
 mod lists;
 mod mapping;
 mod measures;
+mod merging;
 mod messages;
 mod mistakes;
 mod national;

@@ -18,8 +18,6 @@ person AS (
     SELECT b.AAC001, b.person_key, b.id, b.name,
            -- A placeholder is nobody's number and near to nobody's.
            CASE WHEN h.AAC001 IS NULL THEN b.id_text END AS id_text, b.name_key, name_sound(b.name_key) AS sound, b.sex, b.birth, r.place,
-           -- 15 digits, and the same of 18: without century and check digit.
-           CASE WHEN character_length(b.id_text) = 18 THEN concat(substr(b.id_text, 1, 6), substr(b.id_text, 9, 9)) ELSE b.id_text END AS id15,
            count(*) OVER (PARTITION BY b.name_key, b.birth) AS namesakes
     FROM person_by_id AS b
     JOIN person_rank AS r ON r.AAC001 = b.AAC001
@@ -64,10 +62,7 @@ compared AS (
            CASE WHEN a.place > b.place THEN b.person_key ELSE a.person_key END AS survivor,
            least(a.place, b.place) AS place,
            a.name = b.name AS one_name, a.name_key = b.name_key AS one_key, a.sex = b.sex AS one_sex, t.one IS NOT NULL AS one_unit,
-           CASE WHEN a.id_text <> '' AND b.id_text <> '' THEN
-                CASE WHEN character_length(a.id_text) = character_length(b.id_text)
-                     THEN CAST(levenshtein(a.id_text, b.id_text) AS BIGINT) ELSE CAST(levenshtein(a.id15, b.id15) AS BIGINT) END
-           END AS apart
+           CASE WHEN a.id_text <> '' AND b.id_text <> '' THEN id_apart(a.id_text, b.id_text) END AS apart
     FROM pair AS q
     JOIN person AS a ON a.AAC001 = q.one
     JOIN person AS b ON b.AAC001 = q.other

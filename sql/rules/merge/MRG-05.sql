@@ -11,19 +11,22 @@
 -- effect: none
 -- among: AAE140 IN ('110', '210') AND AAA115 = '10' AND AAE078 = '1'
 WITH
--- Refunds that take exactly one payment of a unit and month back.
+-- A number that has been merged pays as its survivor: a month that two numbers of one person paid is told here. Refunds that take exactly one payment of a unit and month back.
 refund AS (
-    SELECT d.AAC001, d.AAE140, d.AAB001, d.AAE003, -d.AAE020 AS unit_part, -d.AAE022 AS person_part, count(*) AS refunds
+    SELECT coalesce(g.survivor, d.AAC001) AS AAC001, d.AAE140, d.AAB001, d.AAE003, -d.AAE020 AS unit_part, -d.AAE022 AS person_part,
+           count(*) AS refunds
     FROM AC43 AS d
+    LEFT JOIN survivor_AC01 AS g ON g.AAC001 = d.AAC001
     WHERE d.AAA115 = '20' AND d.AAE078 = '1' AND (d.AAE017 IS DISTINCT FROM '1')
-    GROUP BY d.AAC001, d.AAE140, d.AAB001, d.AAE003, -d.AAE020, -d.AAE022
+    GROUP BY coalesce(g.survivor, d.AAC001), d.AAE140, d.AAB001, d.AAE003, -d.AAE020, -d.AAE022
 ),
 -- Ordinary months only: transferred and late records (YAA115 3, 4) are no second payment. A row may cover several months.
 paid AS (
-    SELECT d._key, d.AAC001, d.AAE140, d.AAB001, d.AAE003 AS begins, d.AAE020, d.AAE022, r.refunds,
+    SELECT d._key, coalesce(g.survivor, d.AAC001) AS AAC001, d.AAE140, d.AAB001, d.AAE003 AS begins, d.AAE020, d.AAE022, r.refunds,
            coalesce(d.AAE042, period_add(d.AAE003, coalesce(d.AAE201, 1) - 1)) AS ends
     FROM AC43 AS d
-    LEFT JOIN refund AS r ON r.AAC001 = d.AAC001 AND r.AAE140 = d.AAE140 AND r.AAB001 = d.AAB001 AND r.AAE003 = d.AAE003
+    LEFT JOIN survivor_AC01 AS g ON g.AAC001 = d.AAC001
+    LEFT JOIN refund AS r ON r.AAC001 = coalesce(g.survivor, d.AAC001) AND r.AAE140 = d.AAE140 AND r.AAB001 = d.AAB001 AND r.AAE003 = d.AAE003
                          AND r.unit_part = d.AAE020 AND r.person_part = d.AAE022
     -- A person or unit that is not there is MIS-01 or MIS-02 first.
     WHERE EXISTS (SELECT 1 FROM AB01 AS u WHERE u.AAB001 = d.AAB001) AND EXISTS (SELECT 1 FROM AC01 AS n WHERE n.AAC001 = d.AAC001)

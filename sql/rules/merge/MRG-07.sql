@@ -10,21 +10,29 @@
 -- column: AAZ159
 -- effect: merge
 -- among: AAE140 IN ('110', '210')
-WITH relation AS (
+WITH
+-- A relation of a number that has been merged is its survivor's.
+owned AS (
+    SELECT r._key, r.AAZ159, coalesce(g.survivor, r.AAC001) AS AAC001, r.AAE140, r.AAA027, r.AAC049, r.AAC030
+    FROM AC02 AS r
+    LEFT JOIN survivor_AC01 AS g ON g.AAC001 = r.AAC001
+),
+relation AS (
     SELECT r._key, r.AAZ159, r.AAC001, r.AAE140,
            first_value(r._key) OVER (PARTITION BY r.AAC001, r.AAE140, coalesce(r.AAA027, '')
                                      ORDER BY coalesce(r.AAC049, date_period(r.AAC030)) ASC NULLS LAST, r.AAZ159) AS survivor,
            first_value(r.AAZ159) OVER (PARTITION BY r.AAC001, r.AAE140, coalesce(r.AAA027, '')
                                        ORDER BY coalesce(r.AAC049, date_period(r.AAC030)) ASC NULLS LAST, r.AAZ159) AS kept
-    FROM AC02 AS r
+    FROM owned AS r
     WHERE r.AAE140 IN ('110', '210') AND r.AAC001 IS NOT NULL
 ),
 -- An account belongs to the person, not to the relation: two with money in them are the two books.
 book AS (
-    SELECT a.AAC001, count(*) AS accounts
+    SELECT coalesce(g.survivor, a.AAC001) AS AAC001, count(*) AS accounts
     FROM AC50 AS a
+    LEFT JOIN survivor_AC01 AS g ON g.AAC001 = a.AAC001
     WHERE a.AAE240 <> 0 AND (a.AAE100 IS DISTINCT FROM '0')
-    GROUP BY a.AAC001
+    GROUP BY coalesce(g.survivor, a.AAC001)
 )
 -- One key twice is STR-05: it is one relation here.
 SELECT r._key, r.survivor AS _after_key, r.survivor AS _group,

@@ -11,7 +11,12 @@
 -- effect: merge
 -- among: (AAE100 IS DISTINCT FROM '0') AND AAE237 IS NULL
 WITH
--- A temporary account (2) may stand beside the ordinary one; two of one kind may not. The account that goes on: the older one, then the larger.
+-- An account of a number that has been merged is its survivor's. A temporary account (2) may stand beside the ordinary one; two of one kind may not. The account that goes on: the older one, then the larger.
+owned AS (
+    SELECT a._key, a.AAZ116, a.AAE240, coalesce(g.survivor, a.AAC001) AS AAC001, a.AAA119, a.AAE206, a.AAE100, a.AAE237
+    FROM AC50 AS a
+    LEFT JOIN survivor_AC01 AS g ON g.AAC001 = a.AAC001
+),
 account AS (
     SELECT a._key, a.AAZ116, coalesce(a.AAE240, 0) AS AAE240,
            first_value(a._key) OVER (PARTITION BY a.AAC001, coalesce(a.AAA119, '1')
@@ -20,7 +25,7 @@ account AS (
                                        ORDER BY a.AAE206 ASC NULLS LAST, coalesce(a.AAE240, 0) DESC, a.AAZ116) AS kept,
            first_value(coalesce(a.AAE240, 0)) OVER (PARTITION BY a.AAC001, coalesce(a.AAA119, '1')
                                        ORDER BY a.AAE206 ASC NULLS LAST, coalesce(a.AAE240, 0) DESC, a.AAZ116) AS balance
-    FROM AC50 AS a
+    FROM owned AS a
     WHERE (a.AAE100 IS DISTINCT FROM '0') AND a.AAE237 IS NULL AND a.AAC001 IS NOT NULL
 )
 SELECT a._key, a.survivor AS _after_key, a.survivor AS _group,
