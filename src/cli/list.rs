@@ -108,7 +108,10 @@ fn write(context: &Context, args: &ListArgs, of: &ListOf<'_>) -> Result<(), Fail
     if let Some(file) = file {
         let path = file.finish("", &[])?;
         let written = words.say("findings", "written");
-        out::line(&format!("{} {written} · {}", out::grouped(n), path.display()));
+        match context.json {
+            true => out::object(&serde_json::json!({ "rows": n, "path": path })),
+            false => out::line(&format!("{} {written} · {}", out::grouped(n), path.display())),
+        }
     } else if context.json {
         let named = |row: Vec<Option<String>>| -> serde_json::Map<String, serde_json::Value> {
             list.columns.iter().map(|c| c.name.clone()).zip(row.into_iter().map(Into::into)).collect()
