@@ -63,6 +63,7 @@ pub fn list(context: &Context, args: &ListArgs) -> Result<Ended, Failure> {
         list,
         params: &list.with(&args.set)?,
         clear: args.reveal,
+        zone: settings.time_zone,
     };
     write(context, args, &of)?;
     Ok(Ended::Done)

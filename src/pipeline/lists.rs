@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use chrono_tz::Tz;
+
 use super::RunError;
 use super::findings::titles;
 use super::finished::{Finished, read};
@@ -12,6 +14,7 @@ use super::manifest::Manifest;
 use super::paths::RunDir;
 use super::settings::RuleSettings;
 use crate::audit::{self, Kind, NewEvent};
+use crate::clock;
 use crate::dataset::{PartInfo, left_parts, row_count};
 use crate::engine::Engine;
 use crate::mapping::City;
@@ -52,6 +55,8 @@ pub struct ListOf<'a> {
     pub params: &'a BTreeMap<String, String>,
     /// In clear, not masked.
     pub clear: bool,
+    /// In which times are told.
+    pub zone: Tz,
 }
 
 /// Every row of a list as people see it.
@@ -155,7 +160,7 @@ type Rows = Vec<Vec<Option<String>>>;
 fn rows(of: &ListOf<'_>, name: &str) -> Result<Option<Rows>, RunError> {
     let some = |text: &str| Some(text.to_owned());
     Ok(Some(match name {
-        "batches" => batches(of.state)?,
+        "batches" => batches(of)?,
         "decisions" => decisions(of.state)?,
         "backups" => backups(of)?,
         "rules" => {
@@ -177,13 +182,15 @@ fn rows(of: &ListOf<'_>, name: &str) -> Result<Option<Rows>, RunError> {
     }))
 }
 
-fn batches(state: &State) -> Result<Rows, RunError> {
+fn batches(of: &ListOf<'_>) -> Result<Rows, RunError> {
+    let told = |at: &str| clock::stored_zoned(at, of.zone);
     let row = |b: crate::state::Batch| {
-        let undone = b.undone.map(|(at, _)| at);
-        let texts = [batch_name(b.id), b.of.rule, b.of.run, b.of.approver, b.of.account, b.of.reason, b.at];
+        let undone = b.undone.map(|(at, _)| told(&at));
+        let texts =
+            [batch_name(b.id), b.of.rule, b.of.run, b.of.approver, b.of.account, b.of.reason, told(&b.at)];
         texts.into_iter().map(Some).chain([undone, Some(b.proposals.to_string())]).collect()
     };
-    Ok(state.batches()?.into_iter().map(row).collect())
+    Ok(of.state.batches()?.into_iter().map(row).collect())
 }
 
 fn decisions(state: &State) -> Result<Rows, RunError> {
@@ -220,7 +227,8 @@ fn backups(of: &ListOf<'_>) -> Result<Rows, RunError> {
     let mut told: BTreeMap<(String, String), (Option<String>, String)> = BTreeMap::new();
     for source in wanted {
         for extract in of.state.extracts(source)? {
-            let point = (extract.finished.clone(), extract.of.point.clone());
+            let finished = extract.finished.as_deref().map(|at| clock::stored_zoned(at, of.zone));
+            let point = (finished, extract.of.point.clone());
             told.insert((source.clone(), extract.id.to_string()), point);
         }
     }

@@ -44,6 +44,7 @@ fn all(of: &RunSettings, summary: &Summary, set: &[&str], clear: bool) -> BTreeM
             list: &list,
             params: &params,
             clear,
+            zone: qianyi::clock::DEFAULT_ZONE,
         };
         let mut rows = Rows::new();
         each_listed(&of, |row| {
