@@ -183,7 +183,7 @@ fn rows(of: &ListOf<'_>, name: &str) -> Result<Option<Rows>, RunError> {
 }
 
 fn batches(of: &ListOf<'_>) -> Result<Rows, RunError> {
-    let told = |at: &str| clock::stored_zoned(at, of.zone);
+    let told = |at: &str| clock::wall(&clock::stored_zoned(at, of.zone));
     let row = |b: crate::state::Batch| {
         let undone = b.undone.map(|(at, _)| told(&at));
         let texts =
@@ -227,7 +227,8 @@ fn backups(of: &ListOf<'_>) -> Result<Rows, RunError> {
     let mut told: BTreeMap<(String, String), (Option<String>, String)> = BTreeMap::new();
     for source in wanted {
         for extract in of.state.extracts(source)? {
-            let finished = extract.finished.as_deref().map(|at| clock::stored_zoned(at, of.zone));
+            let finished = extract.finished.as_deref();
+            let finished = finished.map(|at| clock::wall(&clock::stored_zoned(at, of.zone)));
             let point = (finished, extract.of.point.clone());
             told.insert((source.clone(), extract.id.to_string()), point);
         }
