@@ -137,9 +137,9 @@ pub struct DemoArgs {
     /// Approve everything that the rules propose and that can be applied, and run a second round.
     #[arg(long)]
     pub approve_all: bool,
-    /// So many runs, and between them the work of an office: proposals approved, forms handed out, filled in by what the truth says, signed
-    /// by three people and imported; faults without a form mended in the legacy database. Behind the second one comes back there.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=12), conflicts_with = "approve_all")]
+    /// So many rounds of an office's work, and a run after each: proposals approved, forms handed out, filled in by what the truth says, signed
+    /// by three people and imported; faults without a form mended in the legacy database. In the second one fault comes back there.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=12), conflicts_with = "approve_all")]
     pub rounds: u32,
 }
 

@@ -85,5 +85,5 @@ pub use whole::{as_of, extract_only, run};
 pub use worklist::{
     ClearValues, DecidedRow, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, LegacyField,
     Mistake, OfficeOf, OfficeWork, SettledField, Signatory, WorklistError, WorklistRow, export_province,
-    export_worklists, settled, work, worklist_rows,
+    export_worklists, settled, undecided, work, worklist_rows,
 };

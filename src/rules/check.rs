@@ -84,6 +84,15 @@ impl Planner {
         }
     }
 
+    /// Models under their names; they are planned already.
+    pub(super) fn know_models(&mut self, models: &[Model]) {
+        for model in models {
+            if let Ok(plan) = self.plan(&model.sql) {
+                self.know(&model.name, Arc::new(plan.schema().as_arrow().clone()));
+            }
+        }
+    }
+
     fn plan(&self, sql: &str) -> Result<LogicalPlan, DataFusionError> {
         let state = &self.state;
         let plan = block_on(state.create_logical_plan(sql))?;
@@ -100,7 +109,7 @@ impl External {
     /// The columns of its rows.
     pub fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(
-            self.columns.iter().map(|(n, _, t)| Field::new(n, t.clone(), true)).collect::<Vec<_>>(),
+            self.columns.iter().map(|c| Field::new(&c.code, c.kind.clone(), true)).collect::<Vec<_>>(),
         ))
     }
 }

@@ -9,13 +9,13 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema};
 use calamine::{Reader as _, Xlsx};
 
 use super::fault::RuleError;
-use super::file::{External, RuleBook};
+use super::file::{External, ExternalColumn, RuleBook};
 use super::typed;
 use crate::dataset::{DatasetError, read_part};
 use crate::durable;
@@ -81,16 +81,24 @@ pub(super) fn provenance(all: &BTreeMap<String, RecordBatch>, needs: &[String]) 
 
 fn typed_rows(external: &External, rows: &[Vec<Option<&str>>]) -> Result<RecordBatch, String> {
     let columns: Vec<(String, DataType)> =
-        external.columns.iter().map(|(name, _, kind)| (name.clone(), kind.clone())).collect();
+        external.columns.iter().map(|c| (c.code.clone(), c.kind.clone())).collect();
     typed::batch(&columns, rows)
         .map_err(|unfit| format!("row {}: {} does not hold what stands there", unfit.row + 2, unfit.column))
 }
 
-/// The place of each wanted column: under its code or its Chinese title.
-fn places(external: &External, head: &[String]) -> Result<Vec<usize>, String> {
-    let place = |(code, title, _): &(String, String, DataType)| {
-        let found = head.iter().position(|h| h.trim() == code || h.trim() == title);
-        found.ok_or_else(|| format!("it has no column {code} ({title})"))
+/// The place of each wanted column, under any of its heads; none: it may be missing, and is.
+fn places(external: &External, head: &[String]) -> Result<Vec<Option<usize>>, String> {
+    let place = |column: &ExternalColumn| {
+        let is = |(_, h): &(usize, &String)| column.heads.iter().any(|known| known == h.trim());
+        let mut found = head.iter().enumerate().filter(is).map(|(at, _)| at);
+        let first = found.next();
+        if let (Some(first), Some(second)) = (first, found.next()) {
+            return Err(format!("its columns {} and {} are both {}", first + 1, second + 1, column.code));
+        }
+        if first.is_none() && !column.optional {
+            return Err(format!("it has no column {}", column.heads.join(" / ")));
+        }
+        Ok(first)
     };
     external.columns.iter().map(place).collect()
 }
@@ -105,7 +113,7 @@ fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
         .collect::<Result<_, _>>()
         .map_err(|e| format!("line {}", e.position().map_or(1, csv::Position::line)))?;
     let rows: Vec<Vec<Option<&str>>> =
-        records.iter().map(|r| places.iter().map(|at| r.get(*at).and_then(typed::cell)).collect()).collect();
+        records.iter().map(|r| places.iter().map(|at| r.get((*at)?).and_then(typed::cell)).collect()).collect();
     typed_rows(external, &rows)
 }
 
@@ -126,7 +134,7 @@ fn xlsx(external: &External, path: &Path) -> Result<RecordBatch, String> {
     let head: Vec<String> =
         (0..width).map(|c| first.get(&place_of(c)).cloned().unwrap_or_default()).collect();
     let places = places(external, &head)?;
-    let cell = |row: &BTreeMap<u32, String>, at: &usize| row.get(&place_of(*at)).cloned();
+    let cell = |row: &BTreeMap<u32, String>, at: &Option<usize>| row.get(&place_of((*at)?)).cloned();
     let texts: Vec<Vec<Option<String>>> =
         rows.values().map(|row| places.iter().map(|at| cell(row, at)).collect()).collect();
     let rows: Vec<Vec<Option<&str>>> = texts
@@ -165,13 +173,16 @@ fn parquet(external: &External, path: &Path) -> Result<RecordBatch, RuleError> {
     };
     let mut batches = Vec::new();
     let fields: Vec<Field> =
-        external.columns.iter().map(|(n, _, _)| Field::new(n, DataType::Utf8, true)).collect();
+        external.columns.iter().map(|c| Field::new(&c.code, DataType::Utf8, true)).collect();
     let schema = Arc::new(Schema::new(fields));
     for batch in read_part(path).map_err(|e| failed(said_with_cause(&e)))? {
         let batch = batch.map_err(|e| failed(said_with_cause(&e)))?;
         let head: Vec<String> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
         let places = places(external, &head).map_err(failed)?;
-        let text = |at: &usize| cast(batch.column(*at), &DataType::Utf8).map_err(|e| failed(e.to_string()));
+        let text = |at: &Option<usize>| match at {
+            Some(at) => cast(batch.column(*at), &DataType::Utf8).map_err(|e| failed(e.to_string())),
+            None => Ok(new_null_array(&DataType::Utf8, batch.num_rows())),
+        };
         let columns: Vec<ArrayRef> = places.iter().map(text).collect::<Result<_, _>>()?;
         batches.push(RecordBatch::try_new(schema.clone(), columns).map_err(|e| failed(e.to_string()))?);
     }

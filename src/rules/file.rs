@@ -112,8 +112,18 @@ pub struct External {
     /// `ext_police`.
     pub name: String,
     pub title: Bilingual,
-    /// Column, Chinese title, type.
-    pub columns: Vec<(String, String, DataType)>,
+    pub columns: Vec<ExternalColumn>,
+}
+
+/// A column of outside data.
+#[derive(Debug, Clone)]
+pub struct ExternalColumn {
+    pub code: String,
+    /// What its column may be called in a file: its code, its Chinese title, and other heads.
+    pub heads: Vec<String>,
+    /// A file may come without it; then it is empty.
+    pub optional: bool,
+    pub kind: DataType,
 }
 
 /// Everything that cleaning stands on.
@@ -547,14 +557,18 @@ struct ExternalFile {
     title_en: String,
     #[serde(rename = "department")]
     _department: Option<String>,
-    column: Vec<ExternalColumn>,
+    column: Vec<ExternalEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExternalColumn {
+struct ExternalEntry {
     code: String,
     name: String,
+    #[serde(default)]
+    heads: Vec<String>,
+    #[serde(default)]
+    optional: bool,
     #[serde(rename = "type")]
     kind: toml::Spanned<String>,
     #[serde(rename = "mask")]
@@ -578,7 +592,10 @@ fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, External> {
         let mut columns = Vec::new();
         for column in file.column {
             match typed::declared(column.kind.get_ref()) {
-                Some(kind) => columns.push((column.code, column.name, kind)),
+                Some(kind) => {
+                    let heads = [column.code.clone(), column.name].into_iter().chain(column.heads).collect();
+                    columns.push(ExternalColumn { code: column.code, heads, optional: column.optional, kind });
+                }
                 None => {
                     reader.fault(&text, column.kind.span(), format!("unknown type {}", column.kind.get_ref()))
                 }

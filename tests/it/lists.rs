@@ -38,7 +38,7 @@ fn all(of: &RunSettings, summary: &Summary, set: &[&str], clear: bool) -> BTreeM
             run: &run,
             engine: &engine,
             national: &national,
-            book: &rules.book,
+            rules: &rules,
             state: &state,
             words: &words,
             list: &list,
