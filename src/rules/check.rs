@@ -15,8 +15,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 
+use super::external::External;
 use super::fields::criteria;
-use super::file::{Draft, External, Model, ModelDraft, Reader, Rule};
+use super::file::{Draft, Model, ModelDraft, Reader, Rule};
 use super::kind::Effect;
 use super::merged;
 use crate::engine::{EngineError, Joins, refuse_floats, session_config};

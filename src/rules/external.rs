@@ -13,15 +13,101 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema};
 use calamine::{Reader as _, Xlsx};
+use serde::Deserialize;
 
 use super::fault::RuleError;
-use super::file::{External, ExternalColumn, RuleBook};
+use super::file::{Bilingual, Reader, RuleBook, stem};
 use super::typed;
 use crate::dataset::{DatasetError, read_part};
 use crate::durable;
 use crate::panics;
 use crate::spreadsheet::{CellFault, cell_text};
 use crate::text_file;
+
+/// Outside data of a city: what its file must hold.
+#[derive(Debug, Clone)]
+pub struct External {
+    /// `ext_police`.
+    pub name: String,
+    pub title: Bilingual,
+    pub columns: Vec<ExternalColumn>,
+}
+
+/// A column of outside data.
+#[derive(Debug, Clone)]
+pub struct ExternalColumn {
+    pub code: String,
+    /// What its column may be called in a file: its code, its Chinese title, and other heads.
+    pub heads: Vec<String>,
+    /// A file may come without it; then it is empty.
+    pub optional: bool,
+    pub kind: DataType,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalFile {
+    name: String,
+    title_zh: String,
+    title_en: String,
+    #[serde(rename = "department")]
+    _department: Option<String>,
+    column: Vec<ExternalEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalEntry {
+    code: String,
+    name: String,
+    #[serde(default)]
+    heads: Vec<String>,
+    #[serde(default)]
+    optional: bool,
+    #[serde(rename = "type")]
+    kind: toml::Spanned<String>,
+    #[serde(rename = "mask")]
+    _mask: Option<String>,
+}
+
+/// Loads the files that say which outside data there is.
+pub(super) fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, External> {
+    let mut all = BTreeMap::new();
+    for path in reader.files(dir, "toml") {
+        let Some(text) = reader.text(&path) else { continue };
+        let file: ExternalFile = match toml::from_str(&text.text) {
+            Ok(file) => file,
+            Err(e) => {
+                reader.fault(&text, e.span().unwrap_or(0..0), e.message().to_owned());
+                continue;
+            }
+        };
+        if file.name != stem(&path) {
+            reader.fault(&text, 0..0, format!("the file is called {}", stem(&path)));
+        }
+        let mut columns = Vec::new();
+        for column in file.column {
+            match typed::declared(column.kind.get_ref()) {
+                Some(kind) => {
+                    let heads = [column.code.clone(), column.name].into_iter().chain(column.heads).collect();
+                    columns.push(ExternalColumn {
+                        code: column.code,
+                        heads,
+                        optional: column.optional,
+                        kind,
+                    });
+                }
+                None => {
+                    reader.fault(&text, column.kind.span(), format!("unknown type {}", column.kind.get_ref()))
+                }
+            }
+        }
+        let name = format!("ext_{}", stem(&path));
+        let title = Bilingual { zh: file.title_zh, en: file.title_en };
+        all.insert(name.clone(), External { name, title, columns });
+    }
+    all
+}
 
 /// Reads every file that the configuration names; by `ext_<name>`.
 ///
@@ -112,8 +198,10 @@ fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
         .records()
         .collect::<Result<_, _>>()
         .map_err(|e| format!("line {}", e.position().map_or(1, csv::Position::line)))?;
-    let rows: Vec<Vec<Option<&str>>> =
-        records.iter().map(|r| places.iter().map(|at| r.get((*at)?).and_then(typed::cell)).collect()).collect();
+    let rows: Vec<Vec<Option<&str>>> = records
+        .iter()
+        .map(|r| places.iter().map(|at| r.get((*at)?).and_then(typed::cell)).collect())
+        .collect();
     typed_rows(external, &rows)
 }
 

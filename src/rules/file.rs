@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::check;
+use super::external::{External, externals};
 use super::fault::{RuleFault, RuleFaults};
 use super::fields::merge_fields;
 use super::header::{Header, header};
@@ -104,26 +104,6 @@ pub struct Model {
     pub row: String,
     pub reads: BTreeSet<String>,
     pub sql: String,
-}
-
-/// Outside data of a city: what its file must hold.
-#[derive(Debug, Clone)]
-pub struct External {
-    /// `ext_police`.
-    pub name: String,
-    pub title: Bilingual,
-    pub columns: Vec<ExternalColumn>,
-}
-
-/// A column of outside data.
-#[derive(Debug, Clone)]
-pub struct ExternalColumn {
-    pub code: String,
-    /// What its column may be called in a file: its code, its Chinese title, and other heads.
-    pub heads: Vec<String>,
-    /// A file may come without it; then it is empty.
-    pub optional: bool,
-    pub kind: DataType,
 }
 
 /// Everything that cleaning stands on.
@@ -547,65 +527,6 @@ pub(super) fn line_span(text: &str, line: u64) -> Range<usize> {
     let before = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
     let start = text.split_inclusive('\n').take(before).map(str::len).sum();
     start..start
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExternalFile {
-    name: String,
-    title_zh: String,
-    title_en: String,
-    #[serde(rename = "department")]
-    _department: Option<String>,
-    column: Vec<ExternalEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExternalEntry {
-    code: String,
-    name: String,
-    #[serde(default)]
-    heads: Vec<String>,
-    #[serde(default)]
-    optional: bool,
-    #[serde(rename = "type")]
-    kind: toml::Spanned<String>,
-    #[serde(rename = "mask")]
-    _mask: Option<String>,
-}
-
-fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, External> {
-    let mut all = BTreeMap::new();
-    for path in reader.files(dir, "toml") {
-        let Some(text) = reader.text(&path) else { continue };
-        let file: ExternalFile = match toml::from_str(&text.text) {
-            Ok(file) => file,
-            Err(e) => {
-                reader.fault(&text, e.span().unwrap_or(0..0), e.message().to_owned());
-                continue;
-            }
-        };
-        if file.name != stem(&path) {
-            reader.fault(&text, 0..0, format!("the file is called {}", stem(&path)));
-        }
-        let mut columns = Vec::new();
-        for column in file.column {
-            match typed::declared(column.kind.get_ref()) {
-                Some(kind) => {
-                    let heads = [column.code.clone(), column.name].into_iter().chain(column.heads).collect();
-                    columns.push(ExternalColumn { code: column.code, heads, optional: column.optional, kind });
-                }
-                None => {
-                    reader.fault(&text, column.kind.span(), format!("unknown type {}", column.kind.get_ref()))
-                }
-            }
-        }
-        let name = format!("ext_{}", stem(&path));
-        let title = Bilingual { zh: file.title_zh, en: file.title_en };
-        all.insert(name.clone(), External { name, title, columns });
-    }
-    all
 }
 
 /// Shares a batch as a table.

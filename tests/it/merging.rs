@@ -8,7 +8,8 @@ use qianyi::dataset::{PartInfo, read_part};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::rules::{
-    self, Approval, CleanItem, Correction, FieldMerge, Item, ItemReport, Models, RuleBook, RuleFiles, proposal_id,
+    self, Approval, CleanItem, Correction, FieldMerge, Item, ItemReport, Models, RuleBook, RuleFiles,
+    proposal_id,
 };
 
 use crate::support::copy_folder;
@@ -245,7 +246,10 @@ fn empty_fields_are_filled_by_trust_and_of_two_values_none_is_chosen_but_where_t
         ["AC43 21 2 1", "AC43 31 3 1", "AC43 51 5 4"]
     );
     // What a clerk answers is made, with his papers, and not asked again.
-    let by = Approval { evidence: Some("户口簿-7".to_owned()), ..approve(&first, "MRG-01").into_values().next().unwrap() };
+    let by = Approval {
+        evidence: Some("户口簿-7".to_owned()),
+        ..approve(&first, "MRG-01").into_values().next().unwrap()
+    };
     let line = second.found.iter().find(|l| l["rule"] == "MRG-15" && l["column"] == "AAC005").unwrap();
     let answer = Correction {
         rule: "MRG-15".to_owned(),
@@ -264,7 +268,10 @@ fn empty_fields_are_filled_by_trust_and_of_two_values_none_is_chosen_but_where_t
         told(&answered.changes, nation, &["_key", "before", "after", "rule", "level", "evidence"]),
         ["1 01 02 MRG-15 V 户口簿-7"]
     );
-    assert_eq!(told(&answered.found, |l| l["rule"] == "MRG-15" && nation(l), &["_key", "after"]), Vec::<String>::new());
+    assert_eq!(
+        told(&answered.found, |l| l["rule"] == "MRG-15" && nation(l), &["_key", "after"]),
+        Vec::<String>::new()
+    );
     // Over what it has made, nothing is filled again.
     let mut after = tables.clone();
     for replaced in &second.report.replaced {

@@ -47,18 +47,9 @@ struct Truth {
 impl Truth {
     fn read(database: &Path) -> Self {
         let mut truth = Self::default();
-        let columns = [
-            "rule",
-            "kind",
-            "source_table",
-            "source_key",
-            "national_table",
-            "column",
-            "settled",
-            "right",
-        ];
-        for [rule, kind, source, key, table, column, settled, right] in
-            cells(&truth_path(database), columns)
+        let columns =
+            ["rule", "kind", "source_table", "source_key", "national_table", "column", "settled", "right"];
+        for [rule, kind, source, key, table, column, settled, right] in cells(&truth_path(database), columns)
         {
             if !settled.is_empty() {
                 truth.settled.insert([rule, source.clone(), key.clone()], settled);
@@ -80,11 +71,8 @@ impl Truth {
     fn mends(&self, rule: &str, field: &Field) -> bool {
         let [source, key, table, column] = field;
         let here = |f: &Field| (&f[0], &f[2], &f[3]) == (source, table, column);
-        let mended = if key.is_empty() {
-            self.structural.iter().any(here)
-        } else {
-            self.structural.contains(field)
-        };
+        let mended =
+            if key.is_empty() { self.structural.iter().any(here) } else { self.structural.contains(field) };
         // Of two rows of one key one goes, and the other is alone.
         let alone = |row: &&[String; 2]| row[0] == *source && (rule == "STR-05" || row[1] == *key);
         mended || self.removed.iter().any(|row| alone(&row))

@@ -186,8 +186,7 @@ pub fn undecided(of: &OfficeOf<'_>) -> Result<BTreeMap<String, u64>, WorklistErr
     )?;
     let mut all = BTreeMap::new();
     each_finding(of.run, of.engine, of.national, &FindingFilter::default(), |f| {
-        let row =
-            (f.table.clone(), f.key.clone().unwrap_or_default(), f.source.clone(), f.skey.clone());
+        let row = (f.table.clone(), f.key.clone().unwrap_or_default(), f.source.clone(), f.skey.clone());
         if f.gate == Gate::Block.text() && !decided.contains(&row) {
             *all.entry(f.rule.clone()).or_default() += 1;
         }
