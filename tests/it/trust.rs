@@ -161,6 +161,53 @@ fn a_password_is_shown_nowhere_wherever_it_was_put() {
 }
 
 #[test]
+fn a_password_file_that_others_may_read_is_refused_and_a_credential_of_systemd_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, work) = (dir.path().join("c.toml"), dir.path().join("work"));
+    let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let configured = |key: &str, value: &str| {
+        let text = format!(
+            "mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n\
+             [sources.limits]\nretries = 0\n[sources.server]\nhost = \"/nowhere\"\ndatabase = \"d\"\nuser = \"u\"\ntls = \"off\"\n{key} = \"{value}\"\n",
+            mappings.display()
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    let secret = dir.path().join("ylbx");
+    std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+    let said = |mode: u32, credentials: Option<&Path>| {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = qianyi(&file, &work, &["extract"]);
+        command.env_remove("CREDENTIALS_DIRECTORY");
+        if let Some(folder) = credentials {
+            command.env("CREDENTIALS_DIRECTORY", folder);
+        }
+        let output = command.output().unwrap();
+        assert!(!told(&output).contains(PASSWORD), "{}", told(&output));
+        (output.status.code(), told(&output))
+    };
+    // Past the password the server is not there: SRC-014.
+    configured("password_file", "ylbx");
+    for (mode, code) in
+        [(0o604, "SRC-038"), (0o602, "SRC-038"), (0o644, "SRC-038"), (0o640, "SRC-014"), (0o400, "SRC-014")]
+    {
+        let (_, text) = said(mode, None);
+        assert!(text.contains(code), "{mode:o}: {text}");
+        assert!(code != "SRC-038" || !text.contains("/ylbx"), "no name is told: {text}");
+    }
+    configured("password_credential", "ylbx");
+    let (status, text) = said(0o400, None);
+    assert!(status == Some(2) && text.contains("SRC-013") && text.contains("LoadCredential="), "{text}");
+    assert!(said(0o400, Some(&work)).1.contains("SRC-013"), "no such credential");
+    assert!(said(0o440, Some(dir.path())).1.contains("SRC-014"));
+    assert!(said(0o444, Some(dir.path())).1.contains("SRC-038"));
+    for bad in ["../ylbx", ".ylbx", ""] {
+        configured("password_credential", bad);
+        assert!(said(0o400, Some(dir.path())).1.contains("CFG-002"), "{bad}");
+    }
+}
+
+#[test]
 fn an_address_given_to_into_is_told_without_its_password() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.toml");
