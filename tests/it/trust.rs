@@ -266,6 +266,57 @@ fn everything_that_is_made_is_its_owners_alone_whatever_the_umask() {
     }
 }
 
+/// Two accounts of a group that the work directory was opened to, as docs/roles.md says; takes root, who alone can be both.
+#[test]
+fn a_second_account_of_the_group_works_in_the_work_directory_and_the_first_goes_on_after_it() {
+    const SECOND: [&str; 3] = ["--reuid=64123", "--regid=64124", "--clear-groups"];
+    let may_be =
+        Command::new("setpriv").args(SECOND).arg(env!("CARGO_BIN_EXE_qianyi")).arg("--version").output();
+    if !may_be.is_ok_and(|output| output.status.success()) {
+        println!("skipped: not root, or no setpriv");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (file, work) = (dir.path().join("c.toml"), dir.path().join("work"));
+    let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let text = format!(
+        "mappings = \"{}\"\ncity = \"baicheng\"\n[keep]\nlogs = {{ number = 1 }}\n",
+        mappings.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let set = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    set(dir.path(), 0o755);
+    set(&file, 0o644);
+    let prune = &["prune", "--apply"];
+    drop(qianyi::state::State::open(&work, "test").unwrap());
+    let first = || qianyi(&file, &work, prune).output().unwrap();
+    let second = || {
+        let mut command = Command::new("setpriv");
+        let plain = qianyi(&file, &work, prune);
+        command.args(SECOND).arg(plain.get_program()).args(plain.get_args()).output().unwrap()
+    };
+    let one = first();
+    assert_eq!(one.status.code(), Some(0), "{}", told(&one));
+    let alone = second();
+    assert_eq!(alone.status.code(), Some(1), "{}", told(&alone));
+    let opened = format!(
+        "chgrp -R 64124 {0} && chmod -R g+rwX {0} && find {0} -type d -exec chmod g+s {{}} +",
+        work.display()
+    );
+    assert!(Command::new("sh").args(["-c", &opened]).status().unwrap().success());
+    for _ in 0..2 {
+        for output in [second(), first()] {
+            assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        }
+    }
+    for path in below(&work) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert!(mode & 0o060 == 0o060 && mode & 0o007 == 0, "{} {mode:o}", path.display());
+    }
+}
+
 #[test]
 fn a_run_that_is_asked_to_stop_ends_at_a_boundary_and_goes_on_later() {
     let dir = tempfile::tempdir().unwrap();
