@@ -8,7 +8,7 @@ use qianyi::state::State;
 use serde::Serialize;
 
 use super::args::DemoArgs;
-use super::context::{Context, mappings};
+use super::context::{Context, absolute, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
 use super::office::{self, OfficeRound};
@@ -33,7 +33,7 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let settings = context.demo_settings(database.clone())?;
     context.log("demo")?;
     make(context, args, &database, context.fixture_as_of()?)?;
-    let config = context.workdir.join("demo.toml");
+    let config = absolute(&context.workdir).join("demo.toml");
     qianyi::durable::write(&config, config::demo_file().as_bytes())?;
     let config = config.display().to_string();
     let progress = context.progress();

@@ -354,6 +354,28 @@ fn a_fixture_is_made_where_it_was_asked_for_and_never_over_somebody_elses_file()
 }
 
 #[test]
+fn a_server_that_is_down_shows_each_retry_and_the_log_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, work) = (dir.path().join("c.toml"), dir.path().join("work"));
+    let text = format!(
+        "mappings = \"{}\"\ncity = \"baicheng\"\n[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n[sources.limits]\nretries = 2\n\
+         [sources.server]\nhost = \"/nowhere\"\ndatabase = \"d\"\nuser = \"u\"\ntls = \"off\"\n",
+        root().join("mappings").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let (config, workdir) = (config.display().to_string(), work.display().to_string());
+    for (lang, line) in [("en", "tried again in 0."), ("zh", " 秒后重试：")] {
+        let down = run(&["--workdir", &workdir, "--config", &config, "--lang", lang, "extract"]);
+        assert_eq!((down.status, down.err.matches(line).count()), (1, 2), "{}", down.err);
+        assert!(down.err.contains("SRC-014"), "{}", down.err);
+    }
+    let quiet = run(&["--workdir", &workdir, "--config", &config, "--lang", "en", "--quiet", "extract"]);
+    assert!(!quiet.err.contains("tried again"), "{}", quiet.err);
+    let logs = run(&["--workdir", &workdir, "--config", &config, "--lang", "en", "logs"]);
+    assert_eq!(logs.out.matches("connected again after").count(), 2, "{}", logs.out);
+}
+
+#[test]
 fn a_closed_pipe_ends_the_printing_and_nothing_else() {
     let mut child = qianyi(&["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
