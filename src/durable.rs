@@ -118,8 +118,7 @@ impl DurableFile {
     /// # Errors
     /// `DUR-001`.
     pub fn create(path: &Path) -> Result<Self, DurableError> {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let temporary = path.with_file_name(format!(".{name}.tmp"));
+        let temporary = temporary(path);
         let file =
             operation().and_then(|()| create_owned(&temporary)).map_err(failed(&temporary, "created"))?;
         let out = BufWriter::with_capacity(BUFFER_BYTES, Sink(file));
@@ -156,6 +155,12 @@ impl Write for DurableFile {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Under which name a file is written.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.tmp"))
 }
 
 fn sync_folder(path: &Path) -> Result<(), DurableError> {
@@ -300,6 +305,14 @@ pub fn remove_file(path: &Path) -> Result<(), DurableError> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(path, "removed")(e)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Removes what a killed process left of a file that nobody will write again.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn remove_unfinished(path: &Path) -> Result<(), DurableError> {
+    remove_file(&temporary(path))
 }
 
 /// Opens the file that a lock is held on, creating it when absent. Its content is for people; it need not be durable.

@@ -102,7 +102,9 @@ pub fn remove(workdir: &Path, extract: &Extract) -> Result<(), DurableError> {
         durable::remove_dir_all(&folder(workdir, &extract.of.source, table, extract.id))?;
         failpoint::hit("extract.abandoned");
     }
-    durable::remove_file(&measures_path(workdir, &extract.of.source, extract.id))
+    let measures = measures_path(workdir, &extract.of.source, extract.id);
+    durable::remove_unfinished(&measures)?;
+    durable::remove_file(&measures)
 }
 
 /// One table of the current view.

@@ -15,9 +15,7 @@ use qianyi::source::{ChangeMethod, SourceSettings, TableSettings};
 use qianyi::state::{ExtractStatus, State};
 
 use crate::support::demo::{city, ran, run_settings};
-use crate::support::extracts::{
-    extracted, follow, nothing_stray, reading, rows, rows_of, runtime, thousand, truth,
-};
+use crate::support::extracts::{extracted, follow, nothing_stray, reading, rows, rows_of, thousand, truth};
 use crate::support::pg::Cluster;
 use crate::support::{copy_folder, parquet_under};
 
