@@ -112,7 +112,12 @@ fn a_city_is_begun(dir: &Path) {
 fn two_nights_of_the_binary_alone_come_to_their_end_though_the_second_is_killed() {
     let dir = tempfile::tempdir().unwrap();
     let mut nights = Command::new(root().join("scripts/nights"));
-    nights.arg(dir.path()).arg(dir.path()).arg(env!("CARGO_BIN_EXE_qianyi")).current_dir(dir.path());
+    nights
+        .args(["--persons", "80"])
+        .arg(dir.path())
+        .arg(dir.path())
+        .arg(env!("CARGO_BIN_EXE_qianyi"))
+        .current_dir(dir.path());
     for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
         nights.env_remove(name);
     }
