@@ -76,7 +76,7 @@ pub enum Command {
     /// Run, then rehearse the load in the staging database: with every key on, compared row by row, and dropped again; exit status 3
     /// when anything is wrong. Without [staging] in the configuration the same checks run here, over the staged files.
     DryRun(DryRunArgs),
-    /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
+    /// Show the reconciliation of a run, and what else blocks it; exit status 3 when anything is unexplained.
     Reconcile(ReconcileArgs),
     /// Render the report of a run again.
     Report(ReportArgs),

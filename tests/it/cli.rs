@@ -429,6 +429,11 @@ fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
     let page = std::fs::read_to_string(dir.path().join("work/runs/r0001/report/index.html")).unwrap();
     let head = page.split("id=\"blocked\"").nth(1).and_then(|p| p.split("</ol>").next()).unwrap();
     assert!(head.contains("ylbx.SYJFMX"), "{head}");
+    let again = ask(&["reconcile"]);
+    assert_eq!(again.status, 3);
+    for said in ["raw-mapped ylbx.SYJFMX", "What blocks:\n", "ylbx.TEST_GRJBXX: undecided"] {
+        assert!(again.out.contains(said), "{said}: {}", again.out);
+    }
     let refused = ask(&["package", "build"]);
     assert_eq!(refused.status, 3);
     assert!(refused.err.contains("PKG-001"), "{}", refused.err);

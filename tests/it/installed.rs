@@ -175,6 +175,7 @@ fn what_is_handed_out_is_complete_and_its_sums_are_right() {
         "share/bash-completion/completions/qianyi",
         "share/doc/qianyi/html/docs/zh/install.html",
         "share/doc/qianyi/examples/city.example.toml",
+        "share/doc/qianyi/examples/qianyi-weekly.timer",
         "share/doc/qianyi/sbom.cdx.json",
     ] {
         assert!(listed.lines().any(|line| line.ends_with(&format!("/usr/{file}"))), "{file}: {listed}");
