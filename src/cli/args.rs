@@ -76,7 +76,7 @@ pub enum Command {
     /// Run, then rehearse the load in the staging database: with every key on, compared row by row, and dropped again; exit status 3
     /// when anything is wrong. Without [staging] in the configuration the same checks run here, over the staged files.
     DryRun(DryRunArgs),
-    /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
+    /// Show the reconciliation of a run, and what else blocks it; exit status 3 when anything is unexplained.
     Reconcile(ReconcileArgs),
     /// Render the report of a run again.
     Report(ReportArgs),
@@ -107,6 +107,9 @@ pub enum Command {
     /// Check raw, runs, packages and the audit log against what was recorded of them: every file that differs, is missing or is extra; exit
     /// status 3 when there is one.
     Verify,
+    /// Make the newest extract of every source, which a base and increments came to, a base of its own with few and full parts; `prune` may then
+    /// remove the older ones. The source is not touched.
+    Compact,
     /// Remove what the policy [keep] of the configuration no longer keeps; without --apply only show it.
     Prune(PruneArgs),
     /// Whether everything is fit for cutover, who approves it, the last extract, the run book.

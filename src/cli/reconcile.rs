@@ -1,10 +1,11 @@
 //! `qianyi reconcile`: a run's sides, compared again; exit status 3 when anything is unexplained.
 
-use qianyi::artifacts::{Against, Boundary, FindingChange, Judged, Reconciliation, SumChange};
+use qianyi::artifacts::{Against, Boundary, FindingChange, Judged, Reconciliation, SumChange, Summary};
 use qianyi::mask;
 use qianyi::pipeline::{against, finished, reconcile_again};
 use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
+use qianyi::schedule::blocked;
 
 use super::args::ReconcileArgs;
 use super::context::Context;
@@ -27,7 +28,7 @@ pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failu
     if context.json {
         out::json(&adds_up);
     } else {
-        out::text(&text(&context.words()?, &adds_up, of.summary.not_checked.len() as u64));
+        out::text(&text(&context.words()?, &adds_up, &of.summary));
     }
     let totals = adds_up.totals;
     let explained = totals.unexplained_rows == 0 && totals.unexplained_fen == 0;
@@ -90,8 +91,8 @@ fn changes(context: &Context, words: &Words, changed: &Against) -> String {
     text
 }
 
-/// Borders, then every line that does not add up.
-fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
+/// Borders, then every line that does not add up, then what else blocks the run.
+fn text(words: &Words, adds_up: &Reconciliation, of: &Summary) -> String {
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "boundary"), Align::Left),
         (words.say("page", "lines_n"), Align::Right),
@@ -108,11 +109,17 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
         words.say("page", "reconciliation"),
         adds_up.run,
         words.say("page", "not_checked"),
-        count(not_checked),
+        count(of.not_checked.len() as u64),
         out::table(&head, &rows)
     );
     for line in unexplained_lines(words, adds_up) {
         text.push_str(&format!("{line}\n"));
+    }
+    if !of.blocked_by.is_empty() {
+        text.push_str(&format!("{}:\n", words.say("page", "blocked_by")));
+    }
+    for blocker in &of.blocked_by {
+        text.push_str(&format!("  {}\n", mask::visible(&blocked(words, blocker))));
     }
     text
 }

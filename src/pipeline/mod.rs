@@ -9,6 +9,7 @@ mod approve;
 mod arrival;
 mod check_stage;
 mod clean_stage;
+mod compact;
 mod documents;
 mod encodings;
 mod error;
@@ -54,6 +55,7 @@ mod worklist;
 
 pub use against::against;
 pub use approve::{Approver, ProposedBatch, ProposedSum, approve, damaged_backup, proposals, undo};
+pub use compact::{Compacted, compact};
 pub use documents::document_digests;
 pub use error::RunError;
 pub use events::record_events;
