@@ -127,6 +127,7 @@ struct Filling<'a> {
     table: &'a Table,
     fields: &'a [(String, FieldMerge)],
     merges: &'a Merges,
+    changes: &'a ItemChanges,
     filled: Vec<Change>,
     /// Rows of `conflict_<T>`.
     conflicts: Vec<BTreeMap<String, String>>,
@@ -141,7 +142,8 @@ pub(super) fn fill(
     changes: &mut ItemChanges,
 ) -> Result<RecordBatch, RuleError> {
     let fields = of.book.merge_fields.get(&table.name).map(Vec::as_slice).unwrap_or_default();
-    let mut filling = Filling { table, fields, merges, filled: Vec::new(), conflicts: Vec::new() };
+    let mut filling =
+        Filling { table, fields, merges, changes: &*changes, filled: Vec::new(), conflicts: Vec::new() };
     if !fields.is_empty() {
         read(of, tables, &mut filling)?;
     }
@@ -254,7 +256,12 @@ impl Filling<'_> {
         let mut listed: BTreeMap<String, String> = BTreeMap::new();
         let mut fixed: Vec<&str> = Vec::new();
         let mut by: Option<&Row> = None;
+        let skey = own.skey.as_deref().unwrap_or_default();
         for (at, (column, how)) in self.fields.iter().enumerate() {
+            // What people have answered is not asked again.
+            if self.changes.has(&self.table.name, [&own.key, &own.source, skey, column]) {
+                continue;
+            }
             let has = |row: &Row| row.values[at].is_some();
             let now = own.values[at].as_deref();
             let Some(other) = donors.iter().find(|d| has(d) && d.values[at].as_deref() != now).copied()

@@ -67,6 +67,11 @@ impl ItemChanges {
         Ok(())
     }
 
+    /// Whether a field (key, source, legacy key, column) is taken: corrected by people, or changed before.
+    pub(super) fn has(&self, table: &str, field: [&str; 4]) -> bool {
+        self.cells.contains(&cell(table, &field.map(str::to_owned)))
+    }
+
     /// Takes a change of a field, unless the field is taken.
     pub(super) fn take(
         &mut self,
