@@ -2,11 +2,13 @@
 //!
 //! Always: a name is either absent or holds the complete, synced bytes. A file left under a temporary name (`.<name>.tmp`) belongs
 //! to a killed process and is overwritten by the next one. Files and folders are their owner's alone (0600, 0700), whatever the umask
-//! allows. Every operation counts, so that a test can fail the Nth.
+//! allows; below a folder that passes its group on (setgid) they are also that group's, as far as the folder is. Every operation counts, so
+//! that a test can fail the Nth.
 //! Must not know: what is in a file.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -116,8 +118,7 @@ impl DurableFile {
     /// # Errors
     /// `DUR-001`.
     pub fn create(path: &Path) -> Result<Self, DurableError> {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let temporary = path.with_file_name(format!(".{name}.tmp"));
+        let temporary = temporary(path);
         let file =
             operation().and_then(|()| create_owned(&temporary)).map_err(failed(&temporary, "created"))?;
         let out = BufWriter::with_capacity(BUFFER_BYTES, Sink(file));
@@ -156,6 +157,12 @@ impl Write for DurableFile {
     }
 }
 
+/// Under which name a file is written.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.tmp"))
+}
+
 fn sync_folder(path: &Path) -> Result<(), DurableError> {
     let named = |folder: &&Path| !folder.as_os_str().is_empty();
     match path.parent().map(|folder| if named(&folder) { folder } else { Path::new(".") }) {
@@ -177,16 +184,32 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(u64, String), DurableError> {
     file.commit()
 }
 
-/// How a file is opened for its owner alone.
-fn owned() -> fs::OpenOptions {
-    let mut options = File::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+/// What the group of a folder may do with what is made in it: nothing, unless the folder passes its group on (setgid), as that of a work
+/// directory in which several accounts work.
+fn for_group(path: &Path) -> u32 {
+    const PASSES_ON: u32 = 0o2000;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = fs::metadata(folder).map_or(0, |meta| meta.permissions().mode());
+    if mode & PASSES_ON == 0 { 0 } else { mode & 0o070 }
+}
+
+/// Opens a file; one that is new is its owner's, and the group's where the folder says so, whatever the umask.
+fn open_owned(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+    let file = options.mode(0o600).open(path)?;
+    let group = for_group(path) & 0o060;
+    // One of another account that was opened has the group's rights already.
+    if file.metadata()?.permissions().mode() & group != group {
+        file.set_permissions(fs::Permissions::from_mode(0o600 | group))?;
+    }
+    Ok(file)
 }
 
 fn create_owned(path: &Path) -> io::Result<File> {
-    owned().write(true).create(true).truncate(true).open(path)
+    open_owned(path, File::options().write(true).create(true).truncate(true))
+}
+
+fn append_owned(path: &Path) -> io::Result<File> {
+    open_owned(path, File::options().append(true).create(true))
 }
 
 /// Adds whole lines to the end of a log that must not lose any; they are on disk when this returns. A kill may leave the beginning of them.
@@ -195,9 +218,7 @@ fn create_owned(path: &Path) -> io::Result<File> {
 /// `DUR-001`.
 pub fn append(path: &Path, lines: &[u8]) -> Result<(), DurableError> {
     let is_new = !path.exists();
-    let mut file = operation()
-        .and_then(|()| owned().append(true).create(true).open(path))
-        .map_err(failed(path, "opened"))?;
+    let mut file = operation().and_then(|()| append_owned(path)).map_err(failed(path, "opened"))?;
     operation().and_then(|()| file.write_all(lines)).map_err(failed(path, "written"))?;
     operation().and_then(|()| file.sync_all()).map_err(failed(path, "synced"))?;
     if is_new { sync_folder(path) } else { Ok(()) }
@@ -208,10 +229,7 @@ pub fn append(path: &Path, lines: &[u8]) -> Result<(), DurableError> {
 /// # Errors
 /// `DUR-001`.
 pub fn touch(path: &Path) -> Result<(), DurableError> {
-    operation()
-        .and_then(|()| owned().append(true).create(true).open(path))
-        .map(drop)
-        .map_err(failed(path, "created"))
+    operation().and_then(|()| append_owned(path)).map(drop).map_err(failed(path, "created"))
 }
 
 /// Copies a file. Returns the size in bytes and the SHA-256 of what was written, in lower-case hex.
@@ -255,10 +273,16 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), DurableError> {
 pub fn create_dir_all(path: &Path) -> Result<(), DurableError> {
     let new: Vec<&Path> = path.ancestors().take_while(|a| !a.as_os_str().is_empty() && !a.exists()).collect();
     let mut folders = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
-    operation().and_then(|()| folders.recursive(true).create(path)).map_err(failed(path, "created"))?;
-    new.into_iter().rev().try_for_each(sync_folder)
+    folders.recursive(true).mode(0o700);
+    operation().and_then(|()| folders.create(path)).map_err(failed(path, "created"))?;
+    new.into_iter().rev().try_for_each(|folder| {
+        let group = for_group(folder);
+        if group != 0 {
+            let shared = fs::Permissions::from_mode(0o2700 | group);
+            fs::set_permissions(folder, shared).map_err(failed(folder, "given its rights"))?;
+        }
+        sync_folder(folder)
+    })
 }
 
 /// Removes a folder with all that is in it; a missing folder is fine.
@@ -283,13 +307,21 @@ pub fn remove_file(path: &Path) -> Result<(), DurableError> {
     }
 }
 
+/// Removes what a killed process left of a file that nobody will write again.
+///
+/// # Errors
+/// `DUR-001`.
+pub fn remove_unfinished(path: &Path) -> Result<(), DurableError> {
+    remove_file(&temporary(path))
+}
+
 /// Opens the file that a lock is held on, creating it when absent. Its content is for people; it need not be durable.
 ///
 /// # Errors
 /// `DUR-001`.
 pub fn open_lock(path: &Path) -> Result<File, DurableError> {
     operation()
-        .and_then(|()| owned().read(true).write(true).create(true).truncate(false).open(path))
+        .and_then(|()| open_owned(path, File::options().read(true).write(true).create(true).truncate(false)))
         .map_err(failed(path, "opened"))
 }
 
@@ -310,7 +342,7 @@ pub fn rewrite_lock(file: &File, path: &Path, text: &str) -> Result<(), DurableE
 /// # Errors
 /// `DUR-001`.
 pub fn open_log(path: &Path) -> Result<File, DurableError> {
-    owned().append(true).create(true).open(path).map_err(failed(path, "opened"))
+    append_owned(path).map_err(failed(path, "opened"))
 }
 
 /// The SHA-256 of a file that exists, in lower-case hex.

@@ -2,6 +2,8 @@
 //!
 //! Always: counts and table names; never a value of a row.
 
+use std::time::Duration;
+
 /// Watches one piece of work after another. One implementation draws on the terminal, one is silent.
 pub trait Progress: Send + Sync {
     /// A stage begins a table of about `total` rows (0: not known).
@@ -14,6 +16,8 @@ pub trait Progress: Send + Sync {
     fn asked(&self) {}
     /// It answered.
     fn answered(&self) {}
+    /// Something failed that may pass: it is tried again after the pause.
+    fn tries_again(&self, _after: &str, _pause: Duration) {}
 }
 
 /// Nobody watches.

@@ -17,12 +17,12 @@ WITH merged AS (
 ),
 person AS (
     SELECT w._key, min(w.AAC999) AS AAC999, min(w.AAC003) AS AAC003
-    FROM (SELECT _key, AAC999, AAC003 FROM staged_AC01 UNION ALL SELECT _key, AAC999, AAC003 FROM rejected_AC01) AS w
+    FROM AC01 AS w
     GROUP BY w._key
 ),
 unit AS (
     SELECT w._key, min(w.AAB999) AS AAB999, min(w.AAB004) AS AAB004
-    FROM (SELECT _key, AAB999, AAB004 FROM staged_AB01 UNION ALL SELECT _key, AAB999, AAB004 FROM rejected_AB01) AS w
+    FROM AB01 AS w
     GROUP BY w._key
 )
 SELECT m."table", t.title AS table_title, m._key AS donor, m.survivor, p.AAC999 AS person, q.AAC999 AS person_stays, p.AAC003 AS name,

@@ -5,13 +5,12 @@
 --     key [key] = 台账主键 / ledger key; before [value] = 重汇前 / before; after [value] = 重汇后 / after; batch = 批次 / batch; approver = 审批 / approved by
 WITH ledger_row AS (
     SELECT w._key, min(w.AAB001) AS AAB001, min(w.AAE140) AS AAE140, min(w.AAE002) AS AAE002, min(w.AAE003) AS AAE003, min(w.AAB156) AS AAB156
-    FROM (SELECT _key, AAB001, AAE140, AAE002, AAE003, AAB156 FROM staged_AB07
-          UNION ALL SELECT _key, AAB001, AAE140, AAE002, AAE003, AAB156 FROM rejected_AB07) AS w
+    FROM AB07 AS w
     GROUP BY w._key
 ),
 unit AS (
     SELECT w.AAB001, min(w.AAB999) AS AAB999, min(w.AAB004) AS AAB004
-    FROM (SELECT AAB001, AAB999, AAB004 FROM staged_AB01 UNION ALL SELECT AAB001, AAB999, AAB004 FROM rejected_AB01) AS w
+    FROM AB01 AS w
     GROUP BY w.AAB001
 ),
 rebuilt AS (

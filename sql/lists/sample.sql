@@ -14,19 +14,14 @@ WITH changed AS (
     ) AS c
     GROUP BY c."table", c._key
 ),
-person AS (
-    SELECT p._key, p.AAC999, p.AAC003 FROM staged_AC01 AS p
-    UNION ALL
-    SELECT p._key, p.AAC999, p.AAC003 FROM rejected_AC01 AS p
-),
 drawn AS (
     SELECT 'changed' AS drawn, row_number() OVER (ORDER BY row_hash($seed, c."table", c._key), c."table", c._key) AS no, c."table", c._key,
            p.AAC999, p.AAC003, c.fields, c.rules
     FROM changed AS c
-    LEFT JOIN person AS p ON c."table" = 'AC01' AND p._key = c._key
+    LEFT JOIN AC01 AS p ON c."table" = 'AC01' AND p._key = c._key
     UNION ALL
     SELECT 'unchanged', row_number() OVER (ORDER BY row_hash($seed, 'AC01', p._key), p._key), 'AC01', p._key, p.AAC999, p.AAC003, 0, NULL
-    FROM person AS p
+    FROM AC01 AS p
     WHERE NOT EXISTS (SELECT 1 FROM changed AS c WHERE c."table" = 'AC01' AND c._key = p._key)
 )
 SELECT d.drawn, d.no, d."table", t.title AS table_title, d._key AS key, d.AAC999 AS number, d.AAC003 AS name, d.fields, d.rules,

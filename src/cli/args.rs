@@ -76,7 +76,7 @@ pub enum Command {
     /// Run, then rehearse the load in the staging database: with every key on, compared row by row, and dropped again; exit status 3
     /// when anything is wrong. Without [staging] in the configuration the same checks run here, over the staged files.
     DryRun(DryRunArgs),
-    /// Show the reconciliation of a run; exit status 3 when anything is unexplained.
+    /// Show the reconciliation of a run, and what else blocks it; exit status 3 when anything is unexplained.
     Reconcile(ReconcileArgs),
     /// Render the report of a run again.
     Report(ReportArgs),
@@ -107,6 +107,9 @@ pub enum Command {
     /// Check raw, runs, packages and the audit log against what was recorded of them: every file that differs, is missing or is extra; exit
     /// status 3 when there is one.
     Verify,
+    /// Make the newest extract of every source, which a base and increments came to, a base of its own with few and full parts; `prune` may then
+    /// remove the older ones. The source is not touched.
+    Compact,
     /// Remove what the policy [keep] of the configuration no longer keeps; without --apply only show it.
     Prune(PruneArgs),
     /// Whether everything is fit for cutover, who approves it, the last extract, the run book.
@@ -137,9 +140,9 @@ pub struct DemoArgs {
     /// Approve everything that the rules propose and that can be applied, and run a second round.
     #[arg(long)]
     pub approve_all: bool,
-    /// So many runs, and between them the work of an office: proposals approved, forms handed out, filled in by what the truth says, signed
-    /// by three people and imported; faults without a form mended in the legacy database. Behind the second one comes back there.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=12), conflicts_with = "approve_all")]
+    /// So many rounds of an office's work, and a run after each: proposals approved, forms handed out, filled in by what the truth says, signed
+    /// by three people and imported; faults without a form mended in the legacy database. In the second one fault comes back there.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=12), conflicts_with = "approve_all")]
     pub rounds: u32,
 }
 

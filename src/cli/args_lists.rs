@@ -29,15 +29,8 @@ pub struct FindingsArgs {
     /// Of units of this county only, by its region code, for example 229901.
     #[arg(long, value_name = "CODE")]
     pub county: Option<String>,
-    /// Write all of them to this file as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Write all of them to this file as a workbook.
-    #[arg(long, value_name = "FILE", conflicts_with = "csv")]
-    pub xlsx: Option<PathBuf>,
-    /// Encoding of the CSV file.
-    #[arg(long, value_enum, default_value = "utf-8")]
-    pub encoding: Encoding,
+    #[command(flatten)]
+    pub file: FileArgs,
 }
 
 /// `list`.
@@ -52,6 +45,16 @@ pub struct ListArgs {
     /// A parameter of the list, for example seed=7.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+    #[command(flatten)]
+    pub file: FileArgs,
+    /// Show values in clear; takes an account of [[people]], and is recorded.
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// The file that a list goes to; none: the terminal.
+#[derive(Debug, Args)]
+pub struct FileArgs {
     /// Write all of it to this file as CSV.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -61,9 +64,6 @@ pub struct ListArgs {
     /// Encoding of the CSV file.
     #[arg(long, value_enum, default_value = "utf-8")]
     pub encoding: Encoding,
-    /// Show values in clear; takes an account of [[people]], and is recorded.
-    #[arg(long)]
-    pub reveal: bool,
 }
 
 /// State of an open finding over the rounds.

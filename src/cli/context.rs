@@ -33,11 +33,12 @@ pub struct Context {
 
 impl Context {
     pub fn new(global: Global) -> Self {
-        let environment = std::env::vars_os()
+        let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(n, v)| Some((n.into_string().ok()?, v.to_string_lossy().into_owned())))
             .collect();
         let (files, memory) = (global.config, global.memory);
-        let layers = Layers { demo: None, built_in: None, files, environment, memory };
+        let installed = config::installed(&environment);
+        let layers = Layers { demo: None, built_in: None, installed, files, environment, memory };
         let lang = match global.lang {
             Some(LangArg::Zh) => Lang::Zh,
             Some(LangArg::En) => Lang::En,
@@ -63,15 +64,15 @@ impl Context {
         Ok(Layers { built_in, ..layers })
     }
 
-    /// True when a configuration file was named.
-    pub fn has_files(&self) -> bool {
-        !self.layers.files.is_empty()
+    /// The configuration files: of the machine, of the account, and those that were named; lowest first.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.layers.all_files()
     }
 
     /// The options that make another process start from the same, with absolute paths; the work directory is not among them.
     pub fn options(&self) -> Vec<PathBuf> {
         let mut options = Vec::new();
-        for file in &self.layers.files {
+        for file in self.layers.all_files() {
             options.extend([PathBuf::from("--config"), absolute(file)]);
         }
         if let Some(memory) = &self.layers.memory {
@@ -85,9 +86,10 @@ impl Context {
         options
     }
 
-    /// The checked settings over the demo's layer.
+    /// The checked settings over the demo's layer; those of machine and account are of another city.
     pub fn demo_settings(&self, database: PathBuf) -> Result<Settings, Failure> {
-        let layers = Layers { demo: Some(DemoLayer { database }), ..self.layers.clone() };
+        let demo = Some(DemoLayer { database });
+        let layers = Layers { demo, installed: Vec::new(), ..self.layers.clone() };
         Ok(load(&self.with_data(layers)?)?)
     }
 

@@ -1,5 +1,6 @@
 //! `qianyi demo`: a legacy city with known defects, everything that is done with it, and where the results lie.
 
+use qianyi::config;
 use qianyi::fixture::{Defects, FixtureSettings, generate};
 use qianyi::package::verify;
 use qianyi::pipeline::{Approver, approve, finished, proposals, render_report, rule_input, run};
@@ -7,7 +8,7 @@ use qianyi::state::State;
 use serde::Serialize;
 
 use super::args::DemoArgs;
-use super::context::{Context, mappings};
+use super::context::{Context, absolute, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
 use super::office::{self, OfficeRound};
@@ -18,6 +19,8 @@ struct Shown<'a> {
     summary: &'a qianyi::artifacts::Summary,
     /// With --rounds.
     rounds: &'a [OfficeRound],
+    /// The settings with which every other command works on it.
+    config: String,
     report: String,
     staged: String,
     package: String,
@@ -30,6 +33,9 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let settings = context.demo_settings(database.clone())?;
     context.log("demo")?;
     make(context, args, &database, context.fixture_as_of()?)?;
+    let config = absolute(&context.workdir).join("demo.toml");
+    qianyi::durable::write(&config, config::demo_file().as_bytes())?;
+    let config = config.display().to_string();
     let progress = context.progress();
     let (mut done, rounds) = office::rounds(context, &settings, (&database, args.rounds))?;
     if args.approve_all {
@@ -57,11 +63,13 @@ pub fn demo(context: &Context, args: &DemoArgs) -> Result<Ended, Failure> {
     let staged = ended.dir.path().join("staged").display().to_string();
     let package = built.path.display().to_string();
     if context.json {
-        out::object(&Shown { summary: &done, rounds: &rounds, report, staged, package });
+        out::object(&Shown { summary: &done, rounds: &rounds, config, report, staged, package });
     } else {
         out::line(&package::verified(&words, &verified));
         out::line("");
-        for (label, path) in [("report", report), ("staged", staged), ("package", package)] {
+        for (label, path) in
+            [("config", config), ("report", report), ("staged", staged), ("package", package)]
+        {
             out::line(&format!("{}  {path}", words.say("where", label)));
         }
     }

@@ -102,6 +102,12 @@ fn window(of: &SourceSettings) -> Examined {
     examined("window", Grade::Info, found, "")
 }
 
+/// Which files the settings come from, lowest first.
+fn configuration(context: &Context) -> Examined {
+    let files: Vec<String> = context.files().map(|file| file.display().to_string()).collect();
+    examined("configuration", Grade::Info, files.join(", "), "")
+}
+
 /// Which national schema, mapping and rules are used.
 fn data(context: &Context, settings: &Settings) -> Examined {
     let folder = settings.mappings.display();
@@ -165,6 +171,7 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
         ),
         "",
     )];
+    machine.push(configuration(context));
     machine.push(data(context, &settings));
     machine.extend(room(context, &plans));
     all.push(Shown { source: MACHINE.to_owned(), checks: machine });

@@ -1,10 +1,7 @@
 //! `qianyi findings`: the open findings of a run, on the terminal or as a file for a spreadsheet.
 
-use std::path::PathBuf;
-
 use qianyi::pipeline::{FindingFilter, ListedFinding, each_finding, finished};
 use qianyi::report::Words;
-use serde::Serialize;
 
 use super::args_lists::{FindingsArgs, StateArg};
 use super::context::{Context, mappings};
@@ -15,13 +12,6 @@ use super::out::{self, Align};
 
 /// So many rows are shown on the terminal; a file has all.
 const SHOWN: usize = 50;
-
-/// The file that was written.
-#[derive(Serialize)]
-struct Written {
-    rows: u64,
-    path: PathBuf,
-}
 
 /// Lists findings, or writes them as CSV or XLSX, row by row.
 pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure> {
@@ -44,13 +34,7 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
         Ok(())
     })?;
     if let Some(file) = file {
-        let path = file.finish()?;
-        if context.json {
-            out::object(&Written { rows: n, path });
-            return Ok(Ended::Done);
-        }
-        let written = words.say("findings", "written");
-        out::line(&format!("{} {written} · {}", out::grouped(n), path.display()));
+        file.finish(context, &words, n)?;
     } else if context.json {
         out::list("findings", &all);
     } else if all.is_empty() {

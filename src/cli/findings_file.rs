@@ -1,12 +1,11 @@
 //! Findings as a file: the columns of the list, as workbook or CSV.
 
-use std::path::PathBuf;
-
 use chrono::NaiveDate;
 use qianyi::pipeline::ListedFinding;
 use qianyi::report::{ListFile, SheetColumn, Words};
 
 use super::args_lists::FindingsArgs;
+use super::context::Context;
 use super::failure::Failure;
 use super::list_file;
 
@@ -45,9 +44,8 @@ impl FindingsFile {
             width: *width,
         };
         let columns = COLUMNS.iter().map(column).collect();
-        let paths = (args.csv.as_deref(), args.xlsx.as_deref());
         let title = words.say("findings", "sheet");
-        Ok(list_file::begin(&title, columns, paths, args.encoding, day)?.map(Self))
+        Ok(list_file::begin(&title, columns, &args.file, day)?.map(Self))
     }
 
     /// Writes one finding.
@@ -79,8 +77,8 @@ impl FindingsFile {
         ])?)
     }
 
-    /// Makes the file visible; where it lies.
-    pub fn finish(self) -> Result<PathBuf, Failure> {
-        Ok(self.0.finish("", &[])?)
+    /// Makes the file visible, and says where it lies.
+    pub fn finish(self, context: &Context, words: &Words, rows: u64) -> Result<(), Failure> {
+        list_file::finish(context, words, self.0, rows)
     }
 }

@@ -21,10 +21,10 @@ const WIDTH: std::ops::RangeInclusive<usize> = 10..=40;
 
 /// Which lists there are.
 #[derive(Serialize)]
-struct Listed<'a> {
-    list: &'a str,
-    title: &'a str,
-    about: &'a str,
+struct Listed {
+    list: String,
+    title: String,
+    about: String,
     set: String,
 }
 
@@ -57,7 +57,7 @@ pub fn list(context: &Context, args: &ListArgs) -> Result<Ended, Failure> {
         run: &run,
         engine: &context.engine(&settings, &city, run.as_of()?)?,
         national: &national,
-        book: &rules.book,
+        rules: &rules,
         state: &state,
         words: &words,
         list,
@@ -75,10 +75,13 @@ fn shelf(context: &Context, words: &Words, all: &[List]) {
     };
     let pick = |of: &qianyi::rules::Bilingual| words.lang().pick(&of.zh, &of.en).to_owned();
     if context.json {
-        let listed: Vec<_> = all.iter().map(|l| (pick(&l.title), pick(&l.about), said(l), &l.name)).collect();
-        let one = |(title, about, set, list)| Listed { list, title, about, set };
-        out::list("lists", &listed.iter().map(|(t, a, s, n)| one((t, a, s.clone(), n))).collect::<Vec<_>>());
-        return;
+        let one = |l: &List| Listed {
+            list: l.name.clone(),
+            title: pick(&l.title),
+            about: pick(&l.about),
+            set: said(l),
+        };
+        return out::list("lists", &all.iter().map(one).collect::<Vec<_>>());
     }
     let head = ["name", "title", "about", "set"].map(|key| (words.say("list", key), Align::Left));
     let row = |l: &List| vec![l.name.clone(), pick(&l.title), pick(&l.about), said(l)];
@@ -92,9 +95,8 @@ fn write(context: &Context, args: &ListArgs, of: &ListOf<'_>) -> Result<(), Fail
     let width = |head: &String| u16::try_from(head.chars().count().clamp(*WIDTH.start(), *WIDTH.end()) + 4);
     let columns =
         heads.iter().map(|h| SheetColumn { head: h.clone(), width: width(h).unwrap_or(14) }).collect();
-    let paths = (args.csv.as_deref(), args.xlsx.as_deref());
     let title = words.lang().pick(&list.title.zh, &list.title.en);
-    let mut file = list_file::begin(title, columns, paths, args.encoding, of.run.as_of()?)?;
+    let mut file = list_file::begin(title, columns, &args.file, of.run.as_of()?)?;
     let (mut all, mut n) = (Vec::new(), 0_u64);
     each_listed(of, |row| -> Result<(), Failure> {
         n += 1;
@@ -107,12 +109,7 @@ fn write(context: &Context, args: &ListArgs, of: &ListOf<'_>) -> Result<(), Fail
         Ok(())
     })?;
     if let Some(file) = file {
-        let path = file.finish("", &[])?;
-        let written = words.say("findings", "written");
-        match context.json {
-            true => out::object(&serde_json::json!({ "rows": n, "path": path })),
-            false => out::line(&format!("{} {written} · {}", out::grouped(n), path.display())),
-        }
+        list_file::finish(context, words, file, n)?;
     } else if context.json {
         let named = |row: Vec<Option<String>>| -> serde_json::Map<String, serde_json::Value> {
             list.columns.iter().map(|c| c.name.clone()).zip(row.into_iter().map(Into::into)).collect()

@@ -1,26 +1,42 @@
 //! The file that a list was asked for in: a workbook, or CSV.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use qianyi::report::{ListFile, SheetColumn, SheetWriter};
+use qianyi::report::{ListFile, SheetColumn, Words};
+use serde::Serialize;
 
-use super::args_lists::Encoding;
+use super::args_lists::FileArgs;
+use super::context::Context;
 use super::failure::Failure;
+use super::out;
+
+#[derive(Serialize)]
+struct Written {
+    rows: u64,
+    path: PathBuf,
+}
 
 /// Begins the file with its head; `None`: none was asked for.
 pub fn begin(
     title: &str,
     columns: Vec<SheetColumn>,
-    (csv, xlsx): (Option<&Path>, Option<&Path>),
-    encoding: Encoding,
+    of: &FileArgs,
     day: NaiveDate,
 ) -> Result<Option<ListFile>, Failure> {
-    if let Some(path) = xlsx {
-        let sheet = SheetWriter::create(path, title, columns, day)?;
-        return Ok(Some(ListFile::Xlsx(path.to_owned(), Box::new(sheet))));
+    let csv = of.csv.as_ref().map(|_| of.encoding.into());
+    let Some(path) = of.csv.as_ref().or(of.xlsx.as_ref()) else { return Ok(None) };
+    Ok(Some(ListFile::begin(path, csv, title, columns, day)?))
+}
+
+/// Makes the file visible, and says how many rows it has and where it lies.
+pub fn finish(context: &Context, words: &Words, file: ListFile, rows: u64) -> Result<(), Failure> {
+    let path = file.finish("", &[])?;
+    if context.json {
+        out::object(&Written { rows, path });
+    } else {
+        let written = words.say("findings", "written");
+        out::line(&format!("{} {written} · {}", out::grouped(rows), path.display()));
     }
-    let Some(path) = csv else { return Ok(None) };
-    let heads: Vec<String> = columns.into_iter().map(|c| c.head).collect();
-    Ok(Some(ListFile::csv(path, encoding.into(), &heads)?))
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod args_lists;
 mod audit;
 mod built_in;
 mod changes;
+mod compact;
 mod completions;
 mod context;
 mod cutover;
@@ -119,6 +120,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Ended, Failure> {
         Command::Audit(AuditCommand::Show(args)) => audit::show(context, &args),
         Command::Audit(AuditCommand::Head) => audit::head(context),
         Command::Verify => verify::verify(context),
+        Command::Compact => compact::compact(context),
         Command::Prune(args) => prune::prune(context, &args),
         Command::Logs(args) => logs::logs(context, &args),
         Command::Cutover(CutoverCommand::Check) => cutover::check(context),

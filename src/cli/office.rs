@@ -8,7 +8,7 @@ use qianyi::config::{Role, Settings};
 use qianyi::fixture::{Edit, edit, mistyped, truth_path};
 use qianyi::pipeline::{
     FindingFilter, ItemFilter, LegacyField, ListedFinding, OfficeOf, OfficeWork, Signatory, each_finding,
-    finished, rule_input, run, settled, work, worklist_rows,
+    finished, rule_input, run, settled, undecided, work, worklist_rows,
 };
 use qianyi::report::Words;
 use qianyi::state::State;
@@ -19,7 +19,7 @@ use super::failure::{Failure, Usage};
 use super::out::{self, Align};
 use super::worklist::signatory;
 
-/// Behind this round a fault comes back in the legacy database.
+/// In this round of work a fault comes back in the legacy database.
 const RELAPSE: u32 = 2;
 
 /// One run, and what the office did after it.
@@ -41,7 +41,7 @@ pub struct OfficeRound {
     stale: u64,
     unexplained_rows: u64,
     unexplained_fen: u64,
-    /// Findings that keep rows out, by rule.
+    /// Findings that keep rows out and that nobody has decided about, by rule.
     blocking: BTreeMap<String, u64>,
     /// What came back.
     relapsed: Vec<ListedFinding>,
@@ -61,7 +61,7 @@ struct Office<'a> {
     people: [Signatory; 3],
 }
 
-/// Runs so many rounds; the last summary, and every round.
+/// Runs, and lets the office work and runs again so many times; the last summary, and every run where it worked.
 pub fn rounds(
     context: &Context,
     settings: &Settings,
@@ -72,11 +72,11 @@ pub fn rounds(
     context.listen(&of)?;
     let mut done = run(&of, &progress)?;
     let mut all = Vec::new();
-    if rounds == 1 {
+    if rounds == 0 {
         return Ok((done, all));
     }
     let office = Office { context, settings, database, people: people(settings)? };
-    for round in 1..rounds {
+    for round in 1..=rounds {
         all.push(office.round(&done, Some(round))?);
         done = run(&of, &progress)?;
     }
@@ -113,7 +113,6 @@ impl Office<'_> {
             round.relapsed.push(f.clone());
             Ok::<(), qianyi::pipeline::RunError>(())
         })?;
-        let Some(nth) = worked else { return Ok(round) };
         let folder = absolute(&self.context.workdir).join("worklists").join(&of.run);
         let office = OfficeOf {
             run: &run,
@@ -128,6 +127,8 @@ impl Office<'_> {
             folder: &folder,
             zone: self.settings.time_zone,
         };
+        round.blocking = undecided(&office)?;
+        let Some(nth) = worked else { return Ok(round) };
         let done = work(&office)?;
         if nth == 1 {
             round.mended = edit(self.database, &done.to_mend.iter().map(mended).collect::<Vec<_>>())?;
@@ -162,10 +163,6 @@ fn mended(of: &LegacyField) -> Edit {
 /// What a summary says of its round.
 fn told(of: &Summary) -> OfficeRound {
     let total = of.rounds.last().map(qianyi::artifacts::Round::total).unwrap_or_default();
-    let mut blocking = BTreeMap::new();
-    for finding in of.findings.iter().filter(|f| f.gate == "block") {
-        *blocking.entry(finding.rule.clone()).or_default() += finding.rows;
-    }
     OfficeRound {
         run: of.run.clone(),
         status: of.status,
@@ -179,7 +176,7 @@ fn told(of: &Summary) -> OfficeRound {
         stale: 0,
         unexplained_rows: of.unexplained_rows,
         unexplained_fen: of.unexplained_fen,
-        blocking,
+        blocking: BTreeMap::new(),
         relapsed: Vec::new(),
         office: None,
         mended: 0,

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use qianyi::artifacts::{
-    Against, Boundary, FindingChange, Judged, KnownEnd, KnownRow, Reconciliation, SumChange, TotalTable,
+    Against, Boundary, FindingChange, Judged, KnownEnd, KnownRow, Reconciliation, SumChange, Summary,
+    TotalTable,
 };
 use qianyi::mask;
 use qianyi::pipeline::{against, finished, reconcile_again};
 use qianyi::report::number::{count, yuan};
 use qianyi::report::{Words, amount};
+use qianyi::schedule::blocked;
 
 use super::args::ReconcileArgs;
 use super::context::Context;
@@ -32,7 +34,7 @@ pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failu
         out::json(&adds_up);
     } else {
         let words = context.words()?;
-        out::text(&text(&words, &adds_up, of.summary.not_checked.len() as u64));
+        out::text(&text(&words, &adds_up, &of.summary));
         if !of.summary.totals.is_empty() {
             out::text(&format!("\n{}\n", totals(&words, &of.summary.totals)));
         }
@@ -135,8 +137,8 @@ fn totals(words: &Words, of: &[TotalTable]) -> String {
     out::table(&head, &rows)
 }
 
-/// Borders, then every line that does not add up.
-fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
+/// Borders, then every line that does not add up, then what else blocks the run.
+fn text(words: &Words, adds_up: &Reconciliation, of: &Summary) -> String {
     let head: Vec<(String, Align)> = vec![
         (words.say("page", "boundary"), Align::Left),
         (words.say("page", "lines_n"), Align::Right),
@@ -153,11 +155,17 @@ fn text(words: &Words, adds_up: &Reconciliation, not_checked: u64) -> String {
         words.say("page", "reconciliation"),
         adds_up.run,
         words.say("page", "not_checked"),
-        count(not_checked),
+        count(of.not_checked.len() as u64),
         out::table(&head, &rows)
     );
     for line in unexplained_lines(words, adds_up).into_iter().chain(known_lines(words, adds_up)) {
         text.push_str(&format!("{line}\n"));
+    }
+    if !of.blocked_by.is_empty() {
+        text.push_str(&format!("{}:\n", words.say("page", "blocked_by")));
+    }
+    for blocker in &of.blocked_by {
+        text.push_str(&format!("  {}\n", mask::visible(&blocked(words, blocker))));
     }
     text
 }

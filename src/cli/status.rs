@@ -135,7 +135,7 @@ pub fn status(context: &Context) -> Result<Ended, Failure> {
             extracts: r.extracts.iter().map(ToString::to_string).collect(),
         });
     }
-    let jobs = if context.has_files() { context.settings()?.schedule } else { Vec::new() };
+    let jobs = if context.files().next().is_some() { context.settings()?.schedule } else { Vec::new() };
     let jobs = jobs.iter().map(|j| job(&state, j, zone)).collect::<Result<_, _>>()?;
     let now = clock::instant();
     let watermarks = state.watermarks()?.into_iter().filter_map(|w| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use qianyi::mask;
+use qianyi::messages::{Lang, lang};
 use qianyi::progress::Progress;
 
 use super::out;
@@ -120,7 +121,11 @@ impl Shared {
         let held = self.piece();
         let about = held.as_ref().map(|p| format!("{:<10} {:<18} ", p.stage, p.table)).unwrap_or_default();
         tracing::info!(seconds, "the server is silent");
-        let say = || out::error(&format!("{about}server silent since {seconds} s\n"));
+        let said = match lang() {
+            Lang::Zh => format!("服务器已 {seconds} 秒没有应答"),
+            Lang::En => format!("server silent since {seconds} s"),
+        };
+        let say = || out::error(&format!("{about}{said}\n"));
         match (self.manner, held.as_ref().and_then(|p| p.bar.as_ref())) {
             (Manner::Quiet, _) => {}
             (_, Some(bar)) => bar.suspend(say),
@@ -188,6 +193,20 @@ impl Progress for Watch {
         } else if self.0.manner == Manner::Lines && piece.said.elapsed() >= EVERY {
             piece.said = Instant::now();
             out::error(&line(piece, " …"));
+        }
+    }
+
+    fn tries_again(&self, after: &str, pause: Duration) {
+        let seconds = pause.as_secs_f64();
+        let said = match lang() {
+            Lang::Zh => format!("{seconds:.1} 秒后重试：{after}"),
+            Lang::En => format!("tried again in {seconds:.1} s: {after}"),
+        };
+        let say = || out::error(&format!("{said}\n"));
+        match (self.0.manner, self.piece().as_ref().and_then(|p| p.bar.as_ref())) {
+            (Manner::Quiet, _) => {}
+            (_, Some(bar)) => bar.suspend(say),
+            (_, None) => say(),
         }
     }
 

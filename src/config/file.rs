@@ -66,6 +66,7 @@ const SERVER_KEYS: &[&str] = &[
     "user",
     "password_env",
     "password_file",
+    "password_credential",
     "login",
     "tls",
     "ca",
@@ -315,6 +316,10 @@ fn expected_form(key: &str, value: &DeValue<'_>) -> Option<(bool, &'static str)>
             value.as_str().is_some_and(is_variable),
             "the name of an environment variable (capitals, digits, _), such as QIANYI_PASSWORD_YLBX; the password itself stands in no configuration",
         ),
+        "password_credential" => (
+            value.as_str().is_some_and(is_credential),
+            "the name of a systemd credential (letters, digits, _, - and .), such as ylbx",
+        ),
         "port" => (
             matches!(value, DeValue::Integer(i) if i.as_str().parse::<u16>().is_ok_and(|n| n > 0)),
             "a whole number from 1 to 65535",
@@ -344,6 +349,11 @@ fn is_name(text: &str) -> bool {
 fn is_variable(text: &str) -> bool {
     let first = text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
     first && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn is_credential(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    plain && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 pub(super) fn resolve_relative_to(folder: &Path, value: &mut toml::Value) {

@@ -1,4 +1,5 @@
-//! Layers of settings, merged and checked once: built-in default → files (later wins) → environment `QIANYI_*` → options.
+//! Layers of settings, merged and checked once: built-in default → files of machine and account ([`installed`]) → files (later wins) →
+//! environment `QIANYI_*` → options.
 //!
 //! Always: an unknown key is an error that names file, line and the nearest known key; what is handed out needs no further check.
 //! Paths in a file are relative to that file, those of the environment and of options to the current folder. A later `sources`
@@ -6,9 +7,11 @@
 //! Must not know: what a run does with the settings.
 
 mod cutover;
+mod demo;
 mod error;
 mod expected;
 mod file;
+mod installed;
 mod jobs;
 mod keep;
 mod known;
@@ -27,7 +30,9 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use demo::{DemoLayer, demo_as_of, demo_file};
 pub use error::{ConfigError, Mistake};
+pub use installed::installed;
 pub use people::{Person, Role};
 
 use crate::cutover::CutoverSettings;
@@ -41,8 +46,6 @@ use crate::source::SourceSettings;
 
 /// The built-in layer.
 const DEFAULT: &str = include_str!("../../config/default.toml");
-/// The demo's layer.
-pub const DEMO: &str = include_str!("../../config/demo.toml");
 /// Settings that the environment may give: `QIANYI_MEMORY` and so on.
 const VARIABLES: &[(&str, &str)] = &[
     ("QIANYI_MAPPINGS", "mappings"),
@@ -75,7 +78,9 @@ pub struct Layers {
     pub demo: Option<DemoLayer>,
     /// A folder that stands in for the default `mappings` (and `sql` beside it) where the current folder has none.
     pub built_in: Option<PathBuf>,
-    /// Files, later wins.
+    /// Files of the machine and of the account, later wins: those of [`installed`].
+    pub installed: Vec<PathBuf>,
+    /// Files that were named, later wins.
     pub files: Vec<PathBuf>,
     /// The environment; only names that begin with `QIANYI_` are looked at.
     pub environment: Vec<(String, String)>,
@@ -83,10 +88,11 @@ pub struct Layers {
     pub memory: Option<String>,
 }
 
-/// The demo's database, in place of the one that config/demo.toml names.
-#[derive(Debug, Clone)]
-pub struct DemoLayer {
-    pub database: PathBuf,
+impl Layers {
+    /// Every file, lowest first.
+    pub fn all_files(&self) -> impl DoubleEndedIterator<Item = &PathBuf> {
+        self.installed.iter().chain(&self.files)
+    }
 }
 
 /// The checked settings.
@@ -340,7 +346,7 @@ pub struct Given {
 pub fn given(layers: &Layers) -> Result<Given, ConfigError> {
     let (merged, _) = merge(layers)?;
     let mut text = None;
-    for path in layers.files.iter().rev() {
+    for path in layers.all_files().rev() {
         let name = path.display().to_string();
         let read = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
@@ -379,27 +385,6 @@ pub fn lang(layers: &Layers) -> Option<Lang> {
     merge(layers).ok()?.0.lang
 }
 
-/// The day that stands for today in the demo's city, and in every other that is generated.
-///
-/// # Errors
-/// `CFG-…` when config/demo.toml, a part of the program, has none.
-pub fn demo_as_of() -> Result<NaiveDate, ConfigError> {
-    let table = file::read("config/demo.toml", DEMO, Path::new(""))?;
-    let day = table.get("as_of").and_then(toml::Value::as_str).and_then(|t| t.parse().ok());
-    day.ok_or(ConfigError::Absent { key: "as_of" })
-}
-
-/// Outside data of the demo lies in a folder beside its database, wherever that is.
-fn beside(table: &mut toml::Table, database: &Path) {
-    let mut folder = database.as_os_str().to_owned();
-    folder.push(".outside");
-    let Some(toml::Value::Table(files)) = table.get_mut("references") else { return };
-    for (_, path) in files.iter_mut() {
-        let name = path.as_str().and_then(|p| Path::new(p).file_name()).unwrap_or_default();
-        *path = toml::Value::String(Path::new(&folder).join(name).display().to_string());
-    }
-}
-
 /// Which layer set which keys, lowest first.
 type Origins = Vec<(String, BTreeSet<String>)>;
 
@@ -412,17 +397,9 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
     }
     let mut tables = vec![("the default".to_owned(), default)];
     if let Some(demo) = &layers.demo {
-        let mut table = file::read("config/demo.toml", DEMO, Path::new("config"))?;
-        table.remove("mappings");
-        if let Some(path) =
-            table.get_mut("sources").and_then(|s| s.get_mut(0)).and_then(|s| s.get_mut("path"))
-        {
-            *path = toml::Value::String(demo.database.display().to_string());
-        }
-        beside(&mut table, &demo.database);
-        tables.push(("config/demo.toml".to_owned(), table));
+        tables.push((demo::FILE.to_owned(), demo::layer(demo)?));
     }
-    for path in &layers.files {
+    for path in layers.all_files() {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;

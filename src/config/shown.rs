@@ -83,6 +83,7 @@ const KNOWN: &[&str] = &[
     "notify",
     "packages",
     "parameters",
+    "password_credential",
     "password_env",
     "password_file",
     "people",

@@ -40,6 +40,9 @@ pub enum RunError {
     #[error("{}", said!("RUN-033", at, by))]
     #[diagnostic(code("RUN-033"), help("{}", hint!("RUN-033")))]
     Frozen { at: String, by: String },
+    #[error("{}", said!("RUN-034", source_id, what))]
+    #[diagnostic(code("RUN-034"), help("{}", hint!("RUN-034")))]
+    Unfinished { source_id: String, what: String },
     #[error("{}", said!("RUN-030", path, run))]
     #[diagnostic(code("RUN-030"), help("{}", hint!("RUN-030")))]
     Altered { path: String, run: String },
@@ -166,6 +169,7 @@ impl Consequence for RunError {
             | Self::NoTable { .. }
             | Self::NoRun { .. }
             | Self::Frozen { .. }
+            | Self::Unfinished { .. }
             | Self::Altered { .. }
             | Self::Pruned { .. }
             | Self::Form { .. }

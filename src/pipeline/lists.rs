@@ -12,6 +12,7 @@ use super::findings::titles;
 use super::finished::{Finished, read};
 use super::manifest::Manifest;
 use super::paths::RunDir;
+use super::rule_input::RuleInput;
 use super::settings::RuleSettings;
 use crate::audit::{self, Kind, NewEvent};
 use crate::clock;
@@ -47,7 +48,8 @@ pub struct ListOf<'a> {
     pub run: &'a Finished,
     pub engine: &'a Engine,
     pub national: &'a National,
-    pub book: &'a RuleBook,
+    /// With the outside data of today.
+    pub rules: &'a RuleInput,
     pub state: &'a State,
     pub words: &'a Words,
     pub list: &'a List,
@@ -68,23 +70,34 @@ pub fn each_listed<E: From<RunError>>(
     mut take: impl FnMut(&[Option<String>]) -> Result<(), E>,
 ) -> Result<(), E> {
     let facts = facts(of)?;
-    let mut taken = Ok(());
     let list = of.list;
-    each_list_row(of.engine, of.national, (list, of.params), &facts, |row| {
+    each_list_row(of.engine, (of.national, &of.rules.book), (list, of.params), &facts, |row| {
         let cell = |at: usize| {
             let value = if of.clear { row[at].clone() } else { list.masked(of.national, row, at) };
             match &list.columns[at].holds {
                 Holds::Word(section) => value.map(|v| of.words.say(section, &v)),
-                Holds::Plain | Holds::Column(..) | Holds::Value | Holds::Key => value,
+                Holds::Plain | Holds::Column(..) | Holds::Value | Holds::Key | Holds::Text => value,
             }
         };
         let shown: Vec<Option<String>> = (0..row.len().min(list.columns.len())).map(cell).collect();
-        if taken.is_ok() {
-            taken = take(&shown);
-        }
-        Ok::<(), RunError>(())
-    })?;
-    taken
+        take(&shown).map_err(Ended::Taking)
+    })
+    .map_err(|ended| match ended {
+        Ended::Taking(e) => e,
+        Ended::Reading(e) => RunError::from(e).into(),
+    })
+}
+
+/// What ended a list: whoever takes its rows, or reading them.
+enum Ended<E> {
+    Taking(E),
+    Reading(RuleError),
+}
+
+impl<E> From<RuleError> for Ended<E> {
+    fn from(e: RuleError) -> Self {
+        Self::Reading(e)
+    }
 }
 
 /// Records that somebody wrote a list in clear.
@@ -98,12 +111,14 @@ pub fn record_reveal(state: &State, list: &str, run: &str, account: &str) -> Res
 
 fn facts(of: &ListOf<'_>) -> Result<Facts, RunError> {
     let mut facts = Facts::default();
-    for name in of.list.reads() {
-        let paths = paths(&of.run.dir, of, name)?;
+    for name in of.list.reads(of.national, &of.rules.book) {
+        let paths = paths(&of.run.dir, of, &name)?;
         if !paths.is_empty() {
-            facts.parts.insert(name.clone(), parts(paths)?);
-        } else if let Some(rows) = rows(of, name)? {
-            facts.rows.extend(list_rows(name, &rows).map(|batch| (name.clone(), batch)));
+            facts.parts.insert(name, parts(paths)?);
+        } else if let Some(batch) = of.rules.book.references.get(&name).or(of.rules.externals.get(&name)) {
+            facts.rows.insert(name, batch.clone());
+        } else if let Some(rows) = rows(of, &name)? {
+            facts.rows.extend(list_rows(&name, &rows).map(|batch| (name, batch)));
         }
     }
     Ok(facts)
@@ -165,7 +180,7 @@ fn rows(of: &ListOf<'_>, name: &str) -> Result<Option<Rows>, RunError> {
         "backups" => backups(of)?,
         "rules" => {
             let known: BTreeMap<&str, &str> =
-                of.book.rules.iter().map(|r| (r.id.as_str(), r.item.text())).collect();
+                of.rules.book.rules.iter().map(|r| (r.id.as_str(), r.item.text())).collect();
             let lang = of.words.lang();
             let row = |(rule, (zh, en, department)): (String, (String, String, Option<String>))| {
                 let item = known.get(rule.as_str()).copied().unwrap_or("check");

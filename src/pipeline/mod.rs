@@ -9,6 +9,7 @@ mod approve;
 mod arrival;
 mod check_stage;
 mod clean_stage;
+mod compact;
 mod documents;
 mod encodings;
 mod error;
@@ -55,6 +56,7 @@ mod worklist;
 
 pub use against::against;
 pub use approve::{Approver, ProposedBatch, ProposedSum, approve, damaged_backup, proposals, undo};
+pub use compact::{Compacted, compact};
 pub use documents::document_digests;
 pub use error::RunError;
 pub use events::record_events;
@@ -86,5 +88,5 @@ pub use whole::{as_of, extract_only, run};
 pub use worklist::{
     ClearValues, DecidedRow, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, LegacyField,
     Mistake, OfficeOf, OfficeWork, SettledField, Signatory, WorklistError, WorklistRow, export_province,
-    export_worklists, settled, work, worklist_rows,
+    export_worklists, settled, undecided, work, worklist_rows,
 };

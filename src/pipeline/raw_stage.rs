@@ -142,11 +142,14 @@ fn connect(
     threads: &Runtime,
     of: &SourceSettings,
     settings: &RunSettings,
+    progress: &dyn Progress,
 ) -> Result<Box<dyn Source>, RunError> {
     let connect = || Ok(Tried::Done(threads.block_on(source::connect(of))?));
     let connected = retry(of.limits.retries, connect, |e: Option<&SourceError>, pause| {
         if let Some(e) = e {
-            tracing::warn!(source = of.id, "connected again after: {e}");
+            let what = crate::mask::scrub(&e.to_string());
+            tracing::warn!(source = of.id, pause_ms = pause.as_millis(), "connected again after: {what}");
+            progress.tries_again(&what, pause);
         }
         if !settings.stop.asked() {
             std::thread::sleep(pause);
@@ -162,11 +165,12 @@ fn every_source(
     city: &City,
     sources: &[&SourceSettings],
     settings: &RunSettings,
+    progress: &dyn Progress,
 ) -> Result<(), RunError> {
     let mut problems = Vec::new();
     for of in sources {
         if allowed(&of.id, &of.limits, of.time_zone, &settings.stop).is_ok() {
-            let source = connect(threads, of, settings)?;
+            let source = connect(threads, of, settings, progress)?;
             problems.extend(threads.block_on(preflight(source.as_ref(), city, of, Some(state)))?.1);
         }
     }
@@ -190,11 +194,11 @@ pub fn extract_all(
     let sources = sources_of(city, &settings.sources)?;
     wanted_full_refresh(city, settings, &sources)?;
     if sources.len() > 1 {
-        every_source(&threads, state, city, &sources, settings)?;
+        every_source(&threads, state, city, &sources, settings, progress.as_ref())?;
     }
     for of in sources {
         allowed(&of.id, &of.limits, of.time_zone, &settings.stop)?;
-        let source = connect(&threads, of, settings)?;
+        let source = connect(&threads, of, settings, progress.as_ref())?;
         let (inventory, problems) = threads.block_on(preflight(source.as_ref(), city, of, Some(state)))?;
         refuse(problems)?;
         let measures: Vec<TableMeasures> = inventory

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -50,7 +50,11 @@ fn key_columns(schema: &Schema, key: &[String]) -> Vec<String> {
     schema.fields().iter().map(|f| f.name().clone()).filter(|n| of_key(n)).collect()
 }
 
-fn digest_rows(batch: &RecordBatch, columns: &[String], path: &Path) -> Result<Vec<u128>, RawError> {
+pub(super) fn digest_rows(
+    batch: &RecordBatch,
+    columns: &[String],
+    path: &Path,
+) -> Result<Vec<u128>, RawError> {
     let arrays: Vec<ArrayRef> = columns.iter().filter_map(|c| batch.column_by_name(c).cloned()).collect();
     Ok(digests(&arrays).map_err(|e| unreadable(path, e))?)
 }
@@ -243,15 +247,28 @@ fn without(
 /// `DAT-001`, `DAT-002`.
 pub fn compact(parts: &[PartInfo], part_rows: u64, folder: &Path) -> Result<Vec<PartInfo>, RawError> {
     let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: folder.display().to_string() })?;
-    let schema = schema_of(&first.path)?;
+    let made = join(parts, part_rows, |n| named(folder, n))?;
+    if made.is_empty() { Ok(vec![first.clone()]) } else { Ok(made) }
+}
+
+/// The path of a rewritten part, counted from 0.
+pub(super) fn named(folder: &Path, n: usize) -> PathBuf {
+    folder.join(format!("c{:06}.parquet", n + 1))
+}
+
+/// The rows of some parts in parts of `part_rows` rows each, at the paths that `path` names from 0; none where there is no row.
+pub(super) fn join(
+    parts: &[PartInfo],
+    part_rows: u64,
+    path: impl Fn(usize) -> PathBuf,
+) -> Result<Vec<PartInfo>, RawError> {
     let mut made = Vec::new();
     let mut open: Option<PartWriter> = None;
     for part in parts {
         for batch in read_part(&part.path)? {
-            let path = folder.join(format!("c{:06}.parquet", made.len() + 1));
             let mut writer = match open.take() {
                 Some(writer) => writer,
-                None => PartWriter::create(&path, schema.clone())?,
+                None => PartWriter::create(&path(made.len()), schema_of(&part.path)?)?,
             };
             writer.write(&batch?)?;
             if writer.rows() >= part_rows { made.push(writer.finish()?) } else { open = Some(writer) }
@@ -260,7 +277,7 @@ pub fn compact(parts: &[PartInfo], part_rows: u64, folder: &Path) -> Result<Vec<
     if let Some(writer) = open {
         made.push(writer.finish()?);
     }
-    if made.is_empty() { Ok(vec![first.clone()]) } else { Ok(made) }
+    Ok(made)
 }
 
 /// How two readings of a table differ, by key and by the digest of the whole row.

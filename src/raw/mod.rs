@@ -4,6 +4,7 @@
 //! parts of an unfinished one are never seen. An extract that read changes names the parts of its view, older ones among them.
 //! Must not know: how a database is read, or what the columns mean.
 
+mod base;
 mod merge;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::state::{Extract, ExtractId, State, StateError};
 use crate::{failpoint, folder};
 use crate::{hint, said};
 
+pub use base::{content, gather};
 pub use merge::{Merged, compact, compare, merge, vanished};
 
 /// What can go wrong with raw parts.
@@ -29,6 +31,9 @@ pub enum RawError {
     #[error("{}", said!("RAW-001", source_id))]
     #[diagnostic(code("RAW-001"), help("{}", hint!("RAW-001")))]
     NoExtract { source_id: String },
+    #[error("{}", said!("RAW-002", table, rows, found))]
+    #[diagnostic(code("RAW-002"), help("{}", hint!("RAW-002")))]
+    OtherRows { table: String, rows: u64, found: u64 },
     #[error(transparent)]
     #[diagnostic(transparent)]
     State(#[from] StateError),
@@ -41,6 +46,7 @@ impl Consequence for RawError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::NoExtract { .. } => RetryClass::Usage,
+            Self::OtherRows { .. } => RetryClass::Resume,
             Self::State(e) => e.retry_class(),
             Self::Dataset(e) => e.retry_class(),
         }
@@ -96,7 +102,9 @@ pub fn remove(workdir: &Path, extract: &Extract) -> Result<(), DurableError> {
         durable::remove_dir_all(&folder(workdir, &extract.of.source, table, extract.id))?;
         failpoint::hit("extract.abandoned");
     }
-    durable::remove_file(&measures_path(workdir, &extract.of.source, extract.id))
+    let measures = measures_path(workdir, &extract.of.source, extract.id);
+    durable::remove_unfinished(&measures)?;
+    durable::remove_file(&measures)
 }
 
 /// One table of the current view.

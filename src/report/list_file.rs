@@ -6,7 +6,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{ReportError, SheetWriter};
+use chrono::NaiveDate;
+
+use super::{ReportError, SheetColumn, SheetWriter};
 use crate::durable::DurableFile;
 
 /// Encoding of a CSV file.
@@ -31,6 +33,25 @@ pub struct CsvFile {
 }
 
 impl ListFile {
+    /// Begins a list with its head: as CSV, or as a workbook.
+    ///
+    /// # Errors
+    /// `REP-002`, `REP-003`, `DUR-001`.
+    pub fn begin(
+        path: &Path,
+        csv: Option<CsvEncoding>,
+        title: &str,
+        columns: Vec<SheetColumn>,
+        day: NaiveDate,
+    ) -> Result<Self, ReportError> {
+        if let Some(encoding) = csv {
+            let heads: Vec<String> = columns.into_iter().map(|c| c.head).collect();
+            return Self::csv(path, encoding, &heads);
+        }
+        let sheet = SheetWriter::create(path, title, columns, day)?;
+        Ok(Self::Xlsx(path.to_owned(), Box::new(sheet)))
+    }
+
     /// Begins a CSV file with its head.
     ///
     /// # Errors

@@ -15,8 +15,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 
+use super::external::External;
 use super::fields::criteria;
-use super::file::{Draft, External, Model, ModelDraft, Reader, Rule};
+use super::file::{Draft, Model, ModelDraft, Reader, Rule};
 use super::kind::Effect;
 use super::merged;
 use crate::engine::{EngineError, Joins, refuse_floats, session_config};
@@ -84,6 +85,15 @@ impl Planner {
         }
     }
 
+    /// Models under their names; they are planned already.
+    pub(super) fn know_models(&mut self, models: &[Model]) {
+        for model in models {
+            if let Ok(plan) = self.plan(&model.sql) {
+                self.know(&model.name, Arc::new(plan.schema().as_arrow().clone()));
+            }
+        }
+    }
+
     fn plan(&self, sql: &str) -> Result<LogicalPlan, DataFusionError> {
         let state = &self.state;
         let plan = block_on(state.create_logical_plan(sql))?;
@@ -100,7 +110,7 @@ impl External {
     /// The columns of its rows.
     pub fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(
-            self.columns.iter().map(|(n, _, t)| Field::new(n, t.clone(), true)).collect::<Vec<_>>(),
+            self.columns.iter().map(|c| Field::new(&c.code, c.kind.clone(), true)).collect::<Vec<_>>(),
         ))
     }
 }

@@ -9,19 +9,105 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema};
 use calamine::{Reader as _, Xlsx};
+use serde::Deserialize;
 
 use super::fault::RuleError;
-use super::file::{External, RuleBook};
+use super::file::{Bilingual, Reader, RuleBook, stem};
 use super::typed;
 use crate::dataset::{DatasetError, read_part};
 use crate::durable;
 use crate::panics;
 use crate::spreadsheet::{CellFault, cell_text};
 use crate::text_file;
+
+/// Outside data of a city: what its file must hold.
+#[derive(Debug, Clone)]
+pub struct External {
+    /// `ext_police`.
+    pub name: String,
+    pub title: Bilingual,
+    pub columns: Vec<ExternalColumn>,
+}
+
+/// A column of outside data.
+#[derive(Debug, Clone)]
+pub struct ExternalColumn {
+    pub code: String,
+    /// What its column may be called in a file: its code, its Chinese title, and other heads.
+    pub heads: Vec<String>,
+    /// A file may come without it; then it is empty.
+    pub optional: bool,
+    pub kind: DataType,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalFile {
+    name: String,
+    title_zh: String,
+    title_en: String,
+    #[serde(rename = "department")]
+    _department: Option<String>,
+    column: Vec<ExternalEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalEntry {
+    code: String,
+    name: String,
+    #[serde(default)]
+    heads: Vec<String>,
+    #[serde(default)]
+    optional: bool,
+    #[serde(rename = "type")]
+    kind: toml::Spanned<String>,
+    #[serde(rename = "mask")]
+    _mask: Option<String>,
+}
+
+/// Loads the files that say which outside data there is.
+pub(super) fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, External> {
+    let mut all = BTreeMap::new();
+    for path in reader.files(dir, "toml") {
+        let Some(text) = reader.text(&path) else { continue };
+        let file: ExternalFile = match toml::from_str(&text.text) {
+            Ok(file) => file,
+            Err(e) => {
+                reader.fault(&text, e.span().unwrap_or(0..0), e.message().to_owned());
+                continue;
+            }
+        };
+        if file.name != stem(&path) {
+            reader.fault(&text, 0..0, format!("the file is called {}", stem(&path)));
+        }
+        let mut columns = Vec::new();
+        for column in file.column {
+            match typed::declared(column.kind.get_ref()) {
+                Some(kind) => {
+                    let heads = [column.code.clone(), column.name].into_iter().chain(column.heads).collect();
+                    columns.push(ExternalColumn {
+                        code: column.code,
+                        heads,
+                        optional: column.optional,
+                        kind,
+                    });
+                }
+                None => {
+                    reader.fault(&text, column.kind.span(), format!("unknown type {}", column.kind.get_ref()))
+                }
+            }
+        }
+        let name = format!("ext_{}", stem(&path));
+        let title = Bilingual { zh: file.title_zh, en: file.title_en };
+        all.insert(name.clone(), External { name, title, columns });
+    }
+    all
+}
 
 /// Reads every file that the configuration names; by `ext_<name>`.
 ///
@@ -81,16 +167,24 @@ pub(super) fn provenance(all: &BTreeMap<String, RecordBatch>, needs: &[String]) 
 
 fn typed_rows(external: &External, rows: &[Vec<Option<&str>>]) -> Result<RecordBatch, String> {
     let columns: Vec<(String, DataType)> =
-        external.columns.iter().map(|(name, _, kind)| (name.clone(), kind.clone())).collect();
+        external.columns.iter().map(|c| (c.code.clone(), c.kind.clone())).collect();
     typed::batch(&columns, rows)
         .map_err(|unfit| format!("row {}: {} does not hold what stands there", unfit.row + 2, unfit.column))
 }
 
-/// The place of each wanted column: under its code or its Chinese title.
-fn places(external: &External, head: &[String]) -> Result<Vec<usize>, String> {
-    let place = |(code, title, _): &(String, String, DataType)| {
-        let found = head.iter().position(|h| h.trim() == code || h.trim() == title);
-        found.ok_or_else(|| format!("it has no column {code} ({title})"))
+/// The place of each wanted column, under any of its heads; none: it may be missing, and is.
+fn places(external: &External, head: &[String]) -> Result<Vec<Option<usize>>, String> {
+    let place = |column: &ExternalColumn| {
+        let is = |(_, h): &(usize, &String)| column.heads.iter().any(|known| known == h.trim());
+        let mut found = head.iter().enumerate().filter(is).map(|(at, _)| at);
+        let first = found.next();
+        if let (Some(first), Some(second)) = (first, found.next()) {
+            return Err(format!("its columns {} and {} are both {}", first + 1, second + 1, column.code));
+        }
+        if first.is_none() && !column.optional {
+            return Err(format!("it has no column {}", column.heads.join(" / ")));
+        }
+        Ok(first)
     };
     external.columns.iter().map(place).collect()
 }
@@ -104,8 +198,10 @@ fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
         .records()
         .collect::<Result<_, _>>()
         .map_err(|e| format!("line {}", e.position().map_or(1, csv::Position::line)))?;
-    let rows: Vec<Vec<Option<&str>>> =
-        records.iter().map(|r| places.iter().map(|at| r.get(*at).and_then(typed::cell)).collect()).collect();
+    let rows: Vec<Vec<Option<&str>>> = records
+        .iter()
+        .map(|r| places.iter().map(|at| r.get((*at)?).and_then(typed::cell)).collect())
+        .collect();
     typed_rows(external, &rows)
 }
 
@@ -126,7 +222,7 @@ fn xlsx(external: &External, path: &Path) -> Result<RecordBatch, String> {
     let head: Vec<String> =
         (0..width).map(|c| first.get(&place_of(c)).cloned().unwrap_or_default()).collect();
     let places = places(external, &head)?;
-    let cell = |row: &BTreeMap<u32, String>, at: &usize| row.get(&place_of(*at)).cloned();
+    let cell = |row: &BTreeMap<u32, String>, at: &Option<usize>| row.get(&place_of((*at)?)).cloned();
     let texts: Vec<Vec<Option<String>>> =
         rows.values().map(|row| places.iter().map(|at| cell(row, at)).collect()).collect();
     let rows: Vec<Vec<Option<&str>>> = texts
@@ -165,13 +261,16 @@ fn parquet(external: &External, path: &Path) -> Result<RecordBatch, RuleError> {
     };
     let mut batches = Vec::new();
     let fields: Vec<Field> =
-        external.columns.iter().map(|(n, _, _)| Field::new(n, DataType::Utf8, true)).collect();
+        external.columns.iter().map(|c| Field::new(&c.code, DataType::Utf8, true)).collect();
     let schema = Arc::new(Schema::new(fields));
     for batch in read_part(path).map_err(|e| failed(said_with_cause(&e)))? {
         let batch = batch.map_err(|e| failed(said_with_cause(&e)))?;
         let head: Vec<String> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
         let places = places(external, &head).map_err(failed)?;
-        let text = |at: &usize| cast(batch.column(*at), &DataType::Utf8).map_err(|e| failed(e.to_string()));
+        let text = |at: &Option<usize>| match at {
+            Some(at) => cast(batch.column(*at), &DataType::Utf8).map_err(|e| failed(e.to_string())),
+            None => Ok(new_null_array(&DataType::Utf8, batch.num_rows())),
+        };
         let columns: Vec<ArrayRef> = places.iter().map(text).collect::<Result<_, _>>()?;
         batches.push(RecordBatch::try_new(schema.clone(), columns).map_err(|e| failed(e.to_string()))?);
     }

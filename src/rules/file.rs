@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::check;
+use super::external::{External, externals};
 use super::fault::{RuleFault, RuleFaults};
 use super::fields::merge_fields;
 use super::header::{Header, header};
@@ -105,16 +105,6 @@ pub struct Model {
     pub row: String,
     pub reads: BTreeSet<String>,
     pub sql: String,
-}
-
-/// Outside data of a city: what its file must hold.
-#[derive(Debug, Clone)]
-pub struct External {
-    /// `ext_police`.
-    pub name: String,
-    pub title: Bilingual,
-    /// Column, Chinese title, type.
-    pub columns: Vec<(String, String, DataType)>,
 }
 
 /// Everything that cleaning stands on.
@@ -536,58 +526,6 @@ pub(super) fn line_span(text: &str, line: u64) -> Range<usize> {
     let before = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
     let start = text.split_inclusive('\n').take(before).map(str::len).sum();
     start..start
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExternalFile {
-    name: String,
-    title_zh: String,
-    title_en: String,
-    #[serde(rename = "department")]
-    _department: Option<String>,
-    column: Vec<ExternalColumn>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExternalColumn {
-    code: String,
-    name: String,
-    #[serde(rename = "type")]
-    kind: toml::Spanned<String>,
-    #[serde(rename = "mask")]
-    _mask: Option<String>,
-}
-
-fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, External> {
-    let mut all = BTreeMap::new();
-    for path in reader.files(dir, "toml") {
-        let Some(text) = reader.text(&path) else { continue };
-        let file: ExternalFile = match toml::from_str(&text.text) {
-            Ok(file) => file,
-            Err(e) => {
-                reader.fault(&text, e.span().unwrap_or(0..0), e.message().to_owned());
-                continue;
-            }
-        };
-        if file.name != stem(&path) {
-            reader.fault(&text, 0..0, format!("the file is called {}", stem(&path)));
-        }
-        let mut columns = Vec::new();
-        for column in file.column {
-            match typed::declared(column.kind.get_ref()) {
-                Some(kind) => columns.push((column.code, column.name, kind)),
-                None => {
-                    reader.fault(&text, column.kind.span(), format!("unknown type {}", column.kind.get_ref()))
-                }
-            }
-        }
-        let name = format!("ext_{}", stem(&path));
-        let title = Bilingual { zh: file.title_zh, en: file.title_en };
-        all.insert(name.clone(), External { name, title, columns });
-    }
-    all
 }
 
 /// Shares a batch as a table.

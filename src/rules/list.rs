@@ -9,6 +9,9 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::TableReference;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +26,8 @@ use crate::artifacts::{finding_schema, shown};
 use crate::engine::{Engine, Joins};
 use crate::functions::FunctionRegistry;
 use crate::mask::{MaskKind, mask};
-use crate::national::National;
+use crate::national::{National, Table};
+use crate::sql_ident::quote;
 
 const KEYS: [&str; 3] = ["title", "about", "columns"];
 
@@ -62,6 +66,8 @@ pub enum Holds {
     Value,
     /// A key of the row's `table`.
     Key,
+    /// What somebody wrote: names and numbers may stand anywhere in it.
+    Text,
 }
 
 /// The columns of small tables that lists may read: what people decided, what a run stood on, the names of things.
@@ -89,11 +95,13 @@ fn own_schema(name: &str) -> Option<SchemaRef> {
     Some(Arc::new(Schema::new(texts.chain(counts).collect::<Vec<_>>())))
 }
 
-fn schema_of(national: &National, name: &str) -> Option<SchemaRef> {
+fn schema_of(national: &National, book: &RuleBook, name: &str) -> Option<SchemaRef> {
     match name {
         "ledger" => Some(ledger_schema()),
         "findings" => Some(finding_schema()),
-        _ => own_schema(name).or_else(|| invariant::schema_of(national, name)),
+        _ => own_schema(name)
+            .or_else(|| book.externals.get(name).map(|e| e.schema()))
+            .or_else(|| invariant::schema_of(national, name)),
     }
 }
 
@@ -127,16 +135,22 @@ pub fn lists(
         untouchable: &book.untouchable,
     };
     let mut planner = Planner::new(&context);
+    planner.know_models(&book.models);
     let mut all = Vec::new();
     for path in reader.files(&files.sql.join("lists"), "sql") {
         if let Some(text) = reader.text(&path) {
-            all.extend(list(&mut reader, &text, national, &mut planner));
+            all.extend(list(&mut reader, &text, (national, book), &mut planner));
         }
     }
     if reader.faults.is_empty() { Ok(all) } else { Err(RuleFaults { faults: reader.faults }) }
 }
 
-fn list(reader: &mut Reader, text: &Text, national: &National, planner: &mut Planner) -> Option<List> {
+fn list(
+    reader: &mut Reader,
+    text: &Text,
+    (national, book): (&National, &RuleBook),
+    planner: &mut Planner,
+) -> Option<List> {
     let before = reader.faults.len();
     let head = header(&text.text);
     let (values, spans) = values(reader, text, &head, &KEYS);
@@ -152,7 +166,7 @@ fn list(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pla
         sql::parse(&text.text[head.sql.clone()]).and_then(|p| p.with(&params).map(|given| (p, given)));
     let (parsed, given) = parsed.map_err(|why| reader.fault(text, head.sql.clone(), why)).ok()?;
     for name in &given.reads {
-        if let Some(schema) = schema_of(national, name) {
+        if let Some(schema) = schema_of(national, book, name) {
             planner.know(name, schema);
         }
     }
@@ -198,7 +212,7 @@ pub(super) fn columns(
                 text,
                 span.clone(),
                 format!(
-                    "`{}` is not: name [value, key, TABLE.COLUMN or section of words] = Chinese / English",
+                    "`{}` is not: name [value, key, text, TABLE.COLUMN or section of words] = Chinese / English",
                     one.trim()
                 ),
             ),
@@ -218,6 +232,7 @@ fn holds_of(national: &National, text: &str) -> Option<Holds> {
     match (text, text.split_once('.')) {
         ("value", _) => Some(Holds::Value),
         ("key", _) => Some(Holds::Key),
+        ("text", _) => Some(Holds::Text),
         (_, Some((table, column))) => {
             national.table(table)?.column(column)?;
             Some(Holds::Column(table.to_owned(), column.to_owned()))
@@ -227,9 +242,16 @@ fn holds_of(national: &National, text: &str) -> Option<Holds> {
 }
 
 impl List {
-    /// Everything that it reads.
-    pub fn reads(&self) -> &BTreeSet<String> {
-        &self.parsed.reads
+    /// Every dataset and small table that it stands on: of a national table what was staged and what was rejected.
+    pub fn reads(&self, national: &National, book: &RuleBook) -> BTreeSet<String> {
+        let models = book.models_for(&self.parsed.reads);
+        let all = self.parsed.reads.iter().chain(models.iter().flat_map(|m| &m.reads));
+        let of_model = |name: &&String| models.iter().any(|m| m.name == **name);
+        let sides = |name: &String| match national.table(name) {
+            Some(table) => sides(table).to_vec(),
+            None => vec![name.clone()],
+        };
+        all.filter(|name| !of_model(name)).flat_map(sides).collect()
     }
 
     /// Its parameters with those that somebody set (`seed = 7`).
@@ -270,8 +292,35 @@ impl List {
                 column.map_or_else(|| mask(MaskKind::Text, &value), |c| shown(c, &value))
             }
             Holds::Key => invariant::key(table(), &value),
+            Holds::Text => mask(MaskKind::Text, &value),
         })
     }
+}
+
+fn sides(table: &Table) -> [String; 2] {
+    ["staged", "rejected"].map(|side| format!("{side}_{}", table.name))
+}
+
+/// Makes national tables and models known under their names, over what is known already.
+async fn views(
+    session: &SessionContext,
+    (national, book): (&National, &RuleBook),
+    names: &BTreeSet<String>,
+) -> Result<(), DataFusionError> {
+    let models = book.models_for(names);
+    let all: BTreeSet<&String> = names.iter().chain(models.iter().flat_map(|m| &m.reads)).collect();
+    let tables = all.iter().filter_map(|name| national.table(name));
+    let both = |table: &Table| {
+        let schema = table.mapped_schema();
+        let columns: Vec<String> = schema.fields().iter().map(|f| quote(f.name())).collect();
+        sides(table).map(|side| format!("SELECT {} FROM {}", columns.join(", "), quote(&side)))
+    };
+    let tables = tables.map(|table| (&table.name, both(table).join(" UNION ALL ")));
+    for (name, sql) in tables.chain(models.iter().map(|m| (&m.name, m.sql.clone()))) {
+        let view = session.sql(&sql).await?.into_view();
+        session.register_table(TableReference::bare(name.as_str()), view)?;
+    }
+    Ok(())
 }
 
 /// Every row of a list, exact and unmasked, in the order of its SELECT.
@@ -280,7 +329,7 @@ impl List {
 /// `ENG-…`, `DAT-…`; what `take` says.
 pub fn each_list_row<E: From<RuleError>>(
     engine: &Engine,
-    national: &National,
+    (national, book): (&National, &RuleBook),
     (list, params): (&List, &BTreeMap<String, String>),
     facts: &Facts,
     mut take: impl FnMut(&[Option<String>]) -> Result<(), E>,
@@ -289,12 +338,16 @@ pub fn each_list_row<E: From<RuleError>>(
     let unset = |why: String| RuleError::Unlisted { list: list.name.clone(), why };
     let query = list.parsed.with(params).map_err(unset)?;
     let session = engine.session(engine.partitions(), Joins::Large);
-    let schema = |name: &str| schema_of(national, name);
-    invariant::register_facts(engine, &session, (&query.reads, facts), &schema, &what)?;
+    let schema = |name: &str| schema_of(national, book, name);
+    let names = list.reads(national, book);
+    invariant::register_facts(engine, &session, (&names, facts), &schema, &what)?;
     let sql = query.text();
     engine.block_on(async {
         let failed = |e| RuleError::from(engine.error(what(), e));
-        let stream = async { session.sql(&sql).await?.execute_stream().await };
+        let stream = async {
+            views(&session, (national, book), &query.reads).await?;
+            session.sql(&sql).await?.execute_stream().await
+        };
         let mut stream = stream.await.map_err(failed)?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(failed)?;

@@ -104,7 +104,8 @@ fn service(of: &Units) -> Result<String, ScheduleError> {
     let user = of.user.as_ref().map(|u| format!("User={u}\n")).unwrap_or_default();
     Ok(format!(
         "{user}WorkingDirectory={}\n# Where the configuration takes something from the environment:\n\
-         # EnvironmentFile=/etc/qianyi/environment\nKillSignal=SIGTERM\nKillMode=mixed\n\
+         # EnvironmentFile=/etc/qianyi/environment\n# Where it says password_credential = \"NAME\":\n\
+         # LoadCredential=NAME:/etc/qianyi/NAME.password\nKillSignal=SIGTERM\nKillMode=mixed\n\
          # A chunk ends well within this; after it the process is killed, which loses the piece at hand alone.\n\
          TimeoutStopSec=15min\nNoNewPrivileges=true\nProtectSystem=strict\nProtectHome=read-only\n\
          ReadWritePaths={}\n",

@@ -67,6 +67,9 @@ pub enum SourceError {
     #[error("{}", said!("SRC-013", id, what))]
     #[diagnostic(code("SRC-013"), help("{}", hint!("SRC-013")))]
     Incomplete { id: String, what: String },
+    #[error("{}", said!("SRC-038", id, key))]
+    #[diagnostic(code("SRC-038"), help("{}", hint!("SRC-038")))]
+    Exposed { id: String, key: &'static str },
     #[error("{}", said!("SRC-014", id, server))]
     #[diagnostic(code("SRC-014"), help("{}", hint!("SRC-014")))]
     Unreachable { id: String, server: String, source: Box<dyn Error + Send + Sync> },
@@ -157,6 +160,7 @@ impl Consequence for SourceError {
             | Self::View { .. }
             | Self::Broken { .. }
             | Self::Incomplete { .. }
+            | Self::Exposed { .. }
             | Self::Refused { .. }
             | Self::Tls { .. }
             | Self::Consistency { .. }

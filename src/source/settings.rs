@@ -135,6 +135,8 @@ pub struct Server {
     pub password_env: Option<String>,
     /// The file whose first line is the password.
     pub password_file: Option<PathBuf>,
+    /// The systemd credential whose first line is the password (`LoadCredential=` of the unit).
+    pub password_credential: Option<String>,
     #[serde(default)]
     pub login: Login,
     #[serde(default)]

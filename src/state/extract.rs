@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{ExtractId, State, StateError, from_json, one, sql, to_json};
+use super::{ExtractId, Reading, State, StateError, from_json, one, sql, to_json};
 use crate::clock;
 use crate::dataset::PartInfo;
 
@@ -131,6 +131,48 @@ impl State {
                 params![of.source, of.consistency, of.point, of.settings, tables, clock::now()],
             )?;
             Ok(ExtractId(t.last_insert_rowid()))
+        })
+    }
+
+    /// Records an extract that will hold what another one holds: of the same source, point and tables, begun when that was. Until
+    /// [`Self::finish_copy`] it is abandoned: whatever ends the process, the next start removes it.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn begin_copy(&self, of: &Extract, facts: &[(String, String)]) -> Result<ExtractId, StateError> {
+        let facts = to_json(&facts)?;
+        self.change("begin an extract", |t| {
+            t.execute(
+                "INSERT INTO extract (source, consistency, point, settings, tables, status, started, asked, facts, others)
+                 SELECT source, consistency, point, settings, tables, 'abandoned', started, asked, ?2, others
+                 FROM extract WHERE id = ?1",
+                params![of.id.0, facts],
+            )?;
+            Ok(ExtractId(t.last_insert_rowid()))
+        })
+    }
+
+    /// Records all tables of such an extract, and that it is complete.
+    ///
+    /// # Errors
+    /// `STA-003`.
+    pub fn finish_copy(
+        &self,
+        id: ExtractId,
+        readings: &[Reading],
+        measures: Option<&PartInfo>,
+    ) -> Result<(), StateError> {
+        let readings = readings.iter().map(|r| self.stored_reading(r)).collect::<Result<Vec<_>, _>>()?;
+        let measures = measures.map(|part| to_json(&self.stored(part))).transpose()?;
+        self.change("record an extract", |t| {
+            for reading in &readings {
+                reading.insert(t, id)?;
+                reading.finish(t, id)?;
+            }
+            one(t.execute(
+                "UPDATE extract SET status = 'complete', finished = ?2, measures = ?3 WHERE id = ?1",
+                params![id.0, clock::now(), measures],
+            )?)
         })
     }
 

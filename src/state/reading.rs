@@ -2,7 +2,7 @@
 //!
 //! Always: recorded together with the table's planned chunks; a watermark counts only once its extract is complete.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::{ExtractId, State, StateError, from_json, one, sql, to_json};
@@ -71,6 +71,48 @@ type Fields = (
     Option<String>,
 );
 
+/// A reading with its lists as text.
+pub(super) struct Stored<'r> {
+    reading: &'r Reading,
+    columns: String,
+    unread: String,
+    key: String,
+    view: Option<String>,
+    deletes: Option<String>,
+    counts: Option<String>,
+}
+
+impl Stored<'_> {
+    /// How a table is read.
+    pub(super) fn insert(&self, t: &Transaction<'_>, id: ExtractId) -> rusqlite::Result<()> {
+        let Reading { table, method, base, identity, watermark, .. } = self.reading;
+        t.execute(
+            "INSERT INTO reading (extract, tbl, method, base, columns, key, watermark, unread, identity)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                id.0,
+                table,
+                method,
+                base.map(|b| b.0),
+                self.columns,
+                self.key,
+                watermark,
+                self.unread,
+                identity
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What a table came to.
+    pub(super) fn finish(&self, t: &Transaction<'_>, id: ExtractId) -> rusqlite::Result<()> {
+        one(t.execute(
+            "UPDATE reading SET view = ?3, deletes = ?4, counts = ?5 WHERE extract = ?1 AND tbl = ?2",
+            params![id.0, self.reading.table, self.view, self.deletes, self.counts],
+        )?)
+    }
+}
+
 impl State {
     /// Records how a table will be read, and its chunks, before any of them is read.
     ///
@@ -82,24 +124,9 @@ impl State {
         reading: &Reading,
         bounds: &[String],
     ) -> Result<(), StateError> {
-        let (columns, key) = (to_json(&reading.columns)?, to_json(&reading.key)?);
-        let unread = to_json(&reading.unread)?;
+        let stored = self.stored_reading(reading)?;
         self.change("record planned chunks", |t| {
-            t.execute(
-                "INSERT INTO reading (extract, tbl, method, base, columns, key, watermark, unread, identity)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                params![
-                    id.0,
-                    reading.table,
-                    reading.method,
-                    reading.base.map(|b| b.0),
-                    columns,
-                    key,
-                    reading.watermark,
-                    unread,
-                    reading.identity
-                ],
-            )?;
+            stored.insert(t, id)?;
             let mut insert =
                 t.prepare("INSERT INTO chunk (extract, tbl, no, bounds) VALUES (?1, ?2, ?3, ?4)")?;
             for (no, bounds) in (1_u32..).zip(bounds) {
@@ -168,15 +195,20 @@ impl State {
     /// # Errors
     /// `STA-003`.
     pub fn finish_reading(&self, id: ExtractId, reading: &Reading) -> Result<(), StateError> {
+        let stored = self.stored_reading(reading)?;
+        self.change("record a table", |t| stored.finish(t, id))
+    }
+
+    pub(super) fn stored_reading<'r>(&self, reading: &'r Reading) -> Result<Stored<'r>, StateError> {
         let stored = |parts: &Vec<PartInfo>| parts.iter().map(|p| self.stored(p)).collect::<Vec<_>>();
-        let view = reading.view.as_ref().map(|v| to_json(&stored(v))).transpose()?;
-        let deletes = reading.deletes.as_ref().map(|d| to_json(&self.stored(d))).transpose()?;
-        let counts = reading.changed.map(|c| to_json(&c)).transpose()?;
-        self.change("record a table", |t| {
-            one(t.execute(
-                "UPDATE reading SET view = ?3, deletes = ?4, counts = ?5 WHERE extract = ?1 AND tbl = ?2",
-                params![id.0, reading.table, view, deletes, counts],
-            )?)
+        Ok(Stored {
+            reading,
+            columns: to_json(&reading.columns)?,
+            unread: to_json(&reading.unread)?,
+            key: to_json(&reading.key)?,
+            view: reading.view.as_ref().map(|v| to_json(&stored(v))).transpose()?,
+            deletes: reading.deletes.as_ref().map(|d| to_json(&self.stored(d))).transpose()?,
+            counts: reading.changed.map(|c| to_json(&c)).transpose()?,
         })
     }
 

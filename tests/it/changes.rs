@@ -454,7 +454,7 @@ fn killed_anywhere_in_an_increment_the_next_start_comes_to_the_same() {
         let expected = truth(&plain, "t");
         // Of compare's many chunks the first ones stand for all.
         let most = if method == ChangeMethod::Compare { 3 } else { usize::MAX };
-        let elsewhere = ["run.", "rehearse.", "audit.", "prune."];
+        let elsewhere = ["run.", "rehearse.", "audit.", "prune.", "compact."];
         for name in failpoint::ALL.iter().filter(|n| !elsewhere.iter().any(|e| n.starts_with(e))) {
             for nth in (1..).take(most) {
                 let work = tempfile::tempdir().unwrap();

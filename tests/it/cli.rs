@@ -64,6 +64,7 @@ fn every_command_explains_itself() {
         "package",
         "audit",
         "verify",
+        "compact",
         "prune",
         "logs",
         "init",
@@ -219,13 +220,7 @@ fn the_demo_says_where_everything_lies_and_every_command_works_on_it() {
         let path = line.split_whitespace().last().unwrap();
         assert!(Path::new(path).exists(), "{path}");
     }
-    let config = dir.path().join("c.toml");
-    let text = std::fs::read_to_string(root().join("config/demo.toml")).unwrap();
-    let text = text
-        .replace("../mappings", &root().join("mappings").display().to_string())
-        .replace("../work/legacy/baicheng.db", &format!("{work}/legacy/baicheng.db"));
-    std::fs::write(&config, text).unwrap();
-    let config = config.display().to_string();
+    let config = format!("{work}/demo.toml");
     for command in [
         vec!["status"],
         vec!["reconcile"],
@@ -235,6 +230,7 @@ fn the_demo_says_where_everything_lies_and_every_command_works_on_it() {
         vec!["plan"],
         vec!["profile"],
         vec!["extract"],
+        vec!["compact"],
         vec!["verify"],
         vec!["audit", "verify"],
         vec!["audit", "show"],
@@ -360,6 +356,28 @@ fn a_fixture_is_made_where_it_was_asked_for_and_never_over_somebody_elses_file()
 }
 
 #[test]
+fn a_server_that_is_down_shows_each_retry_and_the_log_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, work) = (dir.path().join("c.toml"), dir.path().join("work"));
+    let text = format!(
+        "mappings = \"{}\"\ncity = \"baicheng\"\n[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n[sources.limits]\nretries = 2\n\
+         [sources.server]\nhost = \"/nowhere\"\ndatabase = \"d\"\nuser = \"u\"\ntls = \"off\"\n",
+        root().join("mappings").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let (config, workdir) = (config.display().to_string(), work.display().to_string());
+    for (lang, line) in [("en", "tried again in 0."), ("zh", " 秒后重试：")] {
+        let down = run(&["--workdir", &workdir, "--config", &config, "--lang", lang, "extract"]);
+        assert_eq!((down.status, down.err.matches(line).count()), (1, 2), "{}", down.err);
+        assert!(down.err.contains("SRC-014"), "{}", down.err);
+    }
+    let quiet = run(&["--workdir", &workdir, "--config", &config, "--lang", "en", "--quiet", "extract"]);
+    assert!(!quiet.err.contains("tried again"), "{}", quiet.err);
+    let logs = run(&["--workdir", &workdir, "--config", &config, "--lang", "en", "logs"]);
+    assert_eq!(logs.out.matches("connected again after").count(), 2, "{}", logs.out);
+}
+
+#[test]
 fn a_closed_pipe_ends_the_printing_and_nothing_else() {
     let mut child = qianyi(&["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
@@ -411,6 +429,11 @@ fn a_blocked_run_ends_with_status_3_and_is_not_sealed_unless_asked() {
     let page = std::fs::read_to_string(dir.path().join("work/runs/r0001/report/index.html")).unwrap();
     let head = page.split("id=\"blocked\"").nth(1).and_then(|p| p.split("</ol>").next()).unwrap();
     assert!(head.contains("ylbx.SYJFMX"), "{head}");
+    let again = ask(&["reconcile"]);
+    assert_eq!(again.status, 3);
+    for said in ["raw-mapped ylbx.SYJFMX", "What blocks:\n", "ylbx.TEST_GRJBXX: undecided"] {
+        assert!(again.out.contains(said), "{said}: {}", again.out);
+    }
     let refused = ask(&["package", "build"]);
     assert_eq!(refused.status, 3);
     assert!(refused.err.contains("PKG-001"), "{}", refused.err);

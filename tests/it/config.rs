@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use qianyi::config::{ConfigError, DemoLayer, Layers, Settings, demo_as_of, lang, load};
+use qianyi::config::{ConfigError, DemoLayer, Layers, Settings, demo_as_of, installed, lang, load};
 use qianyi::report::Lang;
 
 fn mappings() -> String {
@@ -80,6 +80,49 @@ fn a_later_layer_wins() {
     // Without a number of streams, memory and processors decide.
     let plain = Layers { files: vec![files.city("memory = \"512MiB\"\n")], ..Layers::default() };
     assert_eq!(settings(&plain).partitions, 1);
+}
+
+#[test]
+fn files_of_machine_and_account_lie_below_the_named_ones_and_above_the_default() {
+    let files = Files::new();
+    let root = files.0.path();
+    let place = |folder: &str, text: &str| {
+        std::fs::create_dir_all(root.join(folder).join("qianyi")).unwrap();
+        files.write(&format!("{folder}/qianyi/qianyi.toml"), text)
+    };
+    let first = place("first", "memory = \"300MiB\"\n");
+    let second = place("second", "memory = \"200MiB\"\npartitions = 5\n");
+    let own = place("home/.config", "partitions = 7\nmetrics = \"q.prom\"\n");
+    let given = |pairs: &[(&str, String)]| {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+        installed(&pairs)
+    };
+    let at = |folder: &str| root.join(folder).display().to_string();
+    let dirs = format!("{}:relative:{}:{}", at("first"), at("second"), at("nowhere"));
+    let all = given(&[("XDG_CONFIG_DIRS", dirs.clone()), ("HOME", at("home"))]);
+    assert_eq!(all, [second.clone(), first.clone(), own.clone()]);
+    // An own folder of configurations takes the place of ~/.config; one that is no absolute path counts as none.
+    let elsewhere =
+        [("XDG_CONFIG_DIRS", dirs.clone()), ("HOME", at("home")), ("XDG_CONFIG_HOME", at("first"))];
+    assert_eq!(given(&elsewhere), [second, first.clone(), first]);
+    assert_eq!(
+        given(&[("XDG_CONFIG_DIRS", at("nowhere")), ("XDG_CONFIG_HOME", "home/.config".to_owned())]).len(),
+        0
+    );
+    let empty =
+        [("XDG_CONFIG_DIRS", at("nowhere")), ("HOME", at("home")), ("XDG_CONFIG_HOME", String::new())];
+    assert_eq!(given(&empty), [own]);
+
+    let mut layers = Layers { installed: all, files: vec![files.city("")], ..Layers::default() };
+    let found = settings(&layers);
+    assert_eq!((found.memory, found.partitions), (300 << 20, 7));
+    assert_eq!(found.metrics, Some(root.join("home/.config/qianyi/q.prom")), "relative to its own file");
+    layers.files.push(files.write("later.toml", "partitions = 2\n"));
+    assert_eq!(settings(&layers).partitions, 2);
+    // A mistake there has its file and line, as anywhere.
+    place("home/.config", "\npartition = 7\n");
+    let shown = format!("{:?}", miette::Report::new(load(&layers).unwrap_err()));
+    assert!(shown.contains(".config/qianyi/qianyi.toml:2"), "{shown}");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn rules_and_outside_data_of_any_bytes_are_read_or_refused() {
         let _ = rules::load(&files, &national, engine.functions());
     });
     let (name, external) = book.externals.first_key_value().unwrap();
-    let head: Vec<&str> = external.columns.iter().map(|(code, _, _)| code.as_str()).collect();
+    let head: Vec<&str> = external.columns.iter().map(|c| c.code.as_str()).collect();
     let row = |cell: &str| vec![cell; head.len()].join(",");
     let csv = dir.path().join("outside.csv");
     std::fs::write(&csv, format!("{}\n{}\n{}\n", head.join(","), row("1"), row("2021-05-31"))).unwrap();

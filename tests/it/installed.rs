@@ -109,6 +109,24 @@ fn a_city_is_begun(dir: &Path) {
 }
 
 #[test]
+fn two_nights_of_the_binary_alone_come_to_their_end_though_the_second_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut nights = Command::new(root().join("scripts/nights"));
+    nights
+        .args(["--persons", "80"])
+        .arg(dir.path())
+        .arg(dir.path())
+        .arg(env!("CARGO_BIN_EXE_qianyi"))
+        .current_dir(dir.path());
+    for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
+        nights.env_remove(name);
+    }
+    let done = nights.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && said.contains("both done, every row accounted for"), "{said}");
+}
+
+#[test]
 fn every_command_has_its_page_of_the_manual() {
     let dir = tempfile::tempdir().unwrap();
     said(dir.path(), &["man", "man1"]);
@@ -157,6 +175,7 @@ fn what_is_handed_out_is_complete_and_its_sums_are_right() {
         "share/bash-completion/completions/qianyi",
         "share/doc/qianyi/html/docs/zh/install.html",
         "share/doc/qianyi/examples/city.example.toml",
+        "share/doc/qianyi/examples/qianyi-weekly.timer",
         "share/doc/qianyi/sbom.cdx.json",
     ] {
         assert!(listed.lines().any(|line| line.ends_with(&format!("/usr/{file}"))), "{file}: {listed}");

@@ -158,6 +158,24 @@ fn a_work_directory_keeps_what_is_needed_and_says_what_is_not_as_it_was() {
 
     killed(dir.path(), &of);
     pruned(&of);
+    of_ten_runs(&of);
+}
+
+/// Of ten runs those go that nothing needs, and what stays is whole.
+fn of_ten_runs(of: &RunSettings) {
+    for digest in ["7", "8", "9", "10"] {
+        ran(&RunSettings { config_digest: digest.to_owned(), ..of.clone() });
+    }
+    let done = prune(&of.workdir, &keep(), true, clock::instant()).unwrap();
+    let (removes, keeps) = ids(&done);
+    assert_eq!(removes, ["r0009", "r0008", "r0007", "r0006", "r0005"]);
+    assert_eq!(keeps.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), ["r0003", "r0002", "e0002"]);
+    assert!(checked(&of.workdir).is_sound() && audited(&of.workdir).is_sound());
+    assert_eq!(
+        rounds(&State::open_readonly(&of.workdir).unwrap()).unwrap().len(),
+        10,
+        "ledgers of rounds stay"
+    );
 }
 
 /// The audit log has one event of everything that happened, and nothing twice.

@@ -38,7 +38,7 @@ fn all(of: &RunSettings, summary: &Summary, set: &[&str], clear: bool) -> BTreeM
             run: &run,
             engine: &engine,
             national: &national,
-            book: &rules.book,
+            rules: &rules,
             state: &state,
             words: &words,
             list: &list,
@@ -66,8 +66,17 @@ fn sum(rows: &Rows, column: &str) -> u64 {
 pub fn say_what_the_run_says(of: &RunSettings, summary: &Summary, changes: usize, merged: usize) {
     let masked = all(of, summary, &[], false);
     let names: Vec<&str> = masked.keys().map(String::as_str).collect();
-    let expected =
-        ["added", "backups", "merges", "rebuilt", "rebuilt-units", "rectification", "sample", "trail"];
+    let expected = [
+        "added",
+        "backups",
+        "merges",
+        "province-problems",
+        "rebuilt",
+        "rebuilt-units",
+        "rectification",
+        "sample",
+        "trail",
+    ];
     assert_eq!(names, expected);
     assert_eq!((masked["trail"].len(), masked["merges"].len()), (changes, merged));
     let added: u64 = summary.tables.iter().map(|t| t.added).sum();

@@ -9,6 +9,7 @@ mod changes;
 mod city;
 mod clean;
 mod cli;
+mod compact;
 mod config;
 mod conformance;
 mod cutover;

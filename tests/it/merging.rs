@@ -8,7 +8,8 @@ use qianyi::dataset::{PartInfo, read_part};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::rules::{
-    self, Approval, CleanItem, FieldMerge, Item, ItemReport, Models, RuleBook, RuleFiles, proposal_id,
+    self, Approval, CleanItem, Correction, FieldMerge, Item, ItemReport, Models, RuleBook, RuleFiles,
+    proposal_id,
 };
 
 use crate::support::copy_folder;
@@ -83,6 +84,15 @@ impl Office {
         tables: &BTreeMap<String, Vec<PartInfo>>,
         approved: &BTreeMap<u128, Approval>,
     ) -> Merged {
+        self.merge_corrected(name, tables, (approved, &[]))
+    }
+
+    fn merge_corrected(
+        &self,
+        name: &str,
+        tables: &BTreeMap<String, Vec<PartInfo>>,
+        (approved, corrections): (&BTreeMap<u128, Approval>, &[Correction]),
+    ) -> Merged {
         let folder = |of: &str| self.dir.path().join(name).join(of);
         let (found, changes, cleaned) = (folder("found"), folder("changes"), folder("cleaned"));
         let (merged, reasons, scratch) = (folder("merged"), folder("reasons.parquet"), folder("scratch"));
@@ -95,7 +105,7 @@ impl Office {
             tables,
             externals: &BTreeMap::new(),
             approved,
-            corrections: &[],
+            corrections,
             unfilled: &BTreeMap::new(),
             as_of: as_of(),
             found: &found,
@@ -234,6 +244,33 @@ fn empty_fields_are_filled_by_trust_and_of_two_values_none_is_chosen_but_where_t
     assert_eq!(
         told(&second.changes, |l| l["column"] == "AAC001", &["table", "_key", "before", "after"]),
         ["AC43 21 2 1", "AC43 31 3 1", "AC43 51 5 4"]
+    );
+    // What a clerk answers is made, with his papers, and not asked again.
+    let by = Approval {
+        evidence: Some("户口簿-7".to_owned()),
+        ..approve(&first, "MRG-01").into_values().next().unwrap()
+    };
+    let line = second.found.iter().find(|l| l["rule"] == "MRG-15" && l["column"] == "AAC005").unwrap();
+    let answer = Correction {
+        rule: "MRG-15".to_owned(),
+        table: "AC01".to_owned(),
+        key: line["_key"].clone(),
+        source: line["_source"].clone(),
+        skey: line.get("_skey").cloned(),
+        column: "AAC005".to_owned(),
+        before: line.get("before").cloned(),
+        after: "02".to_owned(),
+        by,
+    };
+    let answered = office.merge_corrected("answered", &tables, (&approve(&first, "MRG-01"), &[answer]));
+    let nation = |l: &BTreeMap<String, String>| l["column"] == "AAC005";
+    assert_eq!(
+        told(&answered.changes, nation, &["_key", "before", "after", "rule", "level", "evidence"]),
+        ["1 01 02 MRG-15 V 户口簿-7"]
+    );
+    assert_eq!(
+        told(&answered.found, |l| l["rule"] == "MRG-15" && nation(l), &["_key", "after"]),
+        Vec::<String>::new()
     );
     // Over what it has made, nothing is filled again.
     let mut after = tables.clone();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow::array::Array;
 use qianyi::mapping::City;
 use qianyi::national::National;
 use qianyi::pipeline::RuleSettings;
@@ -76,4 +77,32 @@ fn outside_data_is_the_same_as_a_workbook_and_a_number_that_lost_digits_is_refus
     let whole = std::fs::read(dir.path().join("公安 提取.xlsx")).unwrap();
     std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
     assert!(read(broken).unwrap_err().contains("half.xlsx"));
+}
+
+#[test]
+fn a_column_is_known_by_any_of_its_heads_and_an_optional_one_may_be_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (national, city) = loaded();
+    let read = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, encoding_rs::GB18030.encode(text).0).unwrap();
+        let of = RuleSettings { references: [("province_problem".to_owned(), path)].into(), ..settings() };
+        let input = qianyi::pipeline::rule_input(Some(&of), &national, &city).map_err(|e| {
+            let mut said = e.to_string();
+            let mut cause = std::error::Error::source(&e);
+            while let Some(next) = cause {
+                said.push_str(&format!(" {next}"));
+                cause = next.source();
+            }
+            said.replace(&dir.path().display().to_string(), "")
+        })?;
+        Ok::<_, String>(input.unwrap().externals["ext_province_problem"].clone())
+    };
+    let short = read("短.csv", "编号,存在问题,身份证号码,备注\nP1,重复参保,229901199001010011,无\n").unwrap();
+    let long = read("长.csv", "problem,what,AAC147,AAC003\nP1,重复参保,229901199001010011,\n").unwrap();
+    assert_eq!(short.columns(), long.columns());
+    assert_eq!((short.num_rows(), short.column_by_name("asked").unwrap().null_count()), (1, 1));
+    let missing = read("无.csv", "编号,身份证号码\nP1,229901199001010011\n").unwrap_err();
+    let twice = read("两.csv", "编号,问题描述,身份证号,证件号码\nP1,重复,1,2\n").unwrap_err();
+    insta::assert_snapshot!(format!("{missing}\n{twice}"));
 }

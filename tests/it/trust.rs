@@ -161,6 +161,53 @@ fn a_password_is_shown_nowhere_wherever_it_was_put() {
 }
 
 #[test]
+fn a_password_file_that_others_may_read_is_refused_and_a_credential_of_systemd_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, work) = (dir.path().join("c.toml"), dir.path().join("work"));
+    let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let configured = |key: &str, value: &str| {
+        let text = format!(
+            "mappings = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n[[sources]]\nid = \"ylbx\"\nkind = \"postgres\"\n\
+             [sources.limits]\nretries = 0\n[sources.server]\nhost = \"/nowhere\"\ndatabase = \"d\"\nuser = \"u\"\ntls = \"off\"\n{key} = \"{value}\"\n",
+            mappings.display()
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    let secret = dir.path().join("ylbx");
+    std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+    let said = |mode: u32, credentials: Option<&Path>| {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = qianyi(&file, &work, &["extract"]);
+        command.env_remove("CREDENTIALS_DIRECTORY");
+        if let Some(folder) = credentials {
+            command.env("CREDENTIALS_DIRECTORY", folder);
+        }
+        let output = command.output().unwrap();
+        assert!(!told(&output).contains(PASSWORD), "{}", told(&output));
+        (output.status.code(), told(&output))
+    };
+    // Past the password the server is not there: SRC-014.
+    configured("password_file", "ylbx");
+    for (mode, code) in
+        [(0o604, "SRC-038"), (0o602, "SRC-038"), (0o644, "SRC-038"), (0o640, "SRC-014"), (0o400, "SRC-014")]
+    {
+        let (_, text) = said(mode, None);
+        assert!(text.contains(code), "{mode:o}: {text}");
+        assert!(code != "SRC-038" || !text.contains("/ylbx"), "no name is told: {text}");
+    }
+    configured("password_credential", "ylbx");
+    let (status, text) = said(0o400, None);
+    assert!(status == Some(2) && text.contains("SRC-013") && text.contains("LoadCredential="), "{text}");
+    assert!(said(0o400, Some(&work)).1.contains("SRC-013"), "no such credential");
+    assert!(said(0o440, Some(dir.path())).1.contains("SRC-014"));
+    assert!(said(0o444, Some(dir.path())).1.contains("SRC-038"));
+    for bad in ["../ylbx", ".ylbx", ""] {
+        configured("password_credential", bad);
+        assert!(said(0o400, Some(dir.path())).1.contains("CFG-002"), "{bad}");
+    }
+}
+
+#[test]
 fn an_address_given_to_into_is_told_without_its_password() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.toml");
@@ -216,6 +263,61 @@ fn everything_that_is_made_is_its_owners_alone_whatever_the_umask() {
     for path in all {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+    }
+}
+
+/// Two accounts of a group that the work directory was opened to, as docs/roles.md says; takes root, who alone can be both.
+#[test]
+fn a_second_account_of_the_group_works_in_the_work_directory_and_the_first_goes_on_after_it() {
+    const SECOND: [&str; 3] = ["--reuid=64123", "--regid=64124", "--clear-groups"];
+    let may_be =
+        Command::new("setpriv").args(SECOND).arg(env!("CARGO_BIN_EXE_qianyi")).arg("--version").output();
+    if !may_be.is_ok_and(|output| output.status.success()) {
+        println!("skipped: not root, or no setpriv");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (file, work) = (dir.path().join("c.toml"), dir.path().join("work"));
+    let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let text = format!(
+        "mappings = \"{}\"\ncity = \"baicheng\"\n[keep]\nlogs = {{ number = 1 }}\n",
+        mappings.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let set = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    set(dir.path(), 0o755);
+    set(&file, 0o644);
+    let prune = &["prune", "--apply"];
+    drop(qianyi::state::State::open(&work, "test").unwrap());
+    let first = || qianyi(&file, &work, prune).output().unwrap();
+    let second = || {
+        let plain = qianyi(&file, &work, prune);
+        let mut command = Command::new("setpriv");
+        command.args(SECOND).arg(plain.get_program()).args(plain.get_args());
+        for (name, _) in plain.get_envs() {
+            command.env_remove(name);
+        }
+        command.output().unwrap()
+    };
+    let one = first();
+    assert_eq!(one.status.code(), Some(0), "{}", told(&one));
+    let alone = second();
+    assert_eq!(alone.status.code(), Some(1), "{}", told(&alone));
+    let opened = format!(
+        "chgrp -R 64124 {0} && chmod -R g+rwX {0} && find {0} -type d -exec chmod g+s {{}} +",
+        work.display()
+    );
+    assert!(Command::new("sh").args(["-c", &opened]).status().unwrap().success());
+    for _ in 0..2 {
+        for output in [second(), first()] {
+            assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        }
+    }
+    for path in below(&work) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert!(mode & 0o060 == 0o060 && mode & 0o007 == 0, "{} {mode:o}", path.display());
     }
 }
 

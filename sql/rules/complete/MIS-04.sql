@@ -9,13 +9,23 @@
 -- table: AC43
 -- column: AAE002
 -- adds: AB07
--- touches: YAE518, AAB001, AAE140, AAE002, AAE003, AAA115, AAC084, AAB119, AAB084, AAB120, AAB121, AAB150, AAB152, AAB156,
+-- touches: YAE518, AAB001, AAE140, AAE002, AAE003, AAA115, AAC084, AAB119, AAB084, AAB120, AAB121, AAA041, AAA042, AAB150, AAB152, AAB156,
 --     AAE239, AAB165, AAB191, YAD003, AAE013
 -- effect: add
 -- among: AAE140 IN ('110', '210') AND AAA115 <> '90' AND coalesce(YAA115, '0') NOT IN ('3', '4')
-WITH missing AS (
-    SELECT u.*
+WITH
+-- What all ledgers of this kind and month have alike is the rate of the month; where they differ, none is taken.
+rate AS (
+    SELECT l.AAE140, l.AAE003, l.AAA115, coalesce(l.AAC084, '0') AS AAC084, min(l.AAA041) AS person_rate, min(l.AAA042) AS unit_rate
+    FROM AB07 AS l
+    WHERE l.AAA041 IS NOT NULL AND l.AAA042 IS NOT NULL
+    GROUP BY l.AAE140, l.AAE003, l.AAA115, coalesce(l.AAC084, '0')
+    HAVING min(l.AAA041) = max(l.AAA041) AND min(l.AAA042) = max(l.AAA042)
+),
+missing AS (
+    SELECT u.*, r.person_rate, r.unit_rate
     FROM unit_details AS u
+    LEFT JOIN rate AS r ON r.AAE140 = u.AAE140 AND r.AAE003 = u.AAE003 AND r.AAA115 = u.AAA115 AND r.AAC084 = u.AAC084
     WHERE NOT EXISTS (
         SELECT 1 FROM AB07 AS l
         WHERE l.AAB001 = u.AAB001 AND l.AAE140 = u.AAE140 AND l.AAE002 = u.AAE002 AND l.AAE003 = u.AAE003
@@ -32,7 +42,10 @@ SELECT key_text(m.first_detail) AS _key,
        CAST(m.details AS INT) AS AAB119,
        m.wages AS AAB084,
        m.bases AS AAB120,
-       m.unit_bases AS AAB121,
+       -- The unit paid by the persons' bases where its part says so.
+       coalesce(m.unit_bases, CASE WHEN abs(m.unit_part - m.bases * m.unit_rate) <= 0.01 * m.details THEN m.bases END) AS AAB121,
+       m.person_rate AS AAA041,
+       m.unit_rate AS AAA042,
        m.unit_part AS AAB150,
        m.person_part AS AAB152,
        m.unit_part + m.person_part AS AAB156,

@@ -279,6 +279,7 @@ impl<'a> Extraction<'a> {
                 pause_ms = pause.as_millis(),
                 "tried again after: {what}"
             );
+            self.progress.tries_again(&what, pause);
         }
         let until = Instant::now() + pause;
         while Instant::now() < until && !self.stop.asked() {

@@ -28,7 +28,7 @@ pub use export::{ClearValues, ExportOf, HandedOut, export_worklists};
 pub use import::{DecidedRow, Import, ImportOf, Imported, Signatory};
 pub use items::ItemFilter;
 pub use list::{WorklistRow, worklist_rows};
-pub use office::{LegacyField, OfficeOf, OfficeWork, Settled as SettledField, settled, work};
+pub use office::{LegacyField, OfficeOf, OfficeWork, Settled as SettledField, settled, undecided, work};
 pub use province::export_province;
 pub use reading::Mistake;
 

@@ -16,7 +16,7 @@ use crate::durable;
 use crate::folder;
 use crate::national::Table;
 use crate::pipeline::RunError;
-use crate::report::{ListFile, SheetColumn, SheetWriter};
+use crate::report::{ListFile, SheetColumn};
 use crate::rules::{Outcome, Rule};
 use crate::state::{Decision, DecisionKind, Worklist, worklist_name};
 
@@ -113,14 +113,10 @@ fn begin(of: &ExportOf<'_>) -> Result<ListFile, WorklistError> {
     let ending = if of.csv.is_some() { "csv" } else { "xlsx" };
     durable::create_dir_all(of.folder).map_err(RunError::from)?;
     let path = of.folder.join(folder::name(&format!("{title}-{}.{ending}", of.run.id)));
-    let heads: Vec<String> = COLUMNS.iter().map(|(key, _)| of.words.say("worklist", key)).collect();
-    if let Some(encoding) = of.csv {
-        return Ok(ListFile::csv(&path, encoding, &heads)?);
-    }
-    let column = |((_, width), head): (&(&str, u16), String)| SheetColumn { head, width: *width };
-    let columns = COLUMNS.iter().zip(heads).map(column).collect();
-    let sheet = SheetWriter::create(&path, &title, columns, of.day)?;
-    Ok(ListFile::Xlsx(path, Box::new(sheet)))
+    let column =
+        |(key, width): &(&str, u16)| SheetColumn { head: of.words.say("worklist", key), width: *width };
+    let columns = COLUMNS.iter().map(column).collect();
+    Ok(ListFile::begin(&path, of.csv, &title, columns, of.day)?)
 }
 
 fn row(

@@ -3,6 +3,7 @@
 //! Always: works in databases of its own, which it makes and drops. Nothing here relies on which of the two it is; what only the own
 //! server can do (faults, a cleanup on command) is behind [`Mssql::own`].
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -192,6 +193,7 @@ impl Mssql {
         let (host, port) = address.rsplit_once(':').unwrap();
         let file: PathBuf = self.passwords.path().join(user);
         std::fs::write(&file, word).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         SourceSettings {
             kind: SourceKind::SqlServer,
             chunk_rows,
@@ -202,6 +204,7 @@ impl Mssql {
                 schema: None,
                 user: user.to_owned(),
                 password_env: None,
+                password_credential: None,
                 password_file: Some(file),
                 login: Default::default(),
                 tls: if self.own.is_some() { Tls::Off } else { Tls::Trust },

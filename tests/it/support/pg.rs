@@ -176,6 +176,7 @@ impl Cluster {
                 schema: None,
                 user: "founder".to_owned(),
                 password_env: None,
+                password_credential: None,
                 password_file: None,
                 login: Default::default(),
                 tls: Tls::Off,

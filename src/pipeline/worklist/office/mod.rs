@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::super::RunError;
 use super::super::approve::{Approver, ProposedBatch, approve, proposals};
+use super::super::findings::{FindingFilter, each_finding};
 use super::super::finished::Finished;
 use super::super::listing::{cell, each};
 use super::WorklistError;
@@ -24,12 +25,12 @@ use super::reading::read;
 use crate::dataset::left_parts;
 use crate::engine::Engine;
 use crate::mapping::City;
-use crate::national::National;
+use crate::national::{Gate, National};
 use crate::report::{CsvEncoding, ListFile, Words};
 use crate::rules::{Effect, FindingState, Item, Outcome, Rule, RuleBook, finding_id};
 use crate::state::{DecisionKind, State};
 pub use told::LegacyField;
-use told::{Told, field};
+use told::Told;
 
 /// A run of a generated city, and who works on it.
 pub struct OfficeOf<'a> {
@@ -55,7 +56,7 @@ pub struct OfficeWork {
     /// Proposals that were approved, and the batches of them.
     pub approved: u64,
     pub batches: u64,
-    /// Proposals to add or merge rows: nobody approves these in one go.
+    /// Proposals to merge rows: nobody approves these in one go.
     pub waiting: u64,
     /// Forms that went out.
     pub worklists: u64,
@@ -65,7 +66,7 @@ pub struct OfficeWork {
     pub waived: u64,
     pub province: u64,
     pub undecided: u64,
-    /// Fields of the legacy database that no rule but the structural check speaks of: to be mended there.
+    /// Fields of the legacy database that break its form: to be mended there.
     #[serde(skip)]
     pub to_mend: Vec<LegacyField>,
 }
@@ -91,7 +92,7 @@ pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
     let proposed = proposals(of.run, of.national, of.book)?;
     let changes = |b: &&ProposedBatch| {
         let of_rule = |r: &&Rule| r.id == b.rule && r.table == b.table;
-        of.book.rules.iter().filter(of_rule).all(|r| !matches!(r.effect, Effect::Add | Effect::Merge))
+        of.book.rules.iter().filter(of_rule).all(|r| r.effect != Effect::Merge)
     };
     let (all, waits): (Vec<_>, Vec<_>) = proposed.iter().partition(changes);
     let by = Approver {
@@ -103,20 +104,17 @@ pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
     done.approved = all.iter().map(|b| b.rows).sum();
     done.waiting = waits.iter().map(|b| b.rows).sum();
     let told = Told::read(of.truth, of.city, of.national)?;
-    let (mut lines, mut listed) = (HashMap::new(), HashSet::new());
+    let mut lines = HashMap::new();
     each_line(
         &of.run.dir,
         of.book,
-        &[Outcome::ToVerify, Outcome::ToProvince, Outcome::Proposed, Outcome::Repaired],
+        &[Outcome::ToVerify],
         |_| true,
         |line| {
-            listed.insert(field(&line));
-            if line.outcome == Outcome::ToVerify {
-                lines.insert(line.id(), line);
-            }
+            lines.insert(line.id(), line);
         },
     )?;
-    done.to_mend = told.to_mend(&listed);
+    done.to_mend = told.to_mend();
     let handed = export_worklists(&ExportOf {
         run: of.run,
         engine: of.engine,
@@ -163,6 +161,37 @@ pub fn settled(of: &OfficeOf<'_>) -> Result<Vec<Settled>, WorklistError> {
         })?;
     }
     all.sort_by(|a, b| (&a.rule, &a.field.key).cmp(&(&b.rule, &b.field.key)));
+    Ok(all)
+}
+
+/// Findings that keep rows out and that nobody has decided about, by rule. A row of which one finding is so, or is the province's, is decided.
+///
+/// # Errors
+/// `DAT-…`, `ENG-…`, `STA-…`.
+pub fn undecided(of: &OfficeOf<'_>) -> Result<BTreeMap<String, u64>, WorklistError> {
+    let mut decided = HashSet::new();
+    for (_, d) in of.state.decisions()? {
+        if matches!(d.kind, DecisionKind::Waive | DecisionKind::Province) {
+            decided.insert((d.table, d.key, d.source, d.skey));
+        }
+    }
+    each_line(
+        &of.run.dir,
+        of.book,
+        &[Outcome::ToProvince],
+        |_| true,
+        |line| {
+            decided.insert((line.table, line.key, line.source, line.skey));
+        },
+    )?;
+    let mut all = BTreeMap::new();
+    each_finding(of.run, of.engine, of.national, &FindingFilter::default(), |f| {
+        let row = (f.table.clone(), f.key.clone().unwrap_or_default(), f.source.clone(), f.skey.clone());
+        if f.gate == Gate::Block.text() && !decided.contains(&row) {
+            *all.entry(f.rule.clone()).or_default() += 1;
+        }
+        Ok::<(), RunError>(())
+    })?;
     Ok(all)
 }
 

@@ -3,7 +3,7 @@
 //! Always: what the truth does not say is not known; nothing is worked out here.
 //! Must not know: how the fixture plants a defect.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::super::items::Line;
@@ -23,6 +23,7 @@ pub struct LegacyField {
     /// As `_skey` writes it.
     pub key: String,
     pub column: String,
+    /// `∅`: the row would not be there.
     pub right: String,
 }
 
@@ -37,8 +38,8 @@ pub(super) struct Told {
     right: HashMap<Field, String>,
     /// The legacy field of it.
     legacy: HashMap<Field, LegacyField>,
-    /// Fields of which the structural check alone speaks.
-    structural: BTreeMap<String, Vec<Field>>,
+    /// Legacy fields that a person has to mend where they stand, by their place.
+    structural: BTreeMap<String, LegacyField>,
 }
 
 impl Told {
@@ -67,14 +68,15 @@ impl Told {
             let field: Field = (legacy, text("national_table"), text("column"));
             let Some((source, table)) = field.0.table.split_once('.') else { return };
             let (table, key) = (table.to_owned(), field.0.key.clone());
+            let legacy = LegacyField { table, key, column, right };
             if text("kind") == "structural" {
-                let place = format!("{table} {key} {column}");
-                told.structural.entry(place).or_default().push(field.clone());
+                let place = format!("{} {} {}", legacy.table, legacy.key, legacy.column);
+                told.structural.insert(place, legacy.clone());
             }
-            if let Some(value) = held(city, national, (source, &table, &column), (&field, &right)) {
+            if let Some(value) = held(city, national, (source, &legacy), &field) {
                 told.right.insert(field.clone(), value);
             }
-            told.legacy.insert(field, LegacyField { table, key, column, right });
+            told.legacy.insert(field, legacy);
         })?;
         Ok(told)
     }
@@ -97,21 +99,15 @@ impl Told {
         (settled != DecisionKind::Adopt || proposed).then_some((settled, None))
     }
 
-    /// Fields that no department has on a list: whoever keeps the legacy database mends them there.
-    pub(super) fn to_mend(&self, listed: &HashSet<Field>) -> Vec<LegacyField> {
-        let free = self.structural.values().filter(|fields| fields.iter().all(|f| !listed.contains(f)));
-        free.filter_map(|fields| self.legacy.get(fields.first()?).cloned()).collect()
+    /// What breaks the form of the legacy database: whoever keeps it mends that there.
+    pub(super) fn to_mend(&self) -> Vec<LegacyField> {
+        self.structural.values().cloned().collect()
     }
 
     /// The legacy field behind a field.
     pub(super) fn legacy(&self, field: &Field) -> Option<&LegacyField> {
         self.legacy.get(field)
     }
-}
-
-/// The field that an item is about.
-pub(super) fn field(line: &Line) -> Field {
-    place(&line.source, line.skey.clone(), line.table.clone(), line.column.clone())
 }
 
 /// A field by its names.
@@ -123,12 +119,13 @@ pub(super) fn place(source: &str, skey: Option<String>, table: String, column: S
 fn held(
     city: &City,
     national: &National,
-    (source, table, column): (&str, &str, &str),
-    (field, right): (&Field, &str),
+    (source, legacy): (&str, &LegacyField),
+    field: &Field,
 ) -> Option<String> {
+    let right = legacy.right.as_str();
     let known = national.table(&field.1)?.column(&field.2)?;
-    let view = city.view_of(source, table)?;
-    let mut lists = view.read_columns().filter(|(c, _)| c.from == column).map(|(_, of)| &of.codes);
+    let view = city.view_of(source, &legacy.table)?;
+    let mut lists = view.read_columns().filter(|(c, _)| c.from == legacy.column).map(|(_, of)| &of.codes);
     match (lists.next(), lists.next(), known.kind) {
         // Read in two ways, it is in two columns.
         (_, Some(_), _) | (None, None, _) => None,
