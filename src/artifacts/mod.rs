@@ -8,11 +8,13 @@ mod against;
 mod coverage;
 mod figures;
 mod finding;
+mod known;
 mod readiness;
 mod reconciliation;
 mod rehearsal;
 mod round;
 mod summary;
+mod total;
 
 use std::sync::Arc;
 
@@ -25,12 +27,13 @@ pub use coverage::{
 };
 pub use figures::{FigureRow, YearRow};
 pub use finding::{FindingSink, FoundRows, RowAt, RuleGate, shown, shown_unread};
+pub use known::{KnownDifference, KnownEnd, KnownRow};
 pub use readiness::{Criterion, DocumentLimits, Light, of_documents};
 pub use reconciliation::{
     Boundary, Cell, Judged, Line, Plausible, Reconciliation, Totals, Unit, UnitOfMoney,
 };
 pub use rehearsal::{
-    Rehearsal, RehearsalKind, RehearsalProblem, RehearsalRow, RehearsalSeconds, RehearsedTable,
+    Forecast, Rehearsal, RehearsalKind, RehearsalProblem, RehearsalRow, RehearsalSeconds, RehearsedTable,
 };
 pub use round::{EmptyRow, Round, RoundRow};
 pub use summary::{
@@ -38,6 +41,7 @@ pub use summary::{
     InvariantRow, LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, StandingEnd, StandingRow, Status,
     Summary, Suspicion, TableRow, Unchecked,
 };
+pub use total::{TotalColumn, TotalLine, TotalTable};
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
     Arc::new(Schema::new(

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::KnownRow;
+
 /// The whole document; `version` is that of this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciliation {
@@ -15,6 +17,9 @@ pub struct Reconciliation {
     pub boundaries: Vec<Boundary>,
     pub unit_of_money: Vec<UnitOfMoney>,
     pub plausible: Vec<Plausible>,
+    /// Every known difference, and what became of it.
+    #[serde(default)]
+    pub known: Vec<KnownRow>,
     pub totals: Totals,
 }
 

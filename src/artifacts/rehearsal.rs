@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The form that this version writes.
-const REHEARSAL_VERSION: u32 = 1;
+const REHEARSAL_VERSION: u32 = 2;
 
 /// How a rehearsal went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Rehearsal {
     /// Bytes on the server, indexes included.
     pub bytes: u64,
     pub seconds: RehearsalSeconds,
+    /// What the load comes to once nothing is rejected or held back; `None`: nothing was loaded to judge by.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
     pub tables: Vec<RehearsedTable>,
     pub problems: Vec<RehearsalProblem>,
 }
@@ -44,6 +47,7 @@ impl Rehearsal {
             rows: 0,
             bytes: 0,
             seconds: RehearsalSeconds::default(),
+            forecast: None,
             tables: Vec::new(),
             problems: Vec::new(),
         }
@@ -59,12 +63,58 @@ impl Rehearsal {
     }
 }
 
-/// Where the time went, in seconds.
+/// Time and space of the load of all rows, by what the rehearsal measured: time by rows, space by each table's bytes a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// Rows that are staged, rejected or held: those that the load has once everything is in order.
+    pub rows: u64,
+    /// Of load, keys and comparison together.
+    pub seconds: u64,
+    pub bytes: u64,
+    /// Rows a second that were measured, over load, keys and comparison.
+    pub rows_per_second: u64,
+}
+
+impl Forecast {
+    /// By a whole rehearsal, and the rows of each table (`rows`); `None` where something was not loaded.
+    pub fn of(rehearsed: &Rehearsal, rows: impl Fn(&str) -> u64) -> Option<Self> {
+        let tables = &rehearsed.tables;
+        if rehearsed.rows == 0 || tables.iter().any(|t| t.loaded != t.staged) {
+            return None;
+        }
+        let scaled = |value: u64, by: u64, over: u64| -> u64 {
+            let of = u128::from(value) * u128::from(by);
+            u64::try_from(of.div_ceil(u128::from(over.max(1)))).unwrap_or(u64::MAX)
+        };
+        let whole: u64 = tables.iter().map(|t| rows(&t.table)).sum();
+        let bytes = tables.iter().map(|t| match t.loaded {
+            // None of it is ready yet: as wide as a row of the others.
+            0 => scaled(rehearsed.bytes, rows(&t.table), rehearsed.rows),
+            loaded => scaled(t.bytes, rows(&t.table).max(loaded), loaded),
+        });
+        let spent = rehearsed.seconds.whole().max(1);
+        Some(Self {
+            rows: whole,
+            seconds: scaled(spent, whole, rehearsed.rows),
+            bytes: bytes.fold(0, u64::saturating_add),
+            rows_per_second: rehearsed.rows / spent,
+        })
+    }
+}
+
+/// Where the time went, in seconds; what was begun counts as a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RehearsalSeconds {
     pub load: u64,
     pub keys: u64,
     pub compare: u64,
+}
+
+impl RehearsalSeconds {
+    /// All of it.
+    pub fn whole(&self) -> u64 {
+        self.load + self.keys + self.compare
+    }
 }
 
 /// One table that was loaded.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Against, EmptyRow, FigureRow, Round, YearRow};
+use super::{Against, EmptyRow, FigureRow, KnownDifference, Round, TotalTable, YearRow};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Summary {
     pub blocked_by: Vec<Blocker>,
     /// What would block but for the configuration, and what the configuration acknowledges without need.
     pub acknowledged: Vec<Acknowledged>,
+    /// Differences that somebody answers for; reconciliation.json says what became of each.
+    #[serde(default)]
+    pub known: Vec<KnownDifference>,
     /// What no second number stands against: counted beside what is unexplained.
     pub not_checked: Vec<NotChecked>,
     /// Version of qianyi.
@@ -77,6 +80,9 @@ pub struct Summary {
     /// Money by year, old against new.
     #[serde(default)]
     pub years: Vec<YearRow>,
+    /// Business totals, old against new.
+    #[serde(default)]
+    pub totals: Vec<TotalTable>,
     /// What changed since the round before; none: this is the first one, or the one before can no longer be read.
     #[serde(default)]
     pub changed: Option<Against>,

@@ -78,6 +78,9 @@ fn text(words: &Words, found: &Rehearsal) -> String {
             words.say("rehearsal", "compare"),
             seconds.compare,
         ));
+        if let Some(forecast) = &found.forecast {
+            text.push_str(&format!("{}\n", words.forecast(forecast)));
+        }
         let kept = if found.kept { "kept" } else { "dropped" };
         text.push_str(&format!("{} ({})\n", words.say("rehearsal", kept), found.schema));
     }

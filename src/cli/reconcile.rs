@@ -1,10 +1,15 @@
 //! `qianyi reconcile`: a run's sides, compared again; exit status 3 when anything is unexplained.
 
-use qianyi::artifacts::{Against, Boundary, FindingChange, Judged, Reconciliation, SumChange, Summary};
+use std::collections::BTreeMap;
+
+use qianyi::artifacts::{
+    Against, Boundary, FindingChange, Judged, KnownEnd, KnownRow, Reconciliation, SumChange, Summary,
+    TotalTable,
+};
 use qianyi::mask;
 use qianyi::pipeline::{against, finished, reconcile_again};
-use qianyi::report::Words;
 use qianyi::report::number::{count, yuan};
+use qianyi::report::{Words, amount};
 use qianyi::schedule::blocked;
 
 use super::args::ReconcileArgs;
@@ -28,7 +33,11 @@ pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failu
     if context.json {
         out::json(&adds_up);
     } else {
-        out::text(&text(&context.words()?, &adds_up, &of.summary));
+        let words = context.words()?;
+        out::text(&text(&words, &adds_up, &of.summary));
+        if !of.summary.totals.is_empty() {
+            out::text(&format!("\n{}\n", totals(&words, &of.summary.totals)));
+        }
     }
     let totals = adds_up.totals;
     let explained = totals.unexplained_rows == 0 && totals.unexplained_fen == 0;
@@ -91,6 +100,43 @@ fn changes(context: &Context, words: &Words, changed: &Against) -> String {
     text
 }
 
+/// Business totals: each number of each insurance, over all its lines; page and workbook have the lines.
+fn totals(words: &Words, of: &[TotalTable]) -> String {
+    let left = |section: &str, key: &str| (words.say(section, key), Align::Left);
+    let right = |key: &str| (words.say("first", key), Align::Right);
+    let head = vec![
+        left("totals", "total"),
+        left("page", "insurance"),
+        left("totals", "number"),
+        right("old"),
+        right("ready"),
+        right("not_ready"),
+        right("by_rules"),
+    ];
+    let pick = |zh: &str, en: &str| words.lang().pick(zh, en).to_owned();
+    let mut rows = Vec::new();
+    for total in of {
+        let mut sums: BTreeMap<(&str, usize), [i128; 4]> = BTreeMap::new();
+        for line in &total.lines {
+            for no in 0..total.columns.len() {
+                let sum = sums.entry((&line.insurance, no)).or_default();
+                let at = |numbers: &[i128]| numbers.get(no).copied().unwrap_or(0);
+                let all = [at(&line.old), at(&line.ready), at(&line.held_back), line.by_rules(no)];
+                sum.iter_mut().zip(all).for_each(|(sum, n)| *sum = sum.saturating_add(n));
+            }
+        }
+        for ((insurance, no), numbers) in sums {
+            let column = &total.columns[no];
+            let shown = |n: i128| if column.money { yuan(n) } else { count(n) };
+            let mut row = vec![format!("{} {}", total.id, pick(&total.title_zh, &total.title_en))];
+            row.extend([insurance.to_owned(), pick(&column.title_zh, &column.title_en)]);
+            row.extend(numbers.map(shown));
+            rows.push(row);
+        }
+    }
+    out::table(&head, &rows)
+}
+
 /// Borders, then every line that does not add up, then what else blocks the run.
 fn text(words: &Words, adds_up: &Reconciliation, of: &Summary) -> String {
     let head: Vec<(String, Align)> = vec![
@@ -112,7 +158,7 @@ fn text(words: &Words, adds_up: &Reconciliation, of: &Summary) -> String {
         count(of.not_checked.len() as u64),
         out::table(&head, &rows)
     );
-    for line in unexplained_lines(words, adds_up) {
+    for line in unexplained_lines(words, adds_up).into_iter().chain(known_lines(words, adds_up)) {
         text.push_str(&format!("{line}\n"));
     }
     if !of.blocked_by.is_empty() {
@@ -122,6 +168,33 @@ fn text(words: &Words, adds_up: &Reconciliation, of: &Summary) -> String {
         text.push_str(&format!("  {}\n", mask::visible(&blocked(words, blocker))));
     }
     text
+}
+
+/// Every known difference, and what became of it.
+pub(super) fn known_lines(words: &Words, adds_up: &Reconciliation) -> Vec<String> {
+    let line = |k: &KnownRow| {
+        let of = &k.difference;
+        let found = match k.ended {
+            KnownEnd::Differs => format!(" {}", amount(of.unit, k.found)),
+            KnownEnd::Explains | KnownEnd::Expired | KnownEnd::Absent => String::new(),
+        };
+        let line = format!(
+            "{}: {} {} {} {} {} {} · {}{found} · {} · {} {}",
+            words.say("known", "title"),
+            of.boundary,
+            of.table,
+            of.measure,
+            of.insurance,
+            of.period,
+            amount(of.unit, of.amount),
+            words.say("known", k.ended.name()),
+            of.basis,
+            of.approver,
+            of.until
+        );
+        mask::visible(&line).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    adds_up.known.iter().map(line).collect()
 }
 
 /// Every line that does not add up, and every unit of money that is wrong.

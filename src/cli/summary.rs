@@ -10,7 +10,7 @@ use qianyi::report::{Words, sums};
 use qianyi::schedule::{blocked, suspect};
 
 use super::out::{self, Align};
-use super::reconcile::unexplained_lines;
+use super::reconcile::{known_lines, unexplained_lines};
 use super::rounds;
 
 /// So many lines that do not add up are shown; `qianyi reconcile` shows all.
@@ -73,8 +73,9 @@ pub fn text(words: &Words, of: &Summary, adds_up: &Reconciliation) -> String {
         }
     }
     // Those that nothing answers to stand on the page.
-    for acknowledged in of.acknowledged.iter().filter(|a| a.used) {
-        text.push_str(&format!("  {}\n", mask::visible(&answered_for(words, acknowledged))));
+    let answered = of.acknowledged.iter().filter(|a| a.used).map(|a| answered_for(words, a));
+    for line in answered.chain(known_lines(words, adds_up)) {
+        text.push_str(&format!("  {}\n", mask::visible(&line)));
     }
     text
 }

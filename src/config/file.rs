@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Mistake};
 use super::shown::{shown, told};
-use super::{cutover, expected, jobs, keep, people, rules, staging, standing};
+use super::{cutover, expected, jobs, keep, known, people, rules, staging, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
 use crate::source::{SourceKind, Window};
@@ -42,6 +42,7 @@ pub(super) const KEYS: &[&str] = &[
     "metrics",
     "limits",
     "acknowledged",
+    "known_difference",
 ];
 /// Keys of one of `[[sources]]`.
 const SOURCE_KEYS: &[&str] = &[
@@ -275,6 +276,7 @@ impl Reader<'_> {
                 (key @ ("references" | "parameters"), _) => rules::check(self, key, value),
                 ("people", _) => people::check(self, value),
                 ("standing", _) => standing::check(self, value),
+                ("known_difference", _) => known::check(self, value),
                 ("staging", _) => staging::check(self, value),
                 ("keep", _) => keep::check(self, value),
                 ("cutover", _) => cutover::check(self, value),

@@ -14,6 +14,7 @@ mod file;
 mod installed;
 mod jobs;
 mod keep;
+mod known;
 mod people;
 mod rules;
 mod shown;
@@ -126,9 +127,9 @@ pub struct Settings {
     pub notify: Option<NotifySettings>,
     /// Where the schedule's metrics go.
     pub metrics: Option<PathBuf>,
-    /// What would block a run, and what of it is acknowledged.
+    /// What would block a run, what of it is acknowledged, and which differences are known.
     pub expected: Expected,
-    /// SHA-256 of what can change a result: city, `as_of` where it is set, what is expected and acknowledged, and per source its id, kind,
+    /// SHA-256 of what can change a result: city, `as_of` where it is set, what is expected, acknowledged and known, and per source its id, kind,
     /// code page, time zone and chunk size. Folders, memory and partitions are left out; mappings have a digest of their own.
     pub digest: String,
 }
@@ -178,6 +179,8 @@ struct Merged {
     limits: LimitSettings,
     #[serde(default)]
     acknowledged: Vec<Acknowledgement>,
+    #[serde(default)]
+    known_difference: Vec<known::Written>,
 }
 
 /// `[limits]`.
@@ -219,9 +222,11 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         metrics,
         limits,
         acknowledged,
+        known_difference,
         ..
     } = merged;
-    let expected = Expected { accepted_min: limits.accepted_min, acknowledged };
+    let known = known::resolve(known_difference, &people, origin("known_difference"))?;
+    let expected = Expected { accepted_min: limits.accepted_min, acknowledged, known };
     let standing = standing::resolve(standing, &people, origin("standing"))?;
     cutover::approvers(&cutover, &people, origin("cutover"))?;
     let digest = digest(&city, as_of, &sources, &expected);
@@ -499,6 +504,9 @@ fn digest(city: &str, as_of: Option<NaiveDate>, sources: &[SourceSettings], expe
     sha.update(format!("accepted_min {}\n", expected.accepted_min));
     for a in &expected.acknowledged {
         sha.update(format!("acknowledged {} {:?} {:?} {:?}\n", a.what.name(), a.name, a.by, a.reason));
+    }
+    for k in &expected.known {
+        sha.update(format!("known {k:?}\n"));
     }
     hex(&sha.finalize())
 }

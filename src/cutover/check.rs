@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::record::{self, Approval, ApprovalState, Record};
 use super::settings::CutoverSettings;
-use crate::artifacts::{Criterion, DocumentLimits, of_documents};
+use crate::artifacts::{Criterion, DocumentLimits, KnownEnd, Light, of_documents};
 use crate::audit::{self, Kind, NewEvent};
 use crate::clock;
 use crate::durable::hex;
@@ -115,7 +115,7 @@ fn look<'a>(of: &'a CheckInput<'a>) -> Result<Looked<'a>, RunError> {
 }
 
 fn green(of: &Criterion) -> bool {
-    of.light == crate::artifacts::Light::Green
+    of.light == Light::Green
 }
 
 fn by_criterion(of: &[Criterion]) -> BTreeMap<String, String> {
@@ -147,7 +147,10 @@ fn judge(looked: &Looked<'_>) -> Result<(Readiness, Record), RunError> {
             _ => "summary.json",
         };
         let digest = documents.get(name).map_or("", String::as_str);
-        criterion.evidence = sha(&format!("{name} {digest} {}", criterion.wanted));
+        if criterion.id == "unexplained" {
+            lapsed(looked, criterion);
+        }
+        criterion.evidence = sha(&format!("{name} {digest} {} {}", criterion.wanted, criterion.light.name()));
     }
     criteria.push(fresh(looked)?);
     criteria.push(raw(looked)?);
@@ -184,6 +187,21 @@ fn judge(looked: &Looked<'_>) -> Result<(Readiness, Record), RunError> {
 
 fn with_evidence(criterion: Criterion, of: &str) -> Criterion {
     Criterion { evidence: sha(of), ..criterion }
+}
+
+/// What a known difference explained in the run is unexplained once its last day is past.
+fn lapsed(looked: &Looked<'_>, criterion: &mut Criterion) {
+    let zone = DateTime::parse_from_rfc3339(&looked.run.summary.finished).map(|at| *at.offset());
+    let today = match zone {
+        Ok(zone) => looked.now.with_timezone(&zone).date_naive(),
+        Err(_) => looked.now.date_naive(),
+    };
+    let today = today.to_string();
+    let known = looked.run.reconciliation.known.iter().filter(|k| k.ended == KnownEnd::Explains);
+    for k in known.map(|k| &k.difference).filter(|k| k.until < today) {
+        criterion.light = Light::Red;
+        criterion.found.push_str(&format!("; {} {} {} ({})", k.boundary, k.table, k.measure, k.until));
+    }
 }
 
 /// Hours since a moment; `None`: it is none.
@@ -278,7 +296,7 @@ fn window(looked: &Looked<'_>, rehearsal: Option<&String>) -> Criterion {
     let run = &looked.run;
     let stages: f64 = run.summary.stages.iter().map(|s| s.seconds).sum();
     let loaded = run.rehearsal.as_ref().filter(|r| r.server.is_some());
-    let load = loaded.map(|r| r.seconds.load + r.seconds.keys + r.seconds.compare);
+    let load = loaded.map(|r| r.seconds.whole());
     let limit = looked.of.settings.window_hours;
     let seconds =
         std::time::Duration::try_from_secs_f64(stages).map_or(u64::MAX, |d| d.as_secs().saturating_add(1));

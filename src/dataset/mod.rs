@@ -8,9 +8,11 @@
 mod reader;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -113,11 +115,18 @@ fn url(part: &Path) -> Result<ListingTableUrl, DatasetError> {
 /// `DAT-001` when a part is missing or cannot be opened.
 pub fn table(name: &str, parts: &[PathBuf]) -> Result<Arc<dyn TableProvider>, DatasetError> {
     let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
+    table_as(first, parts, schema_of(first)?)
+}
+
+fn table_as(
+    first: &Path,
+    parts: &[PathBuf],
+    schema: SchemaRef,
+) -> Result<Arc<dyn TableProvider>, DatasetError> {
     let urls = parts.iter().map(|p| url(p)).collect::<Result<Vec<_>, _>>()?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-    let config = ListingTableConfig::new_with_multi_paths(urls)
-        .with_listing_options(options)
-        .with_schema(schema_of(first)?);
+    let config =
+        ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
     Ok(Arc::new(ListingTable::try_new(config).map_err(|e| unreadable(first, e))?))
 }
 
@@ -132,6 +141,19 @@ fn unreadable(path: &Path, e: datafusion::error::DataFusionError) -> DatasetErro
 pub fn register(ctx: &SessionContext, name: &str, parts: &[PathBuf]) -> Result<(), DatasetError> {
     let known = table(name, parts)?;
     let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
+    ctx.register_table(TableReference::bare(name), known).map_err(|e| unreadable(first, e))?;
+    Ok(())
+}
+
+/// As [`register`], but without what fields say beside their types: DataFusion refuses plans that unite parts with and without it.
+///
+/// # Errors
+/// As [`register`].
+pub fn register_bare(ctx: &SessionContext, name: &str, parts: &[PathBuf]) -> Result<(), DatasetError> {
+    let first = parts.first().ok_or_else(|| DatasetError::Empty { dir: name.to_owned() })?;
+    let bare = |field: &FieldRef| field.as_ref().clone().with_metadata(HashMap::new());
+    let fields: Vec<Field> = schema_of(first)?.fields().iter().map(bare).collect();
+    let known = table_as(first, parts, Arc::new(Schema::new(fields)))?;
     ctx.register_table(TableReference::bare(name), known).map_err(|e| unreadable(first, e))?;
     Ok(())
 }

@@ -53,6 +53,8 @@ pub struct Decide<'a> {
     pub merged: &'a [PathBuf],
     /// National tables earlier in the load order, by name.
     pub parents: &'a BTreeMap<String, ParentDispositions>,
+    /// Columns that no accepted row leaves empty.
+    pub filled: &'a [String],
     /// Accepted rows, as mapped.
     pub staged: &'a Path,
     /// The others, with `_disposition` and `_reason`.
@@ -160,7 +162,7 @@ fn at_least_one_part(of: &Decide<'_>, report: &mut GateReport) -> Result<(), Gat
             .push(PartWriter::create(&of.dispositions.join("none.parquet"), disposition_schema())?.finish()?);
     }
     if report.staged.is_empty() {
-        let schema = of.table.described(&of.table.mapped_schema());
+        let schema = of.table.described(&of.table.mapped_schema(), of.filled);
         report.staged.push(PartWriter::create(&of.staged.join("none.parquet"), schema)?.finish()?);
     }
     Ok(())

@@ -90,7 +90,7 @@ pub(super) fn decide_part(
     name: &str,
 ) -> Result<Decided, GateError> {
     let schema = schema_of(part)?;
-    let staged = PartWriter::create(&of.staged.join(name), of.table.described(&schema))?;
+    let staged = PartWriter::create(&of.staged.join(name), of.table.described(&schema, of.filled))?;
     let mut out = Out { schema, staged, rejected: None, dispositions: None, others: BTreeMap::new() };
     let session = engine.session(1, Joins::OneSmall);
     register(&session, "mapped", &[part.to_owned()])?;

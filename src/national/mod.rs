@@ -320,6 +320,27 @@ impl National {
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|t| t.name == name)
     }
+
+    /// Whether the gate lets no row through in which the column is empty (where its condition holds).
+    pub fn is_required(&self, column: &Column) -> bool {
+        let hard = column.mandatory == Mandatory::Hard;
+        match (&column.when, &column.empty) {
+            (Some(_), _) => self.blocks("STR-04"),
+            (None, Some(rule)) => hard && self.blocks(rule),
+            (None, None) => hard && self.blocks("STR-03"),
+        }
+    }
+
+    /// Columns of a table that no accepted row leaves empty, whatever the reason: not filled, not read, not translated.
+    pub fn filled(&self, table: &Table) -> Vec<String> {
+        let all = self.blocks("STR-01") && self.blocks("FIX-10");
+        let columns = table.columns.iter().filter(|c| all && c.when.is_none() && self.is_required(c));
+        columns.map(|c| c.code.clone()).collect()
+    }
+
+    fn blocks(&self, rule: &str) -> bool {
+        self.gate.decide(rule, Degree::Hard) == Some(Gate::Block)
+    }
 }
 
 impl Table {
@@ -328,9 +349,9 @@ impl Table {
         self.columns.iter().find(|c| c.code == code)
     }
 
-    /// A part's columns with what they mean, for whoever opens it without qianyi: Chinese `name`, `unit`, code list (`codes`). All stay
-    /// nullable: gate.csv decides whether an empty column keeps its row out.
-    pub fn described(&self, schema: &Schema) -> SchemaRef {
+    /// A part's columns with what they mean, for whoever opens it without qianyi: Chinese `name`, `unit`, code list (`codes`). Those that are
+    /// `filled` are never NULL.
+    pub fn described(&self, schema: &Schema, filled: &[String]) -> SchemaRef {
         let field = |field: &Arc<Field>| {
             let Some(column) = self.column(field.name()) else { return field.clone() };
             let told = [
@@ -339,7 +360,8 @@ impl Table {
                 ("codes", column.codes.as_ref()),
             ];
             let told = told.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
-            Arc::new(field.as_ref().clone().with_metadata(told.collect()))
+            let nullable = field.is_nullable() && !filled.contains(&column.code);
+            Arc::new(field.as_ref().clone().with_metadata(told.collect()).with_nullable(nullable))
         };
         Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
     }

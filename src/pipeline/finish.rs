@@ -28,6 +28,7 @@ use super::{RunError, RunSettings};
 use crate::artifacts::{
     Against, Blocker, Coverage, DispositionRow, ExtractRow, FindingRow, InvariantEnd, InvariantRow,
     LeftAlone, ReadErrorRow, ReasonRow, Reconciliation, Round, StageRow, Status, Summary, TableRow,
+    TotalTable,
 };
 use crate::clock;
 use crate::durable;
@@ -52,6 +53,7 @@ pub(super) struct RunResults<'a> {
     pub(super) measures: &'a [Measure],
     pub(super) rounds: Vec<Round>,
     pub(super) invariants: &'a [InvariantRow],
+    pub(super) totals: Vec<TotalTable>,
     pub(super) started: String,
 }
 
@@ -62,7 +64,10 @@ pub(super) fn finish(
     results: RunResults<'_>,
 ) -> Result<Summary, RunError> {
     let run = runner.run.to_string();
-    let reconciliation = reconcile::reconcile(&Sides { run: &run, measures: results.measures })?;
+    let as_of = runner.as_of.to_string();
+    let known = &settings.expected.known;
+    let sides = Sides { run: &run, measures: results.measures, known, as_of: &as_of };
+    let reconciliation = reconcile::reconcile(&sides)?;
     store(&runner.dir.file("reconciliation.json"), &reconciliation)?;
     store(&runner.dir.file("manifest.json"), &manifest(&runner, settings, results.raw)?)?;
     let coverage = results.coverage;
@@ -109,8 +114,6 @@ fn summary(
 ) -> Result<Summary, RunError> {
     let standing = approve_standing(runner, settings, results.cleaned.book.as_ref())?;
     let mut blocked_by = blockers(&results, adds_up);
-    let idle = idle_money(runner, results.raw, results.typed, results.coverage)?;
-    let vanished = vanished_money(runner, results.typed, results.edges, results.coverage, results.measures)?;
     let found = Found {
         typed: results.typed,
         edges: results.edges,
@@ -118,8 +121,8 @@ fn summary(
         misread: &misread(results.raw)?,
         coverage: results.coverage,
         reconciliation: adds_up,
-        idle: &idle,
-        vanished: &vanished,
+        idle: &idle_money(runner, results.raw, results.typed, results.coverage)?,
+        vanished: &vanished_money(runner, results.typed, results.edges, results.coverage, results.measures)?,
     };
     let (suspects, acknowledged) = judge(&found, &settings.expected);
     blocked_by.extend(suspects);
@@ -131,6 +134,7 @@ fn summary(
         status: if blocked_by.is_empty() { Status::Done } else { Status::Blocked },
         blocked_by,
         acknowledged,
+        known: settings.expected.known.clone(),
         not_checked,
         qianyi: env!("CARGO_PKG_VERSION").to_owned(),
         city: runner.city.id.clone(),
@@ -157,6 +161,7 @@ fn summary(
         left_alone: results.left,
         figures: figures::rows(runner.national, results.measures),
         years: figures::years(runner.national, results.measures),
+        totals: results.totals,
         changed: None,
         unexplained_rows: adds_up.totals.unexplained_rows,
         unexplained_fen: adds_up.totals.unexplained_fen,

@@ -65,7 +65,7 @@ pub fn finished(workdir: &Path, id: Option<&str>) -> Result<Finished, RunError> 
     let dir = RunDir::of(workdir, run.id);
     let again = || {
         let found: Reconciliation = read(&dir.file("reconciliation.json"))?;
-        Ok(found == reconciled(run.id, &dir)?)
+        Ok(found == reconciled(run.id, &dir, &read(&dir.file("summary.json"))?)?)
     };
     documents::verify(&state, run.id, again)?;
     let summary = read(&dir.file("summary.json"))?;
@@ -96,12 +96,14 @@ pub(super) fn measures(dir: &RunDir) -> Result<Vec<Measure>, RunError> {
 /// # Errors
 /// `MEA-…`, `DAT-…`, `REC-…`.
 pub fn reconcile_again(of: &Finished) -> Result<Reconciliation, RunError> {
-    reconciled(of.id, &of.dir)
+    reconciled(of.id, &of.dir, &of.summary)
 }
 
-fn reconciled(run: RunId, dir: &RunDir) -> Result<Reconciliation, RunError> {
-    let measures = measures(dir)?;
-    Ok(reconcile::reconcile(&Sides { run: &run.to_string(), measures: &measures })?)
+/// The summary says which differences are known: other than reconciliation.json it is never believed once it was changed.
+fn reconciled(run: RunId, dir: &RunDir, summary: &Summary) -> Result<Reconciliation, RunError> {
+    let (measures, run) = (measures(dir)?, run.to_string());
+    let (known, as_of) = (&summary.known, summary.as_of.as_str());
+    Ok(reconcile::reconcile(&Sides { run: &run, measures: &measures, known, as_of })?)
 }
 
 /// Renders the page of a run again; where it lies.

@@ -53,6 +53,7 @@ pub(super) fn decide_all(
         let dir = &runner.dir;
         let (staged, rejected) = (dir.staged(&table.name), dir.rejected(&table.name));
         let kept = dir.dispositions(&table.name);
+        let filled = national.filled(table);
         let report = runner.once(
             "gate",
             &table.name,
@@ -67,6 +68,7 @@ pub(super) fn decide_all(
                     excluded: &excluded,
                     merged: &merged,
                     parents: &dispositions,
+                    filled: &filled,
                     staged: &staged,
                     rejected: &rejected,
                     dispositions: &kept,

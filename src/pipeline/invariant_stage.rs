@@ -102,7 +102,7 @@ fn row(invariant: &Invariant, said: Said) -> InvariantRow {
 }
 
 /// The datasets of this run.
-fn of_run(
+pub(super) fn of_run(
     edges: &[Edges<'_>],
     cleaned: &Cleaned,
     gated: &BTreeMap<String, Gated>,

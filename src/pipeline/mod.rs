@@ -46,6 +46,7 @@ mod seal;
 mod settings;
 mod sizes;
 mod standing;
+mod total_stage;
 mod trace;
 mod unchecked;
 mod vanished_money;

@@ -14,7 +14,7 @@ use super::finish::store;
 use super::finished::{Finished, reconcile_again};
 use super::paths::RunDir;
 use super::settings::StagingSettings;
-use crate::artifacts::{Rehearsal, RehearsedTable};
+use crate::artifacts::{Forecast, Rehearsal, RehearsedTable};
 use crate::dataset;
 use crate::engine::{Engine, EngineError};
 use crate::measures::{self, Counted, Measure, boundary, side};
@@ -58,6 +58,7 @@ pub fn rehearse(
         None => (in_engine(engine, national, &tables)?, Vec::new()),
     };
     found.run = of.id.to_string();
+    found.forecast = Forecast::of(&found, |table| to_come(of, table));
     // Of several rehearsals the last one is compared; one that loaded nothing leaves nothing to compare.
     let mut all = if given.is_empty() { Vec::new() } else { counted(engine, national, &tables)? };
     all.extend(given);
@@ -69,6 +70,12 @@ pub fn rehearse(
     documents::record_with(&state, of.id, &of.dir, packages, true)?;
     record_events(&state)?;
     Ok(found)
+}
+
+/// Rows of a table that are uploaded once nothing is rejected or held any more.
+fn to_come(of: &Finished, table: &str) -> u64 {
+    let rows = of.summary.tables.iter().filter(|t| t.table == table);
+    rows.map(|t| t.accepted + t.rejected + t.held).sum()
 }
 
 /// The staged tables that are loaded, with what is told of their columns.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::Held;
-use crate::artifacts::Suspicion;
+use crate::artifacts::{KnownDifference, Suspicion};
 use crate::report::Lang;
 use crate::source::{Server, SourceSettings};
 use crate::stop::Stop;
@@ -18,6 +18,8 @@ pub struct Expected {
     /// Percent of a national table's mapped rows that must be accepted.
     pub accepted_min: u8,
     pub acknowledged: Vec<Acknowledgement>,
+    /// Differences that somebody answers for.
+    pub known: Vec<KnownDifference>,
 }
 
 /// Something that would block a run, and that somebody answers for.

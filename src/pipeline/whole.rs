@@ -13,7 +13,7 @@ use super::rule_input::rule_input;
 use super::runner::{StageRunner, add_parts};
 use super::{
     RunError, RunSettings, check_stage, clean_stage, documents, events, extract_all, finish, finished,
-    gate_stage, held, invariant_stage, map_stage, measure_stage, prune, round_stage,
+    gate_stage, held, invariant_stage, map_stage, measure_stage, prune, round_stage, total_stage,
 };
 use crate::artifacts::{ExtractRow, LeftAlone, Summary};
 use crate::clock;
@@ -88,6 +88,7 @@ pub fn run(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Summa
         measures: &measures,
         rounds,
         invariants: &invariants,
+        totals: total_stage::ask_all(&mut runner, &edges, &cleaned, &gated)?,
         started,
     };
     finish::finish(runner, settings, results)

@@ -1,10 +1,11 @@
 //! Reconciliation: the two sides of every boundary, compared (FORMS 7; docs/reconciliation.md).
 //!
-//! Always: cell by cell, in integers; a difference has a reason from the data or is unexplained. A table or measure that only one side
+//! Always: cell by cell, in integers; a difference has a reason from the data, is known and somebody answers for it, or is unexplained. A table or measure that only one side
 //! has is unexplained in full. Nothing cancels out: a line's unexplained is the sum of its cells' absolute ones.
 //! Must not know: how a side was counted, cities.
 
 mod error;
+mod known;
 mod money;
 mod plausible;
 
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use error::ReconcileError;
 
-use crate::artifacts::{Boundary, Cell, Line, Reconciliation, Totals, Unit};
+use crate::artifacts::{Boundary, Cell, KnownDifference, KnownRow, Line, Reconciliation, Totals, Unit};
 use crate::measures::{LEFT_OUT, Measure, boundary, side, unit_digits};
 
 /// Cells listed of one line.
@@ -26,6 +27,10 @@ const ROUNDING: &str = "rounding";
 pub struct Sides<'a> {
     pub run: &'a str,
     pub measures: &'a [Measure],
+    /// What somebody answers for.
+    pub known: &'a [KnownDifference],
+    /// The day that stands for today (yyyy-mm-dd).
+    pub as_of: &'a str,
 }
 
 /// A boundary and its sides, left and right.
@@ -63,12 +68,13 @@ type Lines<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<CellKey<'a>, Sum>>;
 pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
     let mut boundaries = Vec::new();
     let mut totals = Totals::default();
+    let mut known = known::rows(of.known);
     for meeting in &MEETINGS {
         let lines = gather(meeting, of.measures)?;
         if lines.is_empty() {
             continue;
         }
-        let boundary = compare(meeting, lines)?;
+        let boundary = compare(meeting, lines, &mut known, of.as_of)?;
         add(&mut totals, boundary.totals);
         boundaries.push(boundary);
     }
@@ -79,7 +85,7 @@ pub fn reconcile(of: &Sides<'_>) -> Result<Reconciliation, ReconcileError> {
     let (plausible, unexplained_fen) = plausible::compare(of.measures, &told)?;
     add(&mut totals, Totals { unexplained_rows: 0, unexplained_fen });
     let run = of.run.to_owned();
-    Ok(Reconciliation { version: 3, run, boundaries, unit_of_money, plausible, totals })
+    Ok(Reconciliation { version: 4, run, boundaries, unit_of_money, plausible, known, totals })
 }
 
 fn add(sum: &mut Totals, more: Totals) {
@@ -123,7 +129,12 @@ fn gather<'a>(meeting: &Meeting, measures: &'a [Measure]) -> Result<Lines<'a>, R
     Ok(lines)
 }
 
-fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Boundary, ReconcileError> {
+fn compare(
+    meeting: &Meeting,
+    lines: Lines<'_>,
+    known: &mut [KnownRow],
+    day: &str,
+) -> Result<Boundary, ReconcileError> {
     let values: BTreeMap<(&str, &str), i128> = lines
         .iter()
         .filter_map(|((table, measure), cells)| {
@@ -141,6 +152,7 @@ fn compare(meeting: &Meeting, lines: Lines<'_>) -> Result<Boundary, ReconcileErr
             cells.values_mut().for_each(|cell| round(cell, of));
         }
         let what = || ReconcileError::Overflow { what: format!("{table} {measure}") };
+        known::explain(known, [meeting.boundary, table, measure], &mut cells, day).ok_or_else(what)?;
         let line = line(table, measure, &cells).ok_or_else(what)?;
         add(&mut totals, counted(&line));
         // That neither side left a value out needs no line.
@@ -185,7 +197,8 @@ fn round(cell: &mut Sum, values: i128) {
     }
 }
 
-fn unit(measure: &str) -> Unit {
+/// What a measure counts (`rows`, `fen:AAE020`).
+pub fn unit(measure: &str) -> Unit {
     match measure.split_once(':') {
         Some(("bytes", _)) => Unit::Bytes,
         // What a whole number means is not known.

@@ -8,8 +8,11 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::number::{self, count};
+use super::reconciliation::amount;
 use super::words::Words;
-use crate::artifacts::{Acknowledged, Judged, NotChecked, Plausible, Suspicion, Unchecked};
+use crate::artifacts::{
+    Acknowledged, Judged, KnownEnd, KnownRow, NotChecked, Plausible, Suspicion, Unchecked,
+};
 
 /// A line of `[[acknowledged]]`.
 #[derive(Serialize)]
@@ -20,6 +23,24 @@ pub(super) struct Answer<'a> {
     by: &'a str,
     reason: &'a str,
     used: bool,
+}
+
+/// A line of `[[known_difference]]`.
+#[derive(Serialize)]
+pub(super) struct Known<'a> {
+    boundary: String,
+    table: &'a str,
+    measure: &'a str,
+    /// Insurance and period of its cell.
+    cell: String,
+    amount: String,
+    /// What the cell left; empty where it is the amount.
+    found: String,
+    ended: String,
+    used: bool,
+    basis: &'a str,
+    by: &'a str,
+    until: &'a str,
 }
 
 /// Names of one kind that were not checked.
@@ -65,6 +86,30 @@ pub(super) fn acknowledged<'a>(of: &'a [Acknowledged], words: &Words) -> Vec<Ans
         by: &a.by,
         reason: &a.reason,
         used: a.used,
+    };
+    sorted.into_iter().map(view).collect()
+}
+
+/// Known differences, those that explain nothing first.
+pub(super) fn known<'a>(of: &'a [KnownRow], words: &Words) -> Vec<Known<'a>> {
+    let mut sorted: Vec<&KnownRow> = of.iter().collect();
+    sorted.sort_by_key(|k| k.ended == KnownEnd::Explains);
+    let view = |k: &'a KnownRow| {
+        let of = &k.difference;
+        let used = k.ended == KnownEnd::Explains;
+        Known {
+            boundary: words.say("boundary", &of.boundary),
+            table: &of.table,
+            measure: &of.measure,
+            cell: format!("{} {}", of.insurance, of.period).trim().to_owned(),
+            amount: amount(of.unit, of.amount),
+            found: if k.ended == KnownEnd::Differs { amount(of.unit, k.found) } else { String::new() },
+            ended: words.say("known", k.ended.name()),
+            used,
+            basis: &of.basis,
+            by: &of.approver,
+            until: &of.until,
+        }
     };
     sorted.into_iter().map(view).collect()
 }

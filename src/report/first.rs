@@ -13,8 +13,8 @@ use super::Lang;
 use super::number::{count, share, yuan};
 use super::words::Words;
 use crate::artifacts::{
-    Against, Coverage, Criterion, DocumentLimits, FigureRow, Light, Reconciliation, Rehearsal, Summary,
-    of_documents,
+    Against, Coverage, Criterion, DocumentLimits, FigureRow, KnownEnd, Light, Reconciliation, Rehearsal,
+    Summary, of_documents,
 };
 
 /// Changes that are shown; `reconcile --against` has all.
@@ -28,6 +28,8 @@ pub(super) struct First<'a> {
     held_yuan: String,
     /// The verdict where something is held back.
     held_means: String,
+    /// How many differences somebody answers for; empty: none.
+    known_means: String,
     insurances: Vec<Insurance<'a>>,
     departments: Vec<Department>,
     lights: Vec<LightLine>,
@@ -111,7 +113,12 @@ pub(super) fn first<'a>(
     let (held_rows, held_yuan) = (count(rows), yuan(fen));
     let means = words.say("first", "held_means");
     let limits = DocumentLimits::default();
+    let known = reconciliation.known.iter().filter(|k| k.ended == KnownEnd::Explains).count();
     First {
+        known_means: match known {
+            0 => String::new(),
+            n => words.say("known", "means").replace("{n}", &n.to_string()),
+        },
         held_means: match held {
             true => means.replace("{rows}", &held_rows).replace("{yuan}", &held_yuan),
             false => String::new(),

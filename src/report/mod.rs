@@ -32,6 +32,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_form
 pub use cleaning::sums;
 pub use error::ReportError;
 pub use list_file::{CsvEncoding, CsvFile, ListFile, bare};
+pub use reconciliation::amount;
 pub use sheet::{SheetCell, SheetColumn, SheetForm, SheetWriter};
 pub use words::Words;
 pub use workbook::{Documents, workbook};

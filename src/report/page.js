@@ -16,11 +16,16 @@
     }
     return all;
   };
+  // A cell sorts by its first line, not by the number that stands below it.
+  const own = (cell) => {
+    const below = cell.querySelector('div');
+    return cell.textContent.slice(0, below ? -below.textContent.length : undefined).trim();
+  };
   const sort = (table, at, head) => {
     const down = head.getAttribute('aria-sort') === 'ascending';
     for (const other of table.tHead.rows[0].cells) other.removeAttribute('aria-sort');
     head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-    const key = (group) => (group[0].cells[at] ? group[0].cells[at].textContent.trim() : '');
+    const key = (group) => (group[0].cells[at] ? own(group[0].cells[at]) : '');
     const order = (a, b) => {
       const [x, y] = [key(a), key(b)];
       const [m, n] = [number(x), number(y)];

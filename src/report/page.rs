@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Lang;
-use super::answers::{self, Answer, Open, PlausibleView};
+use super::answers::{self, Answer, Known, Open, PlausibleView};
 use super::cleaning::{Cleaning, StandingLine, cleaning, standing};
 use super::coverage::{self, Covered};
 use super::first::{First, first};
 use super::number::{self, NOTHING, count};
-use super::reconciliation::{self, Balance};
+use super::reconciliation::{self, Balance, TotalView};
 use super::rehearsal::{self, Rehearsed};
 use super::rounds::{Empty, Rounds, empty, rounds};
 use super::words::Words;
@@ -36,6 +36,7 @@ pub(super) struct Page<'a> {
     sums: Sums,
     blockers: Vec<Blocking>,
     acknowledged: Vec<Answer<'a>>,
+    known: Vec<Known<'a>>,
     not_checked: Vec<Open<'a>>,
     plausible: Vec<PlausibleView<'a>>,
     head: Head<'a>,
@@ -51,6 +52,7 @@ pub(super) struct Page<'a> {
     read_errors: Vec<ReadErrorLine<'a>>,
     covered: Covered<'a>,
     balance: Balance<'a>,
+    totals: Vec<TotalView<'a>>,
     rehearsed: Rehearsed<'a>,
     left_alone: Vec<Left<'a>>,
     stages: Vec<Stage>,
@@ -237,6 +239,7 @@ pub(super) fn page<'a>(
         },
         blockers,
         acknowledged: answers::acknowledged(&summary.acknowledged, words),
+        known: answers::known(&reconciliation.known, words),
         not_checked: answers::not_checked(&summary.not_checked, words),
         plausible: answers::plausible(&reconciliation.plausible, words),
         head: head(summary, words),
@@ -252,6 +255,7 @@ pub(super) fn page<'a>(
         read_errors: read_errors(&summary.read_errors, words),
         covered: coverage::covered(coverage, words),
         balance: reconciliation::balance(reconciliation, words),
+        totals: reconciliation::totals(&summary.totals, lang, words),
         rehearsed: rehearsal::rehearsed(rehearsal, words),
         left_alone: left_alone(&summary.left_alone),
         stages: summary.stages.iter().map(|s| stage(s, words)).collect(),

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Lang;
 use super::number::{self, count};
 use super::words::Words;
-use crate::artifacts::{Boundary, Cell, Line, Reconciliation, Unit, UnitOfMoney};
+use crate::artifacts::{
+    Boundary, Cell, Line, Reconciliation, TotalColumn, TotalLine, TotalTable, Unit, UnitOfMoney,
+};
 
 /// Cells shown under one line, the worst first; reconciliation.json has up to 100.
 const CELLS_SHOWN: usize = 20;
@@ -74,6 +77,36 @@ struct CellView<'a> {
     right: String,
     explained: Vec<Explained<'a>>,
     unexplained: String,
+}
+
+/// A business total, old beside new.
+#[derive(Serialize)]
+pub(super) struct TotalView<'a> {
+    id: &'a str,
+    title: &'a str,
+    about: &'a str,
+    by: &'a str,
+    columns: Vec<&'a str>,
+    lines: Vec<TotalLineView<'a>>,
+    lines_n: String,
+}
+
+#[derive(Serialize)]
+struct TotalLineView<'a> {
+    insurance: &'a str,
+    by: String,
+    by_title: &'a str,
+    numbers: Vec<TotalCell>,
+}
+
+#[derive(Serialize)]
+struct TotalCell {
+    old: String,
+    ready: String,
+    /// Old and new differ.
+    differs: bool,
+    /// It should be 0 and is not.
+    bad: bool,
 }
 
 #[derive(Serialize)]
@@ -222,10 +255,45 @@ fn unit(of: Unit, words: &Words) -> String {
     }
 }
 
-fn amount(unit: Unit, n: i128) -> String {
+/// An amount in its own unit.
+pub fn amount(unit: Unit, n: i128) -> String {
     match unit {
         Unit::Rows | Unit::Bytes => count(n),
         Unit::Money { digits } => number::decimal(n, digits),
+    }
+}
+
+/// Business totals: each number of each line, old and new.
+pub(super) fn totals<'a>(of: &'a [TotalTable], lang: Lang, words: &Words) -> Vec<TotalView<'a>> {
+    let view = |t: &'a TotalTable| TotalView {
+        id: &t.id,
+        title: lang.pick(&t.title_zh, &t.title_en),
+        about: lang.pick(&t.about_zh, &t.about_en),
+        by: lang.pick(&t.by_zh, &t.by_en),
+        columns: t.columns.iter().map(|c| lang.pick(&c.title_zh, &c.title_en)).collect(),
+        lines: t.lines.iter().map(|l| total_line(t, l, words)).collect(),
+        lines_n: count(t.lines.len() as u64),
+    };
+    of.iter().map(view).collect()
+}
+
+fn total_line<'a>(of: &'a TotalTable, line: &'a TotalLine, words: &Words) -> TotalLineView<'a> {
+    let at = |numbers: &[i128], no: usize| numbers.get(no).copied().unwrap_or(0);
+    let cell = |(no, column): (usize, &TotalColumn)| {
+        let shown = |n: i128| if column.money { number::yuan(n) } else { count(n) };
+        let (old, ready) = (at(&line.old, no), at(&line.ready, no));
+        TotalCell {
+            old: shown(old),
+            ready: shown(ready),
+            differs: old != ready,
+            bad: column.zero && (old != 0 || ready != 0),
+        }
+    };
+    TotalLineView {
+        insurance: &line.insurance,
+        by: if line.by.is_empty() { words.say("cell", "none") } else { line.by.clone() },
+        by_title: &line.by_title,
+        numbers: of.columns.iter().enumerate().map(cell).collect(),
     }
 }
 

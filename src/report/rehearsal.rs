@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::number::count;
 use super::words::Words;
-use crate::artifacts::{Rehearsal, RehearsalProblem, RehearsedTable};
+use crate::artifacts::{Forecast, Rehearsal, RehearsalProblem, RehearsedTable};
 
 /// Rows of a problem that the page shows.
 const SHOWN: usize = 50;
@@ -25,6 +25,8 @@ pub(super) struct Rehearsed<'a> {
     load: String,
     keys: String,
     compare: String,
+    /// A sentence; empty where nothing was measured.
+    forecast: String,
     tables: Vec<TableLine<'a>>,
     problems: Vec<ProblemLine<'a>>,
 }
@@ -87,8 +89,24 @@ pub(super) fn rehearsed<'a>(of: Option<&'a Rehearsal>, words: &Words) -> Rehears
         load: seconds(of.map_or(0, |r| r.seconds.load)),
         keys: seconds(of.map_or(0, |r| r.seconds.keys)),
         compare: seconds(of.map_or(0, |r| r.seconds.compare)),
+        forecast: of.and_then(|r| r.forecast.as_ref()).map(|f| words.forecast(f)).unwrap_or_default(),
         tables: tables.unwrap_or_default(),
         problems: of.map(|r| r.problems.iter().map(|p| problem(p, words)).collect()).unwrap_or_default(),
+    }
+}
+
+impl Words {
+    /// What a forecast says.
+    pub fn forecast(&self, of: &Forecast) -> String {
+        let minutes = format!("{}:{:02}:{:02}", of.seconds / 3600, of.seconds / 60 % 60, of.seconds % 60);
+        [
+            ("{rows}", count(of.rows)),
+            ("{time}", minutes),
+            ("{space}", count(of.bytes.div_ceil(1 << 20))),
+            ("{speed}", count(of.rows_per_second)),
+        ]
+        .iter()
+        .fold(self.say("rehearsal", "forecast"), |text, (name, value)| text.replace(name, value))
     }
 }
 

@@ -85,6 +85,8 @@ fn sheets(of: &Documents<'_>, lang: Lang, words: &Words) -> Vec<Sheet> {
         read_errors(summary, words),
         years(summary, lang),
         balance(of.reconciliation, words),
+        known(of.reconciliation, words),
+        totals(summary, lang),
         codes(of.coverage),
         empty(summary),
         changed(summary, lang, words),
@@ -336,12 +338,87 @@ fn years(of: &Summary, lang: Lang) -> Sheet {
     }
 }
 
-fn balance(of: &Reconciliation, words: &Words) -> Sheet {
-    let value = |line: &Line, n: i128| match line.unit {
+fn amount(unit: Unit, n: i128) -> SheetCell {
+    match unit {
         Unit::Money { digits: 2 } => fen(n),
         Unit::Money { digits } => SheetCell::Text(decimal(n, digits)),
         Unit::Rows | Unit::Bytes => number(n),
+    }
+}
+
+fn known(of: &Reconciliation, words: &Words) -> Sheet {
+    let row = |k: &crate::artifacts::KnownRow| {
+        let of = &k.difference;
+        vec![
+            text(words.say("known", k.ended.name())),
+            text(words.say("boundary", &of.boundary)),
+            text(&of.table),
+            text(&of.measure),
+            text(&of.insurance),
+            text(&of.period),
+            amount(of.unit, of.amount),
+            amount(of.unit, k.found),
+            text(&of.basis),
+            text(&of.approver),
+            text(&of.until),
+        ]
     };
+    Sheet {
+        title: "known",
+        heads: &[
+            ("page", "result", 28),
+            ("page", "boundary", 20),
+            ("page", "table", 26),
+            ("page", "measure", 22),
+            ("page", "insurance", 8),
+            ("page", "period", 10),
+            ("known", "amount", 18),
+            ("first", "found", 18),
+            ("known", "basis", 40),
+            ("known", "by", 12),
+            ("known", "until", 12),
+        ],
+        rows: of.known.iter().map(row).collect(),
+    }
+}
+
+/// Every number of every business total: old = ready + not ready − by rules.
+fn totals(of: &Summary, lang: Lang) -> Sheet {
+    let mut rows = Vec::new();
+    for total in &of.totals {
+        let title = format!("{} {}", total.id, lang.pick(&total.title_zh, &total.title_en));
+        for line in &total.lines {
+            for (no, column) in total.columns.iter().enumerate() {
+                let value = |n: i128| if column.money { fen(n) } else { number(n) };
+                let at = |numbers: &[i128]| numbers.get(no).copied().unwrap_or(0);
+                let mut row = vec![text(&title), text(&line.insurance), text(&line.by), text(&line.by_title)];
+                row.push(text(lang.pick(&column.title_zh, &column.title_en)));
+                row.extend(
+                    [at(&line.old), at(&line.ready), at(&line.held_back), line.by_rules(no)].map(value),
+                );
+                rows.push(row);
+            }
+        }
+    }
+    Sheet {
+        title: "totals",
+        heads: &[
+            ("totals", "total", 36),
+            ("page", "insurance", 8),
+            ("first", "at", 10),
+            ("page", "table_title", 18),
+            ("totals", "number", 20),
+            ("first", "old", 20),
+            ("first", "ready", 20),
+            ("first", "not_ready", 20),
+            ("first", "by_rules", 18),
+        ],
+        rows,
+    }
+}
+
+fn balance(of: &Reconciliation, words: &Words) -> Sheet {
+    let value = |line: &Line, n: i128| amount(line.unit, n);
     let rows = of.boundaries.iter().flat_map(|b| {
         b.lines.iter().map(move |l| {
             let why = l.explained.iter().map(|(why, n)| format!("{} {n}", words.say("reason", why)));

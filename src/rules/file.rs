@@ -21,6 +21,7 @@ use super::header::{Header, header};
 use super::invariant::{Invariant, invariants, untouchable};
 use super::kind::{Department, Effect, FieldMerge, Item, Repair, Severity};
 use super::sql::{self, Parsed};
+use super::total::{Total, totals};
 use super::trail::{Trail, trails};
 use super::typed;
 use crate::durable::hex;
@@ -115,6 +116,8 @@ pub struct RuleBook {
     pub models: Vec<Model>,
     /// By id.
     pub invariants: Vec<Invariant>,
+    /// By id.
+    pub totals: Vec<Total>,
     /// By table.
     pub trails: Vec<Trail>,
     /// Columns that no rule may change: table (or `*`) and column.
@@ -176,18 +179,12 @@ impl Reader {
         let read = std::fs::read(path);
         self.digest.update(stem(path).as_bytes());
         self.digest.update(read.as_deref().unwrap_or_default());
-        let decoded = match read {
-            Ok(bytes) => text_file::decode(&bytes),
-            Err(e) => Err(Unreadable(format!("cannot be read: {e}"))),
-        };
-        let mut text = Text { path: path.to_owned(), text: String::new() };
-        match decoded {
-            Ok(found) => {
-                text.text = found;
-                Some(text)
-            }
+        let unread = |e| Unreadable(format!("cannot be read: {e}"));
+        let text = |text| Text { path: path.to_owned(), text };
+        match read.map_err(unread).and_then(|bytes| text_file::decode(&bytes)) {
+            Ok(found) => Some(text(found)),
             Err(Unreadable(why)) => {
-                self.fault(&text, 0..0, format!("the file {why}"));
+                self.fault(&text(String::new()), 0..0, format!("the file {why}"));
                 None
             }
         }
@@ -254,8 +251,9 @@ pub fn load(
     };
     let (rules, models) = check::all(&mut reader, &context, drafts, models);
     let mut listed = |name: &str| reader.files(&files.sql.join(name), "sql");
-    let (of_invariants, of_trails) = (listed("invariants"), listed("trail"));
+    let (of_invariants, of_totals, of_trails) = (listed("invariants"), listed("totals"), listed("trail"));
     let invariants = invariants(&mut reader, of_invariants, &context);
+    let totals = totals(&mut reader, of_totals, &context);
     let trails = trails(&mut reader, of_trails, &context);
     if !reader.faults.is_empty() {
         return Err(RuleFaults { faults: reader.faults });
@@ -265,6 +263,7 @@ pub fn load(
         rules,
         models,
         invariants,
+        totals,
         trails,
         untouchable,
         merge_fields,

@@ -24,7 +24,7 @@ use super::header::header;
 use super::lines::found_schema;
 use super::sql::{self, Parsed};
 use crate::artifacts::{InvariantEnd, excluded_schema, merged_schema, shown};
-use crate::dataset::{PartInfo, register};
+use crate::dataset::{PartInfo, register_bare};
 use crate::engine::{Engine, Joins};
 use crate::mask::{MaskKind, mask};
 use crate::national::{National, Table};
@@ -265,7 +265,7 @@ pub(super) fn register_facts(
         let failed = |e| engine.error(what(), e);
         if let Some(parts) = facts.parts.get(name).filter(|p| !p.is_empty()) {
             let paths: Vec<PathBuf> = parts.iter().map(|p| p.path.clone()).collect();
-            register(session, name, &paths)?;
+            register_bare(session, name, &paths)?;
             continue;
         }
         let reference = TableReference::bare(name.as_str());

@@ -184,7 +184,7 @@ fn list(
 }
 
 /// `rule = 规则 / rule; number [AC01.AAC999] = 个人编号 / person number`.
-fn columns(
+pub(super) fn columns(
     reader: &mut Reader,
     text: &Text,
     national: &National,

@@ -32,6 +32,7 @@ mod scan;
 mod shares;
 mod sql;
 mod tables;
+mod total;
 mod trail;
 mod typed;
 
@@ -51,5 +52,6 @@ pub use rounds::{LookedAt, RoundOf, finding_id, finding_key, ledger_schema, next
 pub use run::{Approval, CleanItem, DatasetPart, Ended, ItemReport, RuleReport, clean, proposal_id};
 pub use shares::{EmptyOf, empty_values};
 pub use tables::Models;
+pub use total::{Total, TotalNumber, TotalSums, total_sums};
 pub use trail::{Trail, TrailReport, write_trail};
 pub use typed::fitting;

@@ -6,7 +6,7 @@
 //! Must not know: a connection.
 
 use crate::artifacts::{RehearsalKind, RehearsalProblem};
-use crate::national::{Column, Degree, Gate, Kind, Mandatory, National, Table};
+use crate::national::{Kind, National, Table};
 use crate::sql_ident::literal;
 
 /// One thing that must hold of a table.
@@ -54,9 +54,9 @@ pub fn checks(national: &National, table: &Table) -> Vec<Check> {
     let mut all = vec![of("key", Holds::Unique { columns: table.key.clone() })];
     for column in &table.columns {
         let code = &column.code;
-        if table.key.contains(code) || (is_required(national, column) && column.when.is_none()) {
+        if table.key.contains(code) || (national.is_required(column) && column.when.is_none()) {
             all.push(of(&format!("{code}_filled"), Holds::NotNull { column: code.clone() }));
-        } else if let Some(when) = column.when.as_ref().filter(|_| is_required(national, column)) {
+        } else if let Some(when) = column.when.as_ref().filter(|_| national.is_required(column)) {
             let predicate = format!("({when}) IS NOT TRUE OR {code} IS NOT NULL");
             all.push(of(&format!("{code}_filled"), Holds::Row { predicate }));
         }
@@ -75,17 +75,6 @@ pub fn checks(national: &National, table: &Table) -> Vec<Check> {
         all.push(of(&format!("parent{}", no + 1), holds));
     }
     all
-}
-
-/// Whether the gate lets no row through in which the column is empty (where its condition holds).
-fn is_required(national: &National, column: &Column) -> bool {
-    let blocks = |rule: &str| national.gate.decide(rule, Degree::Hard) == Some(Gate::Block);
-    let hard = column.mandatory == Mandatory::Hard;
-    match (&column.when, &column.empty) {
-        (Some(_), _) => blocks("STR-04"),
-        (None, Some(rule)) => hard && blocks(rule),
-        (None, None) => hard && blocks("STR-03"),
-    }
 }
 
 impl Check {

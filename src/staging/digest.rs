@@ -103,7 +103,8 @@ pub(super) async fn work(
 ) -> Result<(), StagingError> {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     while let Some(table) = next() {
-        let found = given_back(&of, &server, table).await?;
+        let found = given_back(&of, &server, table).await;
+        let found = found.inspect_err(|_| queue.lock().unwrap_or_else(PoisonError::into_inner).clear())?;
         if done.send((table, found)).is_err() {
             break;
         }

@@ -46,7 +46,9 @@ pub(super) async fn work(
 ) -> Result<(), StagingError> {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     while let Some(part) = next() {
-        let loaded = load(&of, &server, &part).await?;
+        let loaded = load(&of, &server, &part).await;
+        // Nobody needs the rest once something failed.
+        let loaded = loaded.inspect_err(|_| queue.lock().unwrap_or_else(PoisonError::into_inner).clear())?;
         if done.send(loaded).is_err() {
             break;
         }
@@ -66,7 +68,7 @@ async fn load(of: &Shared, server: &Server, part: &Part) -> Result<PartLoaded, S
     match copied {
         Copied::Done => Ok(PartLoaded { table: part.table, rows: sent.rows(), sent, problem: None }),
         Copied::Refused(message) => {
-            session.close();
+            drop(session);
             let problem = refused(of, server, part, message).await?;
             Ok(PartLoaded { table: part.table, rows: 0, sent: Buckets::default(), problem: Some(problem) })
         }

@@ -1,7 +1,7 @@
 //! The rehearsal: staged tables into a staging PostgreSQL, with every key on, compared row by row, and then dropped or kept.
 //!
-//! Always: everything goes into a shadow schema that carries our mark, so that whatever happens nothing else of the server is touched,
-//! and the next start drops what a killed one left. What came back is compared in full: rows by digest, columns by their sums.
+//! Always: everything goes into a shadow schema that carries our mark, so that whatever happens nothing else of the server is touched;
+//! what failed is dropped over a new session, and the next start drops what a killed one left. What came back is compared in full: rows by digest, columns by their sums.
 //! Must not know: how rows were staged, or what a run is.
 
 mod checks;
@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use deadpool_postgres::Pool;
 use tokio::task::JoinSet;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use checks::{Check, checks};
 pub use compare::{Profile, asked_of_engine, profile};
@@ -104,7 +105,8 @@ pub async fn rehearse(
     staged: &[StagedTable],
     progress: &dyn Progress,
 ) -> Result<(Rehearsal, Vec<Measure>), StagingError> {
-    let server = Server { pool: of.pool.clone(), seconds: of.statement_seconds };
+    let name = format!("{} {}", sessions_of(&of.schema), std::process::id());
+    let server = Server { pool: of.pool.clone(), seconds: of.statement_seconds, name };
     let control = server.session().await?;
     let tables: Vec<Table> = staged.iter().filter_map(|s| national.table(&s.table).cloned()).collect();
     let place = |table: &Table, code: &String| table.columns.iter().position(|c| &c.code == code);
@@ -113,55 +115,68 @@ pub async fn rehearse(
     let rehearsing = Rehearsing { of, national, staged, shared, server, control, progress };
     let existing = rehearsing.begin().await?;
     let done = rehearsing.work(existing).await;
-    let ended = match &done {
-        Ok((found, _)) if found.kept => rehearsing.swap().await,
-        _ => rehearsing.drop_shadow().await,
+    let done = match done {
+        Ok((found, measures)) => {
+            let ended = match found.kept {
+                true => rehearsing.swap().await,
+                false => rehearsing.drop_shadow(&rehearsing.control).await,
+            };
+            ended.map(|()| (found, measures))
+        }
+        Err(e) => Err(e),
     };
-    let done = done?;
-    ended?;
-    Ok(done)
+    if done.is_err()
+        && let Err(e) = rehearsing.clear().await
+    {
+        tracing::warn!("what was loaded stays until the next dry run: {e}");
+    }
+    done
 }
 
 impl Rehearsing<'_> {
     /// Looks at the server, takes the lock, drops what was left; whether it has tables of somebody else.
     async fn begin(&self) -> Result<bool, StagingError> {
         let control = &self.control;
+        let schema = &self.of.schema;
+        self.lock(control).await?;
+        // Statements of a rehearsal that was killed may go on for a while.
+        control.end_others(&format!("{} %", sessions_of(schema))).await?;
         let encoding = control.text("its encoding", "SHOW server_encoding").await?;
         if encoding != "UTF8" {
             return Err(StagingError::Encoding { found: encoding });
         }
-        let schema = &self.of.schema;
-        let lock = format!("SELECT pg_advisory_lock(hashtext({}))", literal(&format!("qianyi {schema}")));
-        control.ask("the lock of rehearsals", &lock).await.map_err(|e| match e {
-            StagingError::Failed { .. } => StagingError::Busy { schema: schema.clone() },
-            other => other,
-        })?;
-        let existing = matches!(self.marked(schema).await?, Some(false));
+        let existing = matches!(marked(control, schema).await?, Some(false));
         if existing && self.of.keep {
             return Err(StagingError::Foreign { schema: schema.clone() });
         }
-        self.drop_shadow().await?;
+        self.drop_shadow(control).await?;
         Ok(existing)
     }
 
-    /// Whether a schema carries our mark; `None`: there is no such schema.
-    async fn marked(&self, schema: &str) -> Result<Option<bool>, StagingError> {
-        let sql = format!(
-            "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = {}",
-            literal(schema)
-        );
-        let rows = self.control.ask("the schemas of the staging database", &sql).await?;
-        Ok(rows.first().map(|row| row.first().and_then(Option::as_deref) == Some(MARK)))
+    /// Takes the lock that keeps two rehearsals apart; it is the session's.
+    async fn lock(&self, session: &Session) -> Result<(), StagingError> {
+        let schema = &self.of.schema;
+        let lock = format!("SELECT pg_advisory_lock(hashtext({}))", literal(&format!("qianyi {schema}")));
+        let taken = session.may_wait("the lock of rehearsals", &lock).await?;
+        if taken { Ok(()) } else { Err(StagingError::Busy { schema: schema.clone() }) }
+    }
+
+    /// After a failure: ends whatever session of this rehearsal is left, which may be stuck or lost, and drops what was loaded.
+    async fn clear(&self) -> Result<(), StagingError> {
+        let session = self.server.session().await?;
+        session.end_others(&self.server.name).await?;
+        self.lock(&session).await?;
+        self.drop_shadow(&session).await
     }
 
     /// Drops the shadow schema, which must be ours.
-    async fn drop_shadow(&self) -> Result<(), StagingError> {
+    async fn drop_shadow(&self, session: &Session) -> Result<(), StagingError> {
         let shadow = &self.shared.shadow;
-        match self.marked(shadow).await? {
+        match marked(session, shadow).await? {
             None => Ok(()),
             Some(true) => {
                 let sql = format!("DROP SCHEMA {} CASCADE", quote(shadow));
-                self.control.run("dropping what was loaded", &sql).await
+                session.run("dropping what was loaded", &sql).await
             }
             Some(false) => Err(StagingError::Foreign { schema: shadow.clone() }),
         }
@@ -195,18 +210,18 @@ impl Rehearsing<'_> {
         failpoint::hit("rehearse.created");
         let begun = Instant::now();
         let sent = self.load(&mut found).await?;
-        found.seconds.load = begun.elapsed().as_secs();
+        found.seconds.load = seconds(begun);
         let mut measures = Vec::new();
         // Behind rows that are not there everything else would differ as well.
         if found.problems.is_empty() {
             let begun = Instant::now();
             self.keys(existing, &mut found).await?;
             failpoint::hit("rehearse.keyed");
-            found.seconds.keys = begun.elapsed().as_secs();
+            found.seconds.keys = seconds(begun);
             let begun = Instant::now();
             self.compare(&sent, &mut found, &mut measures).await?;
             failpoint::hit("rehearse.compared");
-            found.seconds.compare = begun.elapsed().as_secs();
+            found.seconds.compare = seconds(begun);
         }
         found.rows = found.tables.iter().map(|t| t.loaded).sum();
         found.bytes = found.tables.iter().map(|t| t.bytes).sum();
@@ -233,12 +248,7 @@ impl Rehearsing<'_> {
             sql.extend(ddl::tables(self.national, &self.shared.shadow));
         }
         sql.push("COMMIT".to_owned());
-        let made = self.control.run("making the tables", &sql.join(";\n")).await;
-        if made.is_err() {
-            // The transaction is open still.
-            self.control.run("making the tables", "ROLLBACK").await?;
-        }
-        made
+        self.control.run("making the tables", &sql.join(";\n")).await
     }
 
     /// Loads every part; the digests of what was sent, by table.
@@ -389,7 +399,27 @@ impl Rehearsing<'_> {
     }
 }
 
+/// Seconds since then, a begun one as a whole.
+fn seconds(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
 /// What a task came to.
 fn joined<T>(of: Result<Result<T, StagingError>, tokio::task::JoinError>) -> Result<T, StagingError> {
     of.map_err(|e| StagingError::Failed { what: "a session".to_owned(), source: Box::new(e) })?
+}
+
+/// What sessions that load into a schema are called, before the number of their process: no longer than the server keeps.
+fn sessions_of(schema: &str) -> String {
+    format!("qianyi load {:016x}", xxh3_64(schema.as_bytes()))
+}
+
+/// Whether a schema carries our mark; `None`: there is no such schema.
+async fn marked(session: &Session, schema: &str) -> Result<Option<bool>, StagingError> {
+    let sql = format!(
+        "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = {}",
+        literal(schema)
+    );
+    let rows = session.ask("the schemas of the staging database", &sql).await?;
+    Ok(rows.first().map(|row| row.first().and_then(Option::as_deref) == Some(MARK)))
 }

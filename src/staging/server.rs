@@ -1,13 +1,13 @@
 //! Sessions of the staging server: how they are opened, how long they may take, rows into it and out of it.
 //!
-//! Always: every answer has a limit of time here besides the server's own, since a server may never answer; a session in which
-//! something failed is closed, not used again.
+//! Always: every answer has a limit of time here besides the server's own, since a server may never answer; a session is closed when it
+//! is done with, never used again, and carries the name of its rehearsal, by which what is left of it can be ended.
 //! Must not know: what is loaded.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{ClientWrapper, Object, Pool};
 use futures::{SinkExt, StreamExt};
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
@@ -16,6 +16,7 @@ use tokio_postgres::error::DbError;
 use super::StagingError;
 use super::row::{HEADER, TRAILER, length};
 use crate::mask;
+use crate::sql_ident::literal;
 
 /// Bytes that go out at a time.
 const SEND_BYTES: usize = 256 << 10;
@@ -23,17 +24,23 @@ const SEND_BYTES: usize = 256 << 10;
 const GRACE_SECONDS: u64 = 15;
 /// A statement waits so long for a lock: of a session that a killed rehearsal left.
 const LOCK_SECONDS: u64 = 60;
+/// Seconds after which the server tries a silent line, between its trials, and how many of them.
+const KEEPALIVE: u32 = 60;
+const KEEPALIVE_AGAIN: u32 = 10;
+const KEEPALIVE_TIMES: u32 = 6;
 
 /// The server, and how long a statement may take.
 #[derive(Clone)]
 pub(super) struct Server {
     pub pool: Pool,
     pub seconds: u64,
+    /// What its sessions are called: the same for all of a schema up to the last word, which is the process.
+    pub name: String,
 }
 
 /// One session.
 pub(super) struct Session {
-    client: Object,
+    client: ClientWrapper,
     seconds: u64,
 }
 
@@ -54,11 +61,16 @@ impl Server {
                 seconds: GRACE_SECONDS * 2,
             })?
             .map_err(|e| StagingError::Unreachable { source: Box::new(e) })?;
-        let session = Session { client, seconds: self.seconds };
+        let session = Session { client: Object::take(client), seconds: self.seconds };
+        // A peer that vanished without a word is noticed by the server, too: else it would keep its locks for hours.
         let set = format!(
-            "SET client_encoding TO 'UTF8'; SET statement_timeout TO '{}s'; SET lock_timeout TO '{LOCK_SECONDS}s'; \
+            "SET application_name TO '{}'; SET client_encoding TO 'UTF8'; SET statement_timeout TO '{seconds}s'; \
+             SET lock_timeout TO '{LOCK_SECONDS}s'; SET idle_in_transaction_session_timeout TO '{seconds}s'; \
+             SET tcp_keepalives_idle TO {KEEPALIVE}; SET tcp_keepalives_interval TO {KEEPALIVE_AGAIN}; \
+             SET tcp_keepalives_count TO {KEEPALIVE_TIMES}; \
              SET row_security TO off; SET standard_conforming_strings TO on; SET extra_float_digits TO 3",
-            self.seconds
+            self.name,
+            seconds = self.seconds,
         );
         session.run("session settings", &set).await?;
         Ok(session)
@@ -86,6 +98,15 @@ impl Session {
         match self.within(what, self.client.batch_execute(sql)).await? {
             Ok(()) => Ok(None),
             Err(e) => refused(e.as_db_error()).map(Some).ok_or_else(|| failed(what)(e)),
+        }
+    }
+
+    /// Runs a statement that waits for others; false: they took longer than a lock may.
+    pub(super) async fn may_wait(&self, what: &str, sql: &str) -> Result<bool, StagingError> {
+        match self.within(what, self.client.batch_execute(sql)).await? {
+            Ok(()) => Ok(true),
+            Err(e) if e.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE) => Ok(false),
+            Err(e) => Err(failed(what)(e)),
         }
     }
 
@@ -179,9 +200,16 @@ impl Session {
         if ended { Ok(()) } else { Err(unexpected()) }
     }
 
-    /// Closes the session for good: it does not go back to the pool.
-    pub(super) fn close(self) {
-        drop(Object::take(self.client));
+    /// Ends every other session whose name is like that, but those that wait for their turn: of a rehearsal that was killed, or that lost
+    /// its connections.
+    pub(super) async fn end_others(&self, like: &str) -> Result<(), StagingError> {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE {} \
+             AND wait_event IS DISTINCT FROM 'advisory' \
+             AND datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()",
+            literal(like)
+        );
+        self.ask("ending sessions that were left", &sql).await.map(|_| ())
     }
 }
 

@@ -1,11 +1,12 @@
 //! "0 unexplained" must not hold when something is broken: each test breaks one thing in the demo city's mapping, and the run sees it.
 
 use qianyi::artifacts::{
-    Blocker, Judged, LegacyTableCoverage, Line, Reach, Status, Summary, Suspicion, Unchecked,
+    Blocker, Judged, KnownDifference, KnownEnd, LegacyTableCoverage, Line, Reach, Status, Summary, Suspicion,
+    Unchecked,
 };
 use qianyi::encoding::TextEncoding;
 use qianyi::error::Consequence;
-use qianyi::pipeline::{Acknowledgement, Finished, RunSettings, finished, run};
+use qianyi::pipeline::{Acknowledgement, Finished, RunSettings, finished, reconcile_again, run};
 use qianyi::source::TableSettings;
 
 use crate::support::copy_folder;
@@ -165,6 +166,74 @@ fn an_amount_that_is_not_mapped_needs_a_reason_and_then_is_explained_by_it() {
     );
     let told = line(&ended, "ylbx.YLJFF→(none)", "fen:KFJE").unwrap();
     assert_eq!((told.unexplained, told.explained.get("not_mapped")), (0, Some(&told.left)));
+}
+
+/// What somebody answers for, of everything that a line leaves.
+fn known(ended: &Finished, line: &Line, until: &str) -> Vec<KnownDifference> {
+    let of = |b: &&qianyi::artifacts::Boundary| b.lines.iter().any(|l| l == line);
+    let boundary = ended.reconciliation.boundaries.iter().find(of).unwrap().boundary.clone();
+    let one = |cell: &qianyi::artifacts::Cell| KnownDifference {
+        boundary: boundary.clone(),
+        table: line.table.clone(),
+        measure: line.measure.clone(),
+        insurance: cell.insurance.clone(),
+        period: cell.period.clone(),
+        amount: cell.unexplained,
+        unit: line.unit,
+        basis: "财务科函〔2021〕3号".to_owned(),
+        approver: "王科长".to_owned(),
+        account: "wang".to_owned(),
+        until: until.to_owned(),
+    };
+    line.cells.iter().map(one).collect()
+}
+
+#[test]
+fn a_known_difference_lets_a_run_pass_until_it_expires_and_cannot_be_written_into_its_documents() {
+    let mut broken = Broken::seeded(200, 11);
+    broken.replace("sources/YLJFF.toml", "BFJE = \"paid", "# BFJE = \"paid");
+    let (summary, ended) = broken.run();
+    let lost = line(&ended, "ylbx.YLJFF→(none)", "fen:BFJE").unwrap();
+    assert_eq!(u128::from(unexplained(&summary).1), lost.unexplained);
+    assert!(!lost.cells.is_empty() && lost.cells.len() < 100, "all cells are listed");
+
+    broken.of.expected.known = known(&ended, lost, "2021-05-31");
+    let (summary, ended) = broken.run();
+    assert_eq!((summary.status, summary.unexplained_fen), (Status::Done, 0), "{:?}", summary.blocked_by);
+    assert!(ended.reconciliation.known.iter().all(|k| k.ended == KnownEnd::Explains));
+    assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);
+    let page = std::fs::read_to_string(ended.dir.page()).unwrap();
+    assert!(page.contains("财务科函〔2021〕3号") && page.contains("项差异按已知差异处理"), "who and why");
+    let passed = std::fs::read_to_string(ended.dir.file("reconciliation.json")).unwrap();
+    for (lang, title) in [("zh", "已知差异"), ("en", "Known differences")] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qianyi"));
+        command.args(["reconcile", "--lang", lang, "--workdir"]).arg(&broken.of.workdir);
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let told = said.lines().filter(|l| l.starts_with(title)).count();
+        assert!(told == ended.reconciliation.known.len() && said.contains("王科长 2021-05-31"), "{said}");
+    }
+
+    // The day after its last one it explains nothing.
+    for of in &mut broken.of.expected.known {
+        of.until = "2021-05-30".to_owned();
+    }
+    let (summary, ended) = broken.run();
+    assert_eq!(u128::from(unexplained(&summary).1), lost_fen(&ended));
+    assert!(ended.reconciliation.known.iter().all(|k| k.ended == KnownEnd::Expired));
+    let forged = passed.replace(&summary_before(&passed), &summary.run);
+    std::fs::write(ended.dir.file("reconciliation.json"), forged).unwrap();
+    let refused = finished(&broken.of.workdir, None).unwrap_err();
+    assert_eq!(miette::Diagnostic::code(&refused).unwrap().to_string(), "RUN-030");
+}
+
+fn lost_fen(ended: &Finished) -> u128 {
+    line(ended, "ylbx.YLJFF→(none)", "fen:BFJE").unwrap().unexplained
+}
+
+/// The run that a document names.
+fn summary_before(document: &str) -> String {
+    let (_, rest) = document.split_once("\"run\": \"").unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
 }
 
 #[test]

@@ -273,3 +273,45 @@ fn an_acknowledgement_says_what_which_who_and_why_and_counts_for_the_digest() {
     let error = load(&Layers { files: vec![files.city(&twice)], ..Layers::default() }).unwrap_err();
     assert!(format!("{:?}", miette::Report::new(error)).contains("acknowledged twice"));
 }
+
+#[test]
+fn a_known_difference_says_where_how_much_why_who_and_until_when_and_counts_for_the_digest() {
+    let files = Files::new();
+    let people = "[[people]]\nname = \"王科长\"\naccount = \"wang\"\nroles = [\"approver\"]\n\
+                  [[people]]\nname = \"李\"\naccount = \"li\"\nroles = [\"operator\"]\n";
+    let whole = "[[known_difference]]\nboundary = \"raw-mapped\"\ntable = \"ylbx.GRJFMX→AC43\"\nmeasure = \"fen:AAE020\"\n\
+                 insurance = \"110\"\nperiod = \"200101\"\namount = \"-12.3\"\nbasis = \"财务科函〔2021〕3号\"\n\
+                 account = \"wang\"\nuntil = \"2021-12-31\"\n";
+    let text = |known: &str| format!("{people}{known}");
+    let with = |known: &str| settings(&Layers { files: vec![files.city(&text(known))], ..Layers::default() });
+    let (plain, one, other) = (with(""), with(whole), with(&whole.replace("-12.3", "-12.31")));
+    let told = &one.expected.known[0];
+    assert_eq!((told.amount, told.approver.as_str(), told.until.as_str()), (-1230, "王科长", "2021-12-31"));
+    assert_eq!(other.expected.known[0].amount, -1231);
+    assert!(plain.digest != one.digest && one.digest != other.digest);
+    let rows = whole.replace("fen:AAE020", "rows").replace("-12.3", "12");
+    assert_eq!(with(&rows).expected.known[0].amount, 12);
+    for (from, to, expected) in [
+        ("raw-mapped", "raw-maped", "did you mean `raw-mapped`?"),
+        ("-12.3", "12.345", "not a difference of this measure"),
+        ("-12.3", "0.00", "not a difference of this measure"),
+        ("-12.3", "1,200", "not a difference of this measure"),
+        ("\"-12.3\"", "-12.3", "`amount` is not a text in quotes"),
+        ("fen:AAE020", "rows", "not a difference of this measure"),
+        ("2021-12-31", "31.12.2021", "not a day"),
+        ("basis = \"财务科函〔2021〕3号\"\n", "", "no `basis`"),
+        ("财务科函〔2021〕3号", " ", "`basis` is empty"),
+        ("until = \"2021-12-31\"\n", "", "no `until`"),
+        ("account = \"wang\"", "account = \"li\"", "with the role approver"),
+        ("account = \"wang\"", "account = \"zhao\"", "with the role approver"),
+        ("basis = ", "reason = ", "there is no setting `reason`"),
+    ] {
+        let of = text(&whole.replace(from, to));
+        let error = load(&Layers { files: vec![files.city(&of)], ..Layers::default() }).unwrap_err();
+        let shown = format!("{:?}", miette::Report::new(error));
+        assert!(shown.contains(expected), "{to}: {shown}");
+    }
+    let twice = text(&format!("{whole}{}", whole.replace("-12.3", "5")));
+    let error = load(&Layers { files: vec![files.city(&twice)], ..Layers::default() }).unwrap_err();
+    assert!(format!("{:?}", miette::Report::new(error)).contains("another known difference"));
+}

@@ -22,6 +22,8 @@ struct Gate {
     dispositions: BTreeMap<String, ParentDispositions>,
     /// Key maps of what is merged.
     merged: Vec<PathBuf>,
+    /// Columns that are said to be never empty.
+    filled: Vec<String>,
 }
 
 impl Gate {
@@ -32,7 +34,7 @@ impl Gate {
         let spill = dir.path().join("spill");
         let settings = EngineSettings { memory: 1 << 28, spill, partitions };
         let engine = Engine::start(settings, city.functions(as_of())).unwrap();
-        Self { dir, national, engine, dispositions: BTreeMap::new(), merged: Vec::new() }
+        Self { dir, national, engine, dispositions: BTreeMap::new(), merged: Vec::new(), filled: Vec::new() }
     }
 
     fn out(&self, what: &str, table: &str) -> PathBuf {
@@ -88,6 +90,7 @@ impl Gate {
                 merged: &self.merged,
                 findings: &findings,
                 parents: &self.dispositions,
+                filled: &self.filled,
                 staged: &self.out("staged", table),
                 rejected: &self.out("rejected", table),
                 dispositions: &self.out("dispositions", table),
@@ -275,4 +278,29 @@ fn rows_keep_their_order_and_their_parts_whatever_the_partitions() {
         parts.map(|p| p.sha256.clone()).collect::<Vec<_>>()
     };
     assert_eq!(files(1), files(4));
+}
+
+#[test]
+fn staged_parts_say_what_their_columns_mean_and_are_nullable_only_where_they_may_be_empty() {
+    let mut gate = Gate::new(1);
+    gate.filled = vec!["AAC001".to_owned()];
+    let persons = [person("1")];
+    let rows: Vec<Row<'_>> = persons.iter().map(<[_; 4]>::as_slice).collect();
+    gate.decide("AC01", &rows, &[]);
+    gate.decide("AC02", &[], &[]);
+    for table in ["AC01", "AC02"] {
+        let of = gate.national.table(table).unwrap();
+        let part = crate::support::parquet_under(&gate.out("staged", table)).remove(0);
+        let schema = qianyi::dataset::schema_of(&part).unwrap();
+        for column in &of.columns {
+            let field = schema.field_with_name(&column.code).unwrap();
+            let told = |key: &str| field.metadata().get(key);
+            assert_eq!(told("name"), Some(&column.title), "{}", column.code);
+            assert_eq!((told("unit"), told("codes")), (column.unit.as_ref(), column.codes.as_ref()));
+            assert_eq!(field.is_nullable(), column.code != "AAC001", "{}", column.code);
+        }
+    }
+    // What is said to be never empty and is cannot be written.
+    gate.filled.push("AAC003".to_owned());
+    assert!(matches!(gate.try_decide("AC01", &[&rows], &[]), Err(GateError::Dataset(_))));
 }

@@ -290,7 +290,8 @@ fn what_is_too_large_for_any_amount_is_a_read_error_and_not_a_difference() {
     let column =
         ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
     let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
-    let all = reconcile(&Sides { run: "r0001", measures: &measures }).unwrap();
+    let all =
+        reconcile(&Sides { run: "r0001", measures: &measures, known: &[], as_of: "2021-05-31" }).unwrap();
     assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
     let line = |measure: &str| all.boundaries[0].lines.iter().find(|l| l.measure == measure).unwrap();
     assert_eq!(line("values:JE").explained["read_error"], 1);
@@ -315,7 +316,8 @@ fn what_lies_beside_its_column_counts_where_it_is_read_to_the_fen() {
     let column =
         ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
     let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
-    let all = reconcile(&Sides { run: "r0001", measures: &measures }).unwrap();
+    let all =
+        reconcile(&Sides { run: "r0001", measures: &measures, known: &[], as_of: "2021-05-31" }).unwrap();
     assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
     let line = |measure: &str| all.boundaries[0].lines.iter().find(|l| l.measure == measure).unwrap();
     assert_eq!((line("fen:JE").left, line("values:JE").left), (123_550, 2));

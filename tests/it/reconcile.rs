@@ -1,7 +1,7 @@
 //! Reconciliation on measures made by hand: what adds up, what is explained, what is not.
 
 use proptest::prelude::*;
-use qianyi::artifacts::{Judged, Line, Reconciliation};
+use qianyi::artifacts::{Judged, KnownDifference, KnownEnd, Line, Reconciliation, Unit};
 use qianyi::measures::{Measure, boundary, side};
 use qianyi::reconcile::{ReconcileError, Sides, reconcile};
 
@@ -27,7 +27,7 @@ fn m(
 }
 
 fn compared(measures: &[Measure]) -> Reconciliation {
-    reconcile(&Sides { run: "r0001", measures }).unwrap()
+    reconcile(&Sides { run: "r0001", measures, known: &[], as_of: AS_OF }).unwrap()
 }
 
 /// The only line of the only boundary.
@@ -37,6 +37,7 @@ fn only(measures: &[Measure]) -> Line {
     all.boundaries.remove(0).lines.remove(0)
 }
 
+const AS_OF: &str = "2021-05-31";
 const SR: &str = boundary::SOURCE_RAW;
 const RM: &str = boundary::RAW_MAPPED;
 const MF: &str = boundary::MAPPED_DISPOSITIONS;
@@ -122,6 +123,53 @@ fn rounding_explains_half_a_fen_a_value_and_no_more() {
         m(RM, side::MAPPED, "s.T", "fen:JE", ("", ""), "", 11),
     ];
     assert_eq!(only(&fen).unexplained, 1);
+}
+
+#[test]
+fn a_known_difference_explains_exactly_its_amount_of_its_cell_until_its_last_day() {
+    let measures = [
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("YL", "2001"), "", 105),
+        m(SR, side::RAW, "s.T", "fen:JE", ("YL", "2001"), "", 100),
+        m(SR, side::SOURCE, "s.T", "fen:JE", ("YL", "2002"), "", 100),
+        m(SR, side::RAW, "s.T", "fen:JE", ("YL", "2002"), "", 105),
+    ];
+    let of = |period: &str, amount: i128, until: &str| KnownDifference {
+        boundary: SR.to_owned(),
+        table: "s.T".to_owned(),
+        measure: "fen:JE".to_owned(),
+        insurance: "YL".to_owned(),
+        period: period.to_owned(),
+        amount,
+        unit: Unit::Money { digits: 2 },
+        basis: "财务科函〔2021〕3号".to_owned(),
+        approver: "王科长".to_owned(),
+        account: "wang".to_owned(),
+        until: until.to_owned(),
+    };
+    let with = |known: &[KnownDifference]| {
+        let all = reconcile(&Sides { run: "r0001", measures: &measures, known, as_of: AS_OF }).unwrap();
+        let ended: Vec<(KnownEnd, i128)> = all.known.iter().map(|k| (k.ended, k.found)).collect();
+        (all.totals.unexplained_fen, ended)
+    };
+    assert_eq!(with(&[of("2001", 5, AS_OF)]), (5, vec![(KnownEnd::Explains, 5)]));
+    let both = [of("2001", 5, AS_OF), of("2002", -5, "2022-01-01")];
+    assert_eq!(with(&both), (0, vec![(KnownEnd::Explains, 5), (KnownEnd::Explains, -5)]));
+    assert_eq!(with(&[of("2001", 5, "2021-05-30")]), (10, vec![(KnownEnd::Expired, 5)]));
+    for amount in [4, 6, -5] {
+        assert_eq!(with(&[of("2001", amount, AS_OF)]), (10, vec![(KnownEnd::Differs, 5)]));
+    }
+    // Not the line as a whole, in which two wrong cells would cancel out; and nothing that is not there.
+    assert_eq!(with(&[of("", 5, AS_OF), of("2003", 5, AS_OF)]).0, 10);
+    let elsewhere = KnownDifference { boundary: RM.to_owned(), ..of("2001", 5, AS_OF) };
+    assert_eq!(with(&[elsewhere]), (10, vec![(KnownEnd::Absent, 0)]));
+    let other = KnownDifference { measure: "fen:JF".to_owned(), ..of("2001", 5, AS_OF) };
+    assert_eq!(with(&[other]), (10, vec![(KnownEnd::Absent, 0)]));
+    let all = reconcile(&Sides { run: "r0001", measures: &measures, known: &both, as_of: AS_OF }).unwrap();
+    let line = &all.boundaries[0].lines[0];
+    assert_eq!((line.unexplained, line.explained.get("known"), line.cells.len()), (0, None, 0));
+    insta::assert_snapshot!("known_difference_json", serde_json::to_string_pretty(&all.known[0]).unwrap());
+    let again: Reconciliation = serde_json::from_str(&serde_json::to_string(&all).unwrap()).unwrap();
+    assert_eq!(again, all);
 }
 
 fn year(side: &str, table: &str, year: &str, value: i128) -> Measure {
@@ -245,7 +293,7 @@ fn a_sum_that_does_not_fit_is_an_error() {
         m(SR, side::SOURCE, "s.T", "fen:JE", ("b", ""), "", i128::MAX / 2),
         m(SR, side::SOURCE, "s.T", "fen:JE", ("c", ""), "", i128::MAX / 2),
     ];
-    let error = reconcile(&Sides { run: "r0001", measures: &huge }).unwrap_err();
+    let error = reconcile(&Sides { run: "r0001", measures: &huge, known: &[], as_of: AS_OF }).unwrap_err();
     assert!(matches!(error, ReconcileError::Overflow { .. }), "{error}");
 }
 

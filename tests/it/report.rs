@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
-use qianyi::artifacts::{Blocker, Cell, Coverage, StandingEnd, Suspicion};
+use qianyi::artifacts::{Blocker, Cell, Coverage, KnownEnd, StandingEnd, Suspicion};
 use qianyi::report::{Lang, ReportError, number, render};
 
-use crate::support::page::{balanced, blocked, covered, done, reconciled};
+use crate::support::page::{balanced, blocked, covered, done, known_row, reconciled};
 
 /// The text between tags, one line a block.
 fn text(html: &str) -> String {
@@ -106,6 +106,12 @@ fn nothing_is_called_accounted_for_while_rows_or_money_are_held_back() {
     money.figures[1].not_ready.clear();
     money.figures[0].not_ready.remove("rejected");
     assert!(verdict(&money, Lang::En).contains(whole));
+    // What is known and answered for is said beside it.
+    let mut adds_up = balanced();
+    adds_up.known.push(known_row(KnownEnd::Explains, 1, 1));
+    let html = render(&money, &adds_up, &covered(), None, Lang::Zh).unwrap();
+    let (head, _) = html.split_once("</header>").unwrap();
+    assert!(head.contains("其中 1 项差异按已知差异处理"), "{head}");
 }
 
 #[test]
@@ -143,7 +149,7 @@ fn a_workbook_has_the_numbers_of_the_page_a_sheet_a_table() {
         workbook(&path, &of, crate::support::demo::as_of(), lang).unwrap();
         let mut book: Xlsx<_> = open_workbook(&path).unwrap();
         let names = book.sheet_names();
-        assert_eq!(names.len(), 15, "{names:?}");
+        assert_eq!(names.len(), 17, "{names:?}");
         let sheet = book.worksheet_range(&names[1]).unwrap();
         let row: Vec<Data> = sheet.rows().nth(2).unwrap().to_vec();
         assert_eq!(row[0], Data::String("110".to_owned()));
@@ -253,7 +259,7 @@ fn every_link_leads_to_a_section_and_every_section_has_a_link() {
     let links: BTreeSet<&str> = attributes(&html, "href=\"#").into_iter().collect();
     assert_eq!(links.difference(&known).count(), 0, "{links:?}");
     let sections: BTreeSet<&str> = attributes(&html, "<section id=\"").into_iter().collect();
-    assert_eq!(sections.len(), 21);
+    assert_eq!(sections.len(), 22);
     assert_eq!(sections.difference(&links).count(), 0, "{sections:?}");
 }
 
@@ -288,6 +294,7 @@ fn an_empty_run_says_that_there_is_nothing() {
     summary.findings.clear();
     summary.read_errors.clear();
     summary.left_alone.clear();
+    summary.totals.clear();
     let page =
         text(&render(&summary, &reconciled(vec![], vec![]), &Coverage::default(), None, Lang::En).unwrap());
     for said in [
@@ -295,6 +302,7 @@ fn an_empty_run_says_that_there_is_nothing() {
         "No row breaks a rule.",
         "Every value was read.",
         "This run has no reconciliation.",
+        "There are no business totals",
         "There are no details and ledgers to compare.",
         "Every legacy table is extracted.",
     ] {
@@ -398,6 +406,7 @@ fn every_code_that_a_run_can_say_has_a_word() {
             "gate",
             "count",
             "invariant",
+            "total",
             "round",
         ],
     );
@@ -420,6 +429,9 @@ fn every_code_that_a_run_can_say_has_a_word() {
     use StandingEnd::{Approved, Beyond, Expired, NoBackup, Nothing, OwnRun};
     let ends = [Approved, Nothing, Beyond, Expired, OwnRun, NoBackup];
     known("standing", &ends.map(StandingEnd::name));
+    use KnownEnd::{Absent, Differs, Explains};
+    known("known", &[Explains, KnownEnd::Expired, Differs, Absent].map(KnownEnd::name));
+    known("reason", &["known"]);
     known("read_error", &["bytes", "text", "date", "period", "time", "int", "rate", "money", "code"]);
 }
 

@@ -8,6 +8,7 @@ pub mod mapped;
 pub mod mssql;
 pub mod page;
 pub mod pg;
+pub mod pg_double;
 pub mod places;
 pub mod rows;
 pub mod tds;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use qianyi::artifacts::{
     Acknowledged, Against, Blocker, Boundary, Cell, CleanRow, CodeCoverage, Coverage, DispositionRow,
-    EmptyRow, ExtractRow, FigureRow, FindingChange, FindingRow, Judged, LeftAlone, LegacyColumnCoverage,
-    LegacyDisposition, LegacyTableCoverage, Line, NationalCoverage, NotChecked, NotMapped, Origin, Plausible,
-    Reach, ReadErrorRow, Reconciliation, Round, RoundRow, Share, StageRow, StandingEnd, StandingRow, Status,
-    SumChange, Summary, Suspicion, TableRow, Totals, Unchecked, Unfed, Unit, UnitOfMoney, YearRow,
+    EmptyRow, ExtractRow, FigureRow, FindingChange, FindingRow, Judged, KnownDifference, KnownEnd, KnownRow,
+    LeftAlone, LegacyColumnCoverage, LegacyDisposition, LegacyTableCoverage, Line, NationalCoverage,
+    NotChecked, NotMapped, Origin, Plausible, Reach, ReadErrorRow, Reconciliation, Round, RoundRow, Share,
+    StageRow, StandingEnd, StandingRow, Status, SumChange, Summary, Suspicion, TableRow, TotalColumn,
+    TotalLine, TotalTable, Totals, Unchecked, Unfed, Unit, UnitOfMoney, YearRow,
 };
 
 pub const FEN: Unit = Unit::Money { digits: 2 };
@@ -118,6 +119,45 @@ fn year(year: &str, [old, ready]: [i128; 2]) -> YearRow {
     }
 }
 
+/// A business total of two lines: a balance, and a difference that should be 0.
+fn total() -> TotalTable {
+    let [title_zh, title_en] = ["个人账户余额", "Balances of personal accounts"].map(str::to_owned);
+    let [about_zh, about_en] = ["差额应为 0", "the difference should be 0"].map(str::to_owned);
+    let [by_zh, by_en] = ["有效标志", "Valid"].map(str::to_owned);
+    let column = |zh: &str, en: &str, [money, zero]: [bool; 2]| TotalColumn {
+        title_zh: zh.to_owned(),
+        title_en: en.to_owned(),
+        money,
+        zero,
+    };
+    let line = |by: &str, by_title: &str, old: [i128; 3], ready: [i128; 3], held_back: [i128; 3]| TotalLine {
+        insurance: "110".to_owned(),
+        by: by.to_owned(),
+        by_title: by_title.to_owned(),
+        old: old.to_vec(),
+        ready: ready.to_vec(),
+        held_back: held_back.to_vec(),
+    };
+    TotalTable {
+        id: "TOT-01".to_owned(),
+        title_zh,
+        title_en,
+        about_zh,
+        about_en,
+        by_zh,
+        by_en,
+        columns: vec![
+            column("账户（个）", "Accounts", [false, false]),
+            column("余额", "Balance", [true, false]),
+            column("差额", "Difference", [true, true]),
+        ],
+        lines: vec![
+            line("", "", [1, 100, 0], [1, 100, 0], [0, 0, 0]),
+            line("1", "有效", [2_000, 98_765_432_105, 5], [1_990, 98_700_000_000, 0], [11, 65_432_105, 5]),
+        ],
+    }
+}
+
 /// What changed since the round before.
 fn changes() -> Against {
     let sum = |disposition: &str, before: i128, after: i128| SumChange {
@@ -171,6 +211,7 @@ pub fn done() -> Summary {
                 whole: 0,
             },
         ],
+        known: Vec::new(),
         not_checked: vec![
             NotChecked { what: Unchecked::UnitOfMoney, name: "ylbx.GRJFMX.LX".to_owned() },
             NotChecked { what: Unchecked::UnitOfMoney, name: "ylbx.GRJFMX.ZNJ".to_owned() },
@@ -249,6 +290,7 @@ pub fn done() -> Summary {
             figure("contributions", true, [98_765_432_105, 98_765_400_000], &[("held", 32_105)], -5),
         ],
         years: vec![year("1998", [100_000_005, 100_000_005]), year("1999", [50_000, 40_000])],
+        totals: vec![total()],
         changed: None,
         unexplained_rows: 0,
         unexplained_fen: 0,
@@ -289,7 +331,8 @@ pub fn reconciled(boundaries: Vec<Boundary>, unit_of_money: Vec<UnitOfMoney>) ->
         unexplained_fen: boundaries.iter().map(|b| b.totals.unexplained_fen).sum(),
     };
     let plausible = vec![plausible("ylbx.GRJFMX", [2000, 1990, 10], Judged::Inside)];
-    Reconciliation { version: 3, run: "r0001".to_owned(), boundaries, unit_of_money, plausible, totals }
+    let (run, known) = ("r0001".to_owned(), Vec::new());
+    Reconciliation { version: 4, run, boundaries, unit_of_money, plausible, known, totals }
 }
 
 pub fn plausible(table: &str, [rows, inside, times_100]: [u64; 3], verdict: Judged) -> Plausible {
@@ -414,6 +457,23 @@ pub fn balanced() -> Reconciliation {
     )
 }
 
+pub fn known_row(ended: KnownEnd, amount: i128, found: i128) -> KnownRow {
+    let difference = KnownDifference {
+        boundary: "raw-mapped".to_owned(),
+        table: "ylbx.GRJFMX→AC43".to_owned(),
+        measure: "fen:AAE020".to_owned(),
+        insurance: "110".to_owned(),
+        period: "199801".to_owned(),
+        amount,
+        unit: FEN,
+        basis: "财务科函〔2021〕3号".to_owned(),
+        approver: "王科长".to_owned(),
+        account: "wang".to_owned(),
+        until: "2021-12-31".to_owned(),
+    };
+    KnownRow { difference, ended, found }
+}
+
 /// The same run, blocked by everything that can block.
 pub fn blocked() -> (Summary, Reconciliation) {
     let mut adds_up = balanced();
@@ -445,6 +505,12 @@ pub fn blocked() -> (Summary, Reconciliation) {
     adds_up = reconciled(boundaries, units);
     adds_up.plausible.push(plausible("ylbx.GRJFMX_2007", [300, 1, 299], Judged::Times100));
     adds_up.plausible.push(plausible("ylbx.SYJFMX", [300, 1, 2], Judged::Implausible));
+    adds_up.known = vec![
+        known_row(KnownEnd::Explains, -1234, -1234),
+        known_row(KnownEnd::Expired, 500, 500),
+        known_row(KnownEnd::Differs, 500, 501),
+        known_row(KnownEnd::Absent, 500, 0),
+    ];
     let mut summary = done();
     summary.status = Status::Blocked;
     summary.left_alone.insert(0, left_alone("XJB", "nothing reads it", false));
