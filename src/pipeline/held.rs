@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use arrow::datatypes::DataType;
+
 use super::RunError;
 use super::preflight::{ignored, mapped, refuse};
 use super::raw_stage::{asked, left_alone};
@@ -15,7 +17,7 @@ use crate::artifacts::LeftAlone;
 use crate::encoding::{TextEncoding, bytes_column, encoding_of};
 use crate::mapping::{City, SourceView};
 use crate::raw::{self, RawView};
-use crate::source::{SourceSettings, TableMeasures};
+use crate::source::{SourceKind, SourceSettings, TableMeasures};
 use crate::state::{Extract, ExtractId, ExtractStatus, State, StateError};
 
 /// Which extract of a source a run stands on.
@@ -135,6 +137,7 @@ fn seen(
             .map_err(|e| StateError::Impossible { what: format!("measures of {id}: {e}") })?,
         None => Vec::new(),
     };
+    let settings = extract.of.settings.clone();
     let mut view = raw::view_of(state, extract)?;
     // Whether a view of the database is one of the tables of the extract makes no difference here: what it holds is read.
     let tables = view.tables.keys().map(|name| (name.clone(), false));
@@ -154,8 +157,9 @@ fn seen(
     }
     view.tables.retain(|name, _| !left.iter().any(|l| l.table == *name));
     problems.extend(wanted(city, &source, &id, &view, &said, &tables));
-    if let Some(settings) = sources.iter().find(|s| s.id == source) {
-        problems.extend(other_encodings(settings, &id, &view));
+    let set = sources.iter().find(|s| s.id == source);
+    if let Some(set) = set.filter(|set| !read_alike(set, &settings)) {
+        problems.extend(other_encodings(set, &id, &view));
     }
     Ok(HeldExtract { view, left, problems })
 }
@@ -174,18 +178,27 @@ fn verify(state: &State, extract: &Extract) -> Result<(), RunError> {
     }
 }
 
+/// Whether an extract was read under these encodings, by what it recorded of its settings.
+fn read_alike(set: &SourceSettings, recorded: &str) -> bool {
+    let spelled = recorded.rsplit_once(", form ").map_or(recorded, |(before, _)| before);
+    spelled.ends_with(&format!(", {}", set.spellings()))
+}
+
 /// Columns that the configuration now reads in another encoding than they were read in.
 fn other_encodings(settings: &SourceSettings, extract: &str, held: &RawView) -> Vec<RunError> {
     let mut found = Vec::new();
     for (name, table) in &held.tables {
-        for column in table.schema.fields().iter().map(|f| f.name()) {
+        let texts = table.schema.fields().iter().filter(|f| *f.data_type() == DataType::Utf8);
+        for column in texts.map(|f| f.name()) {
             let (Some(now), Some(was)) =
                 (settings.encoding_of(name, column), encoding_of(&table.schema, &bytes_column(column)))
             else {
                 continue;
             };
-            // UTF-16 is a matter of the column's type.
-            if was != TextEncoding::Utf16 && was != now {
+            // UTF-16 is a matter of the column's type; so is UTF-8 in SQLite, unless the column itself says otherwise.
+            let own = settings.table(name).columns.get(column).is_some_and(|c| c.encoding.is_some());
+            let of_type = settings.kind == SourceKind::Sqlite && was == TextEncoding::Utf8 && !own;
+            if was != TextEncoding::Utf16 && !of_type && was != now {
                 found.push(RunError::OtherEncoding {
                     extract: extract.to_owned(),
                     column: format!("{name}.{column}"),

@@ -124,6 +124,9 @@ fn a_plan_over_an_extract_says_what_it_did_not_look_at() {
 #[test]
 fn another_encoding_than_the_extract_was_read_in_is_refused_by_column() {
     let mut bench = Bench::new(|_| {});
+    // Said of the whole source it is what was read: numbers, times and Unicode columns have no code page.
+    bench.of.sources[0].encoding = TextEncoding::named("gbk");
+    assert_eq!(ran(&bench.of).status, Status::Done);
     let columns = [("XM", "gb18030"), ("SFZH", "gbk")]
         .map(|(name, label)| (name.to_owned(), ColumnSettings { encoding: TextEncoding::named(label) }));
     let table = TableSettings { columns: columns.into_iter().collect(), ..TableSettings::default() };
