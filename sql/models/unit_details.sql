@@ -16,11 +16,11 @@ SELECT
     count(*) FILTER (WHERE d.AAE078 = '1') AS arrived,
     sum(CASE WHEN d.AAE078 = '1' THEN coalesce(d.AAE020, 0) + coalesce(d.AAE022, 0) ELSE 0 END) AS arrived_sum,
     max(d.AAB191) AS last_arrival
--- The small sides come first: they are held in memory, the details stream by.
-FROM (SELECT DISTINCT w.AAB001 FROM AB01 AS w) AS u
-JOIN ((SELECT DISTINCT n.AAC001 FROM AC01 AS n) AS p JOIN AC43 AS d ON d.AAC001 = p.AAC001) ON d.AAB001 = u.AAB001
+FROM AC43 AS d
 WHERE d.AAE140 IN ('110', '210')
   AND coalesce(d.AAE017, '0') <> '1'
   AND d.AAE002 IS NOT NULL AND d.AAE003 IS NOT NULL AND d.AAA115 IS NOT NULL
   AND d.AAA115 <> '90' AND coalesce(d.YAA115, '0') NOT IN ('3', '4')
+  AND EXISTS (SELECT 1 FROM AB01 AS u WHERE u.AAB001 = d.AAB001)
+  AND EXISTS (SELECT 1 FROM AC01 AS p WHERE p.AAC001 = d.AAC001)
 GROUP BY d.AAB001, d.AAE140, d.AAE002, d.AAE003, d.AAA115, coalesce(d.AAC084, '0')
