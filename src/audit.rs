@@ -421,6 +421,22 @@ fn checked(line: &[u8], before: &Head) -> Result<Event, Fault> {
     if event.prev != before.sm3 { Err(Fault::Chain) } else { Ok(event) }
 }
 
+/// The log, where one can go on after it: asked before anything is done that has to stand in it.
+///
+/// # Errors
+/// `AUD-001`, `AUD-002`.
+pub fn sound(state: &State) -> Result<Log, AuditError> {
+    let log = read(state.workdir())?;
+    match &log.bad {
+        Some(bad) if bad.fault != Fault::Incomplete => Err(AuditError::Broken {
+            path: path(state.workdir()).display().to_string(),
+            line: bad.line,
+            fault: bad.fault.text(),
+        }),
+        _ => Ok(log),
+    }
+}
+
 /// Records events, in this order, and returns when they are on disk. Where there are none, nothing is touched.
 ///
 /// # Errors
@@ -433,11 +449,7 @@ pub fn append(state: &State, events: &[NewEvent]) -> Result<(), AuditError> {
         return Err(AuditError::Unlocked);
     }
     let path = path(state.workdir());
-    let log = read(state.workdir())?;
-    if let Some(bad) = log.bad.filter(|bad| bad.fault != Fault::Incomplete) {
-        let (path, line, fault) = (path.display().to_string(), bad.line, bad.fault.text());
-        return Err(AuditError::Broken { path, line, fault });
-    }
+    let log = sound(state)?;
     let mut text = Vec::new();
     let mut head = log.head();
     if log.unterminated || log.fragment.is_some() {

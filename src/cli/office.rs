@@ -59,6 +59,8 @@ struct Office<'a> {
     settings: &'a Settings,
     database: &'a Path,
     people: [Signatory; 3],
+    /// The field that was spoiled again: in the next round it is mended where it stands.
+    spoiled: Option<LegacyField>,
 }
 
 /// Runs, and lets the office work and runs again so many times; the last summary, and every run where it worked.
@@ -75,7 +77,7 @@ pub fn rounds(
     if rounds == 0 {
         return Ok((done, all));
     }
-    let office = Office { context, settings, database, people: people(settings)? };
+    let mut office = Office { context, settings, database, people: people(settings)?, spoiled: None };
     for round in 1..=rounds {
         all.push(office.round(&done, Some(round))?);
         done = run(&of, &progress)?;
@@ -97,7 +99,7 @@ fn people(settings: &Settings) -> Result<[Signatory; 3], Failure> {
 
 impl Office<'_> {
     /// What a run came to, and what is done after it.
-    fn round(&self, of: &Summary, worked: Option<u32>) -> Result<OfficeRound, Failure> {
+    fn round(&mut self, of: &Summary, worked: Option<u32>) -> Result<OfficeRound, Failure> {
         let (national, city) = mappings(self.settings)?;
         let input = rule_input(self.settings.rules.as_ref(), &national, &city)?.ok_or(Usage::NoRules)?;
         let run = finished(&self.context.workdir, Some(&of.run))?;
@@ -133,22 +135,27 @@ impl Office<'_> {
         if nth == 1 {
             round.mended = edit(self.database, &done.to_mend.iter().map(mended).collect::<Vec<_>>())?;
         }
+        if let Some(spoiled) = self.spoiled.take() {
+            round.mended += edit(self.database, &[mended(&spoiled)])?;
+        }
         if nth == RELAPSE {
-            round.spoiled = self.spoil(&office)?;
+            let spoiled = self.spoil(&office)?;
+            round.spoiled = spoiled.as_ref().map(|(rule, _)| rule.clone());
+            self.spoiled = spoiled.map(|(_, field)| field);
         }
         round.office = Some(done);
         Ok(round)
     }
 
-    /// Somebody types a number wrong again that had been corrected; the rule that found it. None: no such number was.
-    fn spoil(&self, of: &OfficeOf<'_>) -> Result<Option<String>, Failure> {
+    /// Somebody types a number wrong again that had been corrected; the rule that found it, and the field. None: no such number was.
+    fn spoil(&self, of: &OfficeOf<'_>) -> Result<Option<(String, LegacyField)>, Failure> {
         for one in settled(of)? {
             let again = one.wrong.as_deref().and_then(|wrong| mistyped(wrong, &one.field.right));
             let of_numbers = ["FIX-01", "FIX-02", "FIX-03"].contains(&one.rule.as_str());
             let Some(value) = again.filter(|_| of_numbers) else { continue };
-            let LegacyField { table, key, column, .. } = one.field;
+            let LegacyField { table, key, column, .. } = one.field.clone();
             if edit(self.database, &[Edit { table, key, column, value }])? == 1 {
-                return Ok(Some(one.rule));
+                return Ok(Some((one.rule, one.field)));
             }
         }
         Ok(None)

@@ -1,5 +1,7 @@
 //! `qianyi worklist`: lists for the departments out, their decisions in, and where every item stands.
 
+use std::path::Path;
+
 use qianyi::config::{Person, Role, Settings};
 use qianyi::pipeline::{
     ClearValues, ExportOf, HandedOut, Import, ImportOf, Imported, ItemFilter, Mistake, Signatory,
@@ -83,6 +85,12 @@ pub fn import(context: &Context, args: &WorklistImportArgs) -> Result<Ended, Fai
     let people: Vec<Signatory> = settings.people.iter().map(signatory).collect();
     let state = State::open(&context.workdir, "worklist import")?;
     let words = context.words()?;
+    // One that is not here is looked for beside the mappings: the binary carries forms, too.
+    let beside = |form: &Path| settings.mappings.parent().map(|data| data.join(form)).filter(|f| f.exists());
+    let form = args
+        .form
+        .as_ref()
+        .map(|f| if f.exists() { f.clone() } else { beside(f).unwrap_or_else(|| f.clone()) });
     let (mut all, mut mistakes) = (Vec::new(), 0);
     let mut import = Import::begin(ImportOf {
         run: &run,
@@ -92,7 +100,7 @@ pub fn import(context: &Context, args: &WorklistImportArgs) -> Result<Ended, Fai
         people: &people,
         account: &account,
         zone: settings.time_zone,
-        form: args.form.as_deref(),
+        form: form.as_deref(),
     })?;
     for path in &args.files {
         let came = import.take(path)?;

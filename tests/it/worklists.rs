@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use qianyi::report::bare;
+use qianyi::state::State;
 use serde_json::Value;
 
 use crate::support::demo::{acknowledged, city, folder};
@@ -277,7 +278,12 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     fill(&mut other[1], &filled("填写更正值", "9", "证-1", ""));
     let path = office.path("other.csv");
     save(&path, &other);
-    assert_eq!(office.import(&path).0, BTreeSet::from([("L2".to_owned(), "contradicts".to_owned())]));
+    let contradicts = BTreeSet::from([("L2".to_owned(), "contradicts".to_owned())]);
+    assert_eq!(office.import(&path).0, contradicts);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+    assert_eq!(office.import(&path).0, contradicts, "lines end as Windows ends them");
+    unlogged(&office, &back);
     assert_eq!(
         office.list("X-01"),
         counts([("decided", 2), ("waived", 1), ("province", 1), ("handed_out", men - 4)])
@@ -411,6 +417,27 @@ fn applied(office: &Office, first: &Value, second: &Value) {
     }
     assert_eq!((states["fixed"], states["waived"]), (2, 1), "{states:?}");
     assert!(office.said(&["status", "--rounds", "--lang", "zh"]).1.contains("情况属实（暂免） 1"));
+}
+
+/// Beside a log that does not fit nothing goes out in clear and nothing is taken.
+fn unlogged(office: &Office, signed: &Path) {
+    let log = office.path("work/audit.log");
+    let whole = std::fs::read(&log).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    std::fs::write(&log, flipped).unwrap();
+    let batches = || State::open_readonly(&office.path("work")).unwrap().batches().unwrap().len();
+    let before = batches();
+    let (to, signed) = (office.path("clear"), signed.to_str().unwrap());
+    for command in [
+        &["worklist", "export", "--reveal", "--to", to.to_str().unwrap()][..],
+        &["worklist", "export", "--province", "--reveal", "--to", to.to_str().unwrap()],
+        &["worklist", "import", signed],
+    ] {
+        assert_ne!(office.said(command).0, 0, "{command:?}");
+    }
+    assert_eq!((batches(), to.exists()), (before, false));
+    std::fs::write(&log, whole).unwrap();
 }
 
 /// Every mistake of a file is told with its cell, and nothing of it is taken.

@@ -10,10 +10,10 @@
 -- column: *
 -- effect: none
 -- needs: ext_province_problem
-SELECT p._key, string_agg(m.said, '、' ORDER BY m.said) AS _evidence
+SELECT p._key, string_agg(m.problem, '、' ORDER BY m.said) AS _group, string_agg(m.said, '、' ORDER BY m.said) AS _evidence
 FROM AC01 AS p
 JOIN (
-  SELECT DISTINCT m._key, concat('省局问题', m.problem, CASE WHEN m.rule <> '' THEN concat('（规则', m.rule, '）') ELSE '' END) AS said
+  SELECT DISTINCT m._key, m.problem, concat('省局问题', m.problem, CASE WHEN m.rule <> '' THEN concat('（规则', m.rule, '）') ELSE '' END) AS said
   FROM province_match AS m
   WHERE m.finds = 'PRV-01' AND m.candidates = 1
 ) AS m ON m._key = p._key

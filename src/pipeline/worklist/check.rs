@@ -59,11 +59,12 @@ pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
 
 /// Takes what sound rows decide.
 pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u64)>, done: &mut Checked) {
-    let mut fields: HashMap<[String; 5], (Option<String>, String)> = HashMap::new();
+    // By field: the value that was decided about, the one that it gets, and where that stands.
+    let mut fields: HashMap<[String; 5], (Option<String>, Option<String>, String)> = HashMap::new();
     for (batch, d) in of.decided.values().filter(|(_, d)| corrects(d.kind)) {
         let skey = d.skey.clone().unwrap_or_default();
         let field = [d.table.clone(), d.key.clone(), d.source.clone(), skey, d.column.clone()];
-        fields.insert(field, (d.after.clone(), crate::state::batch_name(*batch)));
+        fields.insert(field, (d.before.clone(), d.after.clone(), crate::state::batch_name(*batch)));
     }
     for (row, id) in sound {
         let mut said = Vec::new();
@@ -76,11 +77,12 @@ pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u6
             Some(Row::Decided(decision, line)) => {
                 let here = || row.address(at::DECISION);
                 let before = corrects(decision.kind)
-                    .then(|| fields.insert(line.field(), (decision.after.clone(), here())))
-                    .flatten()
-                    .filter(|(after, _)| *after != decision.after);
+                    .then(|| (decision.before.clone(), decision.after.clone(), here()))
+                    .and_then(|said| fields.insert(line.field(), said))
+                    // What was decided about another value is stale, and binds nobody.
+                    .filter(|(about, after, _)| *about == decision.before && *after != decision.after);
                 match before {
-                    Some((_, place)) => say(at::DECISION, "contradicts", vec![place]),
+                    Some((_, _, place)) => say(at::DECISION, "contradicts", vec![place]),
                     None => done.decisions.push(*decision),
                 }
             }

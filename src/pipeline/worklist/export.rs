@@ -14,10 +14,12 @@ use super::form::{self, COLUMNS, FILLED, HIDDEN, RowsDigest, VERSION, at};
 use super::items::{ItemFilter, Line, Shown, Whose, each_item};
 use super::list::decided;
 use super::{WorklistError, WorklistEvent, record};
+use crate::audit;
 use crate::durable;
 use crate::engine::Engine;
 use crate::folder;
 use crate::national::{National, Table};
+use crate::pipeline::RunError;
 use crate::report::{CsvEncoding, ListFile, SheetColumn, SheetForm, SheetWriter, Words};
 use crate::rules::{Outcome, Rule, RuleBook};
 use crate::state::{DecisionKind, State, Worklist, worklist_name};
@@ -75,6 +77,7 @@ struct Open {
 /// # Errors
 /// `WKL-…`, `REP-…`, `ENG-…`, `DAT-…`, `STA-…`.
 pub fn export_worklists(of: &ExportOf<'_>) -> Result<Vec<HandedOut>, WorklistError> {
+    audit::sound(of.state).map_err(RunError::from)?;
     let settled: BTreeSet<u64> = decided(of.state, of.day)?.into_keys().collect();
     let next = of.state.next_worklist()?;
     let mut open: BTreeMap<(String, Option<String>), Open> = BTreeMap::new();

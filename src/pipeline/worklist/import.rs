@@ -18,6 +18,7 @@ use super::items::{Line, each_line};
 use super::list::decided;
 use super::reading::{Mistake, ReadFile, read};
 use super::{WorklistError, WorklistEvent, record};
+use crate::audit;
 use crate::clock;
 use crate::national::National;
 use crate::report::Words;
@@ -94,6 +95,7 @@ impl<'a> Import<'a> {
     /// # Errors
     /// `DAT-…`, `STA-…`, `RAW-…`.
     pub fn begin(of: ImportOf<'a>) -> Result<Self, WorklistError> {
+        audit::sound(of.state).map_err(RunError::from)?;
         let run = of.state.runs()?.into_iter().find(|r| r.id == of.run.id);
         let mut decided = decided(of.state, of.run.as_of()?)?;
         if of.form.is_some() {

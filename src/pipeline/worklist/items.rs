@@ -50,6 +50,8 @@ pub(super) struct Line {
     pub(super) before: Option<String>,
     /// What is proposed: a value, of a merge the survivor's key, of a new row its columns as JSON.
     pub(super) after: Option<String>,
+    /// Of a row as a whole: what its rule has together about it. Another question about the row is another item.
+    pub(super) group: Option<String>,
     pub(super) outcome: Outcome,
 }
 
@@ -66,7 +68,8 @@ impl Line {
             or(&self.before),
             or(&self.after),
         ];
-        let text: String = parts.iter().map(|p| format!("{}:{p}", p.len())).collect();
+        let parts = parts.into_iter().chain(self.group.clone());
+        let text: String = parts.map(|p| format!("{}:{p}", p.len())).collect();
         xxh3_64(text.as_bytes())
     }
 
@@ -84,6 +87,7 @@ impl Line {
     fn of(rule: &Rule, cell: impl Fn(&str) -> Option<String>) -> Self {
         let text = |name: &str| cell(name).unwrap_or_default();
         let proposed = if rule.effect == Effect::Merge { "after_key" } else { "after" };
+        let of_row = rule.effect == Effect::None && text("column") == "*";
         Self {
             rule: rule.id.clone(),
             table: rule.table.clone(),
@@ -95,6 +99,7 @@ impl Line {
             column: text("column"),
             before: cell("before"),
             after: cell(proposed),
+            group: cell("group").filter(|_| of_row),
             outcome: Outcome::named(&text("outcome")).unwrap_or(Outcome::ToVerify),
         }
     }
@@ -200,6 +205,7 @@ pub(super) fn each_item<E: From<RunError>>(
             "before",
             "after",
             "after_key",
+            "group",
             "evidence",
             "outcome",
             "_key",

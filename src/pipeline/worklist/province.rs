@@ -1,6 +1,6 @@
 //! What the province has to decide (上报省局清单): items that departments send it, and what rules say is its to decide.
 //!
-//! Always: a later list of the same run takes its place. What went out is recorded, and nothing else can be answered (answers.rs); the last columns
+//! Always: a name holds the number of its list and is never given twice. What went out is recorded, and nothing else can be answered (answers.rs); the last columns
 //! are empty, for the answers.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use super::form::{RowsDigest, item_text, one_line};
 use super::items::{Line, Shown, Whose, each_item};
 use super::list::decided;
 use super::{WorklistError, WorklistEvent, record};
+use crate::audit;
 use crate::durable;
 use crate::folder;
 use crate::national::Table;
@@ -58,8 +59,10 @@ const COLUMNS: [(&str, u16); 29] = [
 /// # Errors
 /// `WKL-…`, `REP-…`, `ENG-…`, `DAT-…`, `STA-…`.
 pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistError> {
+    audit::sound(of.state).map_err(RunError::from)?;
     let decided = decided(of.state, of.day)?;
-    let (mut file, mut items, mut rows) = (begin(of)?, BTreeSet::new(), RowsDigest::default());
+    let next = of.state.next_worklist()?;
+    let (mut file, mut items, mut rows) = (begin(of, next)?, BTreeSet::new(), RowsDigest::default());
     let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
     let outcomes = [Outcome::ToVerify, Outcome::ToProvince];
     each_item(
@@ -86,7 +89,7 @@ pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistErro
     let count = items.len() as u64;
     if count > 0 {
         of.state.hand_out(&[Worklist {
-            id: of.state.next_worklist()?,
+            id: next,
             run: of.run.id.to_string(),
             rule: String::new(),
             department: PROVINCE.to_owned(),
@@ -108,11 +111,12 @@ pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistErro
     Ok((path, count))
 }
 
-fn begin(of: &ExportOf<'_>) -> Result<ListFile, WorklistError> {
+fn begin(of: &ExportOf<'_>, number: i64) -> Result<ListFile, WorklistError> {
     let title = of.words.say("worklist", "province_list");
     let ending = if of.csv.is_some() { "csv" } else { "xlsx" };
     durable::create_dir_all(of.folder).map_err(RunError::from)?;
-    let path = of.folder.join(folder::name(&format!("{title}-{}.{ending}", of.run.id)));
+    let name = format!("{}-{}-{}.{ending}", title.replace(' ', "-"), of.run.id, worklist_name(number));
+    let path = of.folder.join(folder::name(&name));
     let column =
         |(key, width): &(&str, u16)| SheetColumn { head: of.words.say("worklist", key), width: *width };
     let columns = COLUMNS.iter().map(column).collect();

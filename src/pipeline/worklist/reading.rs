@@ -276,6 +276,8 @@ fn text(value: &DataRef<'_>) -> Result<String, &'static str> {
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 fn csv_rows(text: &str, heads: &Heads) -> Result<ReadFile, csv::Error> {
+    // A line end of two characters is counted late.
+    let text = text.replace("\r\n", "\n");
     let first = text.lines().next().unwrap_or_default();
     let separator =
         SEPARATORS.into_iter().max_by_key(|s| first.bytes().filter(|b| b == s).count()).unwrap_or(b',');

@@ -34,6 +34,8 @@ type Field = (LegacyRow, String, String);
 pub(super) struct Told {
     /// By rule and legacy row.
     settled: HashMap<(String, LegacyRow), DecisionKind>,
+    /// By rule and legacy table: for rows that stand for several legacy rows, and have no key of their own.
+    settled_there: HashMap<(String, String), DecisionKind>,
     /// What a field would hold, as its national column holds it.
     right: HashMap<Field, String>,
     /// The legacy field of it.
@@ -50,6 +52,7 @@ impl Told {
     pub(super) fn read(truth: &Path, city: &City, national: &National) -> Result<Self, RunError> {
         let mut told = Self {
             settled: HashMap::new(),
+            settled_there: HashMap::new(),
             right: HashMap::new(),
             legacy: HashMap::new(),
             structural: BTreeMap::new(),
@@ -59,6 +62,7 @@ impl Told {
             let legacy = LegacyRow { table: text("source_table"), key: text("source_key") };
             let settled = text("settled");
             if let Some(kind) = DecisionKind::ALL.into_iter().find(|k| k.text() == settled) {
+                told.settled_there.insert((text("rule"), legacy.table.clone()), kind);
                 told.settled.insert((text("rule"), legacy.clone()), kind);
             }
             let (right, column) = (text("right"), text("source_column"));
@@ -83,7 +87,11 @@ impl Told {
 
     /// What clerks decide about an item, and the value that is right; none: the truth does not say.
     pub(super) fn decides(&self, line: &Line) -> Option<(DecisionKind, Option<String>)> {
-        let legacy = LegacyRow { table: line.source.clone(), key: line.skey.clone()? };
+        let Some(key) = line.skey.clone() else {
+            let settled = self.settled_there.get(&(line.rule.clone(), line.source.clone())).copied();
+            return settled.filter(|kind| *kind != DecisionKind::Adopt).map(|kind| (kind, None));
+        };
+        let legacy = LegacyRow { table: line.source.clone(), key };
         let of_field = matches!(line.effect, Effect::None | Effect::Change);
         let right = self.right.get(&(legacy.clone(), line.table.clone(), line.column.clone()));
         if let Some(right) = right.filter(|_| of_field) {
