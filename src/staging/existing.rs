@@ -19,12 +19,11 @@ struct Declared {
     has_default: bool,
 }
 
-/// Every difference between a schema's tables and the national ones.
-pub(super) async fn differences(
+/// The columns of every table of a schema, by name.
+async fn tables(
     session: &Session,
-    national: &National,
     schema: &str,
-) -> Result<Vec<RehearsalProblem>, StagingError> {
+) -> Result<BTreeMap<String, BTreeMap<String, Declared>>, StagingError> {
     let sql = format!(
         "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef \
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -37,6 +36,16 @@ pub(super) async fn differences(
         let column = Declared { declared: text(2), not_null: text(3) == "t", has_default: text(4) == "t" };
         tables.entry(text(0)).or_default().insert(text(1), column);
     }
+    Ok(tables)
+}
+
+/// Every difference between a schema's tables and the national ones.
+pub(super) async fn differences(
+    session: &Session,
+    national: &National,
+    schema: &str,
+) -> Result<Vec<RehearsalProblem>, StagingError> {
+    let tables = tables(session, schema).await?;
     let codes = codes(session, schema).await?;
     let mut all = Vec::new();
     for table in ddl::loaded(national) {
