@@ -4,6 +4,8 @@
 //! decimal literals stay decimals; spill files lie inside the work directory. Every session of an engine shares the pool.
 //! Must not know: what is computed.
 
+mod row_bounds;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
+use datafusion::physical_plan::operator_statistics::{DefaultStatisticsProvider, StatisticsRegistry};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use miette::Diagnostic;
 use thiserror::Error;
@@ -26,6 +29,7 @@ use crate::durable::{self, DurableError};
 use crate::error::{Consequence, RetryClass};
 use crate::functions::FunctionRegistry;
 use crate::{hint, said};
+use row_bounds::RowBounds;
 
 /// The pool's share of `--memory`, in percent: the process takes 1.2 to 2.5 times the pool.
 const POOL_PERCENT: u64 = 40;
@@ -154,8 +158,13 @@ impl Engine {
 
     /// A new session over the shared pool: no tables, all functions.
     pub fn session(&self, partitions: usize, joins: Joins) -> SessionContext {
+        let bounds = StatisticsRegistry::with_providers(vec![
+            Arc::new(RowBounds),
+            Arc::new(DefaultStatisticsProvider),
+        ]);
         let state = SessionStateBuilder::new()
             .with_config(session_config(partitions, joins))
+            .with_statistics_registry(bounds)
             .with_runtime_env(self.runtime.clone())
             .with_default_features()
             .build();
@@ -215,6 +224,7 @@ pub fn session_config(partitions: usize, joins: Joins) -> SessionConfig {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.enable_ident_normalization = false;
     options.sql_parser.parse_float_as_decimal = true;
+    options.optimizer.use_statistics_registry = true;
     options.optimizer.prefer_hash_join = joins == Joins::OneSmall;
     config
 }

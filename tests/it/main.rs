@@ -16,6 +16,7 @@ mod cutover;
 mod demo;
 mod drift;
 mod durable;
+mod engine;
 mod extract;
 mod findings;
 mod fixture;

@@ -1,0 +1,50 @@
+//! The engine: which side of a join is held in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use qianyi::dataset::{self, PartWriter};
+use qianyi::engine::{Engine, EngineSettings, Joins};
+use qianyi::{mapping, national};
+
+use crate::support::demo::{as_of, folder};
+
+/// Rows with a key that repeats after `distinct` and a text of 100 bytes.
+fn part(path: &Path, rows: i64, distinct: i64) {
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row % distinct)));
+    let text: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{row:0>100}"))));
+    let batch = RecordBatch::try_from_iter([("k", keys), ("text", text)]).unwrap();
+    let mut writer = PartWriter::create(path, batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+}
+
+/// Payments whose unit and whose person exist: two small tables, a large one. Before, the second join held the large one in memory (the
+/// estimate of the first was the rows of the small table), and a city of 60,000 persons did not get through 1 GiB.
+#[test]
+fn a_chain_of_joins_holds_its_small_sides() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = EngineSettings { memory: 64 << 20, spill: dir.path().join("spill"), partitions: 2 };
+    let national = national::load(&folder("national")).unwrap();
+    let city = mapping::load(&folder("baicheng"), &national).unwrap();
+    let engine = Engine::start(settings, city.functions(as_of())).unwrap();
+    let session = engine.session(2, Joins::OneSmall);
+    for (name, rows, distinct) in [("payment", 400_000, 300), ("unit", 200, 200), ("person", 1_000, 1_000)] {
+        let path = dir.path().join(format!("{name}.parquet"));
+        part(&path, rows, distinct);
+        dataset::register(&session, name, &[path]).unwrap();
+    }
+    let of = |test: &str| {
+        let sql = format!("SELECT count(*), sum(character_length(d.text)) FROM {test}");
+        let rows = engine.block_on(async { session.sql(&sql).await?.collect().await }).unwrap();
+        let column = |i: usize| rows[0].column(i).as_any().downcast_ref::<Int64Array>().unwrap().value(0);
+        (column(0), column(1))
+    };
+    // 400,000 rows over keys 0 to 299: 1,333 whole turns, and the keys 0 to 99 once more.
+    let (rows, bytes) = (1_333 * 200 + 100, (1_333 * 200 + 100) * 100);
+    let exists = "payment d WHERE EXISTS (SELECT 1 FROM unit u WHERE u.k = d.k) AND EXISTS (SELECT 1 FROM person p WHERE p.k = d.k)";
+    assert_eq!(of(exists), (rows, bytes));
+    let inner = "payment d JOIN unit u ON u.k = d.k JOIN person p ON p.k = d.k";
+    assert_eq!(of(inner), (rows, bytes));
+}
