@@ -10,10 +10,13 @@ use qianyi::{mapping, national};
 
 use crate::support::demo::{as_of, folder};
 
-/// Rows with a key that repeats after `distinct` and a text of 100 bytes.
+/// Ids spread over all numbers, as hashed ones are: between their bounds there is room for any number of distinct ones.
+const SPREAD: i64 = 9_000_000_000_007;
+
+/// Rows with a key that repeats after `distinct` and a text of 400 bytes.
 fn part(path: &Path, rows: i64, distinct: i64) {
-    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row % distinct)));
-    let text: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{row:0>100}"))));
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row % distinct * SPREAD)));
+    let text: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{row:0>400}"))));
     let batch = RecordBatch::try_from_iter([("k", keys), ("text", text)]).unwrap();
     let mut writer = PartWriter::create(path, batch.schema()).unwrap();
     writer.write(&batch).unwrap();
@@ -42,7 +45,7 @@ fn a_chain_of_joins_holds_its_small_sides() {
         (column(0), column(1))
     };
     // 400,000 rows over keys 0 to 299: 1,333 whole turns, and the keys 0 to 99 once more.
-    let (rows, bytes) = (1_333 * 200 + 100, (1_333 * 200 + 100) * 100);
+    let (rows, bytes) = (1_333 * 200 + 100, (1_333 * 200 + 100) * 400);
     let exists = "payment d WHERE EXISTS (SELECT 1 FROM unit u WHERE u.k = d.k) AND EXISTS (SELECT 1 FROM person p WHERE p.k = d.k)";
     assert_eq!(of(exists), (rows, bytes));
     let inner = "payment d JOIN unit u ON u.k = d.k JOIN person p ON p.k = d.k";
