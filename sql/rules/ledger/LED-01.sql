@@ -14,11 +14,19 @@
 -- params: tolerance = 0.05
 WITH
 -- Several rows of one unit's period and type are LED-08, of one number STR-05.
-once AS (
-    SELECT l.*, count(*) OVER (PARTITION BY l.AAB001, l.AAE140, l.AAE002, l.AAE003, l.AAA115, coalesce(l.AAC084, '0')) AS copies,
-           count(*) OVER (PARTITION BY l._key) AS same_key
+kept AS (
+    SELECT l.*, coalesce(l.AAC084, '0') AS kind
     FROM AB07 AS l
     WHERE l.AAE140 IN ('110', '210') AND l.AAE002 IS NOT NULL AND l.AAE003 IS NOT NULL
+),
+copied AS (
+    SELECT l.AAB001, l.AAE140, l.AAE002, l.AAE003, l.AAA115, l.kind
+    FROM kept AS l
+    GROUP BY l.AAB001, l.AAE140, l.AAE002, l.AAE003, l.AAA115, l.kind
+    HAVING count(*) > 1
+),
+same_key AS (
+    SELECT l._key FROM kept AS l GROUP BY l._key HAVING count(*) > 1
 ),
 notice AS (
     SELECT n.AAZ288, max(n.YAD003) AS arrived
@@ -47,15 +55,19 @@ pair AS (
            abs(l.AAB150 - u.unit_part) > $tolerance AS unit_differs,
            abs(l.AAB152 - u.person_part) > $tolerance AS person_differs,
            abs(l.AAB156 - u.unit_part - u.person_part) > $tolerance AS due_differs
-    FROM once AS l
+    FROM kept AS l
     JOIN unit_details AS u
       ON u.AAB001 = l.AAB001 AND u.AAE140 = l.AAE140 AND u.AAE002 = l.AAE002 AND u.AAE003 = l.AAE003
-     AND u.AAA115 = l.AAA115 AND u.AAC084 = coalesce(l.AAC084, '0')
+     AND u.AAA115 = l.AAA115 AND u.AAC084 = l.kind
     LEFT JOIN short_ledger AS h ON h.YAE518 = l.YAE518
     LEFT JOIN noticed AS k ON k.AAZ288 = l.AAZ288
     LEFT JOIN notice AS n ON n.AAZ288 = k.AAZ288
     -- Details are missing: MIS-05. The ledger must not be cut down to what is left.
-    WHERE l.copies = 1 AND l.same_key = 1 AND l.YAE848 IS NULL AND h.YAE518 IS NULL
+    WHERE l.YAE848 IS NULL AND h.YAE518 IS NULL
+      AND NOT EXISTS (SELECT 1 FROM same_key AS s WHERE s._key = l._key)
+      AND NOT EXISTS (SELECT 1 FROM copied AS c
+                      WHERE c.AAB001 = l.AAB001 AND c.AAE140 = l.AAE140 AND c.AAE002 = l.AAE002 AND c.AAE003 = l.AAE003
+                        AND c.AAA115 = l.AAA115 AND c.kind = l.kind)
 )
 SELECT p._key,
        CAST(CASE WHEN p.persons_differ THEN p.details END AS INT) AS AAB119,
