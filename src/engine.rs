@@ -4,7 +4,8 @@
 //! decimal literals stay decimals; spill files lie inside the work directory. Every session of an engine shares the pool.
 //! Must not know: what is computed.
 
-mod row_bounds;
+mod row_estimates;
+mod window_groups;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ use crate::durable::{self, DurableError};
 use crate::error::{Consequence, RetryClass};
 use crate::functions::FunctionRegistry;
 use crate::{hint, said};
-use row_bounds::RowBounds;
+use row_estimates::RowEstimates;
+use window_groups::ByGroups;
 
 /// The pool's share of `--memory`, in percent: the process takes 1.2 to 2.5 times the pool.
 const POOL_PERCENT: u64 = 40;
@@ -158,15 +160,18 @@ impl Engine {
 
     /// A new session over the shared pool: no tables, all functions.
     pub fn session(&self, partitions: usize, joins: Joins) -> SessionContext {
-        let bounds = StatisticsRegistry::with_providers(vec![
-            Arc::new(RowBounds),
+        let rows = StatisticsRegistry::with_providers(vec![
+            Arc::new(RowEstimates),
             Arc::new(DefaultStatisticsProvider),
         ]);
+        let mut config = session_config(partitions, joins);
+        config.options_mut().optimizer.use_statistics_registry = true;
         let state = SessionStateBuilder::new()
-            .with_config(session_config(partitions, joins))
-            .with_statistics_registry(bounds)
+            .with_config(config)
+            .with_statistics_registry(rows)
             .with_runtime_env(self.runtime.clone())
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(ByGroups))
             .build();
         let session = SessionContext::new_with_state(state);
         self.functions.register(&session);
@@ -224,7 +229,6 @@ pub fn session_config(partitions: usize, joins: Joins) -> SessionConfig {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.enable_ident_normalization = false;
     options.sql_parser.parse_float_as_decimal = true;
-    options.optimizer.use_statistics_registry = true;
     options.optimizer.prefer_hash_join = joins == Joins::OneSmall;
     config
 }

@@ -1,5 +1,8 @@
 //! `qianyi approve`: what waits for approval, its approval by somebody who may, and its undoing.
 
+use std::collections::BTreeSet;
+
+use qianyi::clock;
 use qianyi::config::{Person, Role};
 use qianyi::pipeline::{
     Approver, ProposedBatch, ProposedSum, approve as approved, finished, proposals, rule_input,
@@ -22,11 +25,18 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
     if let Some(batch) = &args.undo {
         return undo(context, &settings.people, batch);
     }
+    if args.batches {
+        return batches(context);
+    }
     let (national, city) = mappings(&settings)?;
     let run = finished(&context.workdir, args.run.as_deref())?;
     let rules = rule_input(settings.rules.as_ref(), &national, &city)?.ok_or(Usage::NoRules)?;
-    let all = proposals(&run, &national, &rules.book)?;
-    let chosen: Vec<&ProposedBatch> =
+    let state = match args.yes {
+        true => State::open(&context.workdir, "approve")?,
+        false => State::open_readonly(&context.workdir)?,
+    };
+    let all = proposals(&state, &run, &national, &rules.book)?;
+    let mut chosen: Vec<&ProposedBatch> =
         all.iter().filter(|b| args.rule.as_ref().is_none_or(|r| *r == b.rule)).collect();
     let words = context.words()?;
     if !args.yes {
@@ -42,8 +52,11 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
         let nearest = qianyi::nearest::nearest(&given, all.iter().map(|b| &b.rule));
         return Err(Usage::NoProposals { given, nearest }.into());
     }
+    if chosen.iter().all(|b| b.ids.is_empty()) {
+        return Err(contested(&chosen).into());
+    }
+    chosen.retain(|b| !b.ids.is_empty());
     let person = may(&settings.people)?;
-    let state = State::open(&context.workdir, "approve")?;
     let by = Approver {
         name: person.name.clone(),
         account: person.account.clone(),
@@ -61,12 +74,108 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
             batch_name(*number),
             batch.rule,
             batch.table,
-            out::grouped(batch.rows),
+            out::grouped(batch.open()),
             words.say("approve", "proposals"),
             words.say("approve", "next_run")
         ));
     }
+    out::text(&left_out(&words, &chosen));
     Ok(Ended::Done)
+}
+
+/// People have decided otherwise about every field for which a rule proposes a value.
+fn contested(all: &[&ProposedBatch]) -> Usage {
+    let by: BTreeSet<&str> = all.iter().flat_map(|b| b.contested.keys().map(String::as_str)).collect();
+    Usage::Contested {
+        rule: all.first().map(|b| b.rule.clone()).unwrap_or_default(),
+        proposals: all.iter().map(|b| b.rows).sum(),
+        batches: by.into_iter().collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Proposals about whose fields people have decided otherwise, a line a rule and batch.
+fn left_out(words: &Words, all: &[&ProposedBatch]) -> String {
+    let line = |b: &&ProposedBatch| {
+        let one = |(by, n): (&String, &u64)| {
+            let text = words.say("approve", "contested").replace("{batch}", by);
+            format!("{} {}: {}\n", b.rule, b.table, text.replace("{n}", &out::grouped(*n)))
+        };
+        b.contested.iter().map(one).collect::<String>()
+    };
+    all.iter().map(line).collect()
+}
+
+/// Lists every batch.
+fn batches(context: &Context) -> Result<Ended, Failure> {
+    let all = State::open_readonly(&context.workdir)?.batches()?;
+    let words = context.words()?;
+    if context.json {
+        out::list("batches", &all.iter().map(RecordedBatch::of).collect::<Vec<_>>());
+        return Ok(Ended::Done);
+    }
+    if all.is_empty() {
+        out::line(&words.say("approve", "no_batches"));
+        return Ok(Ended::Done);
+    }
+    let head = [
+        ("batch", Align::Left),
+        ("rule", Align::Left),
+        ("run", Align::Left),
+        ("items", Align::Right),
+        ("approver", Align::Left),
+        ("at", Align::Left),
+        ("undone_at", Align::Left),
+        ("reason", Align::Left),
+    ]
+    .map(|(key, align)| (words.say("approve", key), align));
+    let zone = context.settings()?.time_zone;
+    let row = |b: &RecordedBatch| {
+        let undone = b.undone_at.as_ref().zip(b.undone_by.as_ref());
+        let undone = undone
+            .map(|(at, by)| format!("{} {by}", clock::wall(&clock::stored_zoned(at, zone))))
+            .unwrap_or_default();
+        let text = [b.batch.clone(), b.rule.clone(), b.run.clone(), out::grouped(b.items)];
+        let more =
+            [b.approver.clone(), clock::wall(&clock::stored_zoned(&b.at, zone)), undone, b.reason.clone()];
+        text.into_iter().chain(more).collect()
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(RecordedBatch::of).map(|b| row(&b)).collect();
+    out::line(&out::table(&head, &rows));
+    Ok(Ended::Done)
+}
+
+/// A batch as it is listed.
+#[derive(Serialize)]
+struct RecordedBatch {
+    batch: String,
+    rule: String,
+    run: String,
+    /// Proposals, or decisions of a worklist.
+    items: u64,
+    approver: String,
+    account: String,
+    at: String,
+    reason: String,
+    undone_at: Option<String>,
+    undone_by: Option<String>,
+}
+
+impl RecordedBatch {
+    fn of(of: &qianyi::state::Batch) -> Self {
+        let (undone_at, undone_by) = of.undone.clone().unzip();
+        Self {
+            batch: batch_name(of.id),
+            rule: of.of.rule.clone(),
+            run: of.of.run.clone(),
+            items: of.proposals,
+            approver: of.of.approver.clone(),
+            account: of.of.account.clone(),
+            at: of.at.clone(),
+            reason: of.of.reason.clone(),
+            undone_at,
+            undone_by,
+        }
+    }
 }
 
 /// A batch that was approved.
@@ -80,7 +189,7 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn of(number: i64, of: &'a ProposedBatch) -> Self {
-        Self { batch: batch_name(number), rule: &of.rule, table: &of.table, proposals: of.rows }
+        Self { batch: batch_name(number), rule: &of.rule, table: &of.table, proposals: of.open() }
     }
 }
 
@@ -133,11 +242,12 @@ fn shown(words: &Words, batches: &[&ProposedBatch], samples: bool) -> String {
         let columns: Vec<String> =
             b.columns.iter().map(|(c, n)| format!("{c} {}", out::grouped(*n))).collect();
         let title = words.lang().pick(&b.title_zh, &b.title_en).to_owned();
-        let rows = out::grouped(b.rows);
+        let rows = out::grouped(b.open());
         vec![b.rule.clone(), b.table.clone(), title, columns.join(", "), rows]
     };
     let mut text = format!("{}\n", out::table(&head, &batches.iter().map(row).collect::<Vec<_>>()));
     text.push_str(&sums(words, batches));
+    text.push_str(&left_out(words, batches));
     if samples {
         let head = vec![
             word("key", Align::Left),

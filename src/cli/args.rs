@@ -317,6 +317,9 @@ pub struct ApproveArgs {
     /// Undo a batch, for example b0001: what it changed is proposed again by the next run.
     #[arg(long, value_name = "BATCH", conflicts_with_all = ["rule", "yes"])]
     pub undo: Option<String>,
+    /// List every batch: approved proposals and imported decisions, by whom, whether undone.
+    #[arg(long, conflicts_with_all = ["rule", "yes", "undo"])]
+    pub batches: bool,
     /// The run, for example r0001; default: the newest finished one.
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,

@@ -3,7 +3,7 @@
 use qianyi::pipeline::{Finished, ListedChange, each_change, finished};
 
 use super::args::ChangesArgs;
-use super::context::{Context, mappings};
+use super::context::{Context, known_table, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
@@ -16,6 +16,7 @@ pub fn changes(context: &Context, args: &ChangesArgs) -> Result<Ended, Failure> 
     let run: Finished = finished(&context.workdir, args.run.as_deref())?;
     let settings = context.settings()?;
     let (national, _) = mappings(&settings)?;
+    args.table.iter().try_for_each(|table| known_table(&national, table))?;
     let (mut all, mut n) = (Vec::new(), 0_u64);
     each_change(&run, &national, |c| {
         let wanted = args.table.as_ref().is_none_or(|t| *t == c.table)

@@ -17,7 +17,7 @@ use qianyi::state::{State, StateError};
 use qianyi::stop::Stop;
 
 use super::args::{Global, LangArg};
-use super::failure::Failure;
+use super::failure::{Failure, Usage};
 use super::watch::Watch;
 use super::{built_in, log, signals};
 
@@ -180,6 +180,15 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let threads = threads.map_err(|e| qianyi::engine::EngineError::Start { source: Box::new(e) })?;
     Ok(threads.block_on(future))
+}
+
+/// Refuses what is no national table.
+pub fn known_table(national: &National, given: &str) -> Result<(), Usage> {
+    if national.table(given).is_some() {
+        return Ok(());
+    }
+    let nearest = qianyi::nearest::nearest(given, national.tables.iter().map(|t| &t.name));
+    Err(Usage::NoTable { given: given.to_owned(), nearest })
 }
 
 pub fn locale() -> Lang {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use chrono_tz::Tz;
+use qianyi::clock;
 use qianyi::cutover::{CheckInput, Readiness, approve as approved, check as checked};
 use qianyi::durable;
 use qianyi::mask;
@@ -49,12 +51,12 @@ fn digests(context: &Context) -> Result<[String; 4], Failure> {
 fn show(context: &Context, of: &Readiness) -> Result<Ended, Failure> {
     match context.json {
         true => out::json(of),
-        false => out::text(&text(&context.words()?, of)),
+        false => out::text(&text(&context.words()?, of, context.zone()?)),
     }
     Ok(if of.ready { Ended::Done } else { Ended::Blocked })
 }
 
-fn text(words: &Words, of: &Readiness) -> String {
+fn text(words: &Words, of: &Readiness, zone: Tz) -> String {
     let word = |key: &str| (words.say("first", key), Align::Left);
     let head = vec![
         (words.say("page", "result"), Align::Left),
@@ -93,13 +95,19 @@ fn text(words: &Words, of: &Readiness) -> String {
     for approval in &of.approvals {
         let holds = words.say("cutover", if approval.holds { "holds" } else { "void" });
         let a = &approval.of;
-        text.push_str(&format!("{holds}: {} ({}) {} {}\n", a.name, a.account, a.at, a.reason));
+        text.push_str(&format!(
+            "{holds}: {} ({}) {} {}\n",
+            a.name,
+            a.account,
+            clock::wall(&clock::stored_zoned(&a.at, zone)),
+            a.reason
+        ));
     }
     if let Some(frozen) = &of.frozen {
         text.push_str(&format!(
             "{} {} ({}): {}\n",
             words.say("cutover", "frozen"),
-            frozen.at,
+            clock::wall(&clock::stored_zoned(&frozen.at, zone)),
             frozen.by,
             frozen.extracts.join(", ")
         ));
@@ -119,7 +127,12 @@ pub fn freeze(context: &Context) -> Result<Ended, Failure> {
         true => out::object(&done),
         false => {
             let said = context.words()?.say("cutover", "frozen");
-            out::line(&format!("{said} {} ({}): {}", done.at, done.by, done.extracts.join(", ")));
+            out::line(&format!(
+                "{said} {} ({}): {}",
+                clock::wall(&clock::stored_zoned(&done.at, context.zone()?)),
+                done.by,
+                done.extracts.join(", ")
+            ));
         }
     }
     Ok(Ended::Done)

@@ -82,9 +82,9 @@ fn approve_all(context: &Context, settings: &qianyi::config::Settings, run: &str
     let (national, city) = mappings(settings)?;
     let Some(rules) = rule_input(settings.rules.as_ref(), &national, &city)? else { return Ok(()) };
     let first = finished(&context.workdir, Some(run))?;
-    let all = proposals(&first, &national, &rules.book)?;
-    let batches: Vec<_> = all.iter().collect();
     let state = State::open(&context.workdir, "demo")?;
+    let all = proposals(&state, &first, &national, &rules.book)?;
+    let batches: Vec<_> = all.iter().collect();
     let by = Approver {
         name: "qianyi demo".to_owned(),
         account: String::new(),

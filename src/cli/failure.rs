@@ -68,6 +68,15 @@ pub enum Usage {
     #[error("{}", said!("CLI-002"))]
     #[diagnostic(code("CLI-002"), help("{}", hint!("CLI-002")))]
     NoRules,
+    #[error("{}", said!("CLI-015", rule, proposals, batches))]
+    #[diagnostic(code("CLI-015"), help("{}", hint!("CLI-015", batches)))]
+    Contested { rule: String, proposals: u64, batches: String },
+    #[error("{}", said!("CLI-016", given))]
+    #[diagnostic(code("CLI-016"), help("{}", hint!("CLI-016", known)))]
+    NoDepartment { given: String, known: String },
+    #[error("{}", said!("CLI-017", given))]
+    #[diagnostic(code("CLI-017"), help("{}", hint!("CLI-017", nearest)))]
+    NoTable { given: String, nearest: String },
     #[error("{}", said!("CLI-003", given))]
     #[diagnostic(code("CLI-003"), help("{}", hint!("CLI-003", nearest)))]
     NoRule { given: String, nearest: String },

@@ -1,14 +1,17 @@
 //! `qianyi findings`: the open findings of a run, on the terminal or as a file for a spreadsheet.
 
-use qianyi::pipeline::{FindingFilter, ListedFinding, each_finding, finished};
+use qianyi::national::National;
+use qianyi::pipeline::{FindingFilter, ListedFinding, each_finding, finished, rule_input};
 use qianyi::report::Words;
+use qianyi::rules::RuleBook;
 
 use super::args_lists::{FindingsArgs, StateArg};
-use super::context::{Context, mappings};
+use super::context::{Context, known_table, mappings};
 use super::exit::Ended;
-use super::failure::Failure;
+use super::failure::{Failure, Usage};
 use super::findings_file::FindingsFile;
 use super::out::{self, Align};
+use super::worklist::department;
 
 /// So many rows are shown on the terminal; a file has all.
 const SHOWN: usize = 50;
@@ -18,8 +21,11 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
     let run = finished(&context.workdir, args.run.as_deref())?;
     let settings = context.settings()?;
     let (national, city) = mappings(&settings)?;
+    args.table.iter().try_for_each(|table| known_table(&national, table))?;
+    let book = rule_input(settings.rules.as_ref(), &national, &city)?.map(|rules| rules.book);
+    args.rule.iter().try_for_each(|rule| known_rule(&national, book.as_ref(), rule))?;
     let engine = context.engine(&settings, &city, run.as_of()?)?;
-    let filter = filter(args);
+    let filter = filter(args)?;
     let words = context.words()?;
     let mut file = FindingsFile::create(&words, args, run.as_of()?)?;
     let (mut all, mut n) = (Vec::new(), 0_u64);
@@ -47,21 +53,31 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
     Ok(Ended::Done)
 }
 
-fn filter(args: &FindingsArgs) -> FindingFilter {
+/// Refuses what is no rule of a file and none of the structural check.
+fn known_rule(national: &National, book: Option<&RuleBook>, given: &str) -> Result<(), Usage> {
+    let of_files = book.iter().flat_map(|b| &b.rules).map(|r| &r.id);
+    let all: Vec<&String> = national.rules.keys().chain(of_files).collect();
+    if all.iter().any(|rule| *rule == given) {
+        return Ok(());
+    }
+    Err(Usage::NoRule { given: given.to_owned(), nearest: qianyi::nearest::nearest(given, all) })
+}
+
+fn filter(args: &FindingsArgs) -> Result<FindingFilter, Failure> {
     let state = args.state.map(|s| match s {
         StateArg::New => "new",
         StateArg::Open => "open",
         StateArg::Reopened => "reopened",
         StateArg::Waived => "waived",
     });
-    FindingFilter {
+    Ok(FindingFilter {
         rule: args.rule.clone(),
         table: args.table.clone(),
-        department: args.department.clone(),
+        department: args.department.as_deref().map(department).transpose()?,
         state: state.map(str::to_owned),
         unit: args.unit.clone(),
         county: args.county.clone(),
-    }
+    })
 }
 
 fn shown(words: &Words, all: &[ListedFinding]) -> String {

@@ -128,6 +128,7 @@ impl Office<'_> {
             truth: &truth_path(self.database),
             folder: &folder,
             zone: self.settings.time_zone,
+            waiver_months: self.settings.waiver_months,
         };
         round.blocking = undecided(&office)?;
         let Some(nth) = worked else { return Ok(round) };

@@ -5,7 +5,7 @@ use qianyi::pipeline::{ListedChange, Origin, TracedRow, TracedValue, finished, t
 use qianyi::report::{Lang, Words};
 
 use super::args::TraceArgs;
-use super::context::{Context, mappings};
+use super::context::{Context, known_table, mappings};
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
@@ -15,6 +15,9 @@ pub fn follow(context: &Context, args: &TraceArgs) -> Result<Ended, Failure> {
     let of = finished(&context.workdir, args.run.as_deref())?;
     let settings = context.settings()?;
     let (national, city) = mappings(&settings)?;
+    if !args.table.contains('.') {
+        known_table(&national, &args.table)?;
+    }
     let engine = context.engine(&settings, &city, of.as_of()?)?;
     let found = trace(&context.workdir, &engine, &national, &of, &args.table, &args.key)?;
     if context.json {

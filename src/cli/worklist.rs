@@ -8,6 +8,7 @@ use qianyi::pipeline::{
     WorklistRow, export_province, export_worklists, finished, rule_input, worklist_rows,
 };
 use qianyi::report::Words;
+use qianyi::rules::{Department, RuleBook};
 use qianyi::state::State;
 
 use super::args::{WorklistExportArgs, WorklistImportArgs, WorklistListArgs};
@@ -44,11 +45,7 @@ pub fn export(context: &Context, args: &WorklistExportArgs) -> Result<Ended, Fai
         book: &rules.book,
         state: &state,
         words: &words,
-        filter: ItemFilter {
-            rule: args.rule.clone(),
-            department: args.department.clone(),
-            county: args.county.clone(),
-        },
+        filter: filter(&rules.book, args.rule.as_ref(), args.department.as_ref(), args.county.as_ref())?,
         folder: &folder,
         csv: args.csv.then(|| args.encoding.into()),
         values,
@@ -92,14 +89,17 @@ pub fn import(context: &Context, args: &WorklistImportArgs) -> Result<Ended, Fai
         .as_ref()
         .map(|f| if f.exists() { f.clone() } else { beside(f).unwrap_or_else(|| f.clone()) });
     let (mut all, mut mistakes) = (Vec::new(), 0);
+    let engine = context.engine(&settings, &city, run.as_of()?)?;
     let mut import = Import::begin(ImportOf {
         run: &run,
+        engine: &engine,
         national: &national,
         book: &rules.book,
         state: &state,
         people: &people,
         account: &account,
         zone: settings.time_zone,
+        waiver_months: settings.waiver_months,
         form: form.as_deref(),
     })?;
     for path in &args.files {
@@ -123,7 +123,7 @@ pub fn list(context: &Context, args: &WorklistListArgs) -> Result<Ended, Failure
     let rules = rule_input(settings.rules.as_ref(), &national, &city)?.ok_or(Usage::NoRules)?;
     let run = finished(&context.workdir, None)?;
     let state = State::open_readonly(&context.workdir)?;
-    let filter = ItemFilter { rule: args.rule.clone(), department: args.department.clone(), county: None };
+    let filter = filter(&rules.book, args.rule.as_ref(), args.department.as_ref(), None)?;
     let rows = worklist_rows(&run, &rules.book, &state, &filter)?;
     let words = context.words()?;
     if context.json {
@@ -134,6 +134,32 @@ pub fn list(context: &Context, args: &WorklistListArgs) -> Result<Ended, Failure
         out::line(&stands(&words, &rows));
     }
     Ok(Ended::Done)
+}
+
+/// Which items are meant; what names no rule and no department is refused.
+fn filter(
+    book: &RuleBook,
+    rule: Option<&String>,
+    of: Option<&String>,
+    county: Option<&String>,
+) -> Result<ItemFilter, Usage> {
+    if let Some(given) = rule.filter(|r| !book.rules.iter().any(|known| known.id == **r)) {
+        let nearest = qianyi::nearest::nearest(given, book.rules.iter().map(|r| &r.id));
+        return Err(Usage::NoRule { given: given.clone(), nearest });
+    }
+    let department = of.map(|given| department(given)).transpose()?;
+    Ok(ItemFilter { rule: rule.cloned(), department, county: county.cloned() })
+}
+
+/// The department that is meant, as files spell it.
+pub fn department(given: &str) -> Result<String, Usage> {
+    match Department::named(given) {
+        Some(known) => Ok(known.text().to_owned()),
+        None => Err(Usage::NoDepartment {
+            given: given.to_owned(),
+            known: Department::ALL.iter().map(|d| d.text()).collect::<Vec<_>>().join(", "),
+        }),
+    }
 }
 
 /// Somebody as worklists know him.
@@ -208,7 +234,9 @@ fn came_back(words: &Words, path: &str, of: &Imported) -> String {
         .decided
         .iter()
         .map(|d| format!("{} {}", words.say("decision", d.kind.text()), out::grouped(d.items)));
-    let rest = [("undecided", of.undecided), ("known", of.known)].into_iter().filter(|(_, n)| *n > 0);
+    let rest = [("undecided", of.undecided), ("known", of.known), ("first", of.first)]
+        .into_iter()
+        .filter(|(_, n)| *n > 0);
     let rest = rest.map(|(key, n)| format!("{} {}", word(key), out::grouped(n)));
     let all: Vec<String> = kinds.chain(rest).collect();
     let batch = match &of.batch {

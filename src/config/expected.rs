@@ -9,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 use super::file::Reader;
 use crate::artifacts::Suspicion;
 
-const LIMIT_KEYS: &[&str] = &["accepted_min"];
+const LIMIT_KEYS: &[&str] = &["accepted_min", "waiver_months"];
+/// The longest waiver, in months.
+const MOST_MONTHS: u32 = 120;
 const ACKNOWLEDGED_KEYS: &[&str] = &["what", "name", "by", "reason"];
 
 /// Checks one of the two keys.
@@ -34,15 +36,21 @@ pub(super) fn check(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<
 
 fn limits(reader: &mut Reader<'_>, table: &DeTable<'_>) {
     reader.keys(table, LIMIT_KEYS);
-    for (_, value) in table.iter().filter(|(k, _)| k.get_ref() == "accepted_min") {
-        let percent = match value.get_ref() {
-            DeValue::Integer(i) => i.as_str().parse::<u8>().ok(),
+    for (key, value) in table {
+        let number = match value.get_ref() {
+            DeValue::Integer(i) => i.as_str().parse::<u32>().ok(),
             _ => None,
         };
-        if percent.is_none_or(|p| p > 100) {
-            let message = "`accepted_min` is not a whole number of percent from 0 to 100".to_owned();
-            reader.mistake(value.span(), message, None);
-        }
+        let message = match key.get_ref().as_ref() {
+            "accepted_min" if number.is_none_or(|p| p > 100) => {
+                "`accepted_min` is not a whole number of percent from 0 to 100".to_owned()
+            }
+            "waiver_months" if number.is_none_or(|n| n == 0 || n > MOST_MONTHS) => {
+                format!("`waiver_months` is not a whole number of months from 1 to {MOST_MONTHS}")
+            }
+            _ => continue,
+        };
+        reader.mistake(value.span(), message, None);
     }
 }
 

@@ -129,6 +129,8 @@ pub struct Settings {
     pub metrics: Option<PathBuf>,
     /// What would block a run, what of it is acknowledged, and which differences are known.
     pub expected: Expected,
+    /// Months for which a waiver holds at most, and where nobody wrote until when.
+    pub waiver_months: u32,
     /// SHA-256 of what can change a result: city, `as_of` where it is set, what is expected, acknowledged and known, and per source its id, kind,
     /// code page, time zone and chunk size. Folders, memory and partitions are left out; mappings have a digest of their own.
     pub digest: String,
@@ -188,6 +190,7 @@ struct Merged {
 #[serde(deny_unknown_fields)]
 struct LimitSettings {
     accepted_min: u8,
+    waiver_months: u32,
 }
 
 /// Reads, merges and checks the layers.
@@ -249,6 +252,7 @@ pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
         notify,
         metrics,
         expected,
+        waiver_months: limits.waiver_months,
         digest,
     })
 }

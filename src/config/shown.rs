@@ -54,6 +54,7 @@ const HARMLESS: &[&str] = &[
     "statement_seconds",
     "time_zone",
     "tls",
+    "waiver_months",
     "windows",
     "database",
     "user",
@@ -123,6 +124,7 @@ const NUMBERS: &[&str] = &[
     "rows_per_second",
     "slow_milliseconds",
     "statement_seconds",
+    "waiver_months",
 ];
 /// The longest number that is a setting, and no number of a person.
 const DIGITS: usize = 12;

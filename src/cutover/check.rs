@@ -95,7 +95,7 @@ pub fn approve(
     record::write(&looked.state, looked.run.id, &record)?;
     let approved = NewEvent::of(Kind::Readiness, &readiness.run)
         .fact("approver", name)
-        .fact("approver_account", account)
+        .fact("account", account)
         .fact("reason", reason)
         .fact("evidence", readiness.evidence.clone());
     audit::append(&looked.state, &[approved])?;

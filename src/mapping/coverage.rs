@@ -145,6 +145,11 @@ impl City {
         let fed = |t: &&TableMapping| t.branches.iter().any(|b| b.from.view == view);
         self.tables.iter().filter(fed).map(|t| t.table.clone()).collect()
     }
+
+    /// Whether any branch starts from a view of layer 1, or looks something up in it.
+    pub fn uses(&self, view: &str) -> bool {
+        self.tables.iter().flat_map(|t| &t.branches).any(|b| !b.aliases_of(view).is_empty())
+    }
 }
 
 impl Branch {

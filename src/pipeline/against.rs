@@ -2,7 +2,7 @@
 //!
 //! Always: from what each run counted, not from what its documents say; only what differs is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
 use super::finished::{Finished, measures};
@@ -54,12 +54,16 @@ pub(super) fn changed(before: (&Summary, &[Measure]), after: (&Summary, &[Measur
 
 fn findings(before: &Summary, after: &Summary) -> Vec<FindingChange> {
     let mut all: BTreeMap<[String; 3], FindingChange> = BTreeMap::new();
+    // What the gate looks at is told by column already.
+    let told: BTreeSet<(&str, &str)> =
+        [before, after].iter().flat_map(|run| &run.findings).map(|f| (&*f.table, &*f.rule)).collect();
     for (is_after, run) in [(false, before), (true, after)] {
         let of_check = run
             .findings
             .iter()
             .map(|f| ([f.table.clone(), f.rule.clone(), f.column.clone()], &f.title_zh, &f.title_en, f.rows));
-        let of_rules = run.cleaning.iter().map(|c| {
+        let others = run.cleaning.iter().filter(|c| !told.contains(&(&*c.table, &*c.rule)));
+        let of_rules = others.map(|c| {
             let open = c.proposed + c.to_verify + c.to_province;
             ([c.table.clone(), c.rule.clone(), String::new()], &c.title_zh, &c.title_en, open)
         });

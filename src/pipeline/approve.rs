@@ -3,7 +3,7 @@
 //! Always: approvals are of proposals, which a later run finds again; nothing is approved whose raw, the backup before cleaning, does not
 //! have its digests; who began the run does not approve it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Decimal128Type;
@@ -14,11 +14,12 @@ use super::events::record_events;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
 use super::paths::RunDir;
+use super::worklist::{in_force, left};
 use crate::dataset::{left_parts, read_columns};
 use crate::national::{Kind, National, Table};
 use crate::raw;
 use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, proposal_id};
-use crate::state::{NewBatch, RunId, State};
+use crate::state::{NewBatch, RunId, State, batch_name};
 
 /// So many proposals of a batch are shown.
 const SAMPLES: usize = 10;
@@ -38,8 +39,18 @@ pub struct ProposedBatch {
     pub sums: BTreeMap<String, ProposedSum>,
     /// The first of them, masked.
     pub samples: Vec<ProposedSample>,
+    /// Proposals for fields about which people have decided otherwise, by the batch of their decision: they are approved by nobody.
+    pub contested: BTreeMap<String, u64>,
+    /// What can be approved.
     #[serde(skip)]
     pub ids: Vec<u128>,
+}
+
+impl ProposedBatch {
+    /// Proposals that can be approved.
+    pub fn open(&self) -> u64 {
+        self.rows - self.contested.values().sum::<u64>()
+    }
 }
 
 /// Amounts of the rows that a rule would change or add, or take away (excluded, merged into another): what is not there is 0.
@@ -62,23 +73,40 @@ pub struct ProposedSample {
 /// What waits for approval in a finished run, by rule and table.
 ///
 /// # Errors
-/// `DAT-…`.
+/// `DAT-…`, `STA-…`.
 pub fn proposals(
+    state: &State,
     of: &Finished,
     national: &National,
     book: &RuleBook,
 ) -> Result<Vec<ProposedBatch>, RunError> {
-    found_batches(&of.dir, national, book)
+    found_batches(state, &of.dir, national, book)
+}
+
+/// By field (table, key, source, legacy key, column): the value that people decided about, the one that they leave, and the name of their batch.
+type DecidedFields = HashMap<[String; 5], (Option<String>, Option<String>, String)>;
+
+fn decided_fields(state: &State, book: &RuleBook) -> Result<DecidedFields, RunError> {
+    let mut fields = DecidedFields::new();
+    for (batch, d) in in_force(state.decisions()?, book).in_force {
+        if let Some(left) = left(&d).map(|left| left.map(str::to_owned)) {
+            let field = [d.table, d.key, d.source, d.skey.unwrap_or_default(), d.column];
+            fields.insert(field, (d.before, left, batch_name(batch)));
+        }
+    }
+    Ok(fields)
 }
 
 /// As [`proposals`], of a run's folder.
 pub(super) fn found_batches(
+    state: &State,
     of: &RunDir,
     national: &National,
     book: &RuleBook,
 ) -> Result<Vec<ProposedBatch>, RunError> {
     let mut all: BTreeMap<(String, String), ProposedBatch> = BTreeMap::new();
     let mut leaving: BTreeMap<(String, String), HashSet<u128>> = BTreeMap::new();
+    let decided = decided_fields(state, book)?;
     for item in Item::ALL {
         each(left_parts(&of.found(item.text()))?, |batch, row| {
             let text = |name: &str| cell(batch, name, row).unwrap_or_default();
@@ -98,7 +126,13 @@ pub(super) fn found_batches(
             of_rule.rows += 1;
             *of_rule.columns.entry(column.clone()).or_default() += 1;
             let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());
-            of_rule.ids.push(id);
+            let field = [&rule.table, &key, &text("_source"), &text("_skey"), &column].map(String::clone);
+            match decided.get(&field).filter(|(about, left, _)| *about == before && *left != after) {
+                Some((_, _, batch)) if rule.effect == Effect::Change => {
+                    *of_rule.contested.entry(batch.clone()).or_default() += 1;
+                }
+                _ => of_rule.ids.push(id),
+            }
             if matches!(rule.effect, Effect::Exclude | Effect::Merge) {
                 let rows = leaving.entry((rule.id.clone(), rule.table.clone())).or_default();
                 rows.insert(row_id(&key, &text("_source"), &text("_skey")));
@@ -179,6 +213,7 @@ fn nothing_proposed(rule: &Rule) -> ProposedBatch {
         rows: 0,
         sums: BTreeMap::new(),
         samples: Vec::new(),
+        contested: BTreeMap::new(),
         ids: Vec::new(),
     }
 }

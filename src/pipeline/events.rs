@@ -141,7 +141,7 @@ fn of_batch(log: &Log, batch: &Batch, new: &mut Vec<NewEvent>) {
             .fact("rule", batch.of.rule.clone())
             .fact("run", batch.of.run.clone())
             .fact("approver", batch.of.approver.clone())
-            .fact("approver_account", batch.of.account.clone())
+            .fact("account", batch.of.account.clone())
             .fact("reason", batch.of.reason.clone())
             .fact("proposals", batch.proposals)
             .fact("approved", batch.at.clone());

@@ -224,15 +224,26 @@ pub(super) fn each_row<E: From<RunError>>(
     what: &dyn Fn() -> String,
     mut take: impl FnMut(&Cells, usize) -> Result<(), E>,
 ) -> Result<(), E> {
+    each_batch(engine, session, sql, what, |batch| {
+        let batch = Cells::of(batch);
+        (0..batch.rows).try_for_each(|row| take(&batch, row))
+    })
+}
+
+/// Every batch of a query.
+pub(super) fn each_batch<E: From<RunError>>(
+    engine: &Engine,
+    session: &datafusion::prelude::SessionContext,
+    sql: &str,
+    what: &dyn Fn() -> String,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
     engine.block_on(async {
         let failed = |e| RunError::from(engine.error(what(), e));
         let stream = async { session.sql(sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(failed)?;
         while let Some(batch) = stream.next().await {
-            let batch = Cells::of(&batch.map_err(failed)?);
-            for row in 0..batch.rows {
-                take(&batch, row)?;
-            }
+            take(&batch.map_err(failed)?)?;
         }
         Ok::<(), E>(())
     })

@@ -19,7 +19,7 @@ const FREEZE: &str = "freeze";
 /// When the sources were read for the last time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frozen {
-    /// UTC.
+    /// With the offset of the city.
     pub at: String,
     /// Account of the operating system.
     pub by: String,
@@ -50,7 +50,7 @@ pub fn freeze(settings: &RunSettings, progress: &Arc<dyn Progress>) -> Result<Fr
         extracts.extend(state.latest_extract(&source)?.map(|e| e.id.to_string()));
     }
     let by = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
-    let frozen = Frozen { at: clock::now(), by, extracts };
+    let frozen = Frozen { at: clock::zoned(clock::instant(), settings.time_zone), by, extracts };
     let form = |source| RunError::Form { path: format!("state.db, {STAGE}"), source };
     state.record_output(
         newest.id,

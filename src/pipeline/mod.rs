@@ -49,6 +49,7 @@ mod standing;
 mod total_stage;
 mod trace;
 mod unchecked;
+mod undone;
 mod vanished_money;
 mod verify;
 mod whole;

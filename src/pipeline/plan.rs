@@ -108,6 +108,9 @@ pub enum PlanFinding {
     #[error("{}", said!("PLN-001", source_id, table))]
     #[diagnostic(code("PLN-001"), help("{}", hint!("PLN-001")))]
     Undecided { source_id: String, table: String },
+    #[error("{}", said!("PLN-003", source_id, table))]
+    #[diagnostic(code("PLN-003"), help("{}", hint!("PLN-003", table)))]
+    Nowhere { source_id: String, table: String },
     #[error("{}", said!("PLN-002", table, column, values, list))]
     #[diagnostic(code("PLN-002"), help("{}", hint!("PLN-002", list)))]
     Zeros { table: String, column: String, list: String, values: String },
@@ -129,7 +132,9 @@ pub async fn plan(
     for table in &inventory.read {
         let Some(view) = city.view_of(source.id(), &table.name) else { continue };
         let refused = inventory.refused.contains(&table.name);
-        tables.push(read(source, city, (view, table, refused), &mut problems).await?);
+        let planned = read(source, city, (view, table, refused), &mut problems).await?;
+        problems.extend(nowhere(source.id(), city, view, &planned));
+        tables.push(planned);
     }
     for (table, alone) in &inventory.left {
         let disposition = match city.ignored(&table.name) {
@@ -155,13 +160,15 @@ pub fn plan_held(source: &str, city: &City, held: &HeldExtract) -> Plan {
         let columns = held_columns(&raw.schema).filter(|c| !known.contains(c));
         let read: BTreeSet<&str> = view.read_columns().map(|(c, _)| c.from.as_str()).collect();
         let missing = read.into_iter().filter(|c| raw.schema.column_with_name(c).is_none());
-        tables.push(PlannedTable {
+        let planned = PlannedTable {
             unmapped_columns: columns.map(str::to_owned).collect(),
             missing_columns: missing.map(str::to_owned).collect(),
             feeds: city.fed_by(&view.name),
             rows: Some(raw.rows),
             ..planned_held(name, Planned::Read { by: view.name.clone() })
-        });
+        };
+        problems.extend(nowhere(source, city, view, &planned));
+        tables.push(planned);
     }
     for alone in &held.left {
         let disposition = match city.ignored(&alone.table) {
@@ -175,6 +182,12 @@ pub fn plan_held(source: &str, city: &City, held: &HeldExtract) -> Plan {
     }
     let missing = inventory_gaps(city, source, &tables);
     summed(source, tables, missing, problems)
+}
+
+/// A table that is read and that no branch uses: its rows would be unexplained.
+fn nowhere(source: &str, city: &City, view: &SourceView, of: &PlannedTable) -> Option<Problem> {
+    let finding = PlanFinding::Nowhere { source_id: source.to_owned(), table: of.table.clone() };
+    (!city.uses(&view.name)).then(|| Problem::of(&finding, Ends::Blocked))
 }
 
 fn undecided(source: &str, table: &str) -> Problem {

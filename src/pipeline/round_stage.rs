@@ -2,13 +2,14 @@
 //!
 //! Always: the ledger before is the one that was recorded, byte for byte; ledgers lie beside the runs and outlive them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::clean_stage::Cleaned;
 use super::runner::{StageRunner, paths};
+use super::undone::undone_rows;
 use super::worklist::waived;
 use crate::artifacts::{Round, RoundRow};
 use crate::dataset::PartInfo;
@@ -73,21 +74,9 @@ pub(super) fn close(
     checks: &BTreeMap<String, CheckReport>,
 ) -> Result<Vec<Round>, RunError> {
     let runs = runner.state.runs()?;
-    let mut before = None;
-    for run in runs.iter().rev().filter(|r| r.status.has_ended() && r.id < runner.run) {
-        if let Some(of) = report(runner.state, run)? {
-            before = Some((run, of));
-            break;
-        }
-    }
+    let before = last(runner, &runs)?;
     let mut inputs = runner.of_everything();
-    if let Some((run, of)) = &before {
-        let of = &of.part;
-        if !raw::intact(of) {
-            return Err(RunError::LostRound { run: run.id.to_string(), path: of.path.display().to_string() });
-        }
-        inputs = format!("{inputs} {}", of.sha256);
-    }
+    inputs.extend(before.iter().map(|(_, of)| format!(" {}", of.part.sha256)));
     let findings: Vec<_> = checks.values().flat_map(|check| paths(&check.parts)).collect();
     let looked_at = looked_at(runner, cleaned, checks, before.as_ref().map(|(run, of)| (*run, of)));
     let rules = cleaned
@@ -100,6 +89,10 @@ pub(super) fn close(
     for id in &waived {
         inputs.push_str(id);
     }
+    let undone = match (&before, &cleaned.book) {
+        (Some((run, _)), Some(book)) => undone_rows(runner, run, book)?,
+        (Some(_) | None, _) => HashSet::new(),
+    };
     let run = runner.run.to_string();
     let ledger = runner.dir.round().join("ledger.parquet");
     let done = runner.once(
@@ -116,6 +109,7 @@ pub(super) fn close(
                 looked_at: &looked_at,
                 rules: &rules,
                 waived: &waived,
+                undone: &undone,
                 ledger: &ledger,
             };
             let (part, rows) = rules::next_ledger(&of)?;
@@ -129,6 +123,19 @@ pub(super) fn close(
         all.push(round(own, done));
     }
     Ok(all.split_off(all.len().saturating_sub(SUMMED_UP)))
+}
+
+/// The round before; its ledger is as it was recorded.
+fn last<'r>(runner: &StageRunner<'_>, runs: &'r [Run]) -> Result<Option<(&'r Run, RoundReport)>, RunError> {
+    for run in runs.iter().rev().filter(|r| r.status.has_ended() && r.id < runner.run) {
+        let Some(of) = report(runner.state, run)? else { continue };
+        if !raw::intact(&of.part) {
+            let path = of.part.path.display().to_string();
+            return Err(RunError::LostRound { run: run.id.to_string(), path });
+        }
+        return Ok(Some((run, of)));
+    }
+    Ok(None)
 }
 
 /// What this round looked at.

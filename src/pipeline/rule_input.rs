@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::RunError;
 use super::settings::RuleSettings;
+use super::worklist::in_force;
 use crate::durable::hex;
 use crate::mapping::City;
 use crate::national::National;
@@ -100,7 +101,7 @@ impl RuleInput {
             };
             self.approved.insert(proposal, approval);
         }
-        for (batch, decision) in state.decisions()? {
+        for (batch, decision) in in_force(state.decisions()?, &self.book).in_force {
             sha.update(format!("{batch} {:016x} {}\n", decision.item, decision.kind.text()));
             self.take(batch, decision);
         }
@@ -110,36 +111,45 @@ impl RuleInput {
 
     /// A decision about a field is a correction; one about a row is as the approval of what its rule proposes.
     fn take(&mut self, batch: i64, of: Decision) {
-        let by = Approval {
-            batch: batch_name(batch),
-            approver: of.approver.name,
-            handler: Some(of.handler.name),
-            reviewer: Some(of.reviewer.name),
-            evidence: of.evidence,
-        };
         let answers = |r: &&Rule| r.id == of.rule && r.table == of.table;
         let whole = self.book.rules.iter().filter(answers).any(|r| r.effect.is_of_rows());
-        match (of.kind, of.after) {
-            (DecisionKind::Adopt, after) if whole => {
-                let (before, after) = (of.before.as_deref(), after.as_deref());
+        match of.kind {
+            DecisionKind::Adopt if whole => {
+                let (before, after) = (of.before.as_deref(), of.after.as_deref());
                 let id = proposal_id(&of.rule, &of.table, &of.key, &of.column, before, after);
-                self.approved.entry(id).or_insert(by);
+                self.approved.entry(id).or_insert_with(|| signed(batch, &of));
             }
-            (DecisionKind::Adopt | DecisionKind::Correct, Some(after)) => self.corrections.push(Correction {
-                rule: of.rule,
-                table: of.table,
-                key: of.key,
-                source: of.source,
-                skey: of.skey,
-                column: of.column,
-                before: of.before,
-                after,
-                by,
-            }),
-            (DecisionKind::Waive, _) => {
+            DecisionKind::Adopt | DecisionKind::Correct => self.corrections.extend(correction(batch, &of)),
+            DecisionKind::Waive => {
                 self.waivers.insert(of.item, of.expires.unwrap_or_default());
             }
-            (DecisionKind::Adopt | DecisionKind::Correct, None) | (DecisionKind::Province, _) => {}
+            DecisionKind::Province => {}
         }
     }
+}
+
+/// Who signed a decision.
+fn signed(batch: i64, of: &Decision) -> Approval {
+    Approval {
+        batch: batch_name(batch),
+        approver: of.approver.name.clone(),
+        handler: Some(of.handler.name.clone()),
+        reviewer: Some(of.reviewer.name.clone()),
+        evidence: of.evidence.clone(),
+    }
+}
+
+/// What a decision of a batch makes of a field; none where it gives no value.
+pub(super) fn correction(batch: i64, of: &Decision) -> Option<Correction> {
+    Some(Correction {
+        rule: of.rule.clone(),
+        table: of.table.clone(),
+        key: of.key.clone(),
+        source: of.source.clone(),
+        skey: of.skey.clone(),
+        column: of.column.clone(),
+        before: of.before.clone(),
+        after: of.after.clone()?,
+        by: signed(batch, of),
+    })
 }

@@ -23,9 +23,9 @@ pub(super) fn approve_standing(
     book: Option<&RuleBook>,
 ) -> Result<Vec<StandingRow>, RunError> {
     let Some(book) = book.filter(|_| !settings.standing.is_empty()) else { return Ok(Vec::new()) };
-    let all = found_batches(&runner.dir, runner.national, book)?;
+    let all = found_batches(runner.state, &runner.dir, runner.national, book)?;
     let mut settled: BTreeSet<u128> = runner.state.approved()?.into_keys().collect();
-    settled.extend(runner.state.undone_proposals()?);
+    settled.extend(runner.state.undone_proposals()?.into_iter().map(|(_, id)| id));
     let recorded = runner.state.batches()?;
     let mut rows = Vec::new();
     for standing in &settings.standing {

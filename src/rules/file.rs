@@ -32,7 +32,7 @@ use crate::nearest::nearest;
 use crate::text_file::{self, Unreadable};
 
 /// The keys of a rule's header.
-const RULE_KEYS: [&str; 15] = [
+const RULE_KEYS: [&str; 16] = [
     "id",
     "title",
     "advice",
@@ -48,9 +48,12 @@ const RULE_KEYS: [&str; 15] = [
     "adds",
     "among",
     "needs",
+    "decided",
 ];
 /// Those that may be left out, and `params`.
-const OPTIONAL: [&str; 6] = ["evidence", "touches", "adds", "among", "needs", "params"];
+const OPTIONAL: [&str; 7] = ["evidence", "touches", "adds", "among", "needs", "decided", "params"];
+/// What `decided` says of a rule about which people decide twice.
+const TWICE: &str = "twice";
 
 /// Text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,8 @@ pub struct Rule {
     pub among: String,
     /// `ext_…` tables without which it does not run.
     pub needs: Vec<String>,
+    /// Three people decide, and then three others alike (双改).
+    pub decided_twice: bool,
     /// Everything in FROM.
     pub reads: BTreeSet<String>,
     /// A row rule: one table, no join, aggregate, window or sub-query.
@@ -136,6 +141,11 @@ impl RuleBook {
     /// The rules of a work item.
     pub fn of(&self, item: Item) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(move |r| r.item == item)
+    }
+
+    /// Whether people decide twice about what a rule finds.
+    pub fn decided_twice(&self, rule: &str) -> bool {
+        self.rules.iter().any(|r| r.id == rule && r.decided_twice)
     }
 
     /// The models that these names stand on, directly or through other models, in their order.
@@ -322,6 +332,7 @@ fn draft(
         adds: values.get("adds").cloned(),
         among: values.get("among").cloned().unwrap_or_else(|| "true".to_owned()),
         needs: list("needs"),
+        decided_twice: values.contains_key("decided"),
         reads: parsed.reads.clone(),
         is_row_rule: false,
         sql: parsed.text(),
@@ -353,6 +364,7 @@ fn whole(reader: &mut Reader, text: &Text, values: &Values, spans: &Spans, name:
     word("repair", Repair::ALL.iter().map(|w| w.text()).collect());
     word("effect", Effect::ALL.iter().map(|w| w.text()).collect());
     word("department", Department::ALL.iter().map(|w| w.text()).collect());
+    word("decided", vec![TWICE]);
 }
 
 /// The SELECT with its parameters put in.

@@ -4,7 +4,7 @@
 //! looked at its table in this round and did not find it: what did not run, or is not mapped, leaves its state as it was.
 //! Must not know: where ledgers lie.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -93,6 +93,8 @@ pub struct RoundOf<'a> {
     pub rules: &'a BTreeMap<String, (String, String)>,
     /// Findings (by their id) with a waiver that holds.
     pub waived: &'a BTreeSet<String>,
+    /// Rows ([`row_digest`]) to which a batch that was undone since the round before had done something.
+    pub undone: &'a HashSet<u128>,
     /// The part to be written.
     pub ledger: &'a Path,
 }
@@ -174,17 +176,20 @@ struct Seen {
     looked_for: bool,
     /// A waiver holds.
     waived: bool,
+    /// What had been done to its row was undone by people.
+    undone: bool,
 }
 
 /// How this round leaves it.
 fn next<'a>(was: Option<Was<'a>>, seen: Seen, run: &'a str) -> Was<'a> {
     use FindingState::{Fixed, New, Open, Reopened, Waived};
-    let Seen { found, looked_for, waived } = seen;
+    let Seen { found, looked_for, waived, undone } = seen;
     let Some(was) = was else {
         return Was { state: if waived { Waived } else { New }, first: run, last: run, since: run };
     };
     let state = match (was.state, found, looked_for) {
         (New | Open | Fixed | Reopened | Waived, true, _) if waived => Waived,
+        (Fixed, true, _) if undone => Open,
         (Fixed | Reopened, true, _) => Reopened,
         (New | Open | Waived, true, _) => Open,
         (Fixed, false, _) | (New | Open | Reopened | Waived, false, true) => Fixed,
@@ -233,7 +238,9 @@ fn lines(
         let found = found.value(row);
         let looked_for = found || was.is_some_and(|w| of.looked_at.has(rule, table, column, w.last));
         let id = finding_id(rule, table, key, column);
-        let now = next(was, Seen { found, looked_for, waived: of.waived.contains(&id) }, of.run);
+        let waived = of.waived.contains(&id);
+        let undone = of.undone.contains(&row_digest(table, key));
+        let now = next(was, Seen { found, looked_for, waived, undone }, of.run);
         let known = of.rules.get(rule).map(|(i, d)| (i.as_str(), d.as_str()));
         let before = was.is_some().then(|| (item.value(row), department.value(row)));
         // What only the structural check knows lies with those who map and extract.
@@ -256,6 +263,11 @@ fn lines(
     }
     let columns: Vec<ArrayRef> = out.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef).collect();
     RecordBatch::try_new(ledger_schema(), columns).map_err(|e| impossible(&e))
+}
+
+/// The digest of a row of a national table by its key.
+pub fn row_digest(table: &str, key: &str) -> u128 {
+    xxh3_128(format!("{table}\u{1f}{key}").as_bytes())
 }
 
 /// The identity of a finding (RULES 4): it is the same in every run.
@@ -320,13 +332,20 @@ mod tests {
             (Fixed, false, false, Fixed),
             (Reopened, false, false, Reopened),
         ] {
-            let now = next(was(before), Seen { found, looked_for, waived: false }, "r0003");
+            let now = next(was(before), Seen { found, looked_for, waived: false, undone: false }, "r0003");
             assert_eq!(now.state, after, "{before:?} {found} {looked_for}");
             assert_eq!(now.first, "r0001");
             assert_eq!(now.last, if found { "r0003" } else { "r0002" });
             assert_eq!(now.since, if before == after { "r0002" } else { "r0003" });
         }
-        let seen = |found, looked_for, waived| Seen { found, looked_for, waived };
+        let seen = |found, looked_for, waived| Seen { found, looked_for, waived, undone: false };
+        let undone = Seen { undone: true, ..seen(true, true, false) };
+        assert_eq!(
+            next(was(Fixed), undone, "r0003").state,
+            Open,
+            "what people undid has not come back by itself"
+        );
+        assert_eq!(next(was(Reopened), undone, "r0003").state, Reopened);
         let new = next(None, seen(true, true, false), "r0003");
         assert_eq!((new.state, new.first, new.last, new.since), (New, "r0003", "r0003", "r0003"));
         // While a waiver holds, what is found is waived; behind its last day it is open again.

@@ -343,7 +343,7 @@ fn ends<'r>(rules: &[&'r Rule], stands: &[Stands]) -> BTreeMap<(&'r str, &'r str
 }
 
 /// Runs the files: their lines as a scratch part, in any order, and the names of those that have some.
-fn find<'r>(
+pub(super) fn find<'r>(
     of: &CleanItem<'_>,
     tables: &Tables<'_>,
     rules: &[&'r Rule],

@@ -20,6 +20,7 @@ use super::settings::{JobSettings, Missed, NotifySettings, Told};
 use super::summary::{Ended, JobSummary};
 use super::{metrics, notify};
 use crate::clock;
+use crate::mask;
 use crate::report::Words;
 use crate::state::{JobOutcome, Jobs};
 use crate::stop::Stop;
@@ -272,8 +273,8 @@ impl Schedule {
 
     fn trouble(&self, error: &impl Diagnostic) {
         let code = error.code().map(|c| c.to_string()).unwrap_or_default();
-        let cause = std::error::Error::source(error).map(|c| format!(": {c}")).unwrap_or_default();
-        let text = crate::mask::scrub(&format!("{error}{cause}"));
+        let cause = std::error::Error::source(error).map(|c| format!(": {}", mask::scrub(&c.to_string())));
+        let text = format!("{}{}", mask::secrets(&error.to_string()), cause.unwrap_or_default());
         tracing::warn!(code, "{text}");
         (self.tell)(&Event::Trouble { code, text });
     }

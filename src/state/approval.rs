@@ -118,24 +118,24 @@ impl State {
         query.query_map([], batch).and_then(Iterator::collect).map_err(sql("list approvals"))
     }
 
-    /// Every proposal whose approval was undone.
+    /// Every proposal whose approval was undone, with the number of its batch.
     ///
     /// # Errors
     /// `STA-003`, `STA-005`.
-    pub fn undone_proposals(&self) -> Result<Vec<u128>, StateError> {
-        let found: Vec<String> = {
+    pub fn undone_proposals(&self) -> Result<Vec<(i64, u128)>, StateError> {
+        let found: Vec<(i64, String)> = {
             let db = self.db();
             let mut query = db
                 .prepare_cached(
-                    "SELECT a.proposal FROM approval AS a JOIN batch AS b ON b.id = a.batch WHERE b.undone_at IS NOT NULL",
+                    "SELECT b.id, a.proposal FROM approval AS a JOIN batch AS b ON b.id = a.batch WHERE b.undone_at IS NOT NULL",
                 )
                 .map_err(sql("list approvals"))?;
             query
-                .query_map([], |row| row.get(0))
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
                 .and_then(Iterator::collect)
                 .map_err(sql("list approvals"))?
         };
-        found.iter().map(|text| number(text)).collect()
+        found.iter().map(|(batch, text)| Ok((*batch, number(text)?))).collect()
     }
 
     /// Every proposal that is approved, by its identity; of several batches the oldest that holds.

@@ -229,13 +229,25 @@ impl State {
     /// # Errors
     /// `STA-003`, `STA-005`.
     pub fn decisions(&self) -> Result<Vec<(i64, Decision)>, StateError> {
+        self.decisions_of("b.undone_at IS NULL")
+    }
+
+    /// Every decision whose batch was undone, with the number of its batch, oldest first.
+    ///
+    /// # Errors
+    /// `STA-003`, `STA-005`.
+    pub fn undone_decisions(&self) -> Result<Vec<(i64, Decision)>, StateError> {
+        self.decisions_of("b.undone_at IS NOT NULL")
+    }
+
+    fn decisions_of(&self, batches: &str) -> Result<Vec<(i64, Decision)>, StateError> {
         let db = self.db();
         let mut query = db
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT d.batch, d.worklist, d.item, d.kind, d.rule, d.tbl, d.row_key, d.source, d.skey, d.col, d.before, d.after, d.evidence,
                    d.expires, d.handler, d.handled, d.reviewer, d.reviewed, d.approver, d.approved
-                 FROM decision AS d JOIN batch AS b ON b.id = d.batch WHERE b.undone_at IS NULL ORDER BY d.batch, d.item",
-            )
+                 FROM decision AS d JOIN batch AS b ON b.id = d.batch WHERE {batches} ORDER BY d.batch, d.item"
+            ))
             .map_err(sql("list decisions"))?;
         let found: Vec<Option<(i64, Decision)>> =
             query.query_map([], decision).and_then(Iterator::collect).map_err(sql("list decisions"))?;

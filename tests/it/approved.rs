@@ -41,8 +41,8 @@ fn approve_all(of: &RunSettings, summary: &Summary) -> Vec<ProposedBatch> {
     let city = qianyi::mapping::load(&folder("baicheng"), &national).unwrap();
     let input = rule_input(of.rules.as_ref(), &national, &city).unwrap().unwrap();
     let ended = finished(&of.workdir, Some(&summary.run)).unwrap();
-    let all = proposals(&ended, &national, &input.book).unwrap();
     let state = State::open(&of.workdir, "approve").unwrap();
+    let all = proposals(&state, &ended, &national, &input.book).unwrap();
     let by =
         Approver { name: "王科长".to_owned(), account: "wang".to_owned(), reason: "清单".to_owned() };
     approve(&state, &ended, &all.iter().collect::<Vec<_>>(), &by).unwrap();
@@ -175,6 +175,9 @@ fn approved_rows_are_added_and_merged_with_their_reasons_and_undone_again() {
     let undone = ran(&of);
     assert_eq!(digests(&of, &undone.run), digests(&of, &first.run));
     assert_eq!(undone.tables, first.tables);
+    // What people undid has not come back by itself.
+    let round = undone.rounds.last().unwrap().total();
+    assert_eq!(round.reopened, 0, "{:?}", undone.rounds.last());
 }
 
 /// Added rows: whole rows of their table, named by rule and origin, each with a record, counted by rule.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray, new_null_array};
-use qianyi::dataset::{PartInfo, PartWriter, read_part};
+use qianyi::dataset::{PartInfo, read_part};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::rules::{
@@ -13,7 +13,7 @@ use qianyi::rules::{
 };
 
 use crate::support::demo::{as_of, folder};
-use crate::support::text_rows;
+use crate::support::{text_rows, write_part};
 
 /// Rules over three persons, and what they left so far.
 struct Bench {
@@ -56,9 +56,8 @@ impl Bench {
             _ => new_null_array(field.data_type(), 3),
         });
         let batch = RecordBatch::try_new(schema.clone(), columns.collect()).unwrap();
-        let mut writer = PartWriter::create(&dir.path().join("persons.parquet"), schema).unwrap();
-        writer.write(&batch).unwrap();
-        let tables = BTreeMap::from([("AC01".to_owned(), vec![writer.finish().unwrap()])]);
+        let part = write_part(&dir.path().join("persons.parquet"), &batch);
+        let tables = BTreeMap::from([("AC01".to_owned(), vec![part])]);
         Self { dir, national, engine, book, tables, corrections: Vec::new() }
     }
 

@@ -1,14 +1,17 @@
-//! The engine: which side of a join is held in memory.
+//! The engine: which side of a join is held in memory, and how much of a window.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use qianyi::dataset::{self, PartWriter};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use qianyi::dataset;
 use qianyi::engine::{Engine, EngineSettings, Joins};
 use qianyi::{mapping, national};
 
 use crate::support::demo::{as_of, folder};
+use crate::support::write_part;
 
 /// Ids spread over all numbers, as hashed ones are: between their bounds there is room for any number of distinct ones.
 const SPREAD: i64 = 9_000_000_000_007;
@@ -18,9 +21,7 @@ fn part(path: &Path, rows: i64, distinct: i64) {
     let keys: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row % distinct * SPREAD)));
     let text: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{row:0>400}"))));
     let batch = RecordBatch::try_from_iter([("k", keys), ("text", text)]).unwrap();
-    let mut writer = PartWriter::create(path, batch.schema()).unwrap();
-    writer.write(&batch).unwrap();
-    writer.finish().unwrap();
+    write_part(path, &batch);
 }
 
 /// Payments whose unit and whose person exist: two small tables, a large one. Before, the second join held the large one in memory (the
@@ -50,4 +51,57 @@ fn a_chain_of_joins_holds_its_small_sides() {
     assert_eq!(of(exists), (rows, bytes));
     let inner = "payment d JOIN unit u ON u.k = d.k JOIN person p ON p.k = d.k";
     assert_eq!(of(inner), (rows, bytes));
+}
+
+/// A window over groups gives batches, not its table as one; what it gives is what DataFusion's own operator gives.
+#[test]
+fn a_window_holds_a_few_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = EngineSettings { memory: 128 << 20, spill: dir.path().join("spill"), partitions: 2 };
+    let national = national::load(&folder("national")).unwrap();
+    let city = mapping::load(&folder("baicheng"), &national).unwrap();
+    let engine = Engine::start(settings, city.functions(as_of())).unwrap();
+    let session = engine.session(2, Joins::Large);
+    for (name, distinct) in [("small", 90_000), ("large", 7), ("one", 1)] {
+        let path = dir.path().join(format!("{name}.parquet"));
+        part(&path, 200_000, distinct);
+        let keys = SessionContext::new();
+        dataset::register(&session, name, std::slice::from_ref(&path)).unwrap();
+        dataset::register(&keys, name, &[path]).unwrap();
+        let sql = format!(
+            "SELECT k, count(*) OVER (PARTITION BY k) AS n, \
+               first_value(row) OVER (PARTITION BY k ORDER BY row DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS last \
+             FROM (SELECT k, CAST(text AS BIGINT) AS row FROM {name})"
+        );
+        let batches = |session: &SessionContext, sql: String| {
+            engine.block_on(async { session.sql(&sql).await?.collect().await }).unwrap()
+        };
+        let found = batches(&session, sql.clone());
+        if name == "small" {
+            let largest = found.iter().map(RecordBatch::num_rows).max().unwrap();
+            assert!(largest < 20_000, "{largest} rows in a batch");
+        }
+        let summed = |session: &SessionContext| {
+            let all = format!("SELECT count(*), sum(n), sum(k / {SPREAD} * last), min(last) FROM ({sql})");
+            datafusion::arrow::util::pretty::pretty_format_batches(&batches(session, all))
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(summed(&session), summed(&keys), "{name}");
+        assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), 200_000);
+    }
+    // What is sorted behind it fits the pool: its table does not.
+    let path = dir.path().join("wide.parquet");
+    part(&path, 400_000, 90_000);
+    dataset::register(&session, "wide", &[path]).unwrap();
+    let sql = "SELECT * FROM (SELECT *, count(*) OVER (PARTITION BY k) AS n FROM wide) ORDER BY text";
+    let rows = engine.block_on(async {
+        let mut stream = session.sql(sql).await?.execute_stream().await?;
+        let mut rows = 0;
+        while let Some(batch) = stream.next().await {
+            rows += batch?.num_rows();
+        }
+        Ok::<usize, datafusion::error::DataFusionError>(rows)
+    });
+    assert_eq!(rows.unwrap(), 400_000);
 }

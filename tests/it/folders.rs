@@ -7,18 +7,17 @@ use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
 use qianyi::artifacts::Status;
-use qianyi::dataset::{self, DatasetError, PartWriter};
+use qianyi::dataset::{self, DatasetError};
 
 use crate::support::demo::{city, ran, run_settings};
+use crate::support::write_part;
 
 const NAMES: [&str; 9] = ["白城[2021]", "a*b?", "{a,b}", "a b", "%41", "#1", "file:x", "..x", "a\\b"];
 
 fn part(path: &Path, values: &[i64]) {
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
-    let mut writer = PartWriter::create(path, schema.clone()).unwrap();
     let column = Arc::new(Int64Array::from_iter_values(values.iter().copied()));
-    writer.write(&RecordBatch::try_new(schema, vec![column]).unwrap()).unwrap();
-    writer.finish().unwrap();
+    write_part(path, &RecordBatch::try_new(schema, vec![column]).unwrap());
 }
 
 async fn sum(dir: &Path) -> Result<i64, DatasetError> {

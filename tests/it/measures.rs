@@ -18,6 +18,7 @@ use qianyi::reconcile::{Sides, reconcile};
 
 use crate::support::demo::{as_of, folder};
 use crate::support::rows::part;
+use crate::support::write_part;
 
 /// Rows of text, money, date and number: (key, name, fen, days, months).
 type Person = (String, Option<String>, Option<i64>, Option<i32>, Option<i32>);
@@ -194,9 +195,7 @@ fn a_sum_that_does_not_fit_and_too_many_cells_are_refused() {
 fn raw(path: &std::path::Path, columns: Vec<(Field, ArrayRef)>) -> std::path::PathBuf {
     let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let schema = Arc::new(Schema::new(fields));
-    let mut writer = qianyi::dataset::PartWriter::create(path, schema.clone()).unwrap();
-    writer.write(&RecordBatch::try_new(schema, arrays).unwrap()).unwrap();
-    writer.finish().unwrap();
+    write_part(path, &RecordBatch::try_new(schema, arrays).unwrap());
     path.to_owned()
 }
 
@@ -359,9 +358,7 @@ fn a_key_is_ready_where_any_of_its_rows_is_staged_under_whatever_key() {
         let columns = vec![of(0), of(1), of(2), of(3), all("key"), all("ylbx.GRCBXX")];
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
         let path = dir.path().join(format!("{name}.parquet"));
-        let mut writer = qianyi::dataset::PartWriter::create(&path, batch.schema()).unwrap();
-        writer.write(&batch).unwrap();
-        writer.finish().unwrap();
+        write_part(&path, &batch);
         vec![path]
     };
     let row = |i: &'static str, k: &'static str, id: &'static str| [Some(i), Some(k), Some(id), None];

@@ -11,7 +11,8 @@ use arrow::array::{
 };
 use parquet::basic::Encoding;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use qianyi::dataset::PartWriter;
+
+use crate::support::write_part;
 
 const ROWS: i64 = 40_000;
 
@@ -44,9 +45,7 @@ fn written(path: &Path) {
     ];
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
-    let mut writer = PartWriter::create(path, batch.schema()).unwrap();
-    writer.write(&batch).unwrap();
-    writer.finish().unwrap();
+    write_part(path, &batch);
 }
 
 /// DuckDB and polars lack what the first had for long decimals, fastparquet every delta encoding (or reads other numbers than were written).

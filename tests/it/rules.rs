@@ -380,7 +380,7 @@ fn what_is_approved_is_applied_by_the_next_run_with_its_batch_and_undone_again()
     let engine = engine(&city, chrono::NaiveDate::default(), 1, dir.path());
     let book = book(&engine, &national, &BTreeMap::new());
     let run = finished(&of.workdir, Some(&first.run)).unwrap();
-    let all = proposals(&run, &national, &book).unwrap();
+    let all = proposals(&State::open_readonly(&of.workdir).unwrap(), &run, &national, &book).unwrap();
     let batch = all.iter().find(|b| b.rule == "FIX-02" && b.table == "AC01").unwrap();
     assert_eq!(batch.rows, row(&first, "FIX-02").proposed);
     assert!(!batch.samples.is_empty());
@@ -425,7 +425,7 @@ fn what_is_approved_is_applied_by_the_next_run_with_its_batch_and_undone_again()
     {
         let state = State::open(&of.workdir, "approve").unwrap();
         let run = finished(&of.workdir, Some(&second.run)).unwrap();
-        let left = proposals(&run, &national, &book).unwrap();
+        let left = proposals(&state, &run, &national, &book).unwrap();
         let any = &left[0];
         let refused = approve(&state, &run, &[any], &by("wang")).unwrap_err().to_string();
         assert!(refused.contains("without a backup"), "{refused}");
@@ -460,7 +460,7 @@ fn garbage_that_is_approved_is_excluded_with_its_rule_as_the_reason() {
     let given = RuleFiles { sql: &few.folder, national: &few.national, params: &params };
     let book = rules::load(&given, &national, engine.functions()).unwrap();
     let run = finished(&of.workdir, None).unwrap();
-    let all = proposals(&run, &national, &book).unwrap();
+    let all = proposals(&State::open_readonly(&of.workdir).unwrap(), &run, &national, &book).unwrap();
     {
         let state = State::open(&of.workdir, "approve").unwrap();
         let by =

@@ -147,7 +147,7 @@ fn what_waits_for_approval_shows_its_money_before_and_after() {
     let city = qianyi::mapping::load(&of.city, &national).unwrap();
     let book = rule_input(of.rules.as_ref(), &national, &city).unwrap().unwrap().book;
     let run = finished(&of.workdir, None).unwrap();
-    let all = proposals(&run, &national, &book).unwrap();
+    let all = proposals(&State::open_readonly(&of.workdir).unwrap(), &run, &national, &book).unwrap();
     let batch = all.iter().find(|b| b.rule == "X-02").unwrap();
     assert!(batch.rows > 100, "{}", batch.rows);
     let sum = batch.sums["AAE180"];

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use qianyi::report::bare;
 use qianyi::state::State;
 use serde_json::Value;
 
-use crate::support::demo::{acknowledged, city, folder};
+use crate::support::demo::folder;
+use crate::support::office::{DECISION, Office, counts, fill, filled, rows, save};
 use crate::support::{parquet_under, text_rows};
 
 const HEAD: &str = "-- title: 核实 / to verify\n-- advice: 核对档案 / look into the file\n-- severity: E\n-- repair: V\n-- department: 养老\n\
@@ -20,147 +20,9 @@ const UNITS: &str = "-- table: AB01\n-- column: AAB004\n-- effect: none\nSELECT 
 const EVENTS: &str =
     "-- table: AC05\n-- column: *\n-- effect: exclude\nSELECT e._key FROM AC05 AS e WHERE e.AAZ002 % 3 = 0\n";
 
-/// A work directory, its configuration, and the people of an office.
-struct Office {
-    dir: tempfile::TempDir,
-}
-
-impl Office {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let database = city(dir.path(), 120, 3);
-        let mut config = format!(
-            "mappings = \"{}\"\nrules = \"{}\"\ncity = \"baicheng\"\nas_of = \"2021-05-31\"\n",
-            folder("").display(),
-            dir.path().join("sql").display(),
-        );
-        let own = whoami::username().unwrap();
-        for (name, account, roles) in [
-            ("操作员", own.as_str(), "\"operator\", \"approver\""),
-            ("张经办", "zhang", "\"handler\""),
-            ("李复核", "li", "\"reviewer\""),
-            ("王审批", "wang", "\"approver\""),
-            ("赵全能", "zhao", "\"handler\", \"reviewer\", \"approver\""),
-        ] {
-            config.push_str(&format!(
-                "[[people]]\nname = \"{name}\"\naccount = \"{account}\"\nroles = [{roles}]\n"
-            ));
-        }
-        config.push_str(&format!(
-            "[[sources]]\nid = \"ylbx\"\nkind = \"sqlite\"\npath = \"{}\"\nencoding = \"gb18030\"\n{}",
-            database.display(),
-            acknowledged()
-        ));
-        std::fs::write(dir.path().join("city.toml"), config).unwrap();
-        let office = Self { dir };
-        office.rule("correct/X-01", MEN);
-        office.rule("correct/X-02", UNITS);
-        office.rule("complete/X-03", EVENTS);
-        office
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn rule(&self, place: &str, text: &str) {
-        let path = self.path("sql/rules").join(place).with_extension("sql");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let id = path.file_stem().unwrap().to_string_lossy();
-        std::fs::write(&path, format!("-- id: {id}\n{HEAD}{text}")).unwrap();
-        std::fs::write(path.with_extension("case"), "").unwrap();
-    }
-
-    /// Runs the binary: exit status and standard output.
-    fn said(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
-        for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
-            command.env_remove(name);
-        }
-        command
-            .args(arguments)
-            .arg("--workdir")
-            .arg(self.path("work"))
-            .arg("--config")
-            .arg(self.path("city.toml"));
-        let said = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let status = said.status.code().unwrap();
-        assert!(status != 1, "{arguments:?}: {}", text(&said.stderr));
-        (status, text(&said.stdout))
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let (_, text) = self.said(&[arguments, &["--json"]].concat());
-        // A refused import tells its mistakes all the same.
-        let document: Value =
-            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"));
-        // One list for the province is told by its path.
-        if document.get("path").is_some() { document } else { crate::support::listed(&document) }
-    }
-
-    fn run(&self) -> Value {
-        let (status, text) = self.said(&["run", "--quiet", "--json"]);
-        assert!(status == 0 || status == 3, "{text}");
-        let summary: Value = serde_json::from_str(&text).unwrap();
-        let broken = summary["invariants"].as_array().unwrap().iter().filter(|i| i["ended"] == "broken");
-        assert_eq!(broken.count(), 0, "{summary}");
-        assert_eq!((&summary["unexplained_rows"], &summary["unexplained_fen"]), (&0.into(), &0.into()));
-        summary
-    }
-
-    /// Exports; the one file of a rule, or its first.
-    fn export(&self, rule: &str, more: &[&str]) -> PathBuf {
-        let handed = self.json(&[&["worklist", "export", "--lang", "zh", "--rule", rule][..], more].concat());
-        PathBuf::from(handed[0]["path"].as_str().unwrap())
-    }
-
-    /// Imports a file of rows; its mistakes as cell and kind, and what else it came to.
-    fn import(&self, path: &Path) -> (BTreeSet<(String, String)>, Value) {
-        let came = self.json(&["worklist", "import", path.to_str().unwrap()])[0].clone();
-        let text = |v: &Value| v.as_str().unwrap().to_owned();
-        let mistakes =
-            came["mistakes"].as_array().unwrap().iter().map(|m| (text(&m["cell"]), text(&m["what"])));
-        (mistakes.collect(), came)
-    }
-
-    fn list(&self, rule: &str) -> BTreeMap<String, u64> {
-        let rows = self.json(&["worklist", "list", "--rule", rule]);
-        let counts = rows[0].as_object().unwrap().iter().filter_map(|(k, v)| Some((k.clone(), v.as_u64()?)));
-        counts.filter(|(_, n)| *n > 0).collect()
-    }
-}
-
-fn counts<const N: usize>(of: [(&str, u64); N]) -> BTreeMap<String, u64> {
-    of.map(|(k, n)| (k.to_owned(), n)).into_iter().filter(|(_, n)| *n > 0).collect()
-}
-
-fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
-        Err(_) => encoding_rs::GB18030.decode(bytes).0.into_owned(),
-    };
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-    reader.records().map(|r| r.unwrap().iter().map(|cell| bare(cell).to_owned()).collect()).collect()
-}
-
-fn save(path: &Path, rows: &[Vec<String>]) {
-    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-    rows.iter().for_each(|row| writer.write_record(row).unwrap());
-    std::fs::write(path, writer.into_inner().unwrap()).unwrap();
-}
-
-/// Cells from the decision on: decision, value, evidence, until, and three who signed with their days.
-fn filled(decision: &str, value: &str, evidence: &str, until: &str) -> [String; 10] {
-    let signed = ["张经办", "2021-06-01", "李复核", "2021/6/2", "王审批", "20210603"];
-    let all = [decision, value, evidence, until].into_iter().chain(signed).map(str::to_owned);
-    all.collect::<Vec<_>>().try_into().unwrap()
-}
-
-const DECISION: usize = 11;
-
-fn fill(row: &mut [String], cells: &[String; 10]) {
-    row[DECISION..DECISION + 10].clone_from_slice(cells);
+/// A last day that may be.
+fn soon() -> String {
+    (chrono::Utc::now().date_naive() + chrono::Days::new(100)).to_string()
 }
 
 /// Converts a file with LibreOffice.
@@ -237,7 +99,11 @@ fn filled_in(dir: &Path, workbook: &Path, fills: &[(String, [String; 10])]) -> P
 
 #[test]
 fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
-    let office = Office::new();
+    let office = Office::new(&[
+        ("correct/X-01", &format!("{HEAD}{MEN}")),
+        ("correct/X-02", &format!("{HEAD}{UNITS}")),
+        ("complete/X-03", &format!("{HEAD}{EVENTS}")),
+    ]);
     let first = office.run();
     let men = office.list("X-01")["open"];
     assert!(men > 25, "{men}");
@@ -258,7 +124,7 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     let fills = [
         (item(1), filled("采纳建议", "", "证-1", "")),
         (item(2), filled("填写更正值", "9", "证-2", "")),
-        (item(3), filled("情况属实无需更正", "", "证-3", "2999-12-31")),
+        (item(3), filled("情况属实无需更正", "", "证-3", &soon())),
         (item(4), filled("上报省局", "", "", "")),
     ];
     let spoiled = [(item(5), filled("填写更正值", "of:=1+1", "证-5", ""))];
@@ -298,7 +164,8 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     assert_eq!(office.list("X-01"), counts([("waived", 1), ("province", 1), ("handed_out", men - 4)]));
     answered(&office, &sent, men);
     // A rule that finds fault with the corrected value finds it again: to be decided anew.
-    office.rule("correct/X-01", &MEN.replace("p.AAC004 = '1'", "p.AAC004 IN ('1', '9')"));
+    office
+        .rule("correct/X-01", &format!("{HEAD}{}", MEN.replace("p.AAC004 = '1'", "p.AAC004 IN ('1', '9')")));
     office.run();
     assert_eq!(office.list("X-01")["stale"], 2);
     // Undone, all is open again.
@@ -461,6 +328,7 @@ fn mistakes(office: &Office, clean: &[Vec<String>]) {
         (filled("采纳建议", "9", "证", ""), 'M', "not_both"),
         (filled("采纳建议", "", "证", "2999-01-01"), 'O', "not_waived"),
         (filled("情况属实无需更正", "", "证", "2021-01-01"), 'O', "expired"),
+        (filled("情况属实无需更正", "", "证", "2999-12-31"), 'O', "too_long"),
         (filled("", "", "证", ""), 'L', "undecided"),
         (with(4, "钱某"), 'P', "unknown_person"),
         (with(6, "张经办"), 'R', "no_role"),
@@ -478,11 +346,11 @@ fn mistakes(office: &Office, clean: &[Vec<String>]) {
     }
     let mut twice = adopted.clone();
     (twice[4], twice[6]) = ("赵全能".to_owned(), "赵全能".to_owned());
-    fill(&mut file[20], &twice);
-    "3".clone_into(&mut file[21][8]);
-    file[22][0].replace_range(1..5, "0000");
-    file[23] = file[24].clone();
-    for (cell, what) in [("R21", "same_person"), ("A22", "changed"), ("A23", "key"), ("A25", "twice")] {
+    fill(&mut file[21], &twice);
+    "3".clone_into(&mut file[22][8]);
+    file[23][0].replace_range(1..5, "0000");
+    file[24] = file[25].clone();
+    for (cell, what) in [("R22", "same_person"), ("A23", "changed"), ("A24", "key"), ("A26", "twice")] {
         expected.insert((cell.to_owned(), what.to_owned()));
     }
     let path = office.path("wrong.csv");
@@ -493,7 +361,7 @@ fn mistakes(office: &Office, clean: &[Vec<String>]) {
     let (status, text) = office.said(&["worklist", "import", "--lang", "zh", path.to_str().unwrap()]);
     assert_eq!(status, 2);
     for words in
-        ["整份文件未导入", "与 P21 为同一人", "更正值不在“性别”的国标代码表内", "至 K22 的受保护内容"]
+        ["整份文件未导入", "与 P22 为同一人", "更正值不在“性别”的国标代码表内", "至 K23 的受保护内容"]
     {
         assert!(text.contains(words), "{words}: {text}");
     }

@@ -10,6 +10,7 @@
 -- table: AC01
 -- column: *
 -- effect: none
+-- decided: twice
 SELECT p._key
 FROM AC01 AS p
 -- 15 digits that became 18, and a suffix that went, are no change: the model says what is one. A merge donor with both is MRG-13.

@@ -9,6 +9,7 @@
 -- table: AC01
 -- column: AAC147
 -- effect: none
+-- decided: twice
 -- among: AAC147 IS NOT NULL
 WITH
 -- Numbers that MRG-01, MRG-02 or MRG-06 would merge. Which of them survives is no protection: all of a group are named.

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{Months, NaiveDate};
 
+use super::approved::{ApprovedFields, left};
 use super::form::{self, RowsDigest, at};
 use super::import::Signatory;
 use super::items::Line;
+use super::list::InBatch;
 use super::reading::{Mistake, ReadFile, ReadRow, is_formula};
 use super::value;
 use crate::national::National;
@@ -17,8 +19,6 @@ use crate::report::Words;
 use crate::rules::Effect;
 use crate::state::{Decision, DecisionKind, Signature, Worklist, worklist_name};
 
-/// Months for which a waiver holds where nobody wrote until when.
-const WAIVER_MONTHS: u32 = 12;
 /// Characters of a number of evidence.
 const EVIDENCE: usize = 100;
 
@@ -32,7 +32,13 @@ pub(super) struct CheckOf<'a> {
     /// What the newest run has for departments to verify, of its rule.
     pub(super) lines: &'a HashMap<u64, Line>,
     /// What is decided and stands.
-    pub(super) decided: &'a BTreeMap<u64, (i64, Decision)>,
+    pub(super) decided: &'a BTreeMap<u64, InBatch>,
+    /// What three people have decided, and three others have to decide alike.
+    pub(super) first: &'a BTreeMap<u64, InBatch>,
+    /// What approved proposals make of fields.
+    pub(super) approved: &'a ApprovedFields,
+    /// Months for which a waiver holds at most.
+    pub(super) waiver_months: u32,
     pub(super) today: NaiveDate,
     /// The account that began the newest run: who operates does not approve.
     pub(super) operator: Option<&'a str>,
@@ -81,7 +87,11 @@ pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u6
                     .and_then(|said| fields.insert(line.field(), said))
                     // What was decided about another value is stale, and binds nobody.
                     .filter(|(about, after, _)| *about == decision.before && *after != decision.after);
-                match before {
+                let approved = of.approved.get(&line.field()).filter(|(about, after, _)| {
+                    let left = left(&decision);
+                    *about == decision.before && left.is_some_and(|left| left != after.as_deref())
+                });
+                match before.or_else(|| approved.cloned()) {
                     Some((_, _, place)) => say(at::DECISION, "contradicts", vec![place]),
                     None => done.decisions.push(*decision),
                 }
@@ -133,7 +143,12 @@ fn rows<'f>(of: &CheckOf<'_>, file: &'f ReadFile, mistakes: &mut Vec<Mistake>) -
         let what = match id {
             _ if told.split('-').next() != Some(own.as_str()) => Some((at::CHECK, "other_list", own.clone())),
             None => Some((at::ITEM, "key", String::new())),
-            Some(_) if *told != code => Some((at::ITEM, "changed", row.address(at::DECISION - 1))),
+            Some(id) if *told != code => {
+                // What is filled in is looked at all the same: every mistake is told at once.
+                sound.push((row, id));
+                seen.insert(id);
+                Some((at::ITEM, "changed", row.address(at::DECISION - 1)))
+            }
             Some(id) if !seen.insert(id) => Some((at::ITEM, "twice", String::new())),
             Some(id) => {
                 sound.push((row, id));
@@ -208,23 +223,20 @@ fn decision<'a>(
     let expires = expiry(of, row, kind, say);
     let evidence = evidence(row, kind, say);
     let signed = signatures(of, row, say);
-    let ([handler, reviewer, approver], Some(after), Some(expires)) = (signed?, after, expires) else {
+    let (signed, Some(after), Some(expires)) = (signed?, after, expires) else {
         return None;
     };
     if kind != DecisionKind::Province && evidence.is_none() {
         return None;
     }
-    if let Some((batch, before)) = of.decided.get(&id) {
-        if before.kind == kind && before.after == after {
-            return Some(Row::Known);
-        }
-        say(at::DECISION, "contradicts", vec![crate::state::batch_name(*batch)]);
-        return None;
+    if is_known(of, id, (kind, &after), &signed, say)? {
+        return Some(Row::Known);
     }
     let expires = match kind {
-        DecisionKind::Waive => expires.or_else(|| a_year_on(&approver.day)),
+        DecisionKind::Waive => Some(until(of, &signed[2].day, expires, say)?),
         DecisionKind::Adopt | DecisionKind::Correct | DecisionKind::Province => None,
     };
+    let [handler, reviewer, approver] = signed;
     let line_of = line.clone();
     let decision = Decision {
         worklist: of.worklist.id,
@@ -247,9 +259,49 @@ fn decision<'a>(
     Some(Row::Decided(Box::new(decision), line))
 }
 
-fn a_year_on(day: &str) -> Option<String> {
-    let day = day.parse::<NaiveDate>().ok()?;
-    day.checked_add_months(Months::new(WAIVER_MONTHS)).map(|d| d.to_string())
+/// The last day of a waiver: as it is written, or some months after its approval. None: nothing may hold so long.
+fn until(
+    of: &CheckOf<'_>,
+    approved: &str,
+    written: Option<String>,
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<String> {
+    let after = |day: NaiveDate| day.checked_add_months(Months::new(of.waiver_months)).map(|d| d.to_string());
+    let Some(day) = written else { return after(approved.parse().ok()?) };
+    let last = after(of.today)?;
+    if day > last {
+        say(at::UNTIL, "too_long", vec![last]);
+        return None;
+    }
+    Some(day)
+}
+
+/// Whether the same was decided about the item before; none: something else was, or somebody may not sign a second time, which is said.
+fn is_known(
+    of: &CheckOf<'_>,
+    id: u64,
+    (kind, after): (DecisionKind, &Option<String>),
+    signed: &[Signature; 3],
+    say: &mut impl FnMut(usize, &'static str, Vec<String>),
+) -> Option<bool> {
+    let in_force = of.decided.get(&id);
+    let Some((batch, before)) = in_force.or_else(|| of.first.get(&id)) else { return Some(false) };
+    if before.kind != kind || before.after != *after {
+        say(at::DECISION, "contradicts", vec![crate::state::batch_name(*batch)]);
+        return None;
+    }
+    let people = [&before.handler, &before.reviewer, &before.approver];
+    if in_force.is_some() || people.iter().zip(signed).all(|(a, b)| **a == *b) {
+        return Some(true);
+    }
+    let mut sound = Some(false);
+    for (column, signature) in [at::HANDLER, at::REVIEWER, at::APPROVER].into_iter().zip(signed) {
+        if people.iter().any(|p| p.name == signature.name) {
+            say(column, "signed_first", Vec::new());
+            sound = None;
+        }
+    }
+    sound
 }
 
 /// The value that is right, or that is adopted; none where there are mistakes.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::super::finished::Finished;
 use super::form::{self, COLUMNS, FILLED, HIDDEN, RowsDigest, VERSION, at};
 use super::items::{ItemFilter, Line, Shown, Whose, each_item};
-use super::list::decided;
+use super::list::{by_item, decided};
 use super::{WorklistError, WorklistEvent, record};
 use crate::audit;
 use crate::durable;
@@ -78,7 +78,7 @@ struct Open {
 /// `WKL-…`, `REP-…`, `ENG-…`, `DAT-…`, `STA-…`.
 pub fn export_worklists(of: &ExportOf<'_>) -> Result<Vec<HandedOut>, WorklistError> {
     audit::sound(of.state).map_err(RunError::from)?;
-    let settled: BTreeSet<u64> = decided(of.state, of.day)?.into_keys().collect();
+    let settled = by_item(decided(of.state, of.book, of.day)?.in_force);
     let next = of.state.next_worklist()?;
     let mut open: BTreeMap<(String, Option<String>), Open> = BTreeMap::new();
     let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
@@ -88,7 +88,7 @@ pub fn export_worklists(of: &ExportOf<'_>) -> Result<Vec<HandedOut>, WorklistErr
         &[Outcome::ToVerify],
         &of.filter,
         |rule, table, line, whose| {
-            if settled.contains(&line.id()) {
+            if settled.contains_key(&line.id()) {
                 return Ok(());
             }
             let place = (rule.id.clone(), whose.county.clone());

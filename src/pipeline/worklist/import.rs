@@ -7,19 +7,26 @@ use std::path::Path;
 
 use chrono_tz::Tz;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::super::RunError;
 use super::super::approve::damaged_backup;
+use super::super::events::relative;
 use super::super::finished::Finished;
 use super::answers::{check_answers, read_answers, sent};
+use super::approved::{ApprovedFields, approved_fields};
+use super::broken;
 use super::check::{CheckOf, check};
 use super::form::{at, both};
 use super::items::{Line, each_line};
-use super::list::decided;
+use super::list::{InBatch, by_item, decided};
 use super::reading::{Mistake, ReadFile, read};
 use super::{WorklistError, WorklistEvent, record};
 use crate::audit;
 use crate::clock;
+use crate::durable::{self, hex};
+use crate::engine::Engine;
+use crate::folder;
 use crate::national::National;
 use crate::report::Words;
 use crate::rules::{Outcome, Rule, RuleBook};
@@ -41,6 +48,7 @@ pub struct Signatory {
 pub struct ImportOf<'a> {
     /// The newest run.
     pub run: &'a Finished,
+    pub engine: &'a Engine,
     pub national: &'a National,
     pub book: &'a RuleBook,
     pub state: &'a State,
@@ -49,6 +57,8 @@ pub struct ImportOf<'a> {
     pub account: &'a str,
     /// In which today is told.
     pub zone: Tz,
+    /// Months for which a waiver holds at most, and where nobody wrote until when.
+    pub waiver_months: u32,
     /// The form of a file in which the province answers; none: it is a worklist of ours.
     pub form: Option<&'a Path>,
 }
@@ -58,7 +68,11 @@ pub struct Import<'a> {
     of: ImportOf<'a>,
     words: [Words; 2],
     worklists: Vec<Worklist>,
-    decided: BTreeMap<u64, (i64, Decision)>,
+    decided: BTreeMap<u64, InBatch>,
+    /// Decided once by three people, of rules that three others decide about, too.
+    first: BTreeMap<u64, InBatch>,
+    /// Fields to which a batch of approved proposals gives a value.
+    approved: ApprovedFields,
     /// What the newest run has for the rule whose file came last (files of a rule come together); none: for every rule.
     lines: Option<(Option<String>, HashMap<u64, Line>)>,
     /// The account that began the newest run.
@@ -85,6 +99,8 @@ pub struct Imported {
     pub undecided: u64,
     /// Decided alike by an earlier import.
     pub known: u64,
+    /// Of those that are decided: for the first time, where three others have to decide alike.
+    pub first: u64,
     /// Where there is one, nothing was taken.
     pub mistakes: Vec<Mistake>,
 }
@@ -97,7 +113,8 @@ impl<'a> Import<'a> {
     pub fn begin(of: ImportOf<'a>) -> Result<Self, WorklistError> {
         audit::sound(of.state).map_err(RunError::from)?;
         let run = of.state.runs()?.into_iter().find(|r| r.id == of.run.id);
-        let mut decided = decided(of.state, of.run.as_of()?)?;
+        let found = decided(of.state, of.book, of.run.as_of()?)?;
+        let (mut decided, first) = (by_item(found.in_force), found.first);
         if of.form.is_some() {
             // That it was sent there is what is answered.
             decided.retain(|_, (_, d)| d.kind != DecisionKind::Province);
@@ -106,6 +123,8 @@ impl<'a> Import<'a> {
             words: both()?,
             worklists: of.state.worklists()?,
             decided,
+            first,
+            approved: approved_fields(&of)?,
             lines: None,
             operator: run.and_then(|r| r.operator),
             damaged: damaged_backup(of.state, of.run.id)?,
@@ -129,6 +148,9 @@ impl<'a> Import<'a> {
             worklist: &worklist,
             lines: self.lines.as_ref().map_or(&nothing, |(_, lines)| lines),
             decided: &self.decided,
+            first: &self.first,
+            approved: &self.approved,
+            waiver_months: self.of.waiver_months,
             today: clock::instant().with_timezone(&self.of.zone).date_naive(),
             operator: self.operator.as_deref(),
         };
@@ -143,15 +165,27 @@ impl<'a> Import<'a> {
             decided: Vec::new(),
             undecided: checked.undecided,
             known: checked.known,
+            first: 0,
             mistakes: checked.mistakes,
         };
+        if came.mistakes.is_empty() {
+            came.mistakes = broken::mistakes(&self.of, &file, &checked.decisions)?;
+        }
         if came.mistakes.is_empty() && !checked.decisions.is_empty() {
             let mut counts: BTreeMap<DecisionKind, u64> = BTreeMap::new();
             checked.decisions.iter().for_each(|d| *counts.entry(d.kind).or_default() += 1);
             came.decided = counts.into_iter().map(|(kind, items)| DecidedRow { kind, items }).collect();
+            let firsts = |d: &&Decision| self.waits(d);
+            came.first = checked.decisions.iter().filter(firsts).count() as u64;
             came.batch = Some(self.record(path, &worklist, checked.decisions)?);
         }
         Ok(came)
+    }
+
+    /// Whether three others have to decide alike before it is in force.
+    fn waits(&self, of: &Decision) -> bool {
+        let twice = self.of.book.decided_twice(&of.rule) && of.kind != DecisionKind::Province;
+        twice && !self.first.contains_key(&of.item)
     }
 
     fn received(&self, path: &Path) -> Result<Received, WorklistError> {
@@ -203,6 +237,7 @@ impl<'a> Import<'a> {
             account: self.of.account.to_owned(),
             reason: format!("worklist {list}: {name}"),
         };
+        let kept = keep(self.of.state, path)?;
         let number = self.of.state.decide(&new, &decisions)?;
         let batch = batch_name(number);
         let event = WorklistEvent::Imported {
@@ -211,12 +246,36 @@ impl<'a> Import<'a> {
             batch: &batch,
             decisions: decisions.len() as u64,
             account: self.of.account,
+            kept: &kept,
         };
         record(self.of.state, &event)?;
-        self.decided.extend(decisions.into_iter().map(|d| (d.item, (number, d))));
+        for decision in decisions {
+            let waits = self.waits(&decision);
+            let known = if waits { &mut self.first } else { &mut self.decided };
+            known.insert(decision.item, (number, decision));
+        }
         Ok(batch)
     }
 }
+
+/// Keeps a signed form in the work directory, where `audit verify` looks after it: its name there, and its SHA-256.
+fn keep(state: &State, path: &Path) -> Result<(String, String), WorklistError> {
+    let unreadable = |e: std::io::Error| WorklistError::Unreadable {
+        path: path.display().to_string(),
+        why: e.to_string(),
+    };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let sha256 = hex(&Sha256::digest(&bytes));
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let kept = state.workdir().join("worklists").join("signed");
+    durable::create_dir_all(&kept).map_err(RunError::from)?;
+    let kept = kept.join(folder::name(&format!("{}-{name}", &sha256[..DIGITS])));
+    durable::write(&kept, &bytes).map_err(RunError::from)?;
+    Ok((relative(state.workdir(), &kept), sha256))
+}
+
+/// So many digits of its digest stand before the name of a form that is kept.
+const DIGITS: usize = 16;
 
 /// A file, and the list that it is of.
 struct Received {

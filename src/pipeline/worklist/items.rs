@@ -38,21 +38,21 @@ impl ItemFilter {
 
 /// A line that a rule found, exact and unmasked.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) rule: String,
-    pub(super) table: String,
-    pub(super) effect: Effect,
-    pub(super) department: &'static str,
-    pub(super) key: String,
-    pub(super) source: String,
-    pub(super) skey: Option<String>,
-    pub(super) column: String,
-    pub(super) before: Option<String>,
+pub(in crate::pipeline) struct Line {
+    pub(in crate::pipeline) rule: String,
+    pub(in crate::pipeline) table: String,
+    pub(in crate::pipeline) effect: Effect,
+    pub(in crate::pipeline) department: &'static str,
+    pub(in crate::pipeline) key: String,
+    pub(in crate::pipeline) source: String,
+    pub(in crate::pipeline) skey: Option<String>,
+    pub(in crate::pipeline) column: String,
+    pub(in crate::pipeline) before: Option<String>,
     /// What is proposed: a value, of a merge the survivor's key, of a new row its columns as JSON.
-    pub(super) after: Option<String>,
+    pub(in crate::pipeline) after: Option<String>,
     /// Of a row as a whole: what its rule has together about it. Another question about the row is another item.
-    pub(super) group: Option<String>,
-    pub(super) outcome: Outcome,
+    pub(in crate::pipeline) group: Option<String>,
+    pub(in crate::pipeline) outcome: Outcome,
 }
 
 impl Line {
@@ -138,7 +138,7 @@ fn file<'b>(rules: &[&'b Rule], name: &str) -> &'b Rule {
 }
 
 /// Every line with one of some outcomes, of the rules that a filter takes, in no order that matters.
-pub(super) fn each_line(
+pub(in crate::pipeline) fn each_line(
     dir: &RunDir,
     book: &RuleBook,
     outcomes: &[Outcome],

@@ -32,12 +32,50 @@ pub struct WorklistRow {
     pub stale: u64,
 }
 
-/// Decisions that stand on a day, by item: a waiver whose last day is past is none.
-pub(super) fn decided(state: &State, day: NaiveDate) -> Result<BTreeMap<u64, (i64, Decision)>, RunError> {
+/// A decision with the number of its batch.
+pub(in crate::pipeline) type InBatch = (i64, Decision);
+
+/// Decisions, and how far they are.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct Decided {
+    /// As many have signed as its rule asks for.
+    pub(in crate::pipeline) in_force: Vec<InBatch>,
+    /// By item: of rules that are decided twice, what waits for three others.
+    pub(in crate::pipeline) first: BTreeMap<u64, InBatch>,
+}
+
+/// Tells decisions that are in force from those that others have to make again.
+pub(in crate::pipeline) fn in_force(all: Vec<InBatch>, book: &RuleBook) -> Decided {
+    let mut done = Decided::default();
+    for (batch, d) in all {
+        let twice = book.decided_twice(&d.rule) && d.kind != DecisionKind::Province;
+        match done.first.remove(&d.item) {
+            None if twice => drop(done.first.insert(d.item, (batch, d))),
+            Some((_, first)) if twice && !agree(&first, &d) => drop(done.first.insert(d.item, (batch, d))),
+            _ => done.in_force.push((batch, d)),
+        }
+    }
+    done
+}
+
+/// Whether two decisions are alike, and nobody signed both.
+fn agree(a: &Decision, b: &Decision) -> bool {
+    let people = |d: &Decision| [&d.handler, &d.reviewer, &d.approver].map(|s| s.name.clone());
+    let (of_a, of_b) = (people(a), people(b));
+    a.kind == b.kind && a.after == b.after && of_a.iter().all(|name| !of_b.contains(name))
+}
+
+/// Decisions that stand on a day: a waiver whose last day is past is none.
+pub(super) fn decided(state: &State, book: &RuleBook, day: NaiveDate) -> Result<Decided, RunError> {
     let day = day.to_string();
     let holds = |d: &Decision| d.kind != DecisionKind::Waive || d.expires.as_deref() >= Some(day.as_str());
-    let all = state.decisions()?.into_iter().filter(|(_, d)| holds(d));
-    Ok(all.map(|(batch, d)| (d.item, (batch, d))).collect())
+    let all = state.decisions()?.into_iter().filter(|(_, d)| holds(d)).collect();
+    Ok(in_force(all, book))
+}
+
+/// Decisions in force, by item.
+pub(super) fn by_item(of: Vec<InBatch>) -> BTreeMap<u64, InBatch> {
+    of.into_iter().map(|(batch, d)| (d.item, (batch, d))).collect()
 }
 
 /// How many items of a run stand where, by department and rule.
@@ -50,7 +88,7 @@ pub fn worklist_rows(
     state: &State,
     filter: &ItemFilter,
 ) -> Result<Vec<WorklistRow>, RunError> {
-    let decided = decided(state, of.as_of()?)?;
+    let decided = by_item(decided(state, book, of.as_of()?)?.in_force);
     let findings: BTreeSet<String> = decided
         .values()
         .filter(|(_, d)| d.kind != DecisionKind::Waive)

@@ -5,6 +5,8 @@
 //! Must not know: how anything is printed.
 
 mod answers;
+mod approved;
+mod broken;
 mod check;
 mod error;
 mod export;
@@ -32,13 +34,29 @@ pub use office::{LegacyField, OfficeOf, OfficeWork, Settled as SettledField, set
 pub use province::export_province;
 pub use reading::Mistake;
 
-pub(super) use items::waived;
+pub(super) use approved::left;
+pub(super) use items::{each_line, waived};
+pub(super) use list::in_force;
 
 /// What the audit log is to keep of worklists: one event a file that went out (`revealed`: with values in clear) or came back.
 #[derive(Debug)]
 pub(super) enum WorklistEvent<'a> {
-    Exported { worklist: &'a str, path: &'a Path, items: u64, revealed: bool, account: &'a str },
-    Imported { worklist: &'a str, path: &'a Path, batch: &'a str, decisions: u64, account: &'a str },
+    Exported {
+        worklist: &'a str,
+        path: &'a Path,
+        items: u64,
+        revealed: bool,
+        account: &'a str,
+    },
+    /// `kept`: where the form lies in the work directory, and its SHA-256.
+    Imported {
+        worklist: &'a str,
+        path: &'a Path,
+        batch: &'a str,
+        decisions: u64,
+        account: &'a str,
+        kept: &'a (String, String),
+    },
 }
 
 /// The one place where events of worklists are recorded.
@@ -55,8 +73,11 @@ pub(super) fn record(state: &State, event: &WorklistEvent<'_>) -> Result<(), Run
             let kind = if *revealed { Kind::Reveal } else { Kind::Export };
             new(kind, worklist, path, account).fact("items", *items)
         }
-        WorklistEvent::Imported { worklist, path, batch, decisions, account } => {
-            new(Kind::Import, worklist, path, account).fact("batch", *batch).fact("decisions", *decisions)
+        WorklistEvent::Imported { worklist, path, batch, decisions, account, kept } => {
+            new(Kind::Import, worklist, path, account)
+                .fact("batch", *batch)
+                .fact("decisions", *decisions)
+                .file(kept.0.clone(), kept.1.clone())
         }
     };
     Ok(audit::append(state, &[event])?)

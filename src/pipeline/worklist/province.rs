@@ -10,7 +10,7 @@ use super::answers::PROVINCE;
 use super::export::{ClearValues, ExportOf};
 use super::form::{RowsDigest, item_text, one_line};
 use super::items::{Line, Shown, Whose, each_item};
-use super::list::decided;
+use super::list::{by_item, decided};
 use super::{WorklistError, WorklistEvent, record};
 use crate::audit;
 use crate::durable;
@@ -60,7 +60,7 @@ const COLUMNS: [(&str, u16); 29] = [
 /// `WKL-…`, `REP-…`, `ENG-…`, `DAT-…`, `STA-…`.
 pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistError> {
     audit::sound(of.state).map_err(RunError::from)?;
-    let decided = decided(of.state, of.day)?;
+    let decided = by_item(decided(of.state, of.book, of.day)?.in_force);
     let next = of.state.next_worklist()?;
     let (mut file, mut items, mut rows) = (begin(of, next)?, BTreeSet::new(), RowsDigest::default());
     let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };

@@ -14,7 +14,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono_tz::Tz;
-use qianyi::dataset::{self, PartWriter};
+use qianyi::dataset;
 use qianyi::encoding::{ENCODING_KEY, TIME_ZONE_KEY};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping::{self, City, Layer1Out, LegacyTable, MappedOut, TypedTables};
@@ -23,6 +23,8 @@ use qianyi::national::{
 };
 use qianyi::source::LegacyType;
 use serde::Deserialize;
+
+use super::write_part;
 
 /// Sections by name, in the order of the file.
 struct Case {
@@ -270,9 +272,7 @@ fn raw(case: &Case, dir: &Path) -> Vec<LegacyTable> {
             // As an increment leaves them: parts of several extracts have the same names.
             let path = folder.join(format!("e{no:04}")).join("000001.parquet");
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let mut writer = PartWriter::create(&path, batch.schema()).unwrap();
-            writer.write(&batch).unwrap();
-            writer.finish().unwrap();
+            write_part(&path, &batch);
             parts.push(path);
         }
         tables.push(LegacyTable { source_id: "ylbx".to_owned(), name: table, parts });

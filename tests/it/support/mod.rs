@@ -6,6 +6,7 @@ pub mod extracts;
 pub mod legacy;
 pub mod mapped;
 pub mod mssql;
+pub mod office;
 pub mod page;
 pub mod pg;
 pub mod pg_double;
@@ -16,8 +17,15 @@ pub mod truth;
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, StringArray};
-use qianyi::dataset;
+use arrow::array::{Array, RecordBatch, StringArray};
+use qianyi::dataset::{self, PartInfo, PartWriter};
+
+/// Writes a batch as a part.
+pub fn write_part(path: &Path, batch: &RecordBatch) -> PartInfo {
+    let mut writer = PartWriter::create(path, batch.schema()).unwrap();
+    writer.write(batch).unwrap();
+    writer.finish().unwrap()
+}
 
 /// The Parquet parts under a folder at any depth, in name order.
 pub fn parquet_under(dir: &Path) -> Vec<PathBuf> {

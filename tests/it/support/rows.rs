@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
-use qianyi::dataset::PartWriter;
+
+use super::write_part;
 
 /// Column and value.
 pub type Row<'a> = &'a [(&'a str, &'a str)];
@@ -30,8 +31,6 @@ pub fn part(path: &Path, schema: &SchemaRef, rows: &[Row<'_>]) -> PathBuf {
             array
         })
         .collect();
-    let mut writer = PartWriter::create(path, schema.clone()).unwrap();
-    writer.write(&RecordBatch::try_new(schema.clone(), arrays).unwrap()).unwrap();
-    writer.finish().unwrap();
+    write_part(path, &RecordBatch::try_new(schema.clone(), arrays).unwrap());
     path.to_owned()
 }

@@ -48,6 +48,8 @@ pub struct OfficeOf<'a> {
     /// Where the forms go.
     pub folder: &'a Path,
     pub zone: Tz,
+    /// Months for which a waiver holds at most.
+    pub waiver_months: u32,
 }
 
 /// What an office did between two runs.
@@ -89,7 +91,7 @@ pub struct Settled {
 pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
     let mut done = OfficeWork::default();
     let [handler, _, approver] = of.people;
-    let proposed = proposals(of.run, of.national, of.book)?;
+    let proposed = proposals(of.state, of.run, of.national, of.book)?;
     let changes = |b: &&ProposedBatch| {
         let of_rule = |r: &&Rule| r.id == b.rule && r.table == b.table;
         of.book.rules.iter().filter(of_rule).all(|r| r.effect != Effect::Merge)
@@ -101,7 +103,7 @@ pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
         reason: format!("demo {}", of.run.id),
     };
     done.batches = approve(of.state, of.run, &all, &by)?.len() as u64;
-    done.approved = all.iter().map(|b| b.rows).sum();
+    done.approved = all.iter().map(|b| b.open()).sum();
     done.waiting = waits.iter().map(|b| b.rows).sum();
     let told = Told::read(of.truth, of.city, of.national)?;
     let mut lines = HashMap::new();
@@ -175,15 +177,13 @@ pub fn undecided(of: &OfficeOf<'_>) -> Result<BTreeMap<String, u64>, WorklistErr
             decided.insert((d.table, d.key, d.source, d.skey));
         }
     }
-    each_line(
-        &of.run.dir,
-        of.book,
-        &[Outcome::ToProvince],
-        |_| true,
-        |line| {
-            decided.insert((line.table, line.key, line.source, line.skey));
-        },
-    )?;
+    // What leaves is decided, and what is the province's.
+    let leaves = |rule: &Rule| matches!(rule.effect, Effect::Exclude | Effect::Merge);
+    let mut take = |line: Line| {
+        decided.insert((line.table, line.key, line.source, line.skey));
+    };
+    each_line(&of.run.dir, of.book, &[Outcome::ToProvince], |_| true, &mut take)?;
+    each_line(&of.run.dir, of.book, &[Outcome::Repaired], leaves, &mut take)?;
     let mut all = BTreeMap::new();
     each_finding(of.run, of.engine, of.national, &FindingFilter::default(), |f| {
         let row = (f.table.clone(), f.key.clone().unwrap_or_default(), f.source.clone(), f.skey.clone());
@@ -205,12 +205,14 @@ fn answer(
     let mut fields = BTreeMap::new();
     let mut import = Import::begin(ImportOf {
         run: of.run,
+        engine: of.engine,
         national: of.national,
         book: of.book,
         state: of.state,
         people: of.people,
         account: &of.people[0].account,
         zone: of.zone,
+        waiver_months: of.waiver_months,
         form: None,
     })?;
     for form in handed {

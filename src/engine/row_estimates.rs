@@ -19,9 +19,9 @@ const GROUP_ROWS: usize = 4;
 
 /// Gives every operator above a scan its rows as if no filter took any and each join's key were unique on one side.
 #[derive(Debug)]
-pub(super) struct RowBounds;
+pub(super) struct RowEstimates;
 
-impl StatisticsProvider for RowBounds {
+impl StatisticsProvider for RowEstimates {
     fn compute_statistics(
         &self,
         plan: &dyn ExecutionPlan,

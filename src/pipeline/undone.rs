@@ -1,0 +1,70 @@
+//! Rows to which batches that were undone since the round before had done something: what is found there again has not come back by itself.
+//!
+//! Must not know: what a round makes of it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::RunError;
+use super::listing::{cell, each};
+use super::paths::RunDir;
+use super::runner::StageRunner;
+use super::worklist::each_line;
+use crate::dataset::left_parts;
+use crate::rules::{Item, Outcome, RuleBook, proposal_id, row_digest};
+use crate::state::{Run, batch_name};
+
+/// Their digests (table and key).
+pub(super) fn undone_rows(
+    runner: &StageRunner<'_>,
+    before: &Run,
+    book: &RuleBook,
+) -> Result<HashSet<u128>, RunError> {
+    let since = |at: &(String, String)| at.0 >= before.started;
+    let batches = runner.state.batches()?;
+    let batches: BTreeSet<i64> =
+        batches.into_iter().filter(|b| b.undone.as_ref().is_some_and(since)).map(|b| b.id).collect();
+    let mut rows = HashSet::new();
+    if batches.is_empty() {
+        return Ok(rows);
+    }
+    let names: BTreeSet<String> = batches.iter().map(|id| batch_name(*id)).collect();
+    let dir = RunDir::of(&runner.workdir, before.id);
+    for item in Item::ALL {
+        each(left_parts(&dir.changes(item.text()))?, |batch, row| {
+            let text = |name: &str| cell(batch, name, row).unwrap_or_default();
+            if names.contains(&text("batch")) {
+                let table = text("table");
+                rows.insert(row_digest(&table, &text("_key")));
+                if text("column") == "*" {
+                    // A donor went into the survivor; an added row stands on another.
+                    rows.insert(row_digest(&table, &text("after")));
+                    rows.extend(text("_skey").split_once('/').map(|(table, key)| row_digest(table, key)));
+                }
+            }
+        })?;
+    }
+    for (batch, d) in runner.state.undone_decisions()? {
+        if batches.contains(&batch) {
+            rows.insert(row_digest(&d.table, &d.key));
+        }
+    }
+    // Rows that were excluded have no record of a change.
+    let undone = runner.state.undone_proposals()?.into_iter();
+    let undone: HashSet<u128> =
+        undone.filter(|(batch, _)| batches.contains(batch)).map(|(_, id)| id).collect();
+    let outcomes = [Outcome::Proposed];
+    each_line(
+        &runner.dir,
+        book,
+        &outcomes,
+        |_| !undone.is_empty(),
+        |line| {
+            let (before, after) = (line.before.as_deref(), line.after.as_deref());
+            if undone.contains(&proposal_id(&line.rule, &line.table, &line.key, &line.column, before, after))
+            {
+                rows.insert(row_digest(&line.table, &line.key));
+            }
+        },
+    )?;
+    Ok(rows)
+}
