@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 
 use pinyin::ToPinyin;
 
+use crate::messages;
+
 /// What a value is, and so how much of it may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MaskKind {
@@ -227,6 +229,17 @@ pub fn scrub(text: &str) -> String {
     out
 }
 
+/// An error's text with its causes: the program's own words for its code stay, what was filled in and what follows goes through [`scrub`].
+pub fn message(code: &str, text: &str) -> String {
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for own in messages::own_words(code, text) {
+        out.push_str(&scrub(&text[from..own.start]));
+        out.push_str(&text[own.clone()]);
+        from = own.end;
+    }
+    out + &scrub(&text[from..])
+}
+
 /// The length of the number that a text begins with, in groups or not, and whether it may be a value.
 fn number(text: &str) -> (usize, bool) {
     let (mut all, mut run, mut longest, mut end, mut first) = (0, 0, 0, 0, 0);
@@ -370,7 +383,17 @@ fn keep(value: &str, length: usize, first: usize, last: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskKind, code, key, mask, scrub, secrets, visible, visible_lines};
+    use super::{MaskKind, code, key, mask, message, scrub, secrets, visible, visible_lines};
+
+    #[test]
+    fn our_own_words_stay_whatever_is_filled_in() {
+        let sample = crate::messages::all()["SCH-013"].zh.replace("{{ peer }}", "张三丰 229901198001010010");
+        let expected = crate::messages::all()["SCH-013"].zh.replace("{{ peer }}", "* ***");
+        assert_eq!(message("SCH-013", &sample), expected);
+        assert_eq!(message("SCH-013", &format!("{sample}: 李四")), format!("{expected}: *"));
+        assert_eq!(message("SCH-013", "张三丰"), "*");
+        assert_eq!(message("X-1", "张三丰 a"), "* a");
+    }
 
     #[test]
     fn a_key_is_masked_part_by_part() {

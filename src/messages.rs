@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -95,6 +96,27 @@ fn filled(code: &str, template: Option<&str>, values: &Values<'_>) -> String {
         let values: Vec<String> = named.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         format!("{code} {}", values.join(", "))
     })
+}
+
+/// Which bytes of a text are the program's own words for a code, in order: what stands between them was filled in. None: it is no text of that code.
+#[must_use]
+pub fn own_words(code: &str, text: &str) -> Vec<Range<usize>> {
+    let Some(message) = all().get(code) else { return Vec::new() };
+    [&message.zh, &message.en].into_iter().find_map(|template| literals(template, text)).unwrap_or_default()
+}
+
+fn literals(template: &str, text: &str) -> Option<Vec<Range<usize>>> {
+    let (mut found, mut from) = (Vec::new(), 0);
+    for (no, piece) in template.lines().next().unwrap_or_default().split("{{").enumerate() {
+        let literal = if no == 0 { piece } else { piece.split_once("}}")?.1 };
+        let at = from + text[from..].find(literal)?;
+        if no == 0 && at > 0 {
+            return None;
+        }
+        from = at + literal.len();
+        found.push(at..from);
+    }
+    Some(found)
 }
 
 /// The text of a code, with fields of the same name, or named values: `said!("DAT-003", path, rows = parts.len())`.

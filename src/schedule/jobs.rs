@@ -273,8 +273,8 @@ impl Schedule {
 
     fn trouble(&self, error: &impl Diagnostic) {
         let code = error.code().map(|c| c.to_string()).unwrap_or_default();
-        let cause = std::error::Error::source(error).map(|c| format!(": {}", mask::scrub(&c.to_string())));
-        let text = format!("{}{}", mask::secrets(&error.to_string()), cause.unwrap_or_default());
+        let cause = std::error::Error::source(error).map(|c| format!(": {c}")).unwrap_or_default();
+        let text = mask::message(&code, &format!("{error}{cause}"));
         tracing::warn!(code, "{text}");
         (self.tell)(&Event::Trouble { code, text });
     }

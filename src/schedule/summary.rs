@@ -60,11 +60,11 @@ impl Ended {
     #[must_use]
     pub fn failed(outcome: JobOutcome, exit_status: u8, error: &dyn Diagnostic) -> Self {
         let error_code = error.code().map(|c| c.to_string());
-        // Where mistakes follow one by one, the first line says what they are. A cause is somebody else's text, and may quote values.
+        // Where mistakes follow one by one, the first line says what they are.
         let mut text = error.to_string().lines().next().unwrap_or_default().to_owned();
         let mut cause = error.source();
         while let Some(one) = cause {
-            text = format!("{text}: {}", mask::scrub(&one.to_string()));
+            text = format!("{text}: {one}");
             cause = one.source();
         }
         let (error, hint) = (Some(text), error.help().map(|h| h.to_string()));
@@ -74,8 +74,9 @@ impl Ended {
     /// Masked, as it may be recorded and sent.
     #[must_use]
     pub(super) fn masked(mut self) -> Self {
-        // What is left are our own words and names of settings.
-        self.error = self.error.map(|e| mask::secrets(&e));
+        let code = self.error_code.clone().unwrap_or_default();
+        self.error = self.error.map(|e| mask::message(&code, &e));
+        // Hints are our own words and names of settings.
         self.hint = self.hint.map(|h| mask::secrets(&h));
         for blocker in &mut self.blocked_by {
             if let Blocker::NotChecked { why, .. } = blocker {
