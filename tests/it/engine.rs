@@ -57,7 +57,7 @@ fn a_chain_of_joins_holds_its_small_sides() {
 #[test]
 fn a_window_holds_a_few_groups() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = EngineSettings { memory: 128 << 20, spill: dir.path().join("spill"), partitions: 2 };
+    let settings = EngineSettings { memory: 256 << 20, spill: dir.path().join("spill"), partitions: 2 };
     let national = national::load(&folder("national")).unwrap();
     let city = mapping::load(&folder("baicheng"), &national).unwrap();
     let engine = Engine::start(settings, city.functions(as_of())).unwrap();
