@@ -52,6 +52,7 @@ mod unchecked;
 mod vanished_money;
 mod verify;
 mod whole;
+mod whose;
 mod worklist;
 
 pub use against::against;

@@ -21,12 +21,12 @@ const EVENTS: &str =
     "-- table: AC05\n-- column: *\n-- effect: exclude\nSELECT e._key FROM AC05 AS e WHERE e.AAZ002 % 3 = 0\n";
 
 /// A work directory, its configuration, and the people of an office.
-struct Office {
-    dir: tempfile::TempDir,
+pub struct Office {
+    pub dir: tempfile::TempDir,
 }
 
 impl Office {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = city(dir.path(), 120, 3);
         let mut config = format!(
@@ -59,11 +59,11 @@ impl Office {
         office
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn rule(&self, place: &str, text: &str) {
+    pub fn rule(&self, place: &str, text: &str) {
         let path = self.path("sql/rules").join(place).with_extension("sql");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let id = path.file_stem().unwrap().to_string_lossy();
@@ -72,7 +72,7 @@ impl Office {
     }
 
     /// Runs the binary: exit status and standard output.
-    fn said(&self, arguments: &[&str]) -> (i32, String) {
+    pub fn said(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qianyi"));
         for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("QIANYI_")) {
             command.env_remove(name);
@@ -90,7 +90,7 @@ impl Office {
         (status, text(&said.stdout))
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let (_, text) = self.said(&[arguments, &["--json"]].concat());
         // A refused import tells its mistakes all the same.
         let document: Value =
@@ -99,7 +99,7 @@ impl Office {
         if document.get("path").is_some() { document } else { crate::support::listed(&document) }
     }
 
-    fn run(&self) -> Value {
+    pub fn run(&self) -> Value {
         let (status, text) = self.said(&["run", "--quiet", "--json"]);
         assert!(status == 0 || status == 3, "{text}");
         let summary: Value = serde_json::from_str(&text).unwrap();
@@ -110,13 +110,13 @@ impl Office {
     }
 
     /// Exports; the one file of a rule, or its first.
-    fn export(&self, rule: &str, more: &[&str]) -> PathBuf {
+    pub fn export(&self, rule: &str, more: &[&str]) -> PathBuf {
         let handed = self.json(&[&["worklist", "export", "--lang", "zh", "--rule", rule][..], more].concat());
         PathBuf::from(handed[0]["path"].as_str().unwrap())
     }
 
     /// Imports a file of rows; its mistakes as cell and kind, and what else it came to.
-    fn import(&self, path: &Path) -> (BTreeSet<(String, String)>, Value) {
+    pub fn import(&self, path: &Path) -> (BTreeSet<(String, String)>, Value) {
         let came = self.json(&["worklist", "import", path.to_str().unwrap()])[0].clone();
         let text = |v: &Value| v.as_str().unwrap().to_owned();
         let mistakes =
@@ -124,7 +124,7 @@ impl Office {
         (mistakes.collect(), came)
     }
 
-    fn list(&self, rule: &str) -> BTreeMap<String, u64> {
+    pub fn list(&self, rule: &str) -> BTreeMap<String, u64> {
         let rows = self.json(&["worklist", "list", "--rule", rule]);
         let counts = rows[0].as_object().unwrap().iter().filter_map(|(k, v)| Some((k.clone(), v.as_u64()?)));
         counts.filter(|(_, n)| *n > 0).collect()
@@ -135,7 +135,7 @@ fn counts<const N: usize>(of: [(&str, u64); N]) -> BTreeMap<String, u64> {
     of.map(|(k, n)| (k.to_owned(), n)).into_iter().filter(|(_, n)| *n > 0).collect()
 }
 
-fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
+pub fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
         Err(_) => encoding_rs::GB18030.decode(bytes).0.into_owned(),
@@ -164,7 +164,7 @@ fn fill(row: &mut [String], cells: &[String; 10]) {
 }
 
 /// Converts a file with LibreOffice.
-fn converted(dir: &Path, from: &Path, to: &str) -> PathBuf {
+pub fn converted(dir: &Path, from: &Path, to: &str) -> PathBuf {
     let profile = format!("-env:UserInstallation=file://{}", dir.join("profile").display());
     let done = Command::new("soffice")
         .arg(profile)
@@ -290,7 +290,12 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     );
     let province = office.json(&["worklist", "export", "--lang", "zh", "--province", "--csv"]);
     let sent = rows(&std::fs::read(province["path"].as_str().unwrap()).unwrap());
-    assert_eq!((sent.len(), &province["items"], sent[1][16].as_str()), (2, &1.into(), "张经办"));
+    let cell = |head: &str| sent[1][sent[0].iter().position(|h| h == head).unwrap()].as_str();
+    assert_eq!((sent.len(), &province["items"], cell("上报经办")), (2, &1.into(), "张经办"));
+    assert_eq!(
+        (cell("请示事项"), cell("拟办意见")),
+        ("“性别 AAC004”可否由“1”改为“2”", "拟改为“2”; 核对档案")
+    );
     others(&office);
     let second = office.run();
     assert_eq!(second["run"], "r0002");
@@ -337,7 +342,18 @@ fn answered(office: &Office, sent: &[Vec<String>], men: u64) {
     assert_eq!(office.said(&refused).0, 2, "nothing of it was ever sent");
     other.push(with("9").remove(1));
     assert_eq!(import(&other).0, BTreeSet::from([("A2".to_owned(), "not_sent".to_owned())]));
-    assert_eq!(import(&with("7")).0, BTreeSet::from([("U2".to_owned(), "code".to_owned())]));
+    assert_eq!(import(&with("7")).0, BTreeSet::from([("W2".to_owned(), "code".to_owned())]));
+    // Our list in English comes back by the same form.
+    let english = office.json(&["worklist", "export", "--lang", "en", "--province", "--csv"]);
+    let mut english = rows(&std::fs::read(english["path"].as_str().unwrap()).unwrap());
+    assert_eq!(english[0][at], "Decision");
+    english[1][at..at + 10].clone_from_slice(&filled("As answered", "7", "No. 1", ""));
+    assert_eq!(import(&english).0, BTreeSet::from([("W2".to_owned(), "code".to_owned())]));
+    english[1][at] = "Whatever".to_owned();
+    let (mistakes, came) = import(&english);
+    assert_eq!(mistakes, BTreeSet::from([("V2".to_owned(), "decision".to_owned())]));
+    let named = came["mistakes"][0]["with"][0].as_str().unwrap();
+    assert!(named.contains("Leave as it is"), "{named}");
     // Its columns may stand in any order.
     let mut turned = with("9");
     turned.iter_mut().for_each(|row| row.reverse());
@@ -492,9 +508,18 @@ fn mistakes(office: &Office, clean: &[Vec<String>]) {
     assert_eq!((&came["batch"], came["decided"].as_array().unwrap().len()), (&Value::Null, 0));
     let (status, text) = office.said(&["worklist", "import", "--lang", "zh", path.to_str().unwrap()]);
     assert_eq!(status, 2);
-    for words in
-        ["整份文件未导入", "与 P21 为同一人", "更正值不在“性别”的国标代码表内", "至 K22 的受保护内容"]
-    {
+    // As somebody reads the file: by row, then by column.
+    let cells = came["mistakes"].as_array().unwrap().iter().map(|m| m["cell"].as_str().unwrap());
+    let places: Vec<(u32, &str)> = cells.map(|c| (c[1..].parse().unwrap(), &c[..1])).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    // What may be decided is told in the language of the file.
+    for words in [
+        "整份文件未导入",
+        "与 P21 为同一人",
+        "更正值不在“性别”的国标代码表内",
+        "至 K22 的受保护内容",
+        "处理意见只能是：采纳建议 / 填写更正值 / 情况属实无需更正 / 上报省局",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(expected.iter().all(|(_, what)| !text.contains(&format!(" {what}\n"))), "{text}");
