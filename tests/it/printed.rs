@@ -13,20 +13,20 @@ SELECT a._key, b._key AS _after_key, b._key AS _group FROM ranked AS a JOIN rank
 /// Years of accounts, which name no person.
 const YEARS: &str = "-- table: AC51\n-- column: AAE252\n-- effect: none\nSELECT y._key FROM AC51 AS y\n";
 
-/// The height in centimetres of the row in which a text stands, in a flat OpenDocument sheet.
+/// The height in inches of the row in which a text stands, in a flat OpenDocument sheet.
 fn height(flat: &str, text: &str) -> f64 {
     let at = flat.find(text).unwrap_or_else(|| panic!("no {text}"));
     let (_, row) = flat[..at].rsplit_once("<table:table-row table:style-name=\"").unwrap();
     let (_, style) = flat.split_once(&format!("style:name=\"{}\"", row.split('"').next().unwrap())).unwrap();
     let (_, height) = style.split_once("style:row-height=\"").unwrap();
-    height.split("cm").next().unwrap().parse().unwrap()
+    height.split("in").next().unwrap().parse().unwrap()
 }
 
 /// What makes a sheet ready for the printer.
 fn is_laid_out(flat: &str) {
     for wanted in [
         "print-orientation=\"landscape\"",
-        "fo:page-width=\"29.7",
+        "fo:page-width=\"11.69",
         "scale-to-X=\"1\"",
         "<table:table-header-rows>",
     ] {
@@ -48,7 +48,7 @@ fn a_form_is_whole_on_paper_and_says_which_row_it_is_about() {
     office.run();
     let flat = flat(&office, &office.export("X-04", &[]));
     is_laid_out(&flat);
-    assert!(height(&flat, &evidence) > 8.0, "{}", height(&flat, &evidence));
+    assert!(height(&flat, &evidence) > 3.0, "{}", height(&flat, &evidence));
     let csv = |rule: &str, more: &[&str]| {
         rows(&std::fs::read(office.export(rule, &[&["--csv"], more].concat())).unwrap()).remove(1)
     };
@@ -74,26 +74,30 @@ fn a_list_is_laid_out_for_print_and_every_rule_of_the_ledger_has_its_title() {
     std::fs::create_dir_all(&lists).unwrap();
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/lists/rectification.sql");
     std::fs::copy(own, lists.join("rectification.sql")).unwrap();
+    // A postal code that is too long is mended before the second round.
+    let legacy = |sql: &str| {
+        rusqlite::Connection::open(office.path("ylbx.db")).unwrap().execute_batch(sql).unwrap();
+    };
+    legacy("UPDATE GRJBXX SET YB = '13701600' WHERE rowid = 1");
     office.run();
-    // Nothing stands any more that the structural check found: its titles come from the national schema.
-    let summary = office.path("work/runs/r0001/summary.json");
-    let mut left: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
-    left["findings"] = serde_json::json!([]);
-    std::fs::write(&summary, left.to_string()).unwrap();
+    legacy("UPDATE GRJBXX SET YB = NULL WHERE length(YB) > 6");
+    let second = office.run();
+    let found = second["findings"].as_array().unwrap().iter();
+    assert_eq!(found.filter(|f| f["rule"] == "STR-02").count(), 0, "{second}");
     let path = office.path("整改台账.xlsx");
     for (lang, title, foot) in
         [("zh", "白城市 整改台账", "单位（盖章）"), ("en", "白城市 rectification ledger", "Seal")]
     {
         let list = office.json(&["list", "rectification", "--lang", lang]);
         let rules: Vec<&str> = list.as_array().unwrap().iter().map(|r| r["rule"].as_str().unwrap()).collect();
-        assert!(rules.iter().any(|r| r.starts_with("STR-")), "{rules:?}");
+        assert!(rules.contains(&"STR-02"), "{rules:?}");
         for row in list.as_array().unwrap() {
             assert!(row["title"].as_str().is_some_and(|t| !t.is_empty()), "{row}");
         }
         office.said(&["list", "rectification", "--lang", lang, "--xlsx", path.to_str().unwrap()]);
         let flat = flat(&office, &path);
         is_laid_out(&flat);
-        for text in [title, foot, "r0001", "2021-05-31"] {
+        for text in [title, foot, "r0002", "2021-05-31"] {
             assert!(flat.contains(text), "{text}");
         }
     }
