@@ -13,7 +13,7 @@ const BY_HAND: u16 = 8;
 const PAGE: u16 = 190;
 
 /// Height of a line, of what a row has around its lines, and the greatest of a row, in points.
-const LINE: u32 = 13;
+const LINE: u32 = 14;
 const AROUND: u32 = 3;
 const HIGHEST: u32 = 409;
 
@@ -107,8 +107,8 @@ mod tests {
         assert_eq!(lines("Reviewed by", 10), 2);
         assert_eq!(lines("229901198001010010", 10), 2, "a word longer than a line");
         assert_eq!(lines("a\nb", 10), 2);
-        assert_eq!(height([("", 5), ("甲乙丙丁", 5)].into_iter(), 1), 29);
-        assert_eq!(height([("", 5)].into_iter(), 3), 42);
+        assert_eq!(height([("", 5), ("甲乙丙丁", 5)].into_iter(), 1), 31);
+        assert_eq!(height([("", 5)].into_iter(), 3), 45);
         assert_eq!(height([("甲".repeat(500).as_str(), 5)].into_iter(), 1), 409);
     }
 

@@ -337,7 +337,8 @@ impl Shown<'_> {
             Effect::Merge => {
                 let told = self.told(table, whose.survivor.as_deref()?);
                 // A row of nobody has only its number.
-                let told = if told.is_empty() { line.after.clone()? } else { told };
+                let key = || self.value(&table.name, table.key.first()?, line.after.clone());
+                let told = if told.is_empty() { key()? } else { told };
                 Some(format!("{} {told}", self.words.say("worklist", "merge_into")))
             }
             Effect::Add => {
