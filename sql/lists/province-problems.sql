@@ -36,13 +36,11 @@ SELECT m.problem, m.rule AS province_rule, m.what,
        CASE WHEN m.candidates = 0 THEN 'unmatched' WHEN m.candidates > 1 THEN 'ambiguous' WHEN f.state IS NULL THEN 'right'
             WHEN f.state IN ('fixed', 'waived') THEN f.state ELSE 'open' END AS state,
        m.matched, m."table", m._key AS key, p.AAC999 AS person, p.AAC147 AS id, p.AAC003 AS name, u.AAB999 AS unit, u.AAB004 AS unit_name,
-       CASE WHEN m.candidates = 1 THEN m.finds END AS rule, f."first", 
-       -- A decision about what is open again was about another value, or another problem.
-       CASE WHEN f.state IN ('fixed', 'waived') THEN d.kind END AS decision, CASE WHEN f.state IN ('fixed', 'waived') THEN d.evidence END AS evidence,
-       CASE WHEN f.state IN ('fixed', 'waived') THEN d.approver END AS approver
+       CASE WHEN m.candidates = 1 THEN m.finds END AS rule, f."first", d.kind AS decision, d.evidence, d.approver
 FROM province_match AS m
 LEFT JOIN finding AS f ON f.rule = m.finds AND f."table" = m."table" AND f._key = m._key
-LEFT JOIN last AS d ON d.rule = m.finds AND d."table" = m."table" AND d._key = m._key
+-- A decision about what is open again was about another value, or another problem.
+LEFT JOIN last AS d ON f.state IN ('fixed', 'waived') AND d.rule = m.finds AND d."table" = m."table" AND d._key = m._key
 LEFT JOIN person AS p ON m."table" = 'AC01' AND p._key = m._key
 LEFT JOIN unit AS u ON m."table" = 'AB01' AND u._key = m._key
 ORDER BY m.problem, m.line

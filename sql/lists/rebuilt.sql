@@ -16,24 +16,27 @@ unit AS (
 rebuilt AS (
     -- Of a row that was added the sum is shown.
     SELECT 'repaired' AS state, c.rule, CASE WHEN c."column" = '*' THEN 'AAB156' ELSE c."column" END AS "column", c._key, c.before,
-           CASE WHEN c."column" = '*' AND c.before IS NULL THEN CAST(l.AAB156 AS VARCHAR) ELSE c.after END AS after, c.batch, c.approver
+           CASE WHEN c."column" = '*' AND c.before IS NULL THEN CAST(l.AAB156 AS VARCHAR) ELSE c.after END AS after, c.batch, c.approver,
+           l.AAB001, l.AAE140, l.AAE002, l.AAE003
     FROM changes AS c
     LEFT JOIN ledger_row AS l ON l._key = c._key
     WHERE c."table" = 'AB07' AND c.rule IN ('LED-01', 'MIS-04', 'MRG-10') AND (c."column" <> '*' OR c.before IS NULL)
     UNION ALL
-    SELECT f.outcome, f.rule, f."column", f._key, f.before, f."after", NULL, NULL
+    SELECT f.outcome, f.rule, f."column", f._key, f.before, f."after", NULL, NULL, l.AAB001, l.AAE140, l.AAE002, l.AAE003
     FROM found AS f
+    LEFT JOIN ledger_row AS l ON l._key = f._key
     WHERE f."table" = 'AB07' AND f.rule = 'LED-01' AND f.outcome <> 'repaired' AND f."after" IS NOT NULL
     UNION ALL
     -- A row that is proposed is told by what it will hold.
-    SELECT f.outcome, f.rule, 'AAB156', json_text(f."after", '$.YAE518'), NULL, json_text(f."after", '$.AAB156'), NULL, NULL
+    SELECT f.outcome, f.rule, 'AAB156', json_text(f."after", '$.YAE518'), NULL, json_text(f."after", '$.AAB156'), NULL, NULL,
+           CAST(json_text(f."after", '$.AAB001') AS BIGINT), json_text(f."after", '$.AAE140'), CAST(json_text(f."after", '$.AAE002') AS INT),
+           CAST(json_text(f."after", '$.AAE003') AS INT)
     FROM found AS f
     WHERE f.rule = 'MIS-04' AND f.outcome <> 'repaired' AND f."after" IS NOT NULL
 )
-SELECT r.state, u.AAB999 AS unit, u.AAB004 AS unit_name, l.AAE140 AS insurance, l.AAE002 AS settled, l.AAE003 AS period, r.rule, r."column",
+SELECT r.state, u.AAB999 AS unit, u.AAB004 AS unit_name, r.AAE140 AS insurance, r.AAE002 AS settled, r.AAE003 AS period, r.rule, r."column",
        n.title AS column_title, 'AB07' AS "table", r._key AS key, r.before, r.after, r.batch, r.approver
 FROM rebuilt AS r
-LEFT JOIN ledger_row AS l ON l._key = r._key
-LEFT JOIN unit AS u ON u.AAB001 = l.AAB001
+LEFT JOIN unit AS u ON u.AAB001 = r.AAB001
 LEFT JOIN national_columns AS n ON n."table" = 'AB07' AND n."column" = r."column"
-ORDER BY r.state, u.AAB999, l.AAE140, l.AAE003, r._key, r."column"
+ORDER BY r.state, u.AAB999, r.AAE140, r.AAE003, r._key, r."column"

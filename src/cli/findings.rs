@@ -27,7 +27,7 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
     let engine = context.engine(&settings, &city, run.as_of()?)?;
     let filter = filter(args)?;
     let words = context.words()?;
-    let mut file = FindingsFile::create(&words, args, run.as_of()?)?;
+    let mut file = FindingsFile::create(&words, args, &run)?;
     let (mut all, mut n) = (Vec::new(), 0_u64);
     each_finding(&run, &engine, &national, &filter, |f| -> Result<(), Failure> {
         n += 1;

@@ -1,36 +1,35 @@
 //! Findings as a file: the columns of the list, as workbook or CSV.
 
-use chrono::NaiveDate;
-use qianyi::pipeline::ListedFinding;
-use qianyi::report::{ListFile, SheetColumn, Words};
+use qianyi::pipeline::{Finished, ListedFinding};
+use qianyi::report::{ListFile, ListHead, SheetColumn, Words};
 
 use super::args_lists::FindingsArgs;
 use super::context::Context;
 use super::failure::Failure;
 use super::list_file;
 
-/// The columns: section and key of the head's words, width in characters.
-const COLUMNS: [(&str, &str, u16); 20] = [
-    ("findings", "state", 9),
-    ("page", "rule", 10),
-    ("findings", "title", 34),
-    ("page", "level", 9),
-    ("page", "gate", 12),
-    ("findings", "department", 10),
-    ("page", "table", 9),
-    ("findings", "table_title", 20),
-    ("page", "column", 10),
-    ("findings", "column_title", 20),
-    ("findings", "value", 22),
-    ("findings", "person", 14),
-    ("findings", "name", 10),
-    ("findings", "unit", 12),
-    ("findings", "unit_name", 28),
-    ("findings", "county", 10),
-    ("findings", "key", 24),
-    ("findings", "source", 18),
-    ("findings", "skey", 24),
-    ("findings", "first", 12),
+/// The columns: section and key of the head's words.
+const COLUMNS: [(&str, &str); 20] = [
+    ("findings", "state"),
+    ("page", "rule"),
+    ("findings", "title"),
+    ("page", "level"),
+    ("page", "gate"),
+    ("findings", "department"),
+    ("page", "table"),
+    ("findings", "table_title"),
+    ("page", "column"),
+    ("findings", "column_title"),
+    ("findings", "value"),
+    ("findings", "person"),
+    ("findings", "name"),
+    ("findings", "unit"),
+    ("findings", "unit_name"),
+    ("findings", "county"),
+    ("findings", "key"),
+    ("findings", "source"),
+    ("findings", "skey"),
+    ("findings", "first"),
 ];
 
 /// The file that was asked for, row by row.
@@ -38,14 +37,20 @@ pub struct FindingsFile(ListFile);
 
 impl FindingsFile {
     /// Begins the file that the arguments ask for, with its head; `None`: they ask for none.
-    pub fn create(words: &Words, args: &FindingsArgs, day: NaiveDate) -> Result<Option<Self>, Failure> {
-        let column = |(section, key, width): &(&str, &str, u16)| SheetColumn {
-            head: words.say(section, key),
-            width: *width,
-        };
+    pub fn create(words: &Words, args: &FindingsArgs, of: &Finished) -> Result<Option<Self>, Failure> {
+        let column =
+            |(section, key): &(&str, &str)| SheetColumn { head: words.say(section, key), width: None };
         let columns = COLUMNS.iter().map(column).collect();
         let title = words.say("findings", "sheet");
-        Ok(list_file::begin(&title, columns, &args.file, day)?.map(Self))
+        let head = ListHead {
+            title: &title,
+            about: "",
+            printed: None,
+            summary: &of.summary,
+            words,
+            day: of.as_of()?,
+        };
+        Ok(list_file::begin(&head, columns, &args.file)?.map(Self))
     }
 
     /// Writes one finding.

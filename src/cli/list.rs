@@ -1,7 +1,7 @@
 //! `qianyi list`: the lists of `sql/lists/`, on the terminal or as a file for a spreadsheet.
 
 use qianyi::pipeline::{ListOf, each_listed, finished, lists, record_reveal, rule_input};
-use qianyi::report::{SheetColumn, Words};
+use qianyi::report::{ListHead, SheetColumn, Words};
 use qianyi::rules::List;
 use qianyi::state::State;
 use serde::Serialize;
@@ -16,8 +16,6 @@ use super::worklist::may;
 
 /// So many rows are shown on the terminal; a file has all.
 const SHOWN: usize = 50;
-/// Width of a column in characters: that of its head, between these.
-const WIDTH: std::ops::RangeInclusive<usize> = 10..=40;
 
 /// Which lists there are.
 #[derive(Serialize)]
@@ -92,11 +90,20 @@ fn write(context: &Context, args: &ListArgs, of: &ListOf<'_>) -> Result<(), Fail
     let (words, list) = (of.words, of.list);
     let heads: Vec<String> =
         list.columns.iter().map(|c| words.lang().pick(&c.title.zh, &c.title.en).to_owned()).collect();
-    let width = |head: &String| u16::try_from(head.chars().count().clamp(*WIDTH.start(), *WIDTH.end()) + 4);
-    let columns =
-        heads.iter().map(|h| SheetColumn { head: h.clone(), width: width(h).unwrap_or(14) }).collect();
-    let title = words.lang().pick(&list.title.zh, &list.title.en);
-    let mut file = list_file::begin(title, columns, &args.file, of.run.as_of()?)?;
+    let columns = heads.iter().map(|h| SheetColumn { head: h.clone(), width: None }).collect();
+    let pick = |of: &qianyi::rules::Bilingual| words.lang().pick(&of.zh, &of.en).to_owned();
+    let (title, about) = (pick(&list.title), pick(&list.about));
+    let set = |text: String, (name, value): (&String, &String)| text.replace(&format!("${name}"), value);
+    let about = of.params.iter().fold(about, set);
+    let head = ListHead {
+        title: &title,
+        about: &about,
+        printed: None,
+        summary: &of.run.summary,
+        words,
+        day: of.run.as_of()?,
+    };
+    let mut file = list_file::begin(&head, columns, &args.file)?;
     let (mut all, mut n) = (Vec::new(), 0_u64);
     each_listed(of, |row| -> Result<(), Failure> {
         n += 1;

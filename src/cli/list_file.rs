@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
-use qianyi::report::{ListFile, SheetColumn, Words};
+use qianyi::report::{ListFile, ListHead, SheetColumn, Words};
 use serde::Serialize;
 
 use super::args_lists::FileArgs;
@@ -19,14 +18,13 @@ struct Written {
 
 /// Begins the file with its head; `None`: none was asked for.
 pub fn begin(
-    title: &str,
+    head: &ListHead<'_>,
     columns: Vec<SheetColumn>,
     of: &FileArgs,
-    day: NaiveDate,
 ) -> Result<Option<ListFile>, Failure> {
     let csv = of.csv.as_ref().map(|_| of.encoding.into());
     let Some(path) = of.csv.as_ref().or(of.xlsx.as_ref()) else { return Ok(None) };
-    Ok(Some(ListFile::begin(path, csv, title, columns, day)?))
+    Ok(Some(ListFile::begin(path, csv, head, columns)?))
 }
 
 /// Makes the file visible, and says how many rows it has and where it lies.

@@ -89,7 +89,8 @@ fn keys(reader: &mut Reader, text: &Text, file: &TableFile, columns: &BTreeSet<S
     if file.key.is_empty() {
         reader.fault(text, file.table.span(), "a table has a key");
     }
-    let named = file.key.iter().chain(&file.insurance).chain(&file.period);
+    let named =
+        file.key.iter().chain(file.natural.iter().flatten()).chain(&file.insurance).chain(&file.period);
     for name in named {
         if !columns.contains(name.get_ref()) {
             reader.fault(text, name.span(), unknown("column", name.get_ref(), columns));

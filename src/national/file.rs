@@ -46,6 +46,7 @@ pub(super) struct TableFile {
     section: String,
     standing: String,
     pub(super) key: Vec<Spanned<String>>,
+    pub(super) natural: Option<Vec<Spanned<String>>>,
     upload: bool,
     pub(super) scope: Option<Spanned<String>>,
     pub(super) insurance: Option<Spanned<String>>,
@@ -453,18 +454,26 @@ impl TableFile {
             rule: text(&p.rule),
             when: p.when.as_ref().map(text),
         });
+        let columns: Vec<Column> = self.column.iter().chain(common).filter_map(ColumnFile::column).collect();
+        let key: Vec<String> = self.key.iter().map(text).collect();
+        let is_id = |code: &&String| columns.iter().any(|c| c.code == **code && c.kind == Kind::Id);
+        let natural = match &self.natural {
+            Some(named) => named.iter().map(text).collect(),
+            None => key.iter().filter(|code| !is_id(code)).cloned().collect(),
+        };
         Table {
             name: text(&self.table),
             title: self.name.clone(),
             section: self.section.clone(),
             standing: self.standing.clone(),
-            key: self.key.iter().map(text).collect(),
+            key,
+            natural,
             upload: self.upload,
             scope: self.scope.as_ref().map(text),
             insurance: self.insurance.as_ref().map(text),
             period: self.period.as_ref().map(text),
             parents: parents.collect(),
-            columns: self.column.iter().chain(common).filter_map(ColumnFile::column).collect(),
+            columns,
         }
     }
 }

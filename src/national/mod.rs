@@ -60,6 +60,8 @@ pub struct Table {
     pub section: String,
     pub standing: String,
     pub key: Vec<String>,
+    /// By what people tell its rows apart, besides person and unit; where the file does not say: what of the key is no id.
+    pub natural: Vec<String>,
     /// Working tables (`W_…`) are not uploaded.
     pub upload: bool,
     /// SQL, true or false; rows outside are excluded at the gate. A row with a code that its national list does not have is inside.

@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
+use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::RunError;
 use super::finished::Finished;
 use super::listing::masked;
+use super::whose::{Query, RowOf};
 use crate::dataset::{left_parts, register};
 use crate::engine::{Engine, Joins};
 use crate::national::{National, Table};
 use crate::rules::finding_key;
-use crate::sql_ident::{literal, quote};
+use crate::sql_ident::literal;
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -77,10 +79,6 @@ impl FindingFilter {
     }
 }
 
-/// Columns of the person's and the unit's row, as the query names them.
-const PERSON: [&str; 2] = ["AAC999", "AAC003"];
-const UNIT: [&str; 3] = ["AAB999", "AAB004", "AAB301"];
-
 /// Every open finding of a run that a filter takes.
 ///
 /// # Errors
@@ -92,7 +90,7 @@ pub fn each_finding<E: From<RunError>>(
     filter: &FindingFilter,
     mut take: impl FnMut(&ListedFinding) -> Result<(), E>,
 ) -> Result<(), E> {
-    let titles = titles(of);
+    let titles = titles(of, national);
     for table in of.summary.tables.iter().filter(|t| filter.table.as_ref().is_none_or(|w| *w == t.table)) {
         let Some(table) = national.table(&table.table) else { continue };
         let mut parts = left_parts(&of.dir.findings(&table.name)).map_err(RunError::from)?;
@@ -101,7 +99,7 @@ pub fn each_finding<E: From<RunError>>(
             continue;
         }
         let session = engine.session(engine.partitions(), Joins::Large);
-        let sql = query(of, table, &session, &parts, filter)?;
+        let sql = query(of, (national, table), &session, &parts, filter)?;
         let what = || format!("the list of findings of {}", table.name);
         each_row(engine, &session, &sql, &what, |batch, row| {
             let found = listed(batch, row, table, national, &titles);
@@ -114,10 +112,13 @@ pub fn each_finding<E: From<RunError>>(
 /// Titles of rules in Chinese and English, and their departments.
 pub(super) type Titles = BTreeMap<String, (String, String, Option<String>)>;
 
-pub(super) fn titles(of: &Finished) -> Titles {
+pub(super) fn titles(of: &Finished, national: &National) -> Titles {
+    // The ledger keeps rules of the structural check that find nothing any more: their titles stand in the national schema.
+    let known =
+        national.rules.iter().map(|(id, r)| (id.clone(), (r.title_zh.clone(), r.title_en.clone(), None)));
     let findings = of.summary.findings.iter();
-    let mut all: Titles =
-        findings.map(|f| (f.rule.clone(), (f.title_zh.clone(), f.title_en.clone(), None))).collect();
+    let found = findings.map(|f| (f.rule.clone(), (f.title_zh.clone(), f.title_en.clone(), None)));
+    let mut all: Titles = known.chain(found).collect();
     for row in &of.summary.cleaning {
         let department = Some(row.department.clone());
         all.insert(row.rule.clone(), (row.title_zh.clone(), row.title_en.clone(), department));
@@ -128,98 +129,38 @@ pub(super) fn titles(of: &Finished) -> Titles {
 /// The findings of a table beside the ledger, and the row, person and unit that they are about.
 fn query(
     of: &Finished,
-    table: &Table,
-    session: &datafusion::prelude::SessionContext,
+    (national, table): (&National, &Table),
+    session: &SessionContext,
     parts: &[std::path::PathBuf],
     filter: &FindingFilter,
 ) -> Result<String, RunError> {
     register(session, "findings", parts)?;
-    let mut joins = String::new();
-    let mut columns = "f.rule, f.\"column\", f.level, f.gate, f.value, f._key, f._source, f._skey".to_owned();
+    let columns = "f.rule, f.\"column\", f.level, f.gate, f.value, f._key, f._source, f._skey".to_owned();
+    let mut query = Query { of, national, session, columns, joins: String::new() };
     let ledger = left_parts(&of.dir.round())?;
     if ledger.is_empty() {
-        columns.push_str(", NULL AS state, NULL AS \"first\", NULL AS department");
+        query.columns.push_str(", NULL AS state, NULL AS \"first\", NULL AS department");
     } else {
         register(session, "ledger", &ledger)?;
-        columns.push_str(", l.state, l.\"first\", l.department");
-        joins.push_str(&format!(
+        query.columns.push_str(", l.state, l.\"first\", l.department");
+        query.joins.push_str(&format!(
             " LEFT JOIN (SELECT * FROM ledger WHERE \"table\" = {}) AS l ON l.rule = f.rule AND l.\"column\" = f.\"column\" AND l._key = {}",
             literal(&table.name),
             finding_key("f")
         ));
     }
-    whose(of, table, session, &mut columns, &mut joins)?;
+    query.whose(table, RowOf::Line, &[])?;
     let only = filter.rule.as_ref().map(|r| format!(" WHERE f.rule = {}", literal(r))).unwrap_or_default();
+    let Query { columns, joins, .. } = query;
     Ok(format!(
         "SELECT {columns} FROM findings AS f{joins}{only} ORDER BY f.rule, f.\"column\", f._key, f._skey, f._source, f.value"
     ))
 }
 
-/// Adds the person and the unit of each row of `f` to a query over `f`: columns and joins.
-pub(super) fn whose(
-    of: &Finished,
-    table: &Table,
-    session: &datafusion::prelude::SessionContext,
-    columns: &mut String,
-    joins: &mut String,
-) -> Result<(), RunError> {
-    let links: Vec<&str> = ["AAC001", "AAB001"].into_iter().filter(|c| table.column(c).is_some()).collect();
-    let rows = rows(of, session, "row", &table.name, &links)?;
-    if let Some(rows) = rows.filter(|_| !links.is_empty()) {
-        let linked: Vec<String> = links.iter().map(|c| format!("min({0}) AS {0}", quote(c))).collect();
-        joins.push_str(&format!(
-            " LEFT JOIN (SELECT _key, _source, coalesce(_skey, '') AS _skey, {} FROM ({rows}) GROUP BY _key, _source, coalesce(_skey, '')) AS r \
-             ON r._key = f._key AND r._source = f._source AND r._skey = coalesce(f._skey, '')",
-            linked.join(", ")
-        ));
-        for (link, whose, alias, shown) in
-            [("AAC001", "AC01", "p", &PERSON[..]), ("AAB001", "AB01", "u", &UNIT[..])]
-        {
-            let mut wanted = vec![link];
-            wanted.extend(shown);
-            let Some(of_whose) =
-                links.contains(&link).then(|| self::rows(of, session, alias, whose, &wanted))
-            else {
-                continue;
-            };
-            let Some(of_whose) = of_whose? else { continue };
-            let least: Vec<String> = shown.iter().map(|c| format!("min({0}) AS {0}", quote(c))).collect();
-            joins.push_str(&format!(
-                " LEFT JOIN (SELECT {0}, {1} FROM ({of_whose}) GROUP BY {0}) AS {alias} ON {alias}.{0} = r.{0}",
-                quote(link),
-                least.join(", ")
-            ));
-            columns.extend(shown.iter().map(|c| format!(", {alias}.{}", quote(c))));
-        }
-    }
-    Ok(())
-}
-
-/// Some columns of the accepted and other rows of a table; none where it has no parts.
-fn rows(
-    of: &Finished,
-    session: &datafusion::prelude::SessionContext,
-    name: &str,
-    table: &str,
-    columns: &[&str],
-) -> Result<Option<String>, RunError> {
-    let columns: Vec<String> = columns.iter().map(|c| quote(c)).collect();
-    let mut sides = Vec::new();
-    for (side, folder) in [("staged", of.dir.staged(table)), ("rejected", of.dir.rejected(table))] {
-        let parts = left_parts(&folder)?;
-        if !parts.is_empty() {
-            let name = format!("{name}_{side}");
-            register(session, &name, &parts)?;
-            sides.push(format!("SELECT _key, _source, _skey, {} FROM {name}", columns.join(", ")));
-        }
-    }
-    Ok((!sides.is_empty()).then(|| sides.join(" UNION ALL ")))
-}
-
 /// Every row of a query, as texts.
 pub(super) fn each_row<E: From<RunError>>(
     engine: &Engine,
-    session: &datafusion::prelude::SessionContext,
+    session: &SessionContext,
     sql: &str,
     what: &dyn Fn() -> String,
     mut take: impl FnMut(&Cells, usize) -> Result<(), E>,

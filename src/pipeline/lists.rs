@@ -186,7 +186,7 @@ fn rows(of: &ListOf<'_>, name: &str) -> Result<Option<Rows>, RunError> {
                 let item = known.get(rule.as_str()).copied().unwrap_or("check");
                 vec![some(&rule), some(lang.pick(&zh, &en)), department, some(item)]
             };
-            titles(of.run).into_iter().map(row).collect()
+            titles(of.run, of.national).into_iter().map(row).collect()
         }
         "national_tables" => of.national.tables.iter().map(|t| vec![some(&t.name), some(&t.title)]).collect(),
         "national_columns" => {

@@ -53,6 +53,7 @@ mod undone;
 mod vanished_money;
 mod verify;
 mod whole;
+mod whose;
 mod worklist;
 
 pub use against::against;

@@ -1,4 +1,4 @@
-//! A list as a file: a workbook, or CSV in UTF-8 with a byte order mark or GB 18030. Row by row, in constant memory.
+//! A list as a file: a workbook that is printed and signed, or CSV in UTF-8 with a byte order mark or GB 18030. Row by row, in constant memory.
 //!
 //! Always: both have the same columns and cells; numbers that people write keep all their digits, and nothing is a formula.
 //! Must not know: what the rows are.
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use super::{ReportError, SheetColumn, SheetWriter};
+use super::{ReportError, SheetCell, SheetColumn, SheetPrint, SheetWriter, Words};
+use crate::artifacts::Summary;
 use crate::durable::DurableFile;
 
 /// Encoding of a CSV file.
@@ -23,6 +24,32 @@ pub enum CsvEncoding {
 pub enum ListFile {
     Csv(Box<CsvFile>),
     Xlsx(PathBuf, Box<SheetWriter>),
+}
+
+/// What a list is, and of which run.
+#[derive(Clone, Copy)]
+pub struct ListHead<'a> {
+    pub title: &'a str,
+    /// What more is to be said over it; may be empty.
+    pub about: &'a str,
+    /// So many of its columns are printed; none: all.
+    pub printed: Option<u16>,
+    pub summary: &'a Summary,
+    pub words: &'a Words,
+    pub day: NaiveDate,
+}
+
+impl ListHead<'_> {
+    /// City and title, round and day; at the foot who signs.
+    fn print(&self) -> SheetPrint {
+        let (of, word) = (self.summary, |key: &str| self.words.say("list", key));
+        let mut about = format!("{}: {}    {}: {}", word("round"), of.run, word("day"), of.as_of);
+        if !self.about.is_empty() {
+            about.push_str(&format!("    {}: {}", word("about"), self.about));
+        }
+        let over = vec![format!("{} {}", of.city_name, self.title), about];
+        SheetPrint { over, foot: word("foot"), printed: self.printed, form: None }
+    }
 }
 
 /// A CSV file being written.
@@ -40,15 +67,14 @@ impl ListFile {
     pub fn begin(
         path: &Path,
         csv: Option<CsvEncoding>,
-        title: &str,
+        head: &ListHead<'_>,
         columns: Vec<SheetColumn>,
-        day: NaiveDate,
     ) -> Result<Self, ReportError> {
         if let Some(encoding) = csv {
             let heads: Vec<String> = columns.into_iter().map(|c| c.head).collect();
             return Self::csv(path, encoding, &heads);
         }
-        let sheet = SheetWriter::create(path, title, columns, day)?;
+        let sheet = SheetWriter::create(path, head.title, columns, head.day, Some(head.print()))?;
         Ok(Self::Xlsx(path.to_owned(), Box::new(sheet)))
     }
 
@@ -72,7 +98,7 @@ impl ListFile {
     pub fn row(&mut self, cells: &[Option<&str>]) -> Result<(), ReportError> {
         match self {
             Self::Csv(csv) => csv.row(cells),
-            Self::Xlsx(_, sheet) => sheet.row(cells),
+            Self::Xlsx(_, sheet) => sheet.row(&cells.iter().map(|c| SheetCell::from(*c)).collect::<Vec<_>>()),
         }
     }
 

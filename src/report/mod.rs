@@ -11,6 +11,7 @@ mod cleaning;
 mod coverage;
 mod error;
 mod first;
+mod fit;
 mod list_file;
 pub mod number;
 mod page;
@@ -31,9 +32,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_form
 
 pub use cleaning::sums;
 pub use error::ReportError;
-pub use list_file::{CsvEncoding, CsvFile, ListFile, bare};
+pub use list_file::{CsvEncoding, CsvFile, ListFile, ListHead, bare};
 pub use reconciliation::amount;
-pub use sheet::{SheetCell, SheetColumn, SheetForm, SheetWriter};
+pub use sheet::{SheetCell, SheetColumn, SheetForm, SheetPrint, SheetWriter};
 pub use words::Words;
 pub use workbook::{Documents, workbook};
 

@@ -154,11 +154,12 @@ pub fn workbook(of: &RunBook, path: &Path, day: NaiveDate, lang: Lang) -> Result
         ("command", 36),
         ("note", 36),
     ];
-    let columns = heads.map(|(key, width)| SheetColumn { head: words.say("runbook", key), width }).to_vec();
-    let mut sheet = SheetWriter::create(path, &words.say("runbook", "sheet"), columns, day)?;
+    let column = |(key, width)| SheetColumn { head: words.say("runbook", key), width: Some(width) };
+    let columns = heads.map(column).to_vec();
+    let mut sheet = SheetWriter::create(path, &words.say("runbook", "sheet"), columns, day, None)?;
     for l in of.steps.iter().map(line) {
         let text = |t: &str| SheetCell::Text(t.to_owned());
-        sheet.cells(&[
+        sheet.row(&[
             text(l.no),
             text(l.name),
             text(l.who),

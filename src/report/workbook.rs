@@ -52,7 +52,7 @@ pub fn workbook(path: &Path, of: &Documents<'_>, day: NaiveDate, lang: Lang) -> 
     let columns = |sheet: &Sheet| -> Vec<SheetColumn> {
         let column = |(section, key, width): &(&str, &str, u16)| SheetColumn {
             head: words.say(section, key),
-            width: *width,
+            width: Some(*width),
         };
         sheet.heads.iter().map(column).collect()
     };
@@ -64,9 +64,9 @@ pub fn workbook(path: &Path, of: &Documents<'_>, day: NaiveDate, lang: Lang) -> 
                 writer.next_table(&title, columns(sheet))?;
                 writer
             }
-            None => writer.insert(SheetWriter::create(path, &title, columns(sheet), day)?),
+            None => writer.insert(SheetWriter::create(path, &title, columns(sheet), day, None)?),
         };
-        sheet.rows.iter().try_for_each(|row| one.cells(row))?;
+        sheet.rows.iter().try_for_each(|row| one.row(row))?;
     }
     writer.map_or(Ok(()), SheetWriter::finish)
 }

@@ -105,6 +105,10 @@ fn ledgers(all: &BTreeMap<String, Rows>) {
     assert!(!applied.is_empty());
     assert_eq!(sum(&all["rebuilt-units"], "rows"), applied.len() as u64);
     assert!(all["rebuilt"].iter().filter(|r| r["state"] == "已生效").all(|r| r.contains_key("batch")));
+    // Whether it is there yet or proposed, a row says whose ledger it is, and of which period.
+    for row in &all["rebuilt"] {
+        assert!(["unit", "insurance", "period"].iter().all(|c| row.contains_key(*c)), "{row:?}");
+    }
 }
 
 /// Numbers and names are masked unless they are asked for in clear.

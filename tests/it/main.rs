@@ -46,6 +46,7 @@ mod postgres;
 mod postgres_rows;
 mod postgres_types;
 mod preflight;
+mod printed;
 mod reconcile;
 mod rehearsal;
 mod report;

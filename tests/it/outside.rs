@@ -59,14 +59,15 @@ fn outside_data_is_the_same_as_a_workbook_and_a_number_that_lost_digits_is_refus
     std::fs::write(&csv, format!("{heads}\n{}\n", rows.join("\n"))).unwrap();
     let workbook = |name: &str, first: SheetCell| {
         let path = dir.path().join(name);
-        let columns = heads.split(',').map(|h| SheetColumn { head: h.to_owned(), width: 9 }).collect();
-        let mut sheet = SheetWriter::create(&path, "police", columns, chrono::NaiveDate::default()).unwrap();
+        let columns = heads.split(',').map(|h| SheetColumn { head: h.to_owned(), width: Some(9) }).collect();
+        let mut sheet =
+            SheetWriter::create(&path, "police", columns, chrono::NaiveDate::default(), None).unwrap();
         for (no, row) in rows.iter().enumerate() {
             let text = |(at, c): (usize, &str)| match (no, at) {
                 (0, 0) => first.clone(),
                 _ => SheetCell::Text(c.to_owned()),
             };
-            sheet.cells(&row.split(',').enumerate().map(text).collect::<Vec<_>>()).unwrap();
+            sheet.row(&row.split(',').enumerate().map(text).collect::<Vec<_>>()).unwrap();
         }
         sheet.finish().unwrap();
         path

@@ -11,7 +11,7 @@ use crate::support::demo::folder;
 use crate::support::office::{DECISION, Office, counts, fill, filled, rows, save};
 use crate::support::{parquet_under, text_rows};
 
-const HEAD: &str = "-- title: 核实 / to verify\n-- advice: 核对档案 / look into the file\n-- severity: E\n-- repair: V\n-- department: 养老\n\
+pub const HEAD: &str = "-- title: 核实 / to verify\n-- advice: 核对档案 / look into the file\n-- severity: E\n-- repair: V\n-- department: 养老\n\
 -- evidence: 身份证复印件\n-- basis: test\n";
 /// Every man, and what is proposed.
 const MEN: &str = "-- table: AC01\n-- column: AAC004\n-- touches: AAC004\n-- effect: change\n\
@@ -20,13 +20,22 @@ const UNITS: &str = "-- table: AB01\n-- column: AAB004\n-- effect: none\nSELECT 
 const EVENTS: &str =
     "-- table: AC05\n-- column: *\n-- effect: exclude\nSELECT e._key FROM AC05 AS e WHERE e.AAZ002 % 3 = 0\n";
 
+/// An office with three rules whose items departments verify.
+pub fn office() -> Office {
+    Office::new(&[
+        ("correct/X-01", &format!("{HEAD}{MEN}")),
+        ("correct/X-02", &format!("{HEAD}{UNITS}")),
+        ("complete/X-03", &format!("{HEAD}{EVENTS}")),
+    ])
+}
+
 /// A last day that may be.
 fn soon() -> String {
     (chrono::Utc::now().date_naive() + chrono::Days::new(100)).to_string()
 }
 
 /// Converts a file with LibreOffice.
-fn converted(dir: &Path, from: &Path, to: &str) -> PathBuf {
+pub fn converted(dir: &Path, from: &Path, to: &str) -> PathBuf {
     let profile = format!("-env:UserInstallation=file://{}", dir.join("profile").display());
     let done = Command::new("soffice")
         .arg(profile)
@@ -99,11 +108,7 @@ fn filled_in(dir: &Path, workbook: &Path, fills: &[(String, [String; 10])]) -> P
 
 #[test]
 fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
-    let office = Office::new(&[
-        ("correct/X-01", &format!("{HEAD}{MEN}")),
-        ("correct/X-02", &format!("{HEAD}{UNITS}")),
-        ("complete/X-03", &format!("{HEAD}{EVENTS}")),
-    ]);
+    let office = office();
     let first = office.run();
     let men = office.list("X-01")["open"];
     assert!(men > 25, "{men}");
@@ -156,7 +161,12 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     );
     let province = office.json(&["worklist", "export", "--lang", "zh", "--province", "--csv"]);
     let sent = rows(&std::fs::read(province["path"].as_str().unwrap()).unwrap());
-    assert_eq!((sent.len(), &province["items"], sent[1][16].as_str()), (2, &1.into(), "张经办"));
+    let cell = |head: &str| sent[1][sent[0].iter().position(|h| h == head).unwrap()].as_str();
+    assert_eq!((sent.len(), &province["items"], cell("上报经办")), (2, &1.into(), "张经办"));
+    assert_eq!(
+        (cell("请示事项"), cell("拟办意见")),
+        ("“性别 AAC004”可否由“1”改为“2”", "拟改为“2”; 核对档案")
+    );
     others(&office);
     let second = office.run();
     assert_eq!(second["run"], "r0002");
@@ -204,7 +214,18 @@ fn answered(office: &Office, sent: &[Vec<String>], men: u64) {
     assert_eq!(office.said(&refused).0, 2, "nothing of it was ever sent");
     other.push(with("9").remove(1));
     assert_eq!(import(&other).0, BTreeSet::from([("A2".to_owned(), "not_sent".to_owned())]));
-    assert_eq!(import(&with("7")).0, BTreeSet::from([("U2".to_owned(), "code".to_owned())]));
+    assert_eq!(import(&with("7")).0, BTreeSet::from([("W2".to_owned(), "code".to_owned())]));
+    // Our list in English comes back by the same form.
+    let english = office.json(&["worklist", "export", "--lang", "en", "--province", "--csv"]);
+    let mut english = rows(&std::fs::read(english["path"].as_str().unwrap()).unwrap());
+    assert_eq!(english[0][at], "Decision");
+    english[1][at..at + 10].clone_from_slice(&filled("As answered", "7", "No. 1", ""));
+    assert_eq!(import(&english).0, BTreeSet::from([("W2".to_owned(), "code".to_owned())]));
+    english[1][at] = "Whatever".to_owned();
+    let (mistakes, came) = import(&english);
+    assert_eq!(mistakes, BTreeSet::from([("V2".to_owned(), "decision".to_owned())]));
+    let named = came["mistakes"][0]["with"][0].as_str().unwrap();
+    assert!(named.contains("Leave as it is"), "{named}");
     // Its columns may stand in any order.
     let mut turned = with("9");
     turned.iter_mut().for_each(|row| row.reverse());
@@ -360,9 +381,18 @@ fn mistakes(office: &Office, clean: &[Vec<String>]) {
     assert_eq!((&came["batch"], came["decided"].as_array().unwrap().len()), (&Value::Null, 0));
     let (status, text) = office.said(&["worklist", "import", "--lang", "zh", path.to_str().unwrap()]);
     assert_eq!(status, 2);
-    for words in
-        ["整份文件未导入", "与 P22 为同一人", "更正值不在“性别”的国标代码表内", "至 K23 的受保护内容"]
-    {
+    // As somebody reads the file: by row, then by column.
+    let cells = came["mistakes"].as_array().unwrap().iter().map(|m| m["cell"].as_str().unwrap());
+    let places: Vec<(u32, &str)> = cells.map(|c| (c[1..].parse().unwrap(), &c[..1])).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    // What may be decided is told in the language of the file.
+    for words in [
+        "整份文件未导入",
+        "与 P22 为同一人",
+        "更正值不在“性别”的国标代码表内",
+        "至 K23 的受保护内容",
+        "处理意见只能是：采纳建议 / 填写更正值 / 情况属实无需更正 / 上报省局",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(expected.iter().all(|(_, what)| !text.contains(&format!(" {what}\n"))), "{text}");

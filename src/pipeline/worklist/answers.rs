@@ -27,8 +27,25 @@ const OPTIONAL: [&str; 2] = ["corrected", "until"];
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
-    columns: BTreeMap<String, String>,
+    columns: BTreeMap<String, Names>,
     decisions: BTreeMap<String, String>,
+}
+
+/// What a column is called, or may be called.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Any(Vec<String>),
+}
+
+impl Names {
+    fn all(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Any(names) => names.clone(),
+        }
+    }
 }
 
 /// Reads a file by a form; its decisions are in our words.
@@ -48,7 +65,7 @@ pub(super) fn read_answers(path: &Path, form: &Path, words: &[Words; 2]) -> Resu
         let column = COLUMNS.iter().position(|(key, _)| key == name).filter(|_| known);
         named.push((
             column.ok_or_else(|| bad(format!("[columns] `{name}` is none of its names")))?,
-            head.clone(),
+            head.all(),
         ));
     }
     let mut meant = HashMap::new();
@@ -58,6 +75,7 @@ pub(super) fn read_answers(path: &Path, form: &Path, words: &[Words; 2]) -> Resu
         meant.insert(word.as_str(), form::word(&words[0], kind));
     }
     let mut file = read_by(path, &Heads::Named(named))?;
+    file.choices = form.decisions.keys().cloned().collect();
     for row in &mut file.rows {
         if let Some(ours) = meant.get(row.cells[at::DECISION].as_str()) {
             row.cells[at::DECISION].clone_from(ours);

@@ -77,7 +77,7 @@ pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u6
         let mut say = |column: usize, what: &'static str, with: Vec<String>| {
             said.push(file.mistake(row, column, what, with));
         };
-        match decision(of, row, id, &mut say) {
+        match decision(of, (file, row), id, &mut say) {
             Some(Row::Undecided) => done.undecided += 1,
             Some(Row::Known) => done.known += 1,
             Some(Row::Decided(decision, line)) => {
@@ -200,7 +200,7 @@ fn evidence(
 /// The decision of a row; none where it has mistakes, which are said.
 fn decision<'a>(
     of: &CheckOf<'a>,
-    row: &ReadRow,
+    (file, row): (&ReadFile, &ReadRow),
     id: u64,
     say: &mut impl FnMut(usize, &'static str, Vec<String>),
 ) -> Option<Row<'a>> {
@@ -212,7 +212,7 @@ fn decision<'a>(
     };
     let named = |kind: &DecisionKind| of.words.iter().any(|words| form::word(words, *kind) == word);
     let Some(kind) = DecisionKind::ALL.into_iter().find(named) else {
-        say(at::DECISION, "decision", Vec::new());
+        say(at::DECISION, "decision", vec![file.choices.join(" / ")]);
         return None;
     };
     let Some(line) = of.lines.get(&id) else {

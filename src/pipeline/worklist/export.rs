@@ -20,9 +20,9 @@ use crate::engine::Engine;
 use crate::folder;
 use crate::national::{National, Table};
 use crate::pipeline::RunError;
-use crate::report::{CsvEncoding, ListFile, SheetColumn, SheetForm, SheetWriter, Words};
+use crate::report::{CsvEncoding, ListFile, SheetColumn, SheetForm, SheetPrint, SheetWriter, Words};
 use crate::rules::{Outcome, Rule, RuleBook};
-use crate::state::{DecisionKind, State, Worklist, worklist_name};
+use crate::state::{State, Worklist, worklist_name};
 
 /// Whether values are shown in clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub fn export_worklists(of: &ExportOf<'_>) -> Result<Vec<HandedOut>, WorklistErr
     let settled = by_item(decided(of.state, of.book, of.day)?.in_force);
     let next = of.state.next_worklist()?;
     let mut open: BTreeMap<(String, Option<String>), Open> = BTreeMap::new();
-    let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
+    let shown = Shown { national: of.national, words: of.words, clear: of.values == ClearValues::Revealed };
     each_item(
         of.run,
         (of.engine, of.national, of.book),
@@ -132,15 +132,11 @@ fn begin(of: &ExportOf<'_>, id: i64, rule: &Rule, county: Option<String>) -> Res
     let file = match of.csv {
         Some(encoding) => ListFile::csv(&path, encoding, &heads)?,
         None => {
-            let column = |((_, width), head): (&(&str, u16), String)| SheetColumn { head, width: *width };
+            let column =
+                |((_, width), head): (&(&str, u16), String)| SheetColumn { head, width: Some(*width) };
             let columns = COLUMNS.iter().zip(heads).map(column).collect();
-            let sheet = SheetWriter::form(
-                &path,
-                &rule.id,
-                columns,
-                of.day,
-                sheet_form(of, id, rule, county.as_deref()),
-            )?;
+            let print = sheet_print(of, id, rule, county.as_deref());
+            let sheet = SheetWriter::create(&path, &rule.id, columns, of.day, Some(print))?;
             ListFile::Xlsx(path, Box::new(sheet))
         }
     };
@@ -149,7 +145,7 @@ fn begin(of: &ExportOf<'_>, id: i64, rule: &Rule, county: Option<String>) -> Res
 }
 
 /// The title, what is wrong, how the sheet is filled in, and where it is signed.
-fn sheet_form(of: &ExportOf<'_>, id: i64, rule: &Rule, county: Option<&str>) -> SheetForm {
+fn sheet_print(of: &ExportOf<'_>, id: i64, rule: &Rule, county: Option<&str>) -> SheetPrint {
     let word = |key: &str| of.words.say("worklist", key);
     let pick = |text: &crate::rules::Bilingual| of.words.lang().pick(&text.zh, &text.en).to_owned();
     let city = &of.run.summary.city_name;
@@ -166,17 +162,13 @@ fn sheet_form(of: &ExportOf<'_>, id: i64, rule: &Rule, county: Option<&str>) -> 
         wrong.push_str(&format!("  {}: {}", word("needed"), rule.evidence));
     }
     let column = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
-    SheetForm {
-        over: vec![format!("{city} {}", word("title")), about.join("    "), wrong, word("how")],
-        foot: word("foot"),
+    let form = SheetForm {
         filled: column(FILLED.start)..column(FILLED.end),
-        choices: (
-            column(at::DECISION),
-            DecisionKind::ALL.into_iter().map(|kind| form::word(of.words, kind)).collect(),
-        ),
+        choices: (column(at::DECISION), form::choices(of.words)),
         wrong_choice: word("choose"),
-        hidden: column(at::CHECK),
-    }
+    };
+    let over = vec![format!("{city} {}", word("title")), about.join("    "), wrong, word("how")];
+    SheetPrint { over, foot: word("foot"), printed: Some(column(at::CHECK)), form: Some(form) }
 }
 
 fn row(
@@ -197,17 +189,18 @@ fn row(
     };
     let column = table.column(&line.column).map(|c| c.title.as_str());
     let text = |value: Option<String>| value.unwrap_or_default();
+    let [person, name, unit, unit_name] = shown.people(whose);
     let mut cells = [
         form::item_text(id),
         titled(Some(&table.title), &table.name),
         titled(column, &line.column),
-        text(shown.value("AC01", "AAC999", whose.person.clone())),
-        text(shown.value("AC01", "AAC003", whose.name.clone())),
-        text(shown.value("AB01", "AAB999", whose.unit.clone())),
-        text(shown.value("AB01", "AAB004", whose.unit_name.clone())),
-        format!("{} {}", line.source, text(line.skey.clone())).trim_end().to_owned(),
-        text(shown.value(&table.name, &line.column, line.before.clone())),
-        text(shown.proposed(rule, table, line)),
+        person,
+        name,
+        unit,
+        unit_name,
+        shown.row(table, line, whose),
+        text(shown.current(rule, table, line, whose)),
+        text(shown.proposed(rule, table, line, whose)),
         text(whose.evidence.clone()),
     ];
     // What a form reads back has no line breaks or blanks that a spreadsheet would change.

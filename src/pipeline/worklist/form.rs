@@ -16,27 +16,27 @@ pub(super) const HIDDEN: &str = "_qianyi";
 
 /// The columns: key of the head's words under `worklist`, width in characters.
 pub(super) const COLUMNS: [(&str, u16); 22] = [
-    ("item", 10),
-    ("table", 11),
-    ("column", 11),
-    ("person", 11),
-    ("name", 8),
+    ("item", 11),
+    ("table", 9),
+    ("column", 10),
+    ("person", 10),
+    ("name", 7),
     ("unit", 9),
-    ("unit_name", 13),
-    ("row", 16),
-    ("current", 13),
-    ("proposed", 13),
-    ("found", 13),
-    ("decision", 10),
-    ("corrected", 12),
+    ("unit_name", 11),
+    ("row", 24),
+    ("current", 11),
+    ("proposed", 12),
+    ("found", 16),
+    ("decision", 9),
+    ("corrected", 11),
     ("evidence", 9),
-    ("until", 10),
+    ("until", 9),
     ("handler", 7),
-    ("handled", 10),
+    ("handled", 9),
     ("reviewer", 7),
-    ("reviewed", 10),
+    ("reviewed", 9),
     ("approver", 7),
-    ("approved", 10),
+    ("approved", 9),
     ("check", 24),
 ];
 
@@ -69,6 +69,11 @@ pub(super) fn both() -> Result<[Words; 2], RunError> {
 /// A decision as it stands in the drop-down.
 pub(super) fn word(words: &Words, kind: DecisionKind) -> String {
     words.say("decision", kind.text())
+}
+
+/// What may be decided, as it stands in the drop-down.
+pub(super) fn choices(words: &Words) -> Vec<String> {
+    DecisionKind::ALL.into_iter().map(|kind| word(words, kind)).collect()
 }
 
 /// So much of a text is shown; a cell holds 32,767 characters.

@@ -154,10 +154,11 @@ impl<'a> Import<'a> {
             today: clock::instant().with_timezone(&self.of.zone).date_naive(),
             operator: self.operator.as_deref(),
         };
-        let checked = match &sent {
+        let mut checked = match &sent {
             None => check(&against, &file),
             Some(sent) => check_answers(&against, &file, sent),
         };
+        file.sort(&mut checked.mistakes);
         let mut came = Imported {
             worklist: worklist_name(worklist.id),
             rule: worklist.rule.clone(),

@@ -9,13 +9,15 @@ use arrow::array::RecordBatch;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::RunError;
-use super::super::findings::{each_row, whose};
+use super::super::findings::{Cells, each_row};
 use super::super::finished::Finished;
 use super::super::listing::{cell, each, masked};
 use super::super::paths::RunDir;
+use super::super::whose::{Query, RowOf, row_column};
 use crate::dataset::{left_parts, register};
 use crate::engine::{Engine, Joins};
-use crate::national::{National, Table};
+use crate::national::{Kind, National, Table};
+use crate::report::Words;
 use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, finding_id};
 use crate::sql_ident::literal;
 
@@ -115,6 +117,26 @@ pub(super) struct Whose {
     pub(super) county: Option<String>,
     /// What the rule itself says about the row.
     pub(super) evidence: Option<String>,
+    /// By what people tell the row from others of that person and unit: columns and values.
+    pub(super) natural: Vec<(String, String)>,
+    /// Of a merge: whose row stays.
+    pub(super) survivor: Option<Box<Whose>>,
+}
+
+impl Whose {
+    fn of(batch: &Cells, at: usize, row: RowOf, table: &Table) -> Self {
+        let cell = |name: &str| batch.get(&format!("{}{name}", row.prefix()), at);
+        let part = |column: &String| Some((column.clone(), batch.get(&row_column(row, column), at)?));
+        Self {
+            person: cell("AAC999"),
+            name: cell("AAC003"),
+            unit: cell("AAB999"),
+            unit_name: cell("AAB004"),
+            county: cell("AAB301"),
+            natural: table.natural.iter().filter_map(part).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// The parts of what rules found, with the files of each rule: by rule and table, in the order of work items.
@@ -212,9 +234,14 @@ pub(super) fn each_item<E: From<RunError>>(
             "_source",
             "_skey",
         ];
-        let mut columns = own.map(|c| format!("f.\"{c}\"")).join(", ");
-        let mut joins = String::new();
-        whose(of, table, &session, &mut columns, &mut joins)?;
+        let columns = own.map(|c| format!("f.\"{c}\"")).join(", ");
+        let mut query = Query { of, national, session: &session, columns, joins: String::new() };
+        query.whose(table, RowOf::Line, &table.natural)?;
+        let merges = rules.iter().any(|r| r.effect == Effect::Merge);
+        if merges {
+            query.whose(table, RowOf::Survivor, &table.natural)?;
+        }
+        let Query { columns, joins, .. } = query;
         let sql = format!(
             "SELECT {columns} FROM found AS f{joins} WHERE f.outcome IN ({}) \
              ORDER BY coalesce(f.score, 0) DESC, f._key, f._source, f._skey, f.\"column\", f.\"after\"",
@@ -224,14 +251,9 @@ pub(super) fn each_item<E: From<RunError>>(
         each_row(engine, &session, &sql, &what, |batch, row| -> Result<(), E> {
             let cell = |name: &str| batch.get(name, row);
             let rule = file(&rules, &cell("file").unwrap_or_default());
-            let whose = Whose {
-                person: cell("AAC999"),
-                name: cell("AAC003"),
-                unit: cell("AAB999"),
-                unit_name: cell("AAB004"),
-                county: cell("AAB301"),
-                evidence: cell("evidence"),
-            };
+            let survivor = merges.then(|| Box::new(Whose::of(batch, row, RowOf::Survivor, table)));
+            let whose =
+                Whose { evidence: cell("evidence"), survivor, ..Whose::of(batch, row, RowOf::Line, table) };
             if filter.county.is_none() || filter.county == whose.county {
                 take(rule, table, Line::of(rule, cell), whose)?;
             }
@@ -244,6 +266,7 @@ pub(super) fn each_item<E: From<RunError>>(
 /// An item as people see it: masked by its columns, or in clear.
 pub(super) struct Shown<'a> {
     pub(super) national: &'a National,
+    pub(super) words: &'a Words,
     pub(super) clear: bool,
 }
 
@@ -256,25 +279,91 @@ impl Shown<'_> {
         masked(self.national.table(table).and_then(|t| t.column(column)), value)
     }
 
+    /// Person and unit: number, name, number, name.
+    pub(super) fn people(&self, whose: &Whose) -> [String; 4] {
+        [
+            self.value("AC01", "AAC999", whose.person.clone()),
+            self.value("AC01", "AAC003", whose.name.clone()),
+            self.value("AB01", "AAB999", whose.unit.clone()),
+            self.value("AB01", "AAB004", whose.unit_name.clone()),
+        ]
+        .map(Option::unwrap_or_default)
+    }
+
+    /// Values under the titles of their columns, a code with its name: `险种类型 110 企业职工基本养老保险；费款所属期 202103`.
+    fn titled<'v>(&self, table: &Table, values: impl Iterator<Item = (&'v String, &'v String)>) -> String {
+        let one = |(code, value): (&String, &String)| {
+            let column = table.column(code)?;
+            let shown = self.value(&table.name, code, Some(value.clone()))?;
+            let list = column.codes.as_ref().and_then(|list| self.national.codes.get(list));
+            let name = list.and_then(|l| l.codes.get(&shown)).map(|c| format!(" {}", c.name));
+            Some(format!("{} {shown}{}", column.title, name.unwrap_or_default()))
+        };
+        values.filter_map(one).collect::<Vec<_>>().join(PART)
+    }
+
+    /// The row: by what people know it, then where it lies in the legacy database.
+    pub(super) fn row(&self, table: &Table, line: &Line, whose: &Whose) -> String {
+        let legacy = format!("{} {}", line.source, line.skey.as_deref().unwrap_or_default());
+        let natural = self.titled(table, whose.natural.iter().map(|(c, v)| (c, v)));
+        joined(&[natural, legacy.trim_end().to_owned()], PART)
+    }
+
+    /// Whose a row is, and by what people know it.
+    fn told(&self, table: &Table, whose: &Whose) -> String {
+        let natural = self.titled(table, whose.natural.iter().map(|(c, v)| (c, v)));
+        joined(&[joined(&self.people(whose), " "), natural], PART)
+    }
+
+    /// What stands there. A surrogate number of ours tells nobody anything: instead of it, whom or what it is of.
+    pub(super) fn current(&self, rule: &Rule, table: &Table, line: &Line, whose: &Whose) -> Option<String> {
+        let [person, name, unit, unit_name] = self.people(whose);
+        let id = table.column(&line.column).is_some_and(|c| c.kind == Kind::Id);
+        let told = match line.column.as_str() {
+            "AAC001" => joined(&[person, name], " "),
+            "AAB001" => joined(&[unit, unit_name], " "),
+            _ if id && rule.effect == Effect::Merge => self.told(table, whose),
+            _ => String::new(),
+        };
+        if told.is_empty() { self.value(&table.name, &line.column, line.before.clone()) } else { Some(told) }
+    }
+
     /// What is proposed.
-    pub(super) fn proposed(&self, rule: &Rule, table: &Table, line: &Line) -> Option<String> {
+    pub(super) fn proposed(&self, rule: &Rule, table: &Table, line: &Line, whose: &Whose) -> Option<String> {
         match rule.effect {
             Effect::None | Effect::Change | Effect::Exclude => {
                 self.value(&table.name, &line.column, line.after.clone())
             }
             Effect::Merge => {
-                self.value(&table.name, table.key.first().map_or("*", String::as_str), line.after.clone())
+                let told = self.told(table, whose.survivor.as_deref()?);
+                // A row of nobody has only its number.
+                let key = || self.value(&table.name, table.key.first()?, line.after.clone());
+                let told = if told.is_empty() { key()? } else { told };
+                Some(format!("{} {told}", self.words.say("worklist", "merge_into")))
             }
             Effect::Add => {
-                let to = rule.adds.as_deref().unwrap_or(&table.name);
+                let to = rule.adds.as_deref().and_then(|t| self.national.table(t)).unwrap_or(table);
                 let new: BTreeMap<String, String> =
                     line.after.as_deref().and_then(|a| serde_json::from_str(a).ok()).unwrap_or_default();
-                let one = |(column, value): (String, String)| {
-                    format!("{column}={}", self.value(to, &column, Some(value)).unwrap_or_default())
-                };
-                let all: Vec<String> = new.into_iter().map(one).collect();
-                Some(format!("{to}: {}", all.join(" ")))
+                // A surrogate number of ours tells nobody anything.
+                let told = |code: &String| to.column(code).is_some_and(|c| c.kind != Kind::Id);
+                let values = self.titled(to, new.iter().filter(|(code, _)| told(code)));
+                Some(format!(
+                    "{} {} {}{PART}{values}",
+                    self.words.say("worklist", "add_to"),
+                    to.title,
+                    to.name
+                ))
             }
         }
     }
+}
+
+/// Between the parts of a cell.
+const PART: &str = "；";
+
+/// What is not empty, one after the other.
+fn joined(parts: &[String], between: &str) -> String {
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    parts.join(between)
 }

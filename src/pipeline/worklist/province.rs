@@ -17,42 +17,46 @@ use crate::durable;
 use crate::folder;
 use crate::national::Table;
 use crate::pipeline::RunError;
-use crate::report::{ListFile, SheetColumn};
-use crate::rules::{Outcome, Rule};
+use crate::report::{ListFile, ListHead, SheetColumn};
+use crate::rules::{Effect, Outcome, Rule};
 use crate::state::{Decision, DecisionKind, Worklist, worklist_name};
 
-/// The columns: key of the head's words under `worklist`, width in characters.
-const COLUMNS: [(&str, u16); 29] = [
-    ("item", 18),
-    ("rule", 10),
-    ("wrong", 34),
-    ("department", 10),
-    ("table", 20),
-    ("column", 20),
-    ("person", 14),
-    ("name", 10),
-    ("unit", 12),
-    ("unit_name", 28),
-    ("county", 10),
-    ("row", 24),
-    ("current", 20),
-    ("proposed", 20),
-    ("found", 24),
-    ("number", 9),
-    ("sender", 9),
-    ("sending", 9),
-    ("sent", 12),
-    ("decision", 16),
-    ("corrected", 20),
-    ("evidence", 16),
-    ("until", 12),
-    ("handler", 9),
-    ("handled", 12),
-    ("reviewer", 9),
-    ("reviewed", 12),
-    ("approver", 9),
-    ("approved", 12),
+/// The columns: key of the head's words under `worklist`, width in characters; none: by what stands in it.
+const COLUMNS: [(&str, Option<u16>); 31] = [
+    ("item", None),
+    ("rule", None),
+    ("wrong", None),
+    ("department", None),
+    ("table", None),
+    ("column", None),
+    ("person", None),
+    ("name", None),
+    ("unit", None),
+    ("unit_name", None),
+    ("county", None),
+    ("row", None),
+    ("current", None),
+    ("proposed", None),
+    ("found", None),
+    ("request", None),
+    ("proposal", None),
+    ("number", None),
+    ("sender", None),
+    ("sending", None),
+    ("sent", None),
+    ("decision", Some(12)),
+    ("corrected", Some(12)),
+    ("evidence", Some(12)),
+    ("until", Some(11)),
+    ("handler", Some(9)),
+    ("handled", Some(11)),
+    ("reviewer", Some(9)),
+    ("reviewed", Some(11)),
+    ("approver", Some(9)),
+    ("approved", Some(11)),
 ];
+/// The answers are typed, not printed: so many columns are asked about.
+const ASKED: u16 = 21;
 
 /// Writes the list of a run: where it lies, and how many items it has.
 ///
@@ -63,7 +67,7 @@ pub fn export_province(of: &ExportOf<'_>) -> Result<(PathBuf, u64), WorklistErro
     let decided = by_item(decided(of.state, of.book, of.day)?.in_force);
     let next = of.state.next_worklist()?;
     let (mut file, mut items, mut rows) = (begin(of, next)?, BTreeSet::new(), RowsDigest::default());
-    let shown = Shown { national: of.national, clear: of.values == ClearValues::Revealed };
+    let shown = Shown { national: of.national, words: of.words, clear: of.values == ClearValues::Revealed };
     let outcomes = [Outcome::ToVerify, Outcome::ToProvince];
     each_item(
         of.run,
@@ -117,10 +121,38 @@ fn begin(of: &ExportOf<'_>, number: i64) -> Result<ListFile, WorklistError> {
     durable::create_dir_all(of.folder).map_err(RunError::from)?;
     let name = format!("{}-{}-{}.{ending}", title.replace(' ', "-"), of.run.id, worklist_name(number));
     let path = of.folder.join(folder::name(&name));
-    let column =
-        |(key, width): &(&str, u16)| SheetColumn { head: of.words.say("worklist", key), width: *width };
+    let column = |(key, width): &(&str, Option<u16>)| {
+        let head = of.words.say("worklist", key);
+        SheetColumn { head, width: *width }
+    };
     let columns = COLUMNS.iter().map(column).collect();
-    Ok(ListFile::begin(&path, of.csv, &title, columns, of.day)?)
+    let head = ListHead {
+        title: &title,
+        about: "",
+        printed: Some(ASKED),
+        summary: &of.run.summary,
+        words: of.words,
+        day: of.day,
+    };
+    Ok(ListFile::begin(&path, of.csv, &head, columns)?)
+}
+
+/// What the province is asked, and what we would do.
+fn asked(of: &ExportOf<'_>, rule: &Rule, [column, current, proposed]: [&str; 3]) -> [String; 2] {
+    let advice = of.words.lang().pick(&rule.advice.zh, &rule.advice.en);
+    // Where nothing is proposed, the question is open.
+    let effect =
+        if proposed.is_empty() && rule.effect != Effect::Exclude { Effect::None } else { rule.effect };
+    let said = |section: &str| {
+        let text = of.words.say(section, effect.text());
+        text.replace("{0}", column).replace("{1}", current).replace("{2}", proposed)
+    };
+    match effect {
+        Effect::None => [said("request"), advice.to_owned()],
+        Effect::Change | Effect::Exclude | Effect::Merge | Effect::Add => {
+            [said("request"), format!("{}; {advice}", said("proposal"))]
+        }
+    }
 }
 
 fn row(
@@ -132,22 +164,30 @@ fn row(
     let text = |value: Option<String>| value.unwrap_or_default();
     let column = table.column(&line.column).map(|c| format!("{} ", c.title)).unwrap_or_default();
     let signed = |get: fn(&Decision) -> &String| sent.map(get).cloned().unwrap_or_default();
+    let [person, name, unit, unit_name] = shown.people(whose);
+    let column = format!("{column}{}", line.column);
+    let current = text(shown.current(rule, table, line, whose));
+    let proposed = text(shown.proposed(rule, table, line, whose));
+    let about = if line.column == "*" { of.words.say("changes", "row") } else { column.clone() };
+    let [request, proposal] = asked(of, rule, [&about, &current, &proposed]);
     let told = [
         item_text(line.id()),
         rule.id.clone(),
         of.words.lang().pick(&rule.title.zh, &rule.title.en).to_owned(),
         of.words.say("department", rule.department.text()),
         format!("{} {}", table.title, table.name),
-        format!("{column}{}", line.column),
-        text(shown.value("AC01", "AAC999", whose.person.clone())),
-        text(shown.value("AC01", "AAC003", whose.name.clone())),
-        text(shown.value("AB01", "AAB999", whose.unit.clone())),
-        text(shown.value("AB01", "AAB004", whose.unit_name.clone())),
+        column,
+        person,
+        name,
+        unit,
+        unit_name,
         text(whose.county.clone()),
-        format!("{} {}", line.source, text(line.skey.clone())),
-        text(shown.value(&table.name, &line.column, line.before.clone())),
-        text(shown.proposed(rule, table, line)),
+        shown.row(table, line, whose),
+        current,
+        proposed,
         text(whose.evidence.clone()),
+        request,
+        proposal,
         sent.map(|d| worklist_name(d.worklist)).unwrap_or_default(),
         signed(|d| &d.handler.name),
         signed(|d| &d.approver.name),

@@ -12,7 +12,7 @@ use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
 use serde::Serialize;
 
 use super::WorklistError;
-use super::form::{COLUMNS, FILLED, HIDDEN, at, heads, one_line};
+use super::form::{COLUMNS, FILLED, HIDDEN, at, choices, heads, one_line};
 use crate::panics;
 use crate::report::{Words, bare};
 use crate::spreadsheet::{CellFault, cell_text};
@@ -46,10 +46,10 @@ pub(super) struct ReadRow {
 
 /// How the head of a file is known, and its columns.
 pub(super) enum Heads {
-    /// Ours, in either language: columns stand as they went out.
-    Ours([Vec<String>; 2]),
-    /// Of others: our column, and what it is called there; wherever it stands.
-    Named(Vec<(usize, String)>),
+    /// Ours, in either language, with the decisions of that language: columns stand as they went out.
+    Ours([(Vec<String>, Vec<String>); 2]),
+    /// Of others: our column, and what it may be called there; wherever it stands.
+    Named(Vec<(usize, Vec<String>)>),
 }
 
 /// So many columns a file of others may have.
@@ -73,6 +73,8 @@ pub(super) struct ReadFile {
     pub(super) hidden: BTreeMap<String, String>,
     pub(super) is_csv: bool,
     pub(super) mistakes: Vec<Mistake>,
+    /// What may be decided, in the words of its language.
+    pub(super) choices: Vec<String>,
     /// As of its rows.
     places: Option<Arc<[Option<usize>]>>,
 }
@@ -101,6 +103,16 @@ impl ReadFile {
         Mistake { sheet, cell: row.address(column), what, with }
     }
 
+    /// Orders mistakes as somebody reads the file: of the whole, then by sheet, row and column.
+    pub(super) fn sort(&self, mistakes: &mut [Mistake]) {
+        mistakes.sort_by_key(|m| {
+            let sheet = self.sheets.iter().position(|s| *s == m.sheet);
+            let letters = m.cell.bytes().take_while(u8::is_ascii_uppercase).count();
+            let (column, row) = m.cell.split_at(letters);
+            (!m.cell.is_empty(), sheet, row.parse::<u32>().unwrap_or(0), letters, column.to_owned())
+        });
+    }
+
     fn note(&mut self, sheet: usize, cell: String, what: &'static str, with: Vec<String>) {
         let sheet = self.sheets.get(sheet).cloned().flatten();
         self.mistakes.push(Mistake { sheet, cell, what, with });
@@ -112,7 +124,7 @@ impl ReadFile {
 /// # Errors
 /// `WKL-001`, `WKL-003`.
 pub(super) fn read(path: &Path, words: &[Words; 2]) -> Result<ReadFile, WorklistError> {
-    read_by(path, &Heads::Ours(words.each_ref().map(heads)))
+    read_by(path, &Heads::Ours(words.each_ref().map(|w| (heads(w), choices(w)))))
 }
 
 /// Reads a file by its heads.
@@ -228,11 +240,11 @@ fn take(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &Heads) -> bool {
 }
 
 /// Of a row of others our columns.
-fn take_named(file: &mut ReadFile, row: ReadRow, begun: bool, named: &[(usize, String)]) -> bool {
+fn take_named(file: &mut ReadFile, row: ReadRow, begun: bool, named: &[(usize, Vec<String>)]) -> bool {
     if !begun {
         let mut places = vec![None; COLUMNS.len()];
-        for (column, head) in named {
-            places[*column] = row.cells.iter().position(|c| c.trim() == head);
+        for (column, heads) in named {
+            places[*column] = row.cells.iter().position(|c| heads.iter().any(|h| c.trim() == h));
         }
         let whole = named.iter().all(|(column, _)| places[*column].is_some());
         file.places = whole.then(|| places.into());
@@ -247,9 +259,16 @@ fn take_named(file: &mut ReadFile, row: ReadRow, begun: bool, named: &[(usize, S
     true
 }
 
-fn take_ours(file: &mut ReadFile, row: ReadRow, begun: bool, heads: &[Vec<String>; 2]) -> bool {
+fn take_ours(
+    file: &mut ReadFile,
+    row: ReadRow,
+    begun: bool,
+    heads: &[(Vec<String>, Vec<String>); 2],
+) -> bool {
     if !begun {
-        let Some(head) = heads.iter().find(|h| h[at::ITEM] == row.cells[at::ITEM]) else { return false };
+        let ours = heads.iter().find(|(h, _)| h[at::ITEM] == row.cells[at::ITEM]);
+        let Some((head, choices)) = ours else { return false };
+        file.choices.clone_from(choices);
         let other: Vec<usize> = (0..COLUMNS.len()).filter(|c| row.cells[*c] != head[*c]).collect();
         for column in other {
             let mistake = file.mistake(&row, column, "head", vec![head[column].clone()]);

@@ -391,6 +391,7 @@ pub fn national(text: &str) -> National {
             title: String::new(),
             section: "T00".to_owned(),
             standing: "seen".to_owned(),
+            natural: Vec::new(),
             key: t.key,
             upload: true,
             scope: None,
