@@ -44,8 +44,8 @@ fn a_form_is_whole_on_paper_and_says_which_row_it_is_about() {
     let office = office();
     let evidence = "台账与明细不符，".repeat(20);
     office.rule("ledger/X-04", &format!("{HEAD}{}", LEDGER.replace("{evidence}", &evidence)));
-    office.rule("merge/X-05", &format!("{HEAD}{}", PERSONS));
-    office.rule("ledger/X-06", &format!("{HEAD}{}", YEARS));
+    office.rule("merge/X-05", &format!("{HEAD}{PERSONS}"));
+    office.rule("ledger/X-06", &format!("{HEAD}{YEARS}"));
     office.run();
     let flat = flat(&office, &office.export("X-04", &[]));
     is_laid_out(&flat);
