@@ -18,6 +18,7 @@ use super::{
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::sql_ident::{literal, quote};
 use crate::text_file::{self, Unreadable};
 
@@ -121,7 +122,7 @@ impl Reader {
         self.digest.update(read.as_deref().unwrap_or_default());
         let decoded = match read {
             Ok(bytes) => text_file::decode(&bytes),
-            Err(e) => Err(Unreadable(format!("cannot be read: {e}"))),
+            Err(e) => Err(Unreadable(phrase!("file.unread", e))),
         };
         let (text, why) = match decoded {
             Ok(text) => (text, None),

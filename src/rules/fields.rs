@@ -24,6 +24,7 @@ use super::typed;
 use crate::dataset::register;
 use crate::engine::Joins;
 use crate::national::{Mask, National, Table};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// By table: the columns that are merged, in the order of the file.
@@ -171,7 +172,7 @@ fn read(of: &CleanItem<'_>, tables: &mut Tables<'_>, filling: &mut Filling<'_>) 
         return Ok(());
     }
     let session = of.engine.session(of.engine.partitions(), Joins::Large);
-    let what = || format!("the fields of merged rows of {name}");
+    let what = || phrase!("work.merged_fields", name);
     let failed = |e| of.engine.error(what(), e);
     register(&session, "line", &parts)?;
     session.register_table("member", memory(&members(of, filling)?).map_err(failed)?).map_err(failed)?;

@@ -29,6 +29,7 @@ use crate::folder;
 use crate::functions::FunctionRegistry;
 use crate::national::National;
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::text_file::{self, Unreadable};
 
 /// The keys of a rule's header.
@@ -179,7 +180,7 @@ impl Reader {
         let read = std::fs::read(path);
         self.digest.update(stem(path).as_bytes());
         self.digest.update(read.as_deref().unwrap_or_default());
-        let unread = |e| Unreadable(format!("cannot be read: {e}"));
+        let unread = |e| Unreadable(phrase!("file.unread", e));
         let text = |text| Text { path: path.to_owned(), text };
         match read.map_err(unread).and_then(|bytes| text_file::decode(&bytes)) {
             Ok(found) => Some(text(found)),

@@ -28,6 +28,7 @@ use crate::dataset::{PartInfo, register_bare};
 use crate::engine::{Engine, Joins};
 use crate::mask::{MaskKind, mask};
 use crate::national::{National, Table};
+use crate::phrase;
 
 const KEYS: [&str; 6] = ["id", "title", "compares", "about", "each", "broken"];
 /// So many rows are shown of what breaks an invariant.
@@ -297,7 +298,7 @@ impl Asking<'_> {
     /// Counts what breaks it, and keeps the first rows.
     fn broken(&self, invariant: &Invariant, report: &mut InvariantReport) -> Result<(), RuleError> {
         let engine = self.engine;
-        let what = || format!("the invariant {}", invariant.id);
+        let what = || phrase!("work.invariant", id = invariant.id);
         let session = engine.session(engine.partitions(), Joins::Large);
         let query = invariant.over(self.table);
         let schema = |name: &str| schema_of(self.national, name);

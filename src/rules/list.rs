@@ -27,6 +27,7 @@ use crate::engine::{Engine, Joins};
 use crate::functions::FunctionRegistry;
 use crate::mask::{MaskKind, mask};
 use crate::national::{National, Table};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 const KEYS: [&str; 3] = ["title", "about", "columns"];
@@ -266,7 +267,7 @@ impl List {
                 Some(known) => *known = value,
                 None => {
                     let names: Vec<&str> = self.params.keys().map(String::as_str).collect();
-                    return Err(unlisted(format!("there is no {name} to set, only: {}", names.join(", "))));
+                    return Err(unlisted(phrase!("file.no_parameter", name, known = names.join(", "))));
                 }
             }
         }
@@ -334,7 +335,7 @@ pub fn each_list_row<E: From<RuleError>>(
     facts: &Facts,
     mut take: impl FnMut(&[Option<String>]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let what = || format!("the list {}", list.name);
+    let what = || phrase!("work.list", name = list.name);
     let unset = |why: String| RuleError::Unlisted { list: list.name.clone(), why };
     let query = list.parsed.with(params).map_err(unset)?;
     let session = engine.session(engine.partitions(), Joins::Large);

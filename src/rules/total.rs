@@ -21,6 +21,7 @@ use super::list::{Holds, ListColumn, columns};
 use super::sql::{self, Parsed};
 use crate::engine::{Engine, Joins};
 use crate::national::National;
+use crate::phrase;
 
 const KEYS: [&str; 5] = ["id", "title", "about", "columns", "zero"];
 /// Columns that tell lines apart.
@@ -155,7 +156,7 @@ pub fn total_sums(
     total: &Total,
     (facts, of): (&Facts, &str),
 ) -> Result<TotalSums, RuleError> {
-    let what = || format!("the total {}", total.id);
+    let what = || phrase!("work.total", id = total.id);
     let query = version(&total.parsed, of);
     let session = engine.session(engine.partitions(), Joins::Large);
     let schema = |name: &str| schema_of(national, name);

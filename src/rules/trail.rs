@@ -24,6 +24,7 @@ use super::sql;
 use crate::dataset::{PartInfo, PartWriter, register};
 use crate::engine::{Engine, Joins};
 use crate::national::{National, Table};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 const KEYS: [&str; 4] = ["table", "title", "basis", "rows"];
@@ -116,7 +117,7 @@ pub fn write_trail(
     let Some(table) = national.table(&trail.table) else { return Ok(None) };
     crate::durable::remove_dir_all(folder)?;
     crate::durable::create_dir_all(folder)?;
-    let what = || format!("the change records as {}", trail.table);
+    let what = || phrase!("work.trail", table = trail.table);
     let failed = |e| engine.error(what(), e);
     let session = session(engine, national, changes).map_err(|e| e.or_else(&failed))?;
     let keys: Vec<String> = table.key.iter().map(|k| format!("x.{}", quote(k))).collect();

@@ -11,6 +11,7 @@ use super::connect::{may_refuse, shown, unreachable};
 use super::session::rows;
 use super::{CopyForm, TextForm, UTF8, failed};
 use crate::encoding::TextEncoding;
+use crate::phrase;
 
 /// Before the start time of a server that does not say which cluster it is.
 pub(super) const STARTED: &str = "started ";
@@ -95,7 +96,7 @@ pub(super) async fn copy_form(
         return Ok(CopyForm::Binary);
     }
     tracing::warn!(source = settings.id, "no binary COPY: rows are read by plain queries, more slowly");
-    facts.push(("without binary COPY".to_owned(), "rows are read by plain queries".to_owned()));
+    facts.push(("without binary COPY".to_owned(), phrase!("doctor.fact_plain")));
     Ok(CopyForm::Rows)
 }
 
@@ -154,7 +155,7 @@ pub(super) async fn tells_waiting(
     if may_refuse(session, id, rows(session, WAITING, &[])).await?.is_ok() {
         return Ok(true);
     }
-    let found = "nobody can be seen who waits for a lock of ours".to_owned();
+    let found = phrase!("doctor.fact_blind");
     facts.push(("without pg_blocking_pids".to_owned(), found));
     Ok(false)
 }

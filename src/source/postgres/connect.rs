@@ -19,6 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::super::password::password;
 use super::super::{Server, SourceError, SourceSettings, Tls};
 use super::failed;
+use crate::phrase;
 
 const DEFAULT_PORT: u16 = 5432;
 /// A line is silent for so long before it is tried, and so long between trials: a peer that vanished without a word is noticed within
@@ -183,7 +184,7 @@ pub(super) async fn set_up_session(
         match may_refuse(client, id, client.batch_execute(&set)).await? {
             Ok(()) => set_up.push_str(&set),
             Err(e) if at == 0 => return Err(failed(id, "a session setting")(e)),
-            Err(_) => refused.push((format!("without {name}"), "the server does not know it".to_owned())),
+            Err(_) => refused.push((format!("without {name}"), phrase!("doctor.fact_unknown"))),
         }
     }
     Ok((set_up, refused))

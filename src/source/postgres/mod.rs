@@ -37,6 +37,7 @@ use super::{
     Server, Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use crate::encoding::TextEncoding;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// A pool of sessions at a server that is no source, and how the server is called in messages; nothing is connected yet.
@@ -303,9 +304,9 @@ impl Source for Postgres {
         asking.release().await;
         let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
         Ok(match waiting {
-            0 if took > slow => Some("the server is slow".to_owned()),
+            0 if took > slow => Some(phrase!("doctor.load_slow")),
             0 => None,
-            n => Some(format!("{n} sessions wait for a lock of ours")),
+            n => Some(phrase!("doctor.load_waiting", n)),
         })
     }
 

@@ -11,6 +11,7 @@ use super::decode::UnicodeForm;
 use super::errors::failed;
 use super::literal::{hexed, unicode};
 use super::{Inner, answer, catalogue};
+use crate::phrase;
 
 /// 中文㐱 in UTF-16: characters that no code page of one byte has.
 const KNOWN: &str = "\u{4e2d}\u{6587}\u{3431}";
@@ -61,7 +62,7 @@ pub(super) async fn server_facts(
             let said = rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_else(|| "unknown".to_owned());
             facts.push(("encrypted".to_owned(), said.to_ascii_lowercase()));
         }
-        Err(Error::Server(_)) => facts.push(("encrypted".to_owned(), "the server does not say".to_owned())),
+        Err(Error::Server(_)) => facts.push(("encrypted".to_owned(), phrase!("doctor.fact_unsaid"))),
         Err(e) => return Err(failed(&settings.id, "asking for the line")(e)),
     }
     Ok(facts)
@@ -101,10 +102,7 @@ pub(super) async fn unicode_form(
         return Ok(UnicodeForm::Bytes);
     }
     if row.and_then(|r| answer::text(r, 1)).as_deref() == Some(KNOWN) {
-        facts.push((
-            "without UTF-16 bytes".to_owned(),
-            "nvarchar is read as the driver decodes it".to_owned(),
-        ));
+        facts.push(("without UTF-16 bytes".to_owned(), phrase!("doctor.fact_nvarchar")));
         return Ok(UnicodeForm::Text);
     }
     Err(SourceError::Protocol {
@@ -174,7 +172,7 @@ pub(super) async fn hint(
     match probed {
         Some(Ok(_)) => Ok(HINT),
         Some(Err(Error::Server(_))) | None => {
-            facts.push(("without MAXDOP".to_owned(), "a statement may use several processors".to_owned()));
+            facts.push(("without MAXDOP".to_owned(), phrase!("doctor.fact_maxdop")));
             Ok("")
         }
         Some(Err(e)) => Err(failed(&settings.id, "probing")(e)),

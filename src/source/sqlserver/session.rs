@@ -11,6 +11,7 @@ use super::super::{Consistency, OPEN_TRANSACTION, Point, SourceError, SourceSett
 use super::connect::{Manager, Object, Session, ask, session};
 use super::errors::failed;
 use super::{Inner, Way, answer};
+use crate::phrase;
 
 /// The session whose transaction is the point.
 pub(super) struct Holder {
@@ -40,14 +41,8 @@ impl Writers {
     pub(super) fn fact(&self) -> Option<(String, String)> {
         match self {
             Self::None => None,
-            Self::Unseen => Some((
-                "without open transactions".to_owned(),
-                "the login may not see them (VIEW SERVER STATE): `overlap_seconds` must be longer than the longest one".to_owned(),
-            )),
-            Self::Since(at) => Some((
-                OPEN_TRANSACTION.to_owned(),
-                format!("since {at}: it has written here, and watermarks of `timestamp` stay behind it"),
-            )),
+            Self::Unseen => Some(("without open transactions".to_owned(), phrase!("doctor.fact_unseen"))),
+            Self::Since(at) => Some((OPEN_TRANSACTION.to_owned(), phrase!("doctor.fact_open", at))),
             Self::Undone => None,
         }
     }
