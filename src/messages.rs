@@ -16,11 +16,16 @@ use serde::Deserialize;
 const ERRORS: &str = include_str!("../messages/errors.toml");
 
 /// The other texts: `config.unknown_key` is `unknown_key` of the section `config`.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 10] = [
+    ("config", include_str!("../messages/config.toml")),
     ("doctor", include_str!("../messages/doctor.toml")),
     ("file", include_str!("../messages/file.toml")),
+    ("mapping", include_str!("../messages/mapping.toml")),
+    ("national", include_str!("../messages/national.toml")),
     ("package", include_str!("../messages/package.toml")),
     ("progress", include_str!("../messages/progress.toml")),
+    ("rules", include_str!("../messages/rules.toml")),
+    ("source", include_str!("../messages/source.toml")),
     ("work", include_str!("../messages/work.toml")),
 ];
 
@@ -125,8 +130,12 @@ pub fn phrase(key: &str, values: &Values<'_>) -> String {
 fn filled(code: &str, template: Option<&str>, values: &Values<'_>) -> String {
     let named: BTreeMap<&str, String> =
         values.iter().map(|(name, value)| (*name, value.to_string())).collect();
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    let environment = ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment
+    });
     let made = template.map(|template| environment.render_str(template, &named));
     made.and_then(Result::ok).unwrap_or_else(|| {
         let values: Vec<String> = named.iter().map(|(name, value)| format!("{name} = {value}")).collect();

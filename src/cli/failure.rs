@@ -179,7 +179,13 @@ fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> St
     let places = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
     for place in error.related().into_iter().flatten() {
         text.push('\n');
-        let _ = places.render_report(&mut text, &Place::of(place));
+        let mut shown = String::new();
+        let _ = places.render_report(&mut shown, &Place::of(place));
+        if messages::lang() == Lang::Zh {
+            // miette has no setting for this word; the Chinese one is as wide.
+            shown = shown.replace("  help: ", &format!("  {advice}: "));
+        }
+        text.push_str(&shown);
     }
     if let Some(hint) = error.help() {
         let _ = writeln!(text, "\n{cyan}{advice}:{plain} {}", mask::visible_lines(&hint.to_string()));

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use crate::phrase;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
     TableFactor, Value, visit_expressions, visit_expressions_mut, visit_relations, visit_relations_mut,
@@ -32,7 +33,7 @@ pub(super) struct Parsed {
 pub(super) fn parse(sql: &str) -> Result<Parsed, String> {
     let mut statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|e| e.to_string())?;
     let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
-        return Err("it is not one SELECT".to_owned());
+        return Err(phrase!("rules.one_select"));
     };
     let mut own: BTreeSet<String> = BTreeSet::new();
     ctes(&query, &mut own);
@@ -83,7 +84,7 @@ impl Parsed {
             let name = name.trim_start_matches('$');
             match params
                 .get(name)
-                .ok_or_else(|| format!("the parameter ${name} is not declared"))
+                .ok_or_else(|| phrase!("rules.parameter_undeclared_sql", name))
                 .and_then(|p| expression(p))
             {
                 Ok(value) => *e = value,
@@ -186,7 +187,7 @@ pub(super) fn params(text: &str) -> Result<BTreeMap<String, String>, String> {
     let all = parser.parse_comma_separated(Parser::parse_expr).map_err(|e| e.to_string())?;
     let one = |e: Expr| match e {
         Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => Ok((left.to_string(), right.to_string())),
-        other => Err(format!("{other} is not name = value")),
+        other => Err(phrase!("rules.name_value", other)),
     };
     all.into_iter().map(one).collect()
 }

@@ -71,7 +71,7 @@ async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
         // The server gives UTF-8: what comes back must be what went there.
         let asking = source.asking().await?;
         let found = rows(asking.client()?, "SELECT $1", &[KNOWN]).await;
-        let found = found.map_err(source.failed(phrase!("doctor.doing_encoding")))?;
+        let found = found.map_err(source.failed(phrase!("source.encoding")))?;
         asking.release().await;
         let back: String = found.first().map(|row| row.get(0)).unwrap_or_default();
         let grade = if back == KNOWN { Grade::Ok } else { Grade::Error };
@@ -95,7 +95,7 @@ async fn rights(
 ) -> Result<(), SourceError> {
     let asking = source.asking().await?;
     let ask = async |sql: &str, texts: &[&str]| {
-        rows(asking.client()?, sql, texts).await.map_err(source.failed(phrase!("doctor.doing_rights")))
+        rows(asking.client()?, sql, texts).await.map_err(source.failed(phrase!("source.rights")))
     };
     let role = ask(ROLE, &[]).await?;
     let (over, user) = role.first().map_or((false, String::new()), |r| {
@@ -145,7 +145,7 @@ async fn read_only(source: &Inner, all: &mut Vec<Examined>) -> Result<(), Source
     let asking = source.asking().await?;
     let client = asking.client()?;
     let refused = client.batch_execute(&format!("CREATE TABLE {name} (x int)")).await;
-    client.batch_execute("ROLLBACK").await.map_err(source.failed(phrase!("doctor.doing_rights")))?;
+    client.batch_execute("ROLLBACK").await.map_err(source.failed(phrase!("source.rights")))?;
     asking.release().await;
     let (grade, found) = match refused {
         Err(e) if e.code().is_some_and(|c| matches!(c.code(), "25006" | "42501")) => {
@@ -174,7 +174,7 @@ async fn hidden_rows(
     let ask = async |sql: &str| {
         rows(asking.client()?, sql, &[&source.schema])
             .await
-            .map_err(source.failed(phrase!("doctor.doing_row_security")))
+            .map_err(source.failed(phrase!("source.row_security")))
     };
     if source.has_row_security() {
         let guarded = ask(GUARDED).await?;
@@ -220,8 +220,7 @@ fn point(source: &Inner, all: &mut Vec<Examined>) {
 
 async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let asking = source.asking().await?;
-    let sees =
-        rows(asking.client()?, WATCHES, &[]).await.map_err(source.failed(phrase!("doctor.doing_rights")))?;
+    let sees = rows(asking.client()?, WATCHES, &[]).await.map_err(source.failed(phrase!("source.rights")))?;
     let open = ask::open_transaction(asking.client()?, &source.id).await?;
     asking.release().await;
     let sees = sees.first().is_some_and(|row| row.get(0));
@@ -250,8 +249,7 @@ async fn limits(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     let asking = source.asking().await?;
     let begun = Instant::now();
     let sql = "SELECT extract(epoch FROM clock_timestamp())::double precision";
-    let found =
-        rows(asking.client()?, sql, &[]).await.map_err(source.failed(phrase!("doctor.doing_time")))?;
+    let found = rows(asking.client()?, sql, &[]).await.map_err(source.failed(phrase!("source.time")))?;
     let took = begun.elapsed();
     asking.release().await;
     all.push(Examined::new("answer", Grade::Info, phrase!("doctor.answer", ms = took.as_millis()), ""));

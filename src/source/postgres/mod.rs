@@ -188,7 +188,7 @@ impl Postgres {
         let client = asking.client()?;
         let mut facts = ask::server_facts(client, settings, &server).await?;
         let text = ask::text_form(client, settings).await?;
-        let zone = ask::text(client, &settings.id, "asking for the time zone", "SHOW timezone").await?;
+        let zone = ask::text(client, &settings.id, phrase!("source.time_zone"), "SHOW timezone").await?;
         let (set_up, refused) = connect::set_up_session(client, settings, &text.client_encoding).await?;
         facts.extend(refused);
         let copy = ask::copy_form(client, settings, &mut facts).await?;
@@ -297,7 +297,8 @@ impl Source for Postgres {
         let waiting = if self.inner.tells_waiting {
             ask::waiting_for_us(asking.client()?, &self.inner.id).await?
         } else {
-            ask::text(asking.client()?, &self.inner.id, "a small question", "SELECT ''::text").await?;
+            ask::text(asking.client()?, &self.inner.id, phrase!("source.small_question"), "SELECT ''::text")
+                .await?;
             0
         };
         let took = begun.elapsed();

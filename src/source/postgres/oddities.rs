@@ -62,7 +62,7 @@ pub(super) async fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examin
     let sql = format!("SELECT {} FROM {from}", counts.join(", "));
     let reader = source.reader().await?;
     let answer = rows(reader.client()?, &sql, &[]).await;
-    let answer = answer.map_err(source.failed(phrase!("doctor.doing_odd", table = table.name)))?;
+    let answer = answer.map_err(source.failed(phrase!("source.odd", table = table.name)))?;
     reader.release().await;
     let Some(row) = answer.first() else { return Ok(Vec::new()) };
     let advice = phrase!("doctor.odd_advice");

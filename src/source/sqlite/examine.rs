@@ -43,7 +43,7 @@ pub(super) fn examine(source: &Inner, read: Option<&BTreeSet<String>>) -> Result
 
 /// How the columns of a table are read, and what does not fit them.
 pub(super) fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examined>, SourceError> {
-    columns(source, table).map_err(source.failed(phrase!("doctor.doing_values", table = table.name)))
+    columns(source, table).map_err(source.failed(phrase!("source.values", table = table.name)))
 }
 
 /// How a column is read, in words.

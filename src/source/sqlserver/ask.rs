@@ -33,7 +33,7 @@ pub(super) async fn database(
 ) -> Result<Database, SourceError> {
     let sql = "SELECT CAST(d.collation_name AS nvarchar(128)), CAST(COLLATIONPROPERTY(d.collation_name, 'CodePage') AS int)
       FROM sys.databases AS d WHERE d.name = DB_NAME()";
-    let rows = ask(session, sql).await.map_err(failed(&settings.id, "asking for the collation"))?;
+    let rows = ask(session, sql).await.map_err(failed(&settings.id, phrase!("source.collation")))?;
     let row = rows.first();
     let collation = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
     let code_page = row.and_then(|r| answer::int(r, 1)).and_then(catalogue::encoding);
@@ -50,7 +50,7 @@ pub(super) async fn server_facts(
     server: &Server,
 ) -> Result<Vec<(String, String)>, SourceError> {
     let sql = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), CAST(SERVERPROPERTY('Edition') AS nvarchar(128))";
-    let rows = ask(session, sql).await.map_err(failed(&settings.id, "asking for the version"))?;
+    let rows = ask(session, sql).await.map_err(failed(&settings.id, phrase!("source.version")))?;
     let part = |at| rows.first().and_then(|r| answer::text(r, at)).unwrap_or_default();
     let mut facts = vec![
         ("server".to_owned(), format!("SQL Server {} {}", part(0), part(1)).trim_end().to_owned()),
@@ -63,7 +63,7 @@ pub(super) async fn server_facts(
             facts.push(("encrypted".to_owned(), said.to_ascii_lowercase()));
         }
         Err(Error::Server(_)) => facts.push(("encrypted".to_owned(), phrase!("doctor.fact_unsaid"))),
-        Err(e) => return Err(failed(&settings.id, "asking for the line")(e)),
+        Err(e) => return Err(failed(&settings.id, phrase!("source.line"))(e)),
     }
     Ok(facts)
 }
@@ -72,7 +72,7 @@ pub(super) async fn server_facts(
 pub(super) async fn own(session: &mut Session, id: &str) -> Result<String, SourceError> {
     let rows = ask(session, "SELECT CONVERT(varchar(36), NEWID())")
         .await
-        .map_err(failed(id, "asking for a new id"))?;
+        .map_err(failed(id, phrase!("source.new_id")))?;
     Ok(rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default())
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn updates_elsewhere(session: &mut Session, id: &str) -> Result
     match ask(session, sql).await {
         Ok(rows) => Ok(rows.first().and_then(|r| answer::text(r, 0)).as_deref() == Some("READ_ONLY")),
         Err(Error::Server(_)) => Ok(false),
-        Err(e) => Err(failed(id, "asking for the replica")(e)),
+        Err(e) => Err(failed(id, phrase!("source.replica"))(e)),
     }
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn unicode_form(
     facts: &mut Vec<(String, String)>,
 ) -> Result<UnicodeForm, SourceError> {
     let sql = format!("SELECT CAST(N'{KNOWN}' AS varbinary(20)), CAST(N'{KNOWN}' AS nvarchar(10))");
-    let rows = ask(session, &sql).await.map_err(failed(&settings.id, "testing Unicode text"))?;
+    let rows = ask(session, &sql).await.map_err(failed(&settings.id, phrase!("source.unicode")))?;
     let row = rows.first();
     if row.and_then(|r| answer::bytes(r, 0)) == Some(KNOWN_UTF16.as_slice()) {
         return Ok(UnicodeForm::Bytes);
@@ -175,7 +175,7 @@ pub(super) async fn hint(
             facts.push(("without MAXDOP".to_owned(), phrase!("doctor.fact_maxdop")));
             Ok("")
         }
-        Some(Err(e)) => Err(failed(&settings.id, "probing")(e)),
+        Some(Err(e)) => Err(failed(&settings.id, phrase!("source.probing"))(e)),
     }
 }
 

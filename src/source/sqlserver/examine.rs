@@ -77,7 +77,7 @@ async fn rights(
     read: Option<&BTreeSet<String>>,
     all: &mut Vec<Examined>,
 ) -> Result<(), SourceError> {
-    let rows = source.plain().await?.ask(&source.id, phrase!("doctor.doing_rights"), ROLES).await?;
+    let rows = source.plain().await?.ask(&source.id, phrase!("source.rights"), ROLES).await?;
     let row = rows.first();
     let flag = |at| row.and_then(|r| answer::int(r, at)) == Some(1);
     let user = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
@@ -93,7 +93,7 @@ async fn rights(
         all.push(Examined::new("rights", Grade::Warning, found, &advice));
     }
     let sql = TABLES.replace("{schema}", &unicode(&source.schema));
-    let rows = source.plain().await?.ask(&source.id, phrase!("doctor.doing_rights"), &sql).await?;
+    let rows = source.plain().await?.ask(&source.id, phrase!("source.rights"), &sql).await?;
     let writable = rows.iter().filter(|r| answer::int(r, 2).unwrap_or(0) > 0).count();
     if writable > 0 {
         let found = phrase!("doctor.rights_writable_sent", user, writable);
@@ -209,7 +209,7 @@ async fn limits(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     reader.session()?;
     let begun = Instant::now();
     let sql = "SELECT CONVERT(varchar(33), SYSUTCDATETIME(), 126)";
-    let rows = reader.ask(&source.id, phrase!("doctor.doing_time"), sql).await?;
+    let rows = reader.ask(&source.id, phrase!("source.time"), sql).await?;
     let took = begun.elapsed();
     all.push(Examined::new("answer", Grade::Info, phrase!("doctor.answer", ms = took.as_millis()), ""));
     let said = rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default();

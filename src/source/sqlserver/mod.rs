@@ -113,7 +113,7 @@ impl Inner {
         if unknown().contains(sql) {
             return Ok(None);
         }
-        match self.plain().await?.ask(&self.id, "probing".to_owned(), sql).await {
+        match self.plain().await?.ask(&self.id, phrase!("source.probing"), sql).await {
             Ok(rows) => Ok(Some(rows)),
             Err(SourceError::Server { .. } | SourceError::Statement { .. }) => {
                 unknown().insert(sql.to_owned());
