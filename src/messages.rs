@@ -16,7 +16,8 @@ use serde::Deserialize;
 const ERRORS: &str = include_str!("../messages/errors.toml");
 
 /// The other texts: `config.unknown_key` is `unknown_key` of the section `config`.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
+    ("cli", include_str!("../messages/cli.toml")),
     ("config", include_str!("../messages/config.toml")),
     ("doctor", include_str!("../messages/doctor.toml")),
     ("file", include_str!("../messages/file.toml")),

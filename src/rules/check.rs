@@ -208,7 +208,7 @@ pub(super) fn planned(
             }
         },
         Err(e) => {
-            reader.fault(text, span.clone(), plain(&e));
+            reader.fault(text, span.clone(), phrase!("rules.sql", why = plain(&e)));
             None
         }
     }
@@ -253,7 +253,7 @@ fn rule(reader: &mut Reader, of: &Context<'_>, planner: &Planner, draft: Draft) 
     }
     let among = format!("SELECT count(*) FROM \"{}\" WHERE ({})", rule.table, rule.among);
     if let Err(e) = planner.plan(&among) {
-        reader.fault(&text, at("among"), plain(&e));
+        reader.fault(&text, at("among"), phrase!("rules.sql", why = plain(&e)));
     }
     let plan = planned(reader, planner, &text, &sql, &parsed, &rule.sql)?;
     rule.gives = plan.schema().fields().iter().map(|f| f.name().clone()).collect();

@@ -31,7 +31,8 @@ pub(super) struct Parsed {
 
 /// Parses one query, to its last character.
 pub(super) fn parse(sql: &str) -> Result<Parsed, String> {
-    let mut statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|e| e.to_string())?;
+    let mut statements =
+        Parser::parse_sql(&GenericDialect {}, sql).map_err(|e| phrase!("rules.sql", why = e))?;
     let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
         return Err(phrase!("rules.one_select"));
     };
@@ -174,8 +175,9 @@ impl Parsed {
 
 /// One SQL expression, to its last character.
 fn expression(sql: &str) -> Result<Expr, String> {
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(|e| e.to_string())?;
-    parser.parse_expr().map_err(|e| e.to_string())
+    let mut parser =
+        Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(|e| phrase!("rules.sql", why = e))?;
+    parser.parse_expr().map_err(|e| phrase!("rules.sql", why = e))
 }
 
 /// `limit = 0.05, name = 'x'`.
@@ -183,8 +185,9 @@ pub(super) fn params(text: &str) -> Result<BTreeMap<String, String>, String> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(text).map_err(|e| e.to_string())?;
-    let all = parser.parse_comma_separated(Parser::parse_expr).map_err(|e| e.to_string())?;
+    let mut parser =
+        Parser::new(&GenericDialect {}).try_with_sql(text).map_err(|e| phrase!("rules.sql", why = e))?;
+    let all = parser.parse_comma_separated(Parser::parse_expr).map_err(|e| phrase!("rules.sql", why = e))?;
     let one = |e: Expr| match e {
         Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => Ok((left.to_string(), right.to_string())),
         other => Err(phrase!("rules.name_value", other)),

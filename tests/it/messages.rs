@@ -86,7 +86,8 @@ fn every_phrase_that_is_used_stands_in_both_languages_and_every_one_is_used() {
     for entry in std::fs::read_dir(root().join("messages")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
         let section = file.strip_suffix(".toml").unwrap();
-        let loaded = ["errors", "help"].contains(&section) || known.iter().any(|key| key.starts_with(&format!("{section}.")));
+        let loaded = ["errors", "help"].contains(&section)
+            || known.iter().any(|key| key.starts_with(&format!("{section}.")));
         assert!(loaded, "{file} is not read");
     }
     for (key, of) in phrases() {
