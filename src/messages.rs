@@ -1,6 +1,7 @@
-//! What errors say, in both languages, by their code: messages/errors.toml.
+//! What the program says, in both languages: of errors by their code (messages/errors.toml), of all else by section and key (the
+//! other files there).
 //!
-//! Always: every text stands in that one file; a code without one stands for itself, and what it would have named is listed behind it, so
+//! Always: every text stands in those files; a code without one stands for itself, and what it would have named is listed behind it, so
 //! that an error never hides another one. The language is that of the process, set once by the command line; English until then.
 //! Must not know: what the codes mean.
 
@@ -14,6 +15,21 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Deserialize;
 
 const ERRORS: &str = include_str!("../messages/errors.toml");
+
+/// The other texts: `config.unknown_key` is `unknown_key` of the section `config`.
+const SECTIONS: [(&str, &str); 11] = [
+    ("cli", include_str!("../messages/cli.toml")),
+    ("config", include_str!("../messages/config.toml")),
+    ("doctor", include_str!("../messages/doctor.toml")),
+    ("file", include_str!("../messages/file.toml")),
+    ("mapping", include_str!("../messages/mapping.toml")),
+    ("national", include_str!("../messages/national.toml")),
+    ("package", include_str!("../messages/package.toml")),
+    ("progress", include_str!("../messages/progress.toml")),
+    ("rules", include_str!("../messages/rules.toml")),
+    ("source", include_str!("../messages/source.toml")),
+    ("work", include_str!("../messages/work.toml")),
+];
 
 /// The language of what people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -48,6 +64,27 @@ pub struct Message {
     pub zh: String,
     pub en_hint: String,
     pub zh_hint: String,
+}
+
+/// A text that is no error of its own: a finding, a part of an error, a line of progress.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phrase {
+    pub en: String,
+    pub zh: String,
+}
+
+/// Every other text by section and key.
+#[must_use]
+pub fn phrases() -> &'static BTreeMap<String, Phrase> {
+    static ALL: OnceLock<BTreeMap<String, Phrase>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let section = |(name, text): &(&str, &str)| {
+            let all: BTreeMap<String, Phrase> = toml::from_str(text).unwrap_or_default();
+            all.into_iter().map(|(key, of)| (format!("{name}.{key}"), of)).collect::<Vec<_>>()
+        };
+        SECTIONS.iter().flat_map(section).collect()
+    })
 }
 
 /// Every code with its texts.
@@ -86,11 +123,21 @@ pub fn hint(code: &str, values: &Values<'_>) -> String {
     filled(code, all().get(code).map(|m| lang().pick(&m.zh_hint, &m.en_hint)), values)
 }
 
+/// The text of a key, in the language of the process.
+#[must_use]
+pub fn phrase(key: &str, values: &Values<'_>) -> String {
+    filled(key, phrases().get(key).map(|p| lang().pick(&p.zh, &p.en)), values)
+}
+
 fn filled(code: &str, template: Option<&str>, values: &Values<'_>) -> String {
     let named: BTreeMap<&str, String> =
         values.iter().map(|(name, value)| (*name, value.to_string())).collect();
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    let environment = ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment
+    });
     let made = template.map(|template| environment.render_str(template, &named));
     made.and_then(Result::ok).unwrap_or_else(|| {
         let values: Vec<String> = named.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -132,6 +179,14 @@ macro_rules! said {
 macro_rules! hint {
     ($code:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
         $crate::messages::hint($code, &[$((stringify!($name), &$crate::given!($name $(= $value)?))),*])
+    };
+}
+
+/// The text of a key, like [`said!`]: `phrase!("config.empty", key)`.
+#[macro_export]
+macro_rules! phrase {
+    ($key:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::messages::phrase($key, &[$((stringify!($name), &$crate::given!($name $(= $value)?))),*])
     };
 }
 

@@ -24,6 +24,7 @@ use crate::engine::{Engine, EngineError, Joins};
 use crate::error::{Consequence, RetryClass};
 use crate::mapping::{City, CodeColumn, held_columns};
 use crate::mask;
+use crate::phrase;
 use crate::raw::{RawTable, RawView};
 
 /// Values listed of one code column, the most frequent first; the rest is only counted.
@@ -131,7 +132,7 @@ fn table(
     let codes = view.map(|v| v.code_columns()).unwrap_or_default();
     let columns = engine
         .block_on(columns(&session, city, held, &codes))
-        .map_err(|e| engine.error(format!("the profile of {name}"), e))?;
+        .map_err(|e| engine.error(phrase!("work.profile", name), e))?;
     Ok(TableProfile {
         table: name.to_owned(),
         rows: held.rows,

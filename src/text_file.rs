@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::phrase;
 use encoding_rs::{GB18030, UTF_16BE, UTF_16LE};
 
 /// Why a file gives no text; completes "the file …".
@@ -17,7 +18,7 @@ pub struct Unreadable(pub String);
 /// # Errors
 /// What hinders: it cannot be opened, or its encoding cannot be told for certain.
 pub fn read(path: &Path) -> Result<String, Unreadable> {
-    let bytes = std::fs::read(path).map_err(|e| Unreadable(format!("cannot be read: {e}")))?;
+    let bytes = std::fs::read(path).map_err(|e| Unreadable(phrase!("file.unread", e)))?;
     decode(&bytes)
 }
 
@@ -28,40 +29,33 @@ pub fn read(path: &Path) -> Result<String, Unreadable> {
 pub fn decode(bytes: &[u8]) -> Result<String, Unreadable> {
     let marked = |encoding: &'static encoding_rs::Encoding, rest: &[u8]| {
         let text = encoding.decode_without_bom_handling_and_without_replacement(rest);
-        text.map(std::borrow::Cow::into_owned).ok_or_else(|| {
-            Unreadable(format!(
-                "begins with the mark of {}, but is not {} throughout",
-                encoding.name(),
-                encoding.name()
-            ))
-        })
+        text.map(std::borrow::Cow::into_owned)
+            .ok_or_else(|| Unreadable(phrase!("file.mark", encoding = encoding.name())))
     };
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => return marked(encoding_rs::UTF_8, rest),
         [0xFF, 0xFE, rest @ ..] => return marked(UTF_16LE, rest),
         [0xFE, 0xFF, rest @ ..] => return marked(UTF_16BE, rest),
         _ if bytes.contains(&0) => {
-            return unsure("has bytes 00: it looks like UTF-16 without a byte order mark");
+            return unsure(phrase!("file.utf16"));
         }
         _ => {}
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.is_ascii() || text.chars().any(|c| u32::from(c) >= 0x800) => Ok(text.to_owned()),
         // Two bytes a character, and as GB 18030 everyday Chinese: 一 in GBK is also a Cyrillic letter in UTF-8.
-        Ok(_) if everyday(bytes).is_some_and(|share| share == 100) => {
-            unsure("can be read as UTF-8 and as GB 18030")
-        }
+        Ok(_) if everyday(bytes).is_some_and(|share| share == 100) => unsure(phrase!("file.both")),
         Ok(text) => Ok(text.to_owned()),
         Err(_) => match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
             Some(text) if everyday(bytes).is_some_and(|share| share >= EVERYDAY) => Ok(text.into_owned()),
-            Some(_) => unsure("is no UTF-8, and as GB 18030 it is no everyday Chinese"),
-            None => unsure("is neither UTF-8 nor GB 18030"),
+            Some(_) => unsure(phrase!("file.rare")),
+            None => unsure(phrase!("file.neither")),
         },
     }
 }
 
-fn unsure<T>(what: &str) -> Result<T, Unreadable> {
-    Err(Unreadable(format!("{what}: save it as UTF-8 (in Excel: \"CSV UTF-8\"; in Notepad: UTF-8 with BOM)")))
+fn unsure<T>(what: String) -> Result<T, Unreadable> {
+    Err(Unreadable(phrase!("file.save", what)))
 }
 
 /// In Chinese text at least so many percent of the characters are in GB 2312.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use miette::Diagnostic;
 use qianyi::config::Settings;
 use qianyi::mapping::City;
+use qianyi::phrase;
 use qianyi::pipeline::plan::{Plan, Planned, plan};
 use qianyi::pipeline::{rule_input, sources_of};
 use qianyi::source::{self, Examined, Grade, SourceSettings};
@@ -34,8 +35,8 @@ struct Shown {
     checks: Vec<Examined>,
 }
 
-fn examined(what: &str, grade: Grade, found: String, advice: &str) -> Examined {
-    Examined { what: what.to_owned(), grade, found, advice: advice.to_owned() }
+fn examined(what: &str, grade: Grade, found: String, advice: impl Into<String>) -> Examined {
+    Examined { what: what.to_owned(), grade, found, advice: advice.into() }
 }
 
 /// An error as a line of the table: wrong, and the rest is looked at all the same.
@@ -95,9 +96,9 @@ fn window(of: &SourceSettings) -> Examined {
     let at = format!("{} {}", now.format("%H:%M"), of.time_zone);
     let windows: Vec<String> = of.limits.windows.iter().map(ToString::to_string).collect();
     let found = match windows.as_slice() {
-        [] => format!("reading is allowed at any time; it is {at}"),
-        all if open(of) => format!("reading is allowed {}; it is {at}", all.join(", ")),
-        all => format!("reading is allowed {}; it is {at}: no values were looked at", all.join(", ")),
+        [] => phrase!("doctor.window_any", at),
+        all if open(of) => phrase!("doctor.window_open", windows = all.join(", "), at),
+        all => phrase!("doctor.window_shut", windows = all.join(", "), at),
     };
     examined("window", Grade::Info, found, "")
 }
@@ -113,9 +114,9 @@ fn data(context: &Context, settings: &Settings) -> Examined {
     let folder = settings.mappings.display();
     let own = settings.mappings.starts_with(built_in::folder_in(&context.workdir));
     let found = if own {
-        format!("that of the binary ({}), unpacked at {folder}", built_in::digest())
+        phrase!("doctor.data_own", digest = built_in::digest(), folder)
     } else {
-        format!("the files in {folder}")
+        phrase!("doctor.data_files", folder)
     };
     examined("data", Grade::Info, found, "")
 }
@@ -131,14 +132,10 @@ fn room(context: &Context, plans: &[Plan]) -> Option<Examined> {
     };
     let needed = plans.iter().map(read).sum::<u64>().max(LEAST_ROOM);
     let mib = |bytes: u64| out::grouped(bytes >> 20);
-    let found = format!(
-        "{} MiB free for {}; about {} MiB are needed",
-        mib(free),
-        context.workdir.display(),
-        mib(needed)
-    );
+    let found =
+        phrase!("doctor.disk", free = mib(free), workdir = context.workdir.display(), needed = mib(needed));
     Some(if free < needed {
-        examined("disk", Grade::Warning, found, "make room, or choose another --workdir")
+        examined("disk", Grade::Warning, found, phrase!("doctor.disk_advice"))
     } else {
         examined("disk", Grade::Ok, found, "")
     })
@@ -164,10 +161,10 @@ pub fn doctor(context: &Context) -> Result<Ended, Failure> {
     let mut machine = vec![examined(
         "time zone",
         Grade::Info,
-        format!(
-            "{}; it is {}",
-            settings.time_zone,
-            clock::wall(&clock::zoned(clock::instant(), settings.time_zone))
+        phrase!(
+            "doctor.zone",
+            zone = settings.time_zone,
+            now = clock::wall(&clock::zoned(clock::instant(), settings.time_zone))
         ),
         "",
     )];
@@ -202,7 +199,10 @@ fn table(context: &Context, all: &[Shown]) -> Result<String, Failure> {
         };
         vec![
             if source == MACHINE { words.say("doctor", MACHINE) } else { source.to_owned() },
-            c.what.clone(),
+            match c.what.split_once(' ') {
+                Some(("without", name)) => format!("{} {name}", words.say("doctor_check", "without")),
+                Some(_) | None => words.say("doctor_check", &c.what),
+            },
             words.say("doctor", grade),
             c.found.clone(),
             c.advice.clone(),

@@ -5,11 +5,12 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
+use clap::error::{ContextKind, ErrorKind};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use qianyi::error::{Consequence, RetryClass};
 use qianyi::mask;
 use qianyi::messages::{self, Lang};
-use qianyi::{hint, said};
+use qianyi::{hint, phrase, said};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -97,12 +98,40 @@ impl<E: Consequence + Diagnostic + Send + Sync + 'static> From<E> for Failure {
 impl Usage {
     /// What the parser refused; its own text without usage and tips.
     pub fn arguments(asked: &clap::Error) -> Self {
+        if messages::lang() == Lang::Zh {
+            return Self::Arguments { said: in_chinese(asked) };
+        }
         let text = asked.to_string();
         let first = text.split("\n\n").next().unwrap_or_default();
         let said =
             first.strip_prefix("error: ").unwrap_or(first).split_whitespace().collect::<Vec<_>>().join(" ");
         Self::Arguments { said }
     }
+}
+
+/// What clap has against the command line, which it says in English only.
+fn in_chinese(asked: &clap::Error) -> String {
+    let of = |kind| asked.get(kind).map(ToString::to_string).filter(|text| !text.is_empty());
+    let named = |kind| of(kind).unwrap_or_default();
+    let arg = named(ContextKind::InvalidArg);
+    let said = match asked.kind() {
+        ErrorKind::UnknownArgument => phrase!("cli.unknown_argument", arg),
+        ErrorKind::InvalidSubcommand => {
+            phrase!("cli.unknown_command", command = named(ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => match of(ContextKind::InvalidValue) {
+            Some(value) => phrase!("cli.value", arg, value),
+            None => phrase!("cli.no_value", arg),
+        },
+        ErrorKind::MissingRequiredArgument => phrase!("cli.required", arg),
+        ErrorKind::ArgumentConflict => phrase!("cli.conflict", arg, other = named(ContextKind::PriorArg)),
+        // What is left has to do with numbers of values, and with arguments that are no text.
+        _ => phrase!("cli.form", arg),
+    };
+    let meant = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let meant = meant.into_iter().find_map(of).map(|meant| phrase!("cli.meant", meant));
+    let known = of(ContextKind::ValidValue).map(|known| phrase!("cli.known", known));
+    [Some(said), meant, known].into_iter().flatten().collect()
 }
 
 /// An error as JSON (docs/json.md).
@@ -188,7 +217,13 @@ fn text(error: &(dyn Diagnostic + Send + Sync), code: &str, colours: bool) -> St
     let places = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
     for place in error.related().into_iter().flatten() {
         text.push('\n');
-        let _ = places.render_report(&mut text, &Place::of(place));
+        let mut shown = String::new();
+        let _ = places.render_report(&mut shown, &Place::of(place));
+        if messages::lang() == Lang::Zh {
+            // miette has no setting for this word; the Chinese one is as wide.
+            shown = shown.replace("  help: ", &format!("  {advice}: "));
+        }
+        text.push_str(&shown);
     }
     if let Some(hint) = error.help() {
         let _ = writeln!(text, "\n{cyan}{advice}:{plain} {}", mask::visible_lines(&hint.to_string()));

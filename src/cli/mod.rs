@@ -24,6 +24,7 @@ mod failure;
 mod findings;
 mod findings_file;
 mod fixture;
+mod help;
 mod init;
 mod list;
 mod list_file;
@@ -54,7 +55,9 @@ mod verify;
 mod watch;
 mod worklist;
 
-use clap::Parser;
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+use qianyi::messages::Lang;
 
 use args::{
     AuditCommand, Cli, Command, CutoverCommand, PackageCommand, RulesCommand, ScheduleCommand,
@@ -66,12 +69,18 @@ use failure::{Failure, Usage};
 
 /// Parses the arguments, does what they say, prints, and returns the exit status.
 pub fn main() -> std::process::ExitCode {
-    let cli = match Cli::try_parse() {
+    let lang = help::lang();
+    let mut parser = help::parser(lang);
+    let typed = parser.try_get_matches_from_mut(std::env::args_os());
+    let cli = match typed.and_then(|all| Cli::from_arg_matches(&all)) {
         Ok(cli) => cli,
         Err(asked) => {
-            if asked.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-                qianyi::messages::speak(context::locale());
-                failure::show(&Usage::arguments(&asked).into(), true);
+            let json = std::env::args_os().any(|argument| argument == "--json");
+            // Of a mistake clap speaks English only; a command without its subcommand gets the help.
+            let help = asked.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            if asked.use_stderr() && (json || (lang == Lang::Zh && !help)) {
+                qianyi::messages::speak(lang);
+                failure::show(&Usage::arguments(&asked).into(), json);
             } else {
                 // Help and version go to standard output, a mistake to standard error; a closed pipe is nobody's concern.
                 let _ = asked.print();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use qianyi::mask;
-use qianyi::messages::{Lang, lang};
+use qianyi::messages::{lang, phrases};
+use qianyi::phrase;
 use qianyi::progress::Progress;
 
 use super::out;
@@ -19,8 +20,6 @@ const SILENT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(1);
 /// Pieces shorter than this get no plain line of their own.
 const BRIEF: Duration = Duration::from_millis(500);
-const STYLE: &str = "{prefix:28!} [{bar:24}] {human_pos}/{human_len} rows  {speed}  {eta} left";
-const UNBOUNDED: &str = "{prefix:28!} {spinner} {human_pos} rows  {speed}  {elapsed}";
 
 struct Piece {
     stage: String,
@@ -119,12 +118,10 @@ impl Shared {
     fn listen(&self) {
         let Some(seconds) = self.silence().due(Instant::now()) else { return };
         let held = self.piece();
-        let about = held.as_ref().map(|p| format!("{:<10} {:<18} ", p.stage, p.table)).unwrap_or_default();
+        let about =
+            held.as_ref().map(|p| format!("{} {:<18} ", stage(&p.stage), p.table)).unwrap_or_default();
         tracing::info!(seconds, "the server is silent");
-        let said = match lang() {
-            Lang::Zh => format!("服务器已 {seconds} 秒没有应答"),
-            Lang::En => format!("server silent since {seconds} s"),
-        };
+        let said = phrase!("progress.silent", seconds);
         let say = || out::error(&format!("{about}{said}\n"));
         match (self.manner, held.as_ref().and_then(|p| p.bar.as_ref())) {
             (Manner::Quiet, _) => {}
@@ -148,13 +145,22 @@ fn listen(watched: Weak<Shared>) {
 fn bar(stage: &str, table: &str, total: u64) -> ProgressBar {
     let bar =
         ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::stderr_with_hz(4));
-    let template = if total > 0 { STYLE } else { UNBOUNDED };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let template = if total > 0 { phrase!("progress.bar") } else { phrase!("progress.unbounded") };
+    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
         // A speed that cannot be written is no reason to stop.
-        let _ = write!(text, "{} rows/s", out::grouped(whole(state.per_sec())));
+        let _ = text.write_str(&phrase!("progress.speed", rows = out::grouped(whole(state.per_sec()))));
     });
-    bar.with_style(style.progress_chars("=> ")).with_prefix(format!("{stage} {table}"))
+    bar.with_style(style.progress_chars("=> "))
+        .with_prefix(format!("{} {table}", self::stage(stage).trim_end()))
+}
+
+/// The name of a stage in the language of the process, ten columns wide; a Chinese character takes two.
+fn stage(code: &str) -> String {
+    let key = format!("progress.stage_{code}");
+    let name = phrases().get(&key).map_or(code, |p| lang().pick(&p.zh, &p.en));
+    let width: usize = name.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    format!("{name}{}", " ".repeat(10_usize.saturating_sub(width)))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -167,12 +173,15 @@ fn line(piece: &Piece, ending: &str) -> String {
     let seconds = piece.begun.elapsed().as_secs_f64().max(0.001);
     let speed = whole(piece.rows as f64 / seconds);
     format!(
-        "{:<10} {:<18} {:>12} rows {:>7.1} s {:>11} rows/s{ending}\n",
-        piece.stage,
+        "{} {:<18} {}{ending}\n",
+        stage(&piece.stage),
         piece.table,
-        out::grouped(piece.rows),
-        seconds,
-        out::grouped(speed)
+        phrase!(
+            "progress.done",
+            rows = format!("{:>12}", out::grouped(piece.rows)),
+            seconds = format!("{seconds:>7.1}"),
+            speed = format!("{:>11}", out::grouped(speed))
+        )
     )
 }
 
@@ -197,11 +206,7 @@ impl Progress for Watch {
     }
 
     fn tries_again(&self, after: &str, pause: Duration) {
-        let seconds = pause.as_secs_f64();
-        let said = match lang() {
-            Lang::Zh => format!("{seconds:.1} 秒后重试：{after}"),
-            Lang::En => format!("tried again in {seconds:.1} s: {after}"),
-        };
+        let said = phrase!("progress.again", seconds = format!("{:.1}", pause.as_secs_f64()), after);
         let say = || out::error(&format!("{said}\n"));
         match (self.0.manner, self.piece().as_ref().and_then(|p| p.bar.as_ref())) {
             (Manner::Quiet, _) => {}

@@ -10,6 +10,7 @@ use super::error::ConfigError;
 use super::file::Reader;
 use super::people::{Person, Role};
 use crate::cutover::CutoverSettings;
+use crate::phrase;
 
 const KEYS: &[&str] = &[
     "blocking",
@@ -26,7 +27,7 @@ const KEYS: &[&str] = &[
 /// Checks the table.
 pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
     let DeValue::Table(table) = value.get_ref() else {
-        reader.mistake(value.span(), "`cutover` is written [cutover]".to_owned(), None);
+        reader.mistake(value.span(), phrase!("config.written", key = "cutover", form = "[cutover]"), None);
         return;
     };
     reader.keys(table, KEYS);
@@ -34,27 +35,27 @@ pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
         match (key.get_ref().as_ref(), of.get_ref()) {
             ("blocking", DeValue::Table(rules)) => {
                 for (rule, rows) in rules.iter().filter(|(_, rows)| !whole(rows.get_ref(), 0)) {
-                    let message = format!("`{}` is not a whole number from 0", rule.get_ref());
+                    let message = phrase!("config.not_from_0", key = rule.get_ref());
                     reader.mistake(rows.span(), message, None);
                 }
             }
             ("blocking", _) => {
-                let hint = "write blocking = { \"FIL-02\" = 20 }".to_owned();
-                reader.mistake(of.span(), "`blocking` is not a table of rules".to_owned(), Some(hint));
+                let hint = phrase!("config.blocking_hint");
+                reader.mistake(of.span(), phrase!("config.blocking"), Some(hint));
             }
             ("approvers", value) => {
                 let texts = matches!(value, DeValue::Array(all) if all.iter().all(|v| v.get_ref().as_str().is_some()));
                 if !texts {
-                    reader.mistake(of.span(), "`approvers` is not a list of accounts".to_owned(), None);
+                    reader.mistake(of.span(), phrase!("config.approvers"), None);
                 }
             }
             (key @ ("age_days" | "lag_hours" | "window_hours" | "approvals"), value) if !whole(value, 1) => {
-                reader.mistake(of.span(), format!("`{key}` is not a whole number from 1"), None);
+                reader.mistake(of.span(), phrase!("config.not_from_1", key), None);
             }
             (key @ ("undecided_max" | "unmapped_rows_max" | "not_checked_max"), value)
                 if !whole(value, 0) =>
             {
-                reader.mistake(of.span(), format!("`{key}` is not a whole number from 0"), None);
+                reader.mistake(of.span(), phrase!("config.not_from_0", key), None);
             }
             (_, _) => {}
         }
@@ -81,12 +82,12 @@ pub(super) fn approvers(
         example,
     };
     if let Some(account) = settings.approvers.iter().find(|a| !may(a)) {
-        let expected = "an account of [[people]] with the role approver";
+        let expected = phrase!("config.expected_approver");
         return Err(value("cutover.approvers", account.clone(), expected, "wang"));
     }
     let distinct: std::collections::BTreeSet<&String> = settings.approvers.iter().collect();
     if !distinct.is_empty() && (settings.approvals as usize) > distinct.len() {
-        let expected = "at most as many as there are approvers";
+        let expected = phrase!("config.expected_approvals");
         return Err(value("cutover.approvals", settings.approvals.to_string(), expected, "2"));
     }
     Ok(())

@@ -40,7 +40,7 @@ pub enum ConfigError {
     Variable { variable: String, nearest: String },
     #[error("{}", said!("CFG-004", origin, key, value, expected))]
     #[diagnostic(code("CFG-004"), help("{}", hint!("CFG-004", example)))]
-    Value { origin: String, key: &'static str, value: String, expected: &'static str, example: &'static str },
+    Value { origin: String, key: &'static str, value: String, expected: String, example: &'static str },
     #[error("{}", said!("CFG-005", key))]
     #[diagnostic(code("CFG-005"), help("{}", hint!("CFG-005")))]
     Absent { key: &'static str },

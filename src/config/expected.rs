@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::Reader;
 use crate::artifacts::Suspicion;
+use crate::phrase;
 
 const LIMIT_KEYS: &[&str] = &["accepted_min", "waiver_months"];
 /// The longest waiver, in months.
@@ -23,13 +24,15 @@ pub(super) fn check(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<
             for one in all {
                 match one.get_ref() {
                     DeValue::Table(table) => acknowledged(reader, one, table, &mut seen),
-                    _ => reader.mistake(one.span(), "`acknowledged` holds tables".to_owned(), None),
+                    _ => {
+                        reader.mistake(one.span(), phrase!("config.holds_tables", key = "acknowledged"), None)
+                    }
                 }
             }
         }
         (key, _) => {
             let form = if key == "limits" { "[limits]" } else { "[[acknowledged]]" };
-            reader.mistake(value.span(), format!("`{key}` is written {form}"), None);
+            reader.mistake(value.span(), phrase!("config.written", key, form), None);
         }
     }
 }
@@ -42,11 +45,9 @@ fn limits(reader: &mut Reader<'_>, table: &DeTable<'_>) {
             _ => None,
         };
         let message = match key.get_ref().as_ref() {
-            "accepted_min" if number.is_none_or(|p| p > 100) => {
-                "`accepted_min` is not a whole number of percent from 0 to 100".to_owned()
-            }
+            "accepted_min" if number.is_none_or(|p| p > 100) => phrase!("config.percent"),
             "waiver_months" if number.is_none_or(|n| n == 0 || n > MOST_MONTHS) => {
-                format!("`waiver_months` is not a whole number of months from 1 to {MOST_MONTHS}")
+                phrase!("config.waiver_months", most = MOST_MONTHS)
             }
             _ => continue,
         };
@@ -64,15 +65,15 @@ fn acknowledged(
     for key in ACKNOWLEDGED_KEYS {
         let found = table.iter().find(|(k, _)| k.get_ref() == *key).map(|(_, v)| v);
         match found.map(|v| (v.get_ref().as_str().map(str::trim), v.span())) {
-            None => reader.mistake(whole.span(), format!("this acknowledgement has no `{key}`"), None),
-            Some((None, span)) => reader.mistake(span, format!("`{key}` is not a text in quotes"), None),
+            None => reader.mistake(whole.span(), phrase!("config.acknowledged_lacks", key), None),
+            Some((None, span)) => reader.mistake(span, phrase!("config.not_text", key), None),
             Some((Some(""), span)) => {
                 let hint = match *key {
-                    "what" | "name" => "write it as the run names it",
-                    "by" => "write the name of the person who answers for it",
-                    _ => "write why it is so",
+                    "what" | "name" => phrase!("config.acknowledged_what"),
+                    "by" => phrase!("config.acknowledged_by"),
+                    _ => phrase!("config.acknowledged_reason"),
                 };
-                reader.mistake(span, format!("`{key}` is empty"), Some(hint.to_owned()));
+                reader.mistake(span, phrase!("config.empty", key), Some(hint));
             }
             Some((Some(text), span)) if *key == "what" => {
                 let known = Suspicion::ALL.map(Suspicion::name);
@@ -89,7 +90,7 @@ fn acknowledged(
     };
     let one = (text("what"), text("name"));
     if seen.contains(&one) {
-        reader.mistake(whole.span(), format!("{} {} is acknowledged twice", one.0, one.1), None);
+        reader.mistake(whole.span(), phrase!("config.acknowledged_twice", what = one.0, name = one.1), None);
     }
     seen.push(one);
 }

@@ -17,6 +17,7 @@ use super::shown::{shown, told};
 use super::{cutover, expected, jobs, keep, known, people, rules, staging, standing};
 use crate::encoding::TextEncoding;
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::source::{SourceKind, Window};
 
 /// Keys of a file.
@@ -125,7 +126,7 @@ impl Reader<'_> {
 
     pub(super) fn keys(&mut self, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
-            let message = format!("there is no setting {}", told(key.get_ref(), known));
+            let message = phrase!("config.unknown_key", key = told(key.get_ref(), known));
             self.mistake(key.span(), message, Some(meant(key.get_ref(), known)));
         }
     }
@@ -137,7 +138,7 @@ impl Reader<'_> {
                 Some(word) => {
                     self.word(key, word, words, value.span());
                 }
-                None => self.mistake(value.span(), format!("`{key}` is not a text in quotes"), None),
+                None => self.mistake(value.span(), phrase!("config.not_text", key), None),
             }
             return;
         }
@@ -147,13 +148,13 @@ impl Reader<'_> {
         }
         let Some((fine, expected)) = expected_form(key, value.get_ref()) else { return };
         if !fine {
-            self.mistake(value.span(), format!("`{key}` is not {expected}"), None);
+            self.mistake(value.span(), phrase!("config.not_expected", key, expected), None);
         }
     }
 
     /// A word that is none of those that a key may have.
     pub(super) fn word(&mut self, key: &str, given: &str, known: &[&str], at: Range<usize>) {
-        let message = format!("`{key}` cannot be {}", told(given, known));
+        let message = phrase!("config.not_word", key, given = told(given, known));
         self.mistake(at, message, Some(meant(given, known)));
     }
 
@@ -162,13 +163,11 @@ impl Reader<'_> {
             Some(name) if name.parse::<Tz>().is_ok() => {}
             Some(name) => {
                 let nearest = nearest(name, TZ_VARIANTS.iter().map(|z| z.name()));
-                let message = format!("there is no time zone {}", told(name, &[&nearest]));
-                let hint = format!(
-                    "did you mean `{nearest}`? Zones have the names of the tz database, such as Asia/Shanghai"
-                );
+                let message = phrase!("config.no_zone", zone = told(name, &[&nearest]));
+                let hint = phrase!("config.no_zone_hint", nearest);
                 self.mistake(value.span(), message, Some(hint));
             }
-            None => self.mistake(value.span(), "`time_zone` is not a text in quotes".to_owned(), None),
+            None => self.mistake(value.span(), phrase!("config.not_text", key = "time_zone"), None),
         }
     }
 
@@ -177,7 +176,7 @@ impl Reader<'_> {
         self.below("server", value, SERVER_KEYS);
         let DeValue::Table(table) = value.get_ref() else { return };
         for key in ["host", "database"].iter().filter(|key| !table.keys().any(|k| k.get_ref() == **key)) {
-            self.mistake(value.span(), format!("this server has no `{key}`"), None);
+            self.mistake(value.span(), phrase!("config.server_lacks", key), None);
         }
     }
 
@@ -193,16 +192,12 @@ impl Reader<'_> {
                                 self.below(&format!("{key}.columns.{}", name.get_ref()), of, COLUMN_KEYS);
                             });
                         }
-                        ("columns", _) => self.mistake(
-                            v.span(),
-                            format!("`columns` is written [sources.{key}.columns]"),
-                            None,
-                        ),
+                        ("columns", _) => self.mistake(v.span(), phrase!("config.columns_form", key), None),
                         (name, _) => self.form(name, v),
                     }
                 }
             }
-            _ => self.mistake(value.span(), format!("`{key}` is written [sources.{key}]"), None),
+            _ => self.mistake(value.span(), phrase!("config.below_form", key), None),
         }
     }
 
@@ -218,11 +213,7 @@ impl Reader<'_> {
                     });
                 }
                 ("tables", _) => {
-                    self.mistake(
-                        value.span(),
-                        "`tables` is written [sources.tables.<TABLE>]".to_owned(),
-                        None,
-                    );
+                    self.mistake(value.span(), phrase!("config.tables_form"), None);
                 }
                 (key, _) => self.form(key, value),
             }
@@ -231,7 +222,7 @@ impl Reader<'_> {
         let embedded = !has("server");
         for key in ["id", "kind", if embedded { "path" } else { "server" }] {
             if !has(key) {
-                self.mistake(span.clone(), format!("this source has no `{key}`"), None);
+                self.mistake(span.clone(), phrase!("config.source_lacks", key), None);
             }
         }
         let text = |wanted: &str| {
@@ -240,8 +231,8 @@ impl Reader<'_> {
         };
         if let Some((kind, at)) = text("kind").filter(|(kind, _)| embedded != (kind == "sqlite")) {
             let message = match embedded {
-                true => format!("a source of kind `{kind}` has a [sources.server]"),
-                false => "a source of kind `sqlite` has a `path` and no server".to_owned(),
+                true => phrase!("config.source_server", kind),
+                false => phrase!("config.source_sqlite"),
             };
             if SourceKind::ALL.contains(&kind.as_str()) {
                 self.mistake(at, message, None);
@@ -251,8 +242,8 @@ impl Reader<'_> {
             !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         };
         if let Some((_, at)) = text("id").filter(|(id, _)| !plain(id)) {
-            let hint = "lineage and folders carry it: letters, digits, _ and -".to_owned();
-            self.mistake(at, "this `id` cannot name a folder".to_owned(), Some(hint));
+            let hint = phrase!("config.source_id_hint");
+            self.mistake(at, phrase!("config.source_id"), Some(hint));
         }
     }
 
@@ -264,12 +255,20 @@ impl Reader<'_> {
                     for one in all {
                         match one.get_ref() {
                             DeValue::Table(source) => self.source(one.span(), source),
-                            _ => self.mistake(one.span(), "`sources` holds tables".to_owned(), None),
+                            _ => self.mistake(
+                                one.span(),
+                                phrase!("config.holds_tables", key = "sources"),
+                                None,
+                            ),
                         }
                     }
                 }
                 ("sources", _) => {
-                    self.mistake(value.span(), "`sources` is written [[sources]]".to_owned(), None);
+                    self.mistake(
+                        value.span(),
+                        phrase!("config.written", key = "sources", form = "[[sources]]"),
+                        None,
+                    );
                 }
                 (key @ ("schedule" | "notify" | "metrics"), _) => jobs::check(self, key, value),
                 (key @ ("limits" | "acknowledged"), _) => expected::check(self, key, value),
@@ -288,11 +287,11 @@ impl Reader<'_> {
 
 /// What somebody may have meant.
 fn meant(given: &str, known: &[&str]) -> String {
-    format!("did you mean `{}`? Known are {}", nearest(given, known), known.join(", "))
+    phrase!("config.meant", nearest = nearest(given, known), known = known.join(", "))
 }
 
 /// Whether a value has the form of its key, and what that is; none for keys of another form.
-fn expected_form(key: &str, value: &DeValue<'_>) -> Option<(bool, &'static str)> {
+fn expected_form(key: &str, value: &DeValue<'_>) -> Option<(bool, String)> {
     let whole = |least: u32| match value {
         DeValue::Integer(i) => i.as_str().parse::<u32>().is_ok_and(|n| n >= least),
         _ => false,
@@ -303,40 +302,30 @@ fn expected_form(key: &str, value: &DeValue<'_>) -> Option<(bool, &'static str)>
     };
     Some(match key {
         "mappings" | "rules" | "city" | "as_of" | "id" | "path" | "schema" | "user" | "password_file"
-        | "ca" | "column" => (value.as_str().is_some(), "a text in quotes"),
-        "host" => (
-            value.as_str().is_some_and(is_name),
-            "the name or address of a server alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
-        ),
-        "database" => (
-            value.as_str().is_some_and(is_name),
-            "the name of a database alone: the user goes into `user`, and `password_env` or `password_file` says where the password is",
-        ),
-        "password_env" => (
-            value.as_str().is_some_and(is_variable),
-            "the name of an environment variable (capitals, digits, _), such as QIANYI_PASSWORD_YLBX; the password itself stands in no configuration",
-        ),
-        "password_credential" => (
-            value.as_str().is_some_and(is_credential),
-            "the name of a systemd credential (letters, digits, _, - and .), such as ylbx",
-        ),
+        | "ca" | "column" => (value.as_str().is_some(), phrase!("config.form_text")),
+        "host" => (value.as_str().is_some_and(is_name), phrase!("config.form_host")),
+        "database" => (value.as_str().is_some_and(is_name), phrase!("config.form_database")),
+        "password_env" => (value.as_str().is_some_and(is_variable), phrase!("config.form_env")),
+        "password_credential" => {
+            (value.as_str().is_some_and(is_credential), phrase!("config.form_credential"))
+        }
         "port" => (
             matches!(value, DeValue::Integer(i) if i.as_str().parse::<u16>().is_ok_and(|n| n > 0)),
-            "a whole number from 1 to 65535",
+            phrase!("config.form_port"),
         ),
         "partitions" | "chunk_rows" | "connections" | "rows_per_second" | "bytes_per_second"
         | "connect_seconds" | "lock_milliseconds" | "slow_milliseconds" => {
-            (whole(1), "a whole number from 1")
+            (whole(1), phrase!("config.form_from_1"))
         }
-        "statement_seconds" | "retries" | "overlap_seconds" => (whole(0), "a whole number from 0"),
+        "statement_seconds" | "retries" | "overlap_seconds" => (whole(0), phrase!("config.form_from_0")),
         "encoding" => (
             value.as_str().and_then(TextEncoding::named).is_some_and(|e| e != TextEncoding::Utf16),
-            "a code page that is known, such as \"gbk\", \"gb18030\", \"utf-8\" or \"windows-1252\"",
+            phrase!("config.form_encoding"),
         ),
-        "memory" => (matches!(value, DeValue::String(_) | DeValue::Integer(_)), "a size such as \"1GiB\""),
-        "portable" => (matches!(value, DeValue::Boolean(_)), "true or false"),
-        "windows" => (list(|w| w.parse::<Window>().is_ok()), "a list of windows such as [\"20:00-06:30\"]"),
-        "key" => (list(|_| true), "a list of columns such as [\"GRBH\"]"),
+        "memory" => (matches!(value, DeValue::String(_) | DeValue::Integer(_)), phrase!("config.form_size")),
+        "portable" => (matches!(value, DeValue::Boolean(_)), phrase!("config.form_bool")),
+        "windows" => (list(|w| w.parse::<Window>().is_ok()), phrase!("config.form_windows")),
+        "key" => (list(|_| true), phrase!("config.form_columns")),
         _ => return None,
     })
 }
@@ -367,7 +356,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     let mut reader = Reader { file, text, mistakes: Vec::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for e in errors {
-        reader.mistake(e.span().unwrap_or(0..0), format!("invalid TOML: {}", e.message()), None);
+        reader.mistake(e.span().unwrap_or(0..0), phrase!("config.toml", why = e.message()), None);
     }
     reader.check(table.get_ref());
     if !reader.mistakes.is_empty() {
@@ -377,7 +366,7 @@ pub(super) fn read(file: &str, text: &str, folder: &Path) -> Result<toml::Table,
     }
     let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let mut reader = Reader { file, text, mistakes: Vec::new() };
-        reader.mistake(e.span().unwrap_or(0..0), format!("invalid TOML: {}", e.message()), None);
+        reader.mistake(e.span().unwrap_or(0..0), phrase!("config.toml", why = e.message()), None);
         ConfigError::Mistakes { mistakes: reader.mistakes }
     })?;
     if let Some(mappings) = table.get_mut("mappings") {

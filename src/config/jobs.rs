@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{Reader, resolve_relative_to};
+use crate::phrase;
 use crate::schedule::{Times, WebAddress};
 
 const JOB_KEYS: &[&str] = &["name", "cron", "job", "missed", "jitter_seconds"];
@@ -25,19 +26,19 @@ pub(super) fn check(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<
             for one in all {
                 match one.get_ref() {
                     DeValue::Table(table) => job(reader, one, table, &mut names),
-                    _ => reader.mistake(one.span(), "`schedule` holds tables".to_owned(), None),
+                    _ => reader.mistake(one.span(), phrase!("config.holds_tables", key = "schedule"), None),
                 }
             }
         }
         ("notify", DeValue::Table(table)) => notify(reader, value, table),
         ("metrics", DeValue::String(path)) if !path.is_empty() => {}
         (key, _) => {
-            let expected = match key {
-                "schedule" => "written [[schedule]]",
-                "notify" => "written [notify]",
-                _ => "a path in quotes",
+            let message = match key {
+                "schedule" => phrase!("config.written", key, form = "[[schedule]]"),
+                "notify" => phrase!("config.written", key, form = "[notify]"),
+                _ => phrase!("config.not_path", key),
             };
-            reader.mistake(value.span(), format!("`{key}` is {expected}"), None);
+            reader.mistake(value.span(), message, None);
         }
     }
 }
@@ -51,7 +52,7 @@ fn job(
     reader.keys(table, JOB_KEYS);
     for key in ["name", "cron", "job"] {
         if !table.keys().any(|k| k.get_ref() == key) {
-            reader.mistake(whole.span(), format!("this job has no `{key}`"), None);
+            reader.mistake(whole.span(), phrase!("config.job_lacks", key), None);
         }
     }
     for (key, value) in table {
@@ -59,19 +60,18 @@ fn job(
         let text = value.get_ref().as_str();
         match (key, text) {
             ("name", Some(name)) if !plain(name) => {
-                let hint = "units and metrics carry it: letters, digits, _ and -".to_owned();
-                reader.mistake(value.span(), "this `name` cannot name a unit".to_owned(), Some(hint));
+                let hint = phrase!("config.job_name_hint");
+                reader.mistake(value.span(), phrase!("config.job_name"), Some(hint));
             }
             ("name", Some(name)) if !names.insert(name.to_owned()) => {
-                reader.mistake(value.span(), format!("two jobs have the name {name}"), None);
+                reader.mistake(value.span(), phrase!("config.job_twice", name), None);
             }
             ("cron", Some(cron)) => {
                 if let Err(why) = Times::parse(cron) {
-                    let hint =
-                        "minute hour day month weekday, in `time_zone`: \"0 1 * * *\" is every night at one";
+                    let hint = phrase!("config.cron_hint");
                     let given = if cron.contains(' ') { cron } else { "this" };
-                    let message = format!("`{given}` is no cron expression: {why}");
-                    reader.mistake(value.span(), message, Some(hint.to_owned()));
+                    let message = phrase!("config.cron", given, why);
+                    reader.mistake(value.span(), message, Some(hint));
                 }
             }
             ("job", Some(job)) => one_of(reader, value, "job", job, &["extract", "run"]),
@@ -82,12 +82,12 @@ fn job(
                     _ => None,
                 };
                 if number.is_none_or(|n| n > MOST_JITTER) {
-                    let message = format!("`jitter_seconds` is not a whole number from 0 to {MOST_JITTER}");
+                    let message = phrase!("config.jitter", most = MOST_JITTER);
                     reader.mistake(value.span(), message, None);
                 }
             }
             ("name" | "job" | "cron" | "missed", None) => {
-                reader.mistake(value.span(), format!("`{key}` is not a text in quotes"), None);
+                reader.mistake(value.span(), phrase!("config.not_text", key), None);
             }
             _ => {}
         }
@@ -97,7 +97,7 @@ fn job(
 fn notify(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable<'_>) {
     reader.keys(table, NOTIFY_KEYS);
     if !table.keys().any(|k| ["command", "webhook", "mail"].contains(&k.get_ref().as_ref())) {
-        let message = "[notify] tells nobody: it has neither `command` nor `webhook` nor `mail`".to_owned();
+        let message = phrase!("config.notify_nobody");
         reader.mistake(whole.span(), message, None);
     }
     for (key, value) in table {
@@ -106,24 +106,22 @@ fn notify(reader: &mut Reader<'_>, whole: &Spanned<DeValue<'_>>, table: &DeTable
                 if words.iter().all(|w| w.get_ref().is_str())
                     && words.first().and_then(|w| w.get_ref().as_str()).is_some_and(|w| !w.is_empty()) => {}
             ("command", _) => {
-                let hint = "for example command = [\"notify.sh\", \"--to\", \"duty\"]".to_owned();
-                let message = "`command` is not a list of texts: a program and its arguments".to_owned();
+                let hint = phrase!("config.command_hint");
+                let message = phrase!("config.command");
                 reader.mistake(value.span(), message, Some(hint));
             }
             ("webhook", DeValue::String(address)) => {
                 if let Err(why) = WebAddress::parse(address) {
-                    reader.mistake(value.span(), "`webhook` cannot be called".to_owned(), Some(why));
+                    reader.mistake(value.span(), phrase!("config.webhook"), Some(why));
                 }
             }
-            ("webhook", _) => {
-                reader.mistake(value.span(), "`webhook` is not a text in quotes".to_owned(), None)
-            }
+            ("webhook", _) => reader.mistake(value.span(), phrase!("config.not_text", key = "webhook"), None),
             ("form", DeValue::String(form)) => {
                 one_of(reader, value, "form", form, &["json", "wecom", "dingtalk"]);
             }
             ("sendmail", DeValue::String(program)) if !program.is_empty() => {}
             (key @ ("form" | "sendmail"), _) => {
-                reader.mistake(value.span(), format!("`{key}` is not a text in quotes"), None);
+                reader.mistake(value.span(), phrase!("config.not_text", key), None);
             }
             (key @ ("mail" | "on"), _) => told(reader, key, value),
             _ => {}
@@ -142,15 +140,15 @@ fn told(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) {
         }
         ("mail", DeValue::Array(all)) => {
             for one in all.iter().filter(|one| !one.get_ref().as_str().is_some_and(is_address)) {
-                let hint = "for example \"it@bureau.example\", without a name".to_owned();
-                reader.mistake(one.span(), "this is no address of a mail".to_owned(), Some(hint));
+                let hint = phrase!("config.mail_hint");
+                reader.mistake(one.span(), phrase!("config.mail"), Some(hint));
             }
         }
         ("on", _) => {
-            let message = "`on` is not a list such as [\"failed\", \"blocked\"]".to_owned();
+            let message = phrase!("config.on");
             reader.mistake(value.span(), message, None);
         }
-        (key, _) => reader.mistake(value.span(), format!("`{key}` is not a list of addresses"), None),
+        (key, _) => reader.mistake(value.span(), phrase!("config.addresses", key), None),
     }
 }
 

@@ -14,6 +14,7 @@ use super::file::Reader;
 use super::people::{Person, Role};
 use crate::artifacts::{KnownDifference, Unit};
 use crate::measures::boundary;
+use crate::phrase;
 use crate::reconcile::unit;
 
 /// One of them, as written.
@@ -48,24 +49,24 @@ const BOUNDARIES: [&str; 5] = [
 /// Checks the form of `[[known_difference]]`.
 pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
     let DeValue::Array(all) = value.get_ref() else {
-        let message = "`known_difference` is written [[known_difference]]".to_owned();
+        let message = phrase!("config.written", key = "known_difference", form = "[[known_difference]]");
         return reader.mistake(value.span(), message, None);
     };
     let mut cells = BTreeSet::new();
     for one in all {
         let DeValue::Table(table) = one.get_ref() else {
-            reader.mistake(one.span(), "`known_difference` holds tables".to_owned(), None);
+            reader.mistake(one.span(), phrase!("config.holds_tables", key = "known_difference"), None);
             continue;
         };
         reader.keys(table, KEYS);
         let wanted = KEYS.iter().filter(|k| !OPTIONAL.contains(*k));
         for key in wanted.filter(|k| !table.keys().any(|t| t.get_ref() == **k)) {
-            reader.mistake(one.span(), format!("this known difference has no `{key}`"), None);
+            reader.mistake(one.span(), phrase!("config.known_lacks", key), None);
         }
         values(reader, table);
         let cell: Vec<String> = KEYS[..5].iter().map(|key| text(table, key)).collect();
         if !cells.insert(cell) {
-            let message = "this cell has another known difference: add the amounts up".to_owned();
+            let message = phrase!("config.known_twice");
             reader.mistake(one.span(), message, None);
         }
     }
@@ -81,7 +82,7 @@ fn values(reader: &mut Reader<'_>, table: &DeTable<'_>) {
     for (key, value) in table {
         let key = key.get_ref().as_ref();
         let (message, hint) = match (key, value.get_ref().as_str()) {
-            (_, None) => (format!("`{key}` is not a text in quotes"), None),
+            (_, None) => (phrase!("config.not_text", key), None),
             ("boundary", Some(found)) if !BOUNDARIES.contains(&found) => {
                 reader.word(key, found, &BOUNDARIES, value.span());
                 continue;
@@ -89,19 +90,19 @@ fn values(reader: &mut Reader<'_>, table: &DeTable<'_>) {
             ("amount", Some(found)) if amount(found, of).is_none() => {
                 let hint = match of {
                     Unit::Money { .. } => {
-                        "yuan, such as \"-12.34\": what the left side has more than the right"
+                        phrase!("config.known_yuan")
                     }
                     Unit::Rows | Unit::Bytes => {
-                        "a whole number, such as \"3\": what the left side has more than the right"
+                        phrase!("config.known_number")
                     }
                 };
-                ("`amount` is not a difference of this measure".to_owned(), Some(hint.to_owned()))
+                (phrase!("config.known_amount"), Some(hint))
             }
             ("until", Some(found)) if found.parse::<NaiveDate>().is_err() => {
-                ("`until` is not a day in quotes, such as \"2021-12-31\"".to_owned(), None)
+                (phrase!("config.not_day", key = "until"), None)
             }
             (key, Some(found)) if found.trim().is_empty() && !OPTIONAL.contains(&key) => {
-                (format!("`{key}` is empty"), None)
+                (phrase!("config.empty", key), None)
             }
             (_, Some(_)) => continue,
         };
@@ -140,12 +141,17 @@ pub(super) fn resolve(
         };
         let person = people.iter().find(|p| p.account == w.account && p.roles.contains(&Role::Approver));
         let Some(person) = person else {
-            let expected = "an account of [[people]] with the role approver";
+            let expected = phrase!("config.expected_approver");
             return Err(value("known_difference.account", w.account, expected, "wang"));
         };
         let unit = unit(&w.measure);
         let Some(amount) = amount(&w.amount, unit) else {
-            return Err(value("known_difference.amount", w.amount, "a difference of this measure", "-12.34"));
+            return Err(value(
+                "known_difference.amount",
+                w.amount,
+                phrase!("config.expected_amount"),
+                "-12.34",
+            ));
         };
         Ok(KnownDifference {
             boundary: w.boundary,

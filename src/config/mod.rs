@@ -39,6 +39,7 @@ use crate::cutover::CutoverSettings;
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::pipeline::{Acknowledgement, Expected, KeepSettings, RuleSettings, StagingSettings, Standing};
 use crate::report::Lang;
 use crate::schedule::{JobSettings, NotifySettings};
@@ -200,7 +201,10 @@ struct LimitSettings {
 pub fn load(layers: &Layers) -> Result<Settings, ConfigError> {
     let (merged, origins) = merge(layers)?;
     let origin = |key: &str| {
-        origins.iter().rfind(|(_, keys)| keys.contains(key)).map_or("the default", |(o, _)| o.as_str())
+        origins
+            .iter()
+            .rfind(|(_, keys)| keys.contains(key))
+            .map_or("config/default.toml", |(o, _)| o.as_str())
     };
     let memory = memory(layers, &merged, &origin)?;
     let as_of = as_of(&merged, &origin)?;
@@ -278,7 +282,7 @@ fn memory<'o>(
         origin: from.to_owned(),
         key: "memory",
         value: memory.to_owned(),
-        expected: "a size of 128MiB or more",
+        expected: phrase!("config.expected_memory"),
         example: "1GiB, 768MiB",
     })
 }
@@ -290,7 +294,7 @@ fn as_of<'o>(merged: &Merged, origin: &impl Fn(&str) -> &'o str) -> Result<Optio
             origin: origin("as_of").to_owned(),
             key: "as_of",
             value: text.clone(),
-            expected: "a date",
+            expected: phrase!("config.expected_date"),
             example: "2021-05-31",
         })
     };
@@ -310,7 +314,7 @@ fn partitions<'o>(
         origin: origin("partitions").to_owned(),
         key: "partitions",
         value: text.clone(),
-        expected: "a whole number from 1",
+        expected: phrase!("config.form_from_1"),
         example: "4",
     })
 }
@@ -399,7 +403,7 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
         let mappings = folder.join("mappings").display().to_string();
         default.insert("mappings".to_owned(), toml::Value::String(mappings));
     }
-    let mut tables = vec![("the default".to_owned(), default)];
+    let mut tables = vec![(phrase!("config.default_layer"), default)];
     if let Some(demo) = &layers.demo {
         tables.push((demo::FILE.to_owned(), demo::layer(demo)?));
     }
@@ -417,7 +421,7 @@ fn merge(layers: &Layers) -> Result<(Merged, Origins), ConfigError> {
                     origin: name.clone(),
                     key: "time_zone",
                     value: value.clone(),
-                    expected: "a name of the tz database",
+                    expected: phrase!("config.expected_zone"),
                     example: "Asia/Shanghai",
                 });
             }

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::file::Reader;
+use crate::phrase;
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
@@ -39,17 +40,21 @@ const ROLES: [&str; 5] = ["operator", "handler", "reviewer", "approver", "audito
 /// Checks the form of `[[people]]`.
 pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
     let DeValue::Array(all) = value.get_ref() else {
-        return reader.mistake(value.span(), "`people` is written [[people]]".to_owned(), None);
+        return reader.mistake(
+            value.span(),
+            phrase!("config.written", key = "people", form = "[[people]]"),
+            None,
+        );
     };
     let mut accounts = BTreeSet::new();
     for one in all {
         let DeValue::Table(person) = one.get_ref() else {
-            reader.mistake(one.span(), "`people` holds tables".to_owned(), None);
+            reader.mistake(one.span(), phrase!("config.holds_tables", key = "people"), None);
             continue;
         };
         reader.keys(person, KEYS);
         for key in KEYS.iter().filter(|k| !person.keys().any(|p| p.get_ref() == **k)) {
-            reader.mistake(one.span(), format!("this person has no `{key}`"), None);
+            reader.mistake(one.span(), phrase!("config.person_lacks", key), None);
         }
         for (key, value) in person {
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -58,17 +63,17 @@ pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
                         role.get_ref().as_str().is_some_and(|r| ROLES.contains(&r))
                     };
                     for role in roles.iter().filter(|r| !known(r)) {
-                        reader.mistake(role.span(), format!("a role is one of {}", ROLES.join(", ")), None);
+                        reader.mistake(role.span(), phrase!("config.role", known = ROLES.join(", ")), None);
                     }
                 }
-                ("roles", _) => reader.mistake(value.span(), "`roles` is a list".to_owned(), None),
+                ("roles", _) => reader.mistake(value.span(), phrase!("config.roles"), None),
                 ("account", DeValue::String(account)) => {
                     if !accounts.insert(account.to_string()) {
-                        reader.mistake(value.span(), format!("the account {account} is named twice"), None);
+                        reader.mistake(value.span(), phrase!("config.account_twice", account), None);
                     }
                 }
                 (_, DeValue::String(_)) => {}
-                (key, _) => reader.mistake(value.span(), format!("`{key}` is not a text in quotes"), None),
+                (key, _) => reader.mistake(value.span(), phrase!("config.not_text", key), None),
             }
         }
     }

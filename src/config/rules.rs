@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::file::{Reader, resolve_relative_to};
+use crate::phrase;
 use crate::pipeline::RuleSettings;
 use crate::sql_ident::literal;
 
@@ -14,13 +15,19 @@ use crate::sql_ident::literal;
 pub(super) fn check(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) {
     let table = match value.get_ref() {
         DeValue::Table(table) => table,
-        _ => return reader.mistake(value.span(), format!("`{key}` is written [{key}]"), None),
+        _ => {
+            return reader.mistake(
+                value.span(),
+                phrase!("config.written", key, form = format!("[{key}]")),
+                None,
+            );
+        }
     };
     for (name, of) in table {
         match (key, of.get_ref()) {
             ("references", DeValue::String(_)) => {}
             ("references", _) => {
-                let message = format!("`{}` is not the path of a file in quotes", name.get_ref());
+                let message = phrase!("config.not_path", key = name.get_ref());
                 reader.mistake(of.span(), message, None);
             }
             (_, DeValue::Table(params)) => {
@@ -32,13 +39,17 @@ pub(super) fn check(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<
                         _ => false,
                     };
                     if !fine {
-                        let message = format!("`{}` is not a number or a text in quotes", name.get_ref());
+                        let message = phrase!("config.not_parameter", key = name.get_ref());
                         reader.mistake(value.span(), message, None);
                     }
                 }
             }
             (_, _) => {
-                let message = format!("`{}` is written [{key}.{}]", name.get_ref(), name.get_ref());
+                let message = phrase!(
+                    "config.written",
+                    key = name.get_ref(),
+                    form = format!("[{key}.{}]", name.get_ref())
+                );
                 reader.mistake(of.span(), message, None);
             }
         }

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::file::WORDS;
 use crate::encoding::TextEncoding;
 use crate::mask;
+use crate::phrase;
 
 /// Settings whose plain value may be read over somebody's shoulder.
 const HARMLESS: &[&str] = &[
@@ -136,11 +137,7 @@ const LIKE: f64 = 0.8;
 /// A word that is none of those that may stand here, as an error says it: whole only where it is plainly no secret, which may stand
 /// anywhere, also as a key.
 pub(super) fn told(given: &str, known: &[&str]) -> String {
-    if is_harmless_word(given, known) {
-        format!("`{given}`")
-    } else {
-        "`***` (not shown: it may be a password)".to_owned()
-    }
+    if is_harmless_word(given, known) { format!("`{given}`") } else { phrase!("config.not_shown") }
 }
 
 fn is_harmless_word(given: &str, known: &[&str]) -> bool {

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::file::{Reader, resolve_relative_to};
+use crate::phrase;
 
 const KEYS: &[&str] = &["schema", "connections", "statement_seconds", "server"];
 /// Of a name's 63 bytes in PostgreSQL, less those of the schema beside it.
@@ -17,7 +18,7 @@ const LONGEST_SCHEMA: usize = 58;
 /// Checks the table.
 pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
     let DeValue::Table(table) = value.get_ref() else {
-        reader.mistake(value.span(), "`staging` is written [staging]".to_owned(), None);
+        reader.mistake(value.span(), phrase!("config.written", key = "staging", form = "[staging]"), None);
         return;
     };
     reader.keys(table, KEYS);
@@ -25,14 +26,14 @@ pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
         match key.get_ref().as_ref() {
             "server" => reader.server(of),
             "schema" if !of.get_ref().as_str().is_some_and(is_schema) => {
-                let hint = "small letters, digits and _, such as qianyi_staging".to_owned();
-                reader.mistake(of.span(), "`schema` is not the name of a schema".to_owned(), Some(hint));
+                let hint = phrase!("config.schema_hint");
+                reader.mistake(of.span(), phrase!("config.schema"), Some(hint));
             }
             key => reader.form(key, of),
         }
     }
     if !table.keys().any(|k| k.get_ref() == "server") {
-        reader.mistake(value.span(), "this staging database has no [staging.server]".to_owned(), None);
+        reader.mistake(value.span(), phrase!("config.staging_lacks"), None);
     }
 }
 

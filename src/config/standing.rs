@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::error::ConfigError;
 use super::file::Reader;
 use super::people::{Person, Role};
+use crate::phrase;
 use crate::pipeline::Standing;
 
 /// One of them, as written.
@@ -28,30 +29,34 @@ const KEYS: &[&str] = &["rule", "limit", "until", "account"];
 /// Checks the form of `[[standing]]`.
 pub(super) fn check(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) {
     let DeValue::Array(all) = value.get_ref() else {
-        return reader.mistake(value.span(), "`standing` is written [[standing]]".to_owned(), None);
+        return reader.mistake(
+            value.span(),
+            phrase!("config.written", key = "standing", form = "[[standing]]"),
+            None,
+        );
     };
     let mut rules = BTreeSet::new();
     for one in all {
         let DeValue::Table(table) = one.get_ref() else {
-            reader.mistake(one.span(), "`standing` holds tables".to_owned(), None);
+            reader.mistake(one.span(), phrase!("config.holds_tables", key = "standing"), None);
             continue;
         };
         reader.keys(table, KEYS);
         for key in KEYS.iter().filter(|k| !table.keys().any(|t| t.get_ref() == **k)) {
-            reader.mistake(one.span(), format!("this standing approval has no `{key}`"), None);
+            reader.mistake(one.span(), phrase!("config.standing_lacks", key), None);
         }
         for (key, value) in table {
             let message = match (key.get_ref().as_ref(), value.get_ref()) {
                 ("limit", DeValue::Integer(n)) if n.as_str().parse::<u64>().is_ok_and(|n| n > 0) => None,
-                ("limit", _) => Some("`limit` is not a whole number from 1".to_owned()),
+                ("limit", _) => Some(phrase!("config.not_from_1", key = "limit")),
                 ("until", DeValue::String(day)) if day.parse::<NaiveDate>().is_ok() => None,
-                ("until", _) => Some("`until` is not a day in quotes, such as \"2021-12-31\"".to_owned()),
+                ("until", _) => Some(phrase!("config.not_day", key = "until")),
                 ("rule", DeValue::String(rule)) => {
                     let twice = !rules.insert(rule.to_string());
-                    twice.then(|| format!("the rule {rule} has two standing approvals"))
+                    twice.then(|| phrase!("config.standing_twice", rule))
                 }
                 (_, DeValue::String(_)) => None,
-                (key, _) => Some(format!("`{key}` is not a text in quotes")),
+                (key, _) => Some(phrase!("config.not_text", key)),
             };
             if let Some(message) = message {
                 reader.mistake(value.span(), message, None);
@@ -72,7 +77,7 @@ pub(super) fn resolve(
             origin: origin.to_owned(),
             key: "until",
             value: w.until.clone(),
-            expected: "a day",
+            expected: phrase!("config.expected_day"),
             example: "2021-12-31",
         })?;
         match person {

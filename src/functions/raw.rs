@@ -23,6 +23,7 @@ use super::date::{date_from, time_of_day};
 use super::money::{self, Exact};
 use super::read::Read;
 use crate::encoding::TIME_ZONE_KEY;
+use crate::phrase;
 
 /// Microseconds of a day.
 pub(super) const DAY: i64 = 86_400_000_000;
@@ -66,16 +67,16 @@ impl RawKind {
     }
 
     /// In an error about a column.
-    fn says(self) -> &'static str {
+    fn says(self) -> String {
         match self {
-            Self::Whole => "a whole number",
-            Self::Bit => "true or false",
-            Self::Decimal | Self::Float => "a number",
-            Self::Text => "text",
-            Self::Day => "a date",
-            Self::Moment => "a time",
-            Self::Instant => "a time with zone",
-            Self::Bytes => "a column of bytes",
+            Self::Whole => phrase!("mapping.raw_whole"),
+            Self::Bit => phrase!("mapping.raw_bit"),
+            Self::Decimal | Self::Float => phrase!("mapping.raw_number"),
+            Self::Text => phrase!("mapping.raw_text"),
+            Self::Day => phrase!("mapping.raw_date"),
+            Self::Moment => phrase!("mapping.raw_time"),
+            Self::Instant => phrase!("mapping.raw_instant"),
+            Self::Bytes => phrase!("mapping.raw_bytes"),
         }
     }
 
@@ -110,13 +111,13 @@ impl RawKind {
 
 /// Why a raw column cannot be read so; `None`: it can. `found` is the Arrow type of the column in raw.
 pub fn refusal(read: &Read, found: &DataType) -> Option<String> {
-    let Some(kind) = RawKind::of(found) else { return Some(format!("raw holds no columns of type {found}")) };
+    let Some(kind) = RawKind::of(found) else { return Some(phrase!("mapping.raw_type", found)) };
     if let DataType::Timestamp(_, Some(zone)) = found
         && Zone::named(zone).is_none()
     {
-        return Some(format!("there is no time zone {zone}"));
+        return Some(phrase!("mapping.no_zone", zone));
     }
-    (!kind.reads_as(read)).then(|| format!("{} is not read as {}", kind.says(), read.name()))
+    (!kind.reads_as(read)).then(|| phrase!("mapping.not_read_as", found = kind.says(), wanted = read.name()))
 }
 
 /// The zone that a raw field says its values are to be shown in.

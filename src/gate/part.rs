@@ -14,6 +14,7 @@ use super::{Decide, GateError};
 use crate::artifacts::disposition_schema;
 use crate::dataset::{PartInfo, PartWriter, register, schema_of};
 use crate::engine::{Engine, Joins};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// The reason of a row outside the table's scope.
@@ -95,7 +96,7 @@ pub(super) fn decide_part(
     let session = engine.session(1, Joins::OneSmall);
     register(&session, "mapped", &[part.to_owned()])?;
     let sql = asked(of, known.parents);
-    let what = || format!("the gate of {}", of.table.name);
+    let what = || phrase!("work.gate", table = of.table.name);
     engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| engine.error(what(), e))?;

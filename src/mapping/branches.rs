@@ -20,6 +20,7 @@ use super::text::{At, Doc, Table, twice};
 use crate::functions::{FunctionRegistry, FunctionSettings};
 use crate::national::{self, National};
 use crate::nearest::nearest;
+use crate::phrase;
 
 /// What a branch is checked against.
 pub(super) struct CheckContext<'a> {
@@ -72,17 +73,17 @@ fn mapping(doc: &Doc, table: &Table<'_>, path: &Path, context: &CheckContext<'_>
     let name = stem(path);
     let Some(national) = context.national.table(&name) else {
         let near = nearest(&name, context.national.tables.iter().map(|t| t.name.as_str()));
-        let message = format!("there is no national table {name}");
-        doc.hinted(Mistake::National, 0..0, message, format!("the nearest is {near}; rename the file"));
+        let message = phrase!("mapping.no_national", name);
+        doc.hinted(Mistake::National, 0..0, message, phrase!("mapping.no_national_hint", near));
         return None;
     };
     let found = table.tables("branch", &BRANCH_KEYS);
     if found.is_empty() {
-        doc.fault(Mistake::Form, 0..0, "the file has no [[branch]]");
+        doc.fault(Mistake::Form, 0..0, phrase!("mapping.no_branch"));
     }
     let names: Vec<At<String>> = found.iter().filter_map(|b| b.text("name")).collect();
     for name in twice(&names) {
-        doc.fault(Mistake::Twice, name.span.clone(), format!("another branch is called `{}`", name.value));
+        doc.fault(Mistake::Twice, name.span.clone(), phrase!("mapping.branch_twice", name = name.value));
     }
     let common = mapped(doc, table, national);
     let shared: Vec<std::ops::Range<usize>> = common.1.iter().map(|place| place.span.clone()).collect();
@@ -105,11 +106,7 @@ fn branch(doc: &Doc, table: &Table<'_>, national: &national::Table) -> Option<(B
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let good = !n.value.is_empty() && n.value.chars().all(plain);
         if !good {
-            doc.fault(
-                Mistake::Form,
-                n.span.clone(),
-                "a branch's name has lower-case letters, digits and _ only",
-            );
+            doc.fault(Mistake::Form, n.span.clone(), phrase!("mapping.branch_name"));
         }
         good
     });
@@ -168,7 +165,7 @@ fn aliased(doc: &Doc, text: &At<String>) -> Option<Legacy> {
             Some(Legacy { view: (*view).to_owned(), alias: (*alias).to_owned() })
         }
         _ => {
-            doc.fault(Mistake::Form, text.span.clone(), "write `VIEW AS alias`");
+            doc.fault(Mistake::Form, text.span.clone(), phrase!("mapping.from_form"));
             None
         }
     }
@@ -178,7 +175,7 @@ fn aliased(doc: &Doc, text: &At<String>) -> Option<Legacy> {
 fn join(doc: &Doc, text: &At<String>) -> Option<(Join, std::ops::Range<usize>)> {
     let upper = text.value.to_ascii_uppercase();
     let Some(at) = upper.find(" ON ") else {
-        doc.fault(Mistake::Form, text.span.clone(), "write `VIEW AS alias ON alias.column = expression`");
+        doc.fault(Mistake::Form, text.span.clone(), phrase!("mapping.join_form"));
         return None;
     };
     let head = At { value: text.value[..at].to_owned(), span: text.span.clone() };
@@ -187,12 +184,12 @@ fn join(doc: &Doc, text: &At<String>) -> Option<(Join, std::ops::Range<usize>)> 
     let columns = match refs::parse(&on) {
         Ok(parsed) => refs::joined_columns(&parsed, &legacy.alias),
         Err(e) => {
-            doc.fault(Mistake::Sql, text.span.clone(), format!("the ON does not parse: {e}"));
+            doc.fault(Mistake::Sql, text.span.clone(), phrase!("mapping.on_sql", e));
             return None;
         }
     };
     let Some(columns) = columns else {
-        let message = format!("a join compares columns of {} with `=`, with AND between", legacy.alias);
+        let message = phrase!("mapping.join_compare", alias = legacy.alias);
         doc.fault(Mistake::Form, text.span.clone(), message);
         return None;
     };
@@ -207,19 +204,19 @@ fn filter(doc: &Doc, table: &Table<'_>) -> Option<LeftOut> {
             let known = Reason::named(&reason.value);
             if known.is_none() {
                 let near = nearest(&reason.value, names.iter().copied());
-                let message = format!("there is no reason `{}`", reason.value);
-                let hint = format!("did you mean `{near}`?; the closed list is {}", names.join(", "));
+                let message = phrase!("mapping.no_reason", reason = reason.value);
+                let hint = phrase!("mapping.no_reason_hint", near, known = names.join(", "));
                 doc.hinted(Mistake::Reason, reason.span, message, hint);
             }
             Some(LeftOut { sql: sql.value, reason: known? })
         }
         (Some(sql), None) => {
-            let hint = format!("say why rows are left out: {}", names.join(", "));
-            doc.hinted(Mistake::Reason, sql.span, "`where` needs a `reason`", hint);
+            let hint = phrase!("mapping.reason_needed_hint", known = names.join(", "));
+            doc.hinted(Mistake::Reason, sql.span, phrase!("mapping.reason_needed"), hint);
             None
         }
         (None, Some(reason)) => {
-            doc.fault(Mistake::Form, reason.span, "`reason` without `where` leaves nothing out");
+            doc.fault(Mistake::Form, reason.span, phrase!("mapping.reason_alone"));
             None
         }
         (None, None) => None,
@@ -238,7 +235,7 @@ fn shape(
     let occurrence = table.texts("occurrence").into_iter().map(|t| t.value).collect();
     let misplaced = |key: &str, of: &str| {
         if table.has(key) {
-            let message = format!("`{key}` belongs to shape = \"{of}\"");
+            let message = phrase!("mapping.misplaced", key, of);
             doc.fault(Mistake::Form, table.span_of(key), message);
         }
     };
@@ -265,17 +262,17 @@ fn shape(
         }
         "group" if !by.is_empty() => Some((Shape::Group(Group { by, occurrence }), Vec::new())),
         "split" => {
-            doc.fault(Mistake::Form, name.span, "a split branch has [[branch.part]]");
+            doc.fault(Mistake::Form, name.span, phrase!("mapping.split"));
             None
         }
         "group" => {
-            doc.fault(Mistake::Form, name.span, "a group branch has `group`");
+            doc.fault(Mistake::Form, name.span, phrase!("mapping.group"));
             None
         }
         other => {
             let near = nearest(other, ["row", "split", "group"]);
-            let message = format!("there is no shape `{other}`");
-            doc.hinted(Mistake::Form, name.span, message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.no_shape", other);
+            doc.hinted(Mistake::Form, name.span, message, phrase!("mapping.meant", near));
             None
         }
     }
@@ -287,8 +284,8 @@ fn mapped(doc: &Doc, table: &Table<'_>, national: &national::Table) -> Columns {
     for (name, value) in table.entries("columns") {
         let Some(column) = national.column(&name.value) else {
             let near = nearest(&name.value, national.columns.iter().map(|c| c.code.as_str()));
-            let message = format!("{} has no column `{}`", national.name, name.value);
-            doc.hinted(Mistake::National, name.span.clone(), message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.no_column", table = national.name, column = name.value);
+            doc.hinted(Mistake::National, name.span.clone(), message, phrase!("mapping.meant", near));
             continue;
         };
         if let Some(content) = content(doc, value) {
@@ -310,13 +307,13 @@ fn content(doc: &Doc, value: &Spanned<DeValue<'_>>) -> Option<Content> {
                 }
                 (None, Some(reason)) => Some(Content::Absent(reason.value)),
                 (Some(_), Some(_)) | (None, None) => {
-                    doc.fault(Mistake::Form, value.span(), "a column has `sql` (with `basis`) or `absent`");
+                    doc.fault(Mistake::Form, value.span(), phrase!("mapping.column_sql"));
                     None
                 }
             }
         }
         _ => {
-            doc.fault(Mistake::Form, value.span(), "a column is SQL as text, { sql, basis } or { absent }");
+            doc.fault(Mistake::Form, value.span(), phrase!("mapping.column_form"));
             None
         }
     }

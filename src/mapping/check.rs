@@ -16,6 +16,7 @@ use super::text::Doc;
 use crate::functions::{Caller, DateForm, JsonPath, Read};
 use crate::national::{self, Mandatory};
 use crate::nearest::nearest;
+use crate::phrase;
 
 /// One branch under examination.
 pub(super) struct Check<'a> {
@@ -91,12 +92,12 @@ impl<'a> Check<'a> {
                     continue;
                 }
                 let near = nearest(&legacy.view, self.context.views.iter().map(|v| v.name.as_str()));
-                let message = format!("there is no view {} under sources/", legacy.view);
-                self.doc.hinted(Mistake::View, span.clone(), message, format!("the nearest is {near}"));
+                let message = phrase!("mapping.no_view", view = legacy.view);
+                self.doc.hinted(Mistake::View, span.clone(), message, phrase!("mapping.nearest", near));
                 continue;
             };
             if self.views.insert(&legacy.alias, view).is_some() {
-                let message = format!("the alias {} stands here twice", legacy.alias);
+                let message = phrase!("mapping.alias_twice", alias = legacy.alias);
                 self.doc.fault(Mistake::Twice, span.clone(), message);
                 good = false;
             }
@@ -144,8 +145,7 @@ impl<'a> Check<'a> {
         let first = &self.branch.from.alias;
         let other = refs::references(&expression).columns.into_iter().find(|c| c.alias != *first);
         if let Some(other) = &other {
-            let message =
-                format!("{}.{} is joined: a group is formed from {first} alone", other.alias, other.column);
+            let message = phrase!("mapping.group_joined", alias = other.alias, column = other.column, first);
             self.doc.fault(Mistake::Sql, span.clone(), message);
         }
         other.is_none()
@@ -156,24 +156,24 @@ impl<'a> Check<'a> {
         let expression = match refs::parse(sql) {
             Ok(expression) => expression,
             Err(e) => {
-                self.doc.fault(Mistake::Sql, span.clone(), format!("this SQL does not parse: {e}"));
+                self.doc.fault(Mistake::Sql, span.clone(), phrase!("mapping.sql", e));
                 return None;
             }
         };
         let References { columns, functions, bare, subquery } = refs::references(&expression);
         let mut good = true;
         if subquery {
-            self.doc.fault(Mistake::Forbidden, span.clone(), "a mapping has no sub-queries: use `join`");
+            self.doc.fault(Mistake::Forbidden, span.clone(), phrase!("mapping.subquery"));
             good = false;
         }
         for name in bare {
-            let message = format!("`{name}` has no alias");
-            let hint = format!("write {}.{name}", self.branch.from.alias);
+            let message = phrase!("mapping.no_alias_given", name);
+            let hint = phrase!("mapping.alias_hint", alias = self.branch.from.alias, name);
             self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, hint);
             good = false;
         }
         if let Some(name) = refs::unordered(&expression) {
-            let message = format!("{name} needs ORDER BY: without one its value is any row's");
+            let message = phrase!("mapping.order_by", name);
             self.doc.fault(Mistake::Forbidden, span.clone(), message);
             good = false;
         }
@@ -189,8 +189,8 @@ impl<'a> Check<'a> {
     fn column(&self, found: &ColumnRef, span: &Range<usize>) -> bool {
         let Some(view) = self.views.get(found.alias.as_str()) else {
             let near = nearest(&found.alias, self.views.keys().copied());
-            let message = format!("there is no alias `{}`", found.alias);
-            self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.no_alias", alias = found.alias);
+            self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, phrase!("mapping.meant", near));
             return false;
         };
         let schema = view.typed_schema();
@@ -206,12 +206,15 @@ impl<'a> Check<'a> {
         });
         let (message, hint) = match skipped {
             Some(reason) => (
-                format!("sources/{}.toml skips {}: {reason}", view.name, found.column),
-                "read it in layer 1, or leave it out".to_owned(),
+                phrase!("mapping.skipped", view = view.name, column = found.column, reason),
+                phrase!("mapping.skipped_hint"),
             ),
             None => {
                 let near = nearest(&found.column, schema.fields().iter().map(|f| f.name().as_str()));
-                (format!("{} has no column `{}`", view.name, found.column), format!("did you mean `{near}`?"))
+                (
+                    phrase!("mapping.no_column", table = view.name, column = found.column),
+                    phrase!("mapping.meant", near),
+                )
             }
         };
         self.doc.hinted(Mistake::LegacyColumn, span.clone(), message, hint);
@@ -222,23 +225,23 @@ impl<'a> Check<'a> {
         let name = called.name.as_str();
         let planner = self.context.planner;
         if self.context.functions.caller(name) == Some(Caller::Rules) {
-            let message = format!("{name} changes what a value says: only rules call it, and leave a change");
-            let hint = "map the value as it stands; a rule proposes the repair";
+            let message = phrase!("mapping.rules_only", name);
+            let hint = phrase!("mapping.rules_only_hint");
             self.doc.hinted(Mistake::Forbidden, span.clone(), message, hint);
             return false;
         }
         match planner.function(name) {
             Known::Steady => {}
             Known::Unsteady => {
-                let message = format!("{name} is not the same every time; a mapping is");
+                let message = phrase!("mapping.unsteady", name);
                 self.doc.fault(Mistake::Forbidden, span.clone(), message);
                 return false;
             }
             Known::Unknown => {
                 let names = planner.function_names();
                 let near = nearest(name, names.iter().map(String::as_str));
-                let message = format!("there is no function {name}");
-                self.doc.hinted(Mistake::Function, span.clone(), message, format!("the nearest is {near}"));
+                let message = phrase!("mapping.no_function", name);
+                self.doc.hinted(Mistake::Function, span.clone(), message, phrase!("mapping.nearest", near));
                 return false;
             }
         }
@@ -246,31 +249,48 @@ impl<'a> Check<'a> {
         let broken = self.context.broken;
         match name {
             "id" if broken.city => false,
-            "id" => self.named(called, span, Mistake::Domain, "key domain", settings.domains.keys()),
+            "id" => self.named(
+                called,
+                span,
+                Mistake::Domain,
+                &phrase!("mapping.key_domain"),
+                settings.domains.keys(),
+            ),
             "code_of" if called.literal(0).is_some_and(|list| broken.lists.contains(list)) => false,
             "code_of" => {
-                self.named(called, span, Mistake::CodeList, "code list", settings.codes.lists.keys())
-                    && self.one_of(called, span, 2, &["refuse", "null", "keep"])
+                self.named(
+                    called,
+                    span,
+                    Mistake::CodeList,
+                    &phrase!("mapping.code_list"),
+                    settings.codes.lists.keys(),
+                ) && self.one_of(called, span, 2, &["refuse", "null", "keep"])
             }
-            "in_code" => {
-                self.named(called, span, Mistake::CodeList, "code table", settings.codes.national.keys())
-            }
+            "in_code" => self.named(
+                called,
+                span,
+                Mistake::CodeList,
+                &phrase!("mapping.code_table"),
+                settings.codes.national.keys(),
+            ),
             "money_of" => self.one_of(called, span, 1, &["yuan", "fen"]),
             "date_of" => {
                 let mut known: Vec<&str> = DateForm::ALL.iter().map(|(name, _)| *name).collect();
                 known.push("birth");
                 (1..called.literals.len()).all(|at| self.one_of(called, span, at, &known))
             }
-            "json_text" => {
-                let good = called.literal(1).is_some_and(|path| JsonPath::parse(path).is_some());
-                if !good {
-                    let message = "the second argument of json_text is a path like '$.a.b[0]'";
-                    self.doc.fault(Mistake::Sql, span.clone(), message);
-                }
-                good
-            }
+            "json_text" => self.json_path(called, span),
             _ => true,
         }
+    }
+
+    /// The second argument must be a path.
+    fn json_path(&self, called: &Called, span: &Range<usize>) -> bool {
+        let good = called.literal(1).is_some_and(|path| JsonPath::parse(path).is_some());
+        if !good {
+            self.doc.fault(Mistake::Sql, span.clone(), phrase!("mapping.json_path"));
+        }
+        good
     }
 
     /// An argument must be one of these words.
@@ -278,8 +298,8 @@ impl<'a> Check<'a> {
         let found = called.literal(at);
         let good = found.is_some_and(|word| words.contains(&word));
         if !good && at < called.literals.len() {
-            let message = format!("argument {} of {} is none of its words", at + 1, called.name);
-            let hint = format!("write one of '{}'", words.join("', '"));
+            let message = phrase!("mapping.argument", at = at + 1, function = called.name);
+            let hint = phrase!("mapping.argument_hint", words = words.join("', '"));
             self.doc.hinted(Mistake::Sql, span.clone(), message, hint);
         }
         good || at >= called.literals.len()
@@ -296,7 +316,7 @@ impl<'a> Check<'a> {
     ) -> bool {
         let names: Vec<&str> = names.map(String::as_str).collect();
         let Some(first) = called.literal(0) else {
-            let message = format!("the first argument of {} is the name of a {what}", called.name);
+            let message = phrase!("mapping.first_argument", function = called.name, what);
             self.doc.fault(mistake, span.clone(), message);
             return false;
         };
@@ -304,8 +324,8 @@ impl<'a> Check<'a> {
             return true;
         }
         let near = nearest(first, names.iter().copied());
-        let message = format!("there is no {what} `{first}`");
-        self.doc.hinted(mistake, span.clone(), message, format!("did you mean `{near}`?"));
+        let message = phrase!("mapping.no_named", what, first);
+        self.doc.hinted(mistake, span.clone(), message, phrase!("mapping.meant", near));
         false
     }
 
@@ -319,7 +339,7 @@ impl<'a> Check<'a> {
         for (i, one) in self.places.columns.iter().enumerate().skip(1) {
             for name in one.iter().filter(|n| self.branch.columns.iter().any(|m| m.column == n.value)) {
                 let part = &parts[i - 1].name;
-                let message = format!("{} stands under the branch and under the part {part}", name.value);
+                let message = phrase!("mapping.column_both", column = name.value, part);
                 self.doc.fault(Mistake::Twice, name.span.clone(), message);
             }
         }
@@ -337,17 +357,17 @@ impl<'a> Check<'a> {
     fn mandatory_column(&self, column: &national::Column, found: &[Option<&Mapped>]) {
         let (code, title) = (&column.code, &column.title);
         if found.iter().any(Option::is_none) {
-            let message = format!("{code} {title} is mandatory and not mapped");
+            let message = phrase!("mapping.mandatory", code, title);
             let hint = match column.mandatory {
-                Mandatory::Hard => "it is hard: it needs SQL".to_owned(),
-                Mandatory::Soft | Mandatory::No => format!("map it, or {code} = {{ absent = \"reason\" }}"),
+                Mandatory::Hard => phrase!("mapping.hard_hint"),
+                Mandatory::Soft | Mandatory::No => phrase!("mapping.soft_hint", code),
             };
             self.doc.hinted(Mistake::Mandatory, self.places.whole.clone(), message, hint);
         }
         let absent = found.iter().flatten().any(|m| matches!(m.content, Content::Absent(_)));
         if absent && column.mandatory == Mandatory::Hard {
             let span = self.columns().into_iter().find(|(m, _)| m.column == *code).map(|(_, s)| s);
-            let message = format!("{code} {title} is hard: it cannot be absent");
+            let message = phrase!("mapping.hard", code, title);
             self.doc.fault(Mistake::Mandatory, span.unwrap_or_else(|| self.places.whole.clone()), message);
         }
     }
@@ -372,10 +392,7 @@ impl<'a> Check<'a> {
         });
         if let Some(column) = taken {
             let view = self.views.get(column.alias.as_str()).map_or("", |v| v.name.as_str());
-            let message = format!(
-                "{} of the G2 view {view} means {}, in the national table {}",
-                trap.code, trap.g2, trap.g3
-            );
+            let message = phrase!("mapping.trap", code = trap.code, view, g2 = trap.g2, g3 = trap.g3);
             self.doc.hinted(Mistake::Trap, span.clone(), message, remedy(&trap.remedy, &trap.code));
         }
     }
@@ -395,8 +412,7 @@ impl<'a> Check<'a> {
             let aggregate = references.functions.iter().find(|f| self.context.planner.aggregates(&f.name));
             let joined = references.columns.iter().find(|c| c.alias != self.branch.from.alias);
             if let Some(culprit) = aggregate.map(|f| f.name.clone()).or(joined.map(|c| c.alias.clone())) {
-                let message =
-                    format!("the key {} must come from `group` alone, not from {culprit}", mapped.column);
+                let message = phrase!("mapping.group_key", column = mapped.column, culprit);
                 self.doc.fault(Mistake::GroupKey, span, message);
             }
         }
@@ -405,12 +421,10 @@ impl<'a> Check<'a> {
 
 fn remedy(remedy: &str, code: &str) -> String {
     match remedy.split_once(':') {
-        Some(("swap", other)) => format!("take it from the G2 column {other}"),
-        Some(("rename", other)) => format!("the national column for it is {other}"),
+        Some(("swap", other)) => phrase!("mapping.remedy_swap", other),
+        Some(("rename", other)) => phrase!("mapping.remedy_rename", other),
         Some(_) | None => {
-            format!(
-                "translate it: `{code} = {{ code = \"G2/{code}\" }}` in layer 1, or code_of('G2/{code}', …)"
-            )
+            phrase!("mapping.remedy_code", code)
         }
     }
 }

@@ -13,6 +13,7 @@ use super::file::{Branch, Content, Mapped, Shape};
 use super::guard;
 use super::planner::Refusal;
 use super::sql::{self, FROM, Order, join_name};
+use crate::phrase;
 
 /// Columns of a query and their types.
 type Types = Vec<(String, DataType)>;
@@ -88,8 +89,8 @@ impl Check<'_> {
         match types.first() {
             Some((_, DataType::Boolean)) | None => true,
             Some((_, found)) => {
-                let message = format!("`{what}` is {found}, not true or false");
-                let hint = "compare the value with something";
+                let message = phrase!("mapping.condition", what, found);
+                let hint = phrase!("mapping.condition_hint");
                 self.doc.hinted(Mistake::Type, span.clone(), message, hint);
                 false
             }
@@ -183,20 +184,17 @@ impl Check<'_> {
     fn refused(&self, refusal: Refusal, span: &Range<usize>, written: Option<&str>) {
         match refusal {
             Refusal::Cast(from, to) => {
-                let at = written.map(|sql| format!(" in `{sql}`")).unwrap_or_default();
-                let message = format!("the text {from} is taken for {to}{at}");
-                let hint = "write the CAST: a value that does not fit is then a read error of its row; or read the column otherwise in layer 1";
+                let message = match written {
+                    Some(sql) => phrase!("mapping.cast_in", from, to, sql),
+                    None => phrase!("mapping.cast", from, to),
+                };
+                let hint = phrase!("mapping.cast_hint");
                 self.doc.hinted(Mistake::Type, span.clone(), message, hint);
             }
             Refusal::Sql(message) => self.doc.fault(Mistake::Sql, span.clone(), message),
             Refusal::Float(e) => {
-                let hint = "money is exact: cast to DECIMAL, write 1.5 and not 15e-1";
-                self.doc.hinted(
-                    Mistake::Float,
-                    span.clone(),
-                    format!("{e} is a floating-point number"),
-                    hint,
-                );
+                let hint = phrase!("mapping.float_hint");
+                self.doc.hinted(Mistake::Float, span.clone(), phrase!("mapping.float", e), hint);
             }
         }
     }
@@ -206,8 +204,8 @@ impl Check<'_> {
         let wanted = column.kind.arrow();
         let good = lossless(found, &wanted);
         if !good {
-            let message = format!("{} is {wanted}, this is {found}", mapped.column);
-            let hint = "convert it in the expression (CAST, period_of, date_of, money_of), or read it otherwise in layer 1";
+            let message = phrase!("mapping.type", column = mapped.column, wanted, found);
+            let hint = phrase!("mapping.type_hint");
             self.doc.hinted(Mistake::Type, span.clone(), message, hint);
         }
         good

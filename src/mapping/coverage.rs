@@ -26,6 +26,7 @@ use crate::dataset;
 use crate::engine::{Engine, Joins};
 use crate::functions::{CodeList, NullTokens, Read};
 use crate::national::{Kind, Mandatory, National};
+use crate::phrase;
 
 /// Leading zeros that a code may have lost or have too many of.
 const MOST_ZEROS: usize = 6;
@@ -328,7 +329,7 @@ async fn code_shares(
 ) -> Result<Vec<CodeCoverage>, MappingError> {
     let session = engine.session(engine.partitions(), Joins::Large);
     dataset::register(&session, RAW, &table.parts)?;
-    let fault = |e| engine.error(format!("the coverage of {}", table.name), e);
+    let fault = |e| engine.error(phrase!("work.coverage", table = table.name), e);
     let amounts = amounts(city, view, &table.name, raw)?;
     let mut shares = Vec::new();
     let mut counted: BTreeMap<&str, Vec<(String, u64, i128)>> = BTreeMap::new();

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fault::{MappingFault, Mistake};
+use crate::phrase;
 use crate::text_file::{self, Unreadable};
 
 /// A CSV file with a header.
@@ -24,7 +25,7 @@ impl Sheet {
         let text = match text_file::read(path) {
             Ok(text) => text,
             Err(Unreadable(why)) => {
-                faults.push(MappingFault::new(Mistake::File, path, "", 0..0, format!("the file {why}")));
+                faults.push(MappingFault::new(Mistake::File, path, "", 0..0, phrase!("file.the_file", why)));
                 return None;
             }
         };
@@ -47,10 +48,10 @@ impl Sheet {
         let places: Vec<Option<usize>> =
             columns.iter().map(|c| header.iter().position(|h| h.trim() == *c)).collect();
         if places.iter().any(Option::is_none) {
-            let message = format!("the file must have the columns {}", columns.join(", "));
+            let message = phrase!("mapping.csv_columns", columns = columns.join(", "));
             let fault = self.fault(Mistake::File, 1, message);
             let other = header.iter().any(|h| h.contains([FULL_WIDTH, ';', '\t']));
-            let hint = "columns are separated by `,`, and by no other mark (， ; tab)";
+            let hint = phrase!("mapping.csv_comma");
             faults.push(if other { fault.hint(hint) } else { fault });
             return Vec::new();
         }
@@ -69,7 +70,7 @@ impl Sheet {
                     }
                 },
                 Err(e) => {
-                    faults.push(self.fault(Mistake::File, at(e.position()), format!("this is no CSV: {e}")));
+                    faults.push(self.fault(Mistake::File, at(e.position()), phrase!("mapping.csv", e)));
                 }
             }
         }
@@ -78,27 +79,24 @@ impl Sheet {
 }
 
 /// What is wrong with a line, and what to do.
-fn malformed(record: &csv::StringRecord, columns: usize, places: &[usize]) -> Option<(String, &'static str)> {
+fn malformed(record: &csv::StringRecord, columns: usize, places: &[usize]) -> Option<(String, String)> {
     let needed = places.iter().max().map_or(0, |p| p + 1);
-    let full_width = "write `,`: ， does not separate columns";
+    let full_width = phrase!("mapping.csv_wide");
     if record.iter().any(|field| field.contains('\n')) {
-        return Some((
-            "a quote that opens here is not closed in this line".to_owned(),
-            "close it, or double it",
-        ));
+        return Some((phrase!("mapping.csv_quote"), phrase!("mapping.csv_quote_hint")));
     }
     if record.len() < needed {
-        let message = format!("this line has {} of {needed} columns", record.len());
+        let message = phrase!("mapping.csv_short", found = record.len(), needed);
         let wide = record.iter().any(|field| field.contains(FULL_WIDTH));
-        let hint = if wide { full_width } else { "every column before the last that counts has its comma" };
+        let hint = if wide { full_width } else { phrase!("mapping.csv_short_hint") };
         return Some((message, hint));
     }
     if places.iter().any(|p| record.get(*p).is_some_and(|field| field.contains(FULL_WIDTH))) {
-        return Some(("a full-width comma stands where a code does".to_owned(), full_width));
+        return Some((phrase!("mapping.csv_wide_code"), full_width));
     }
     if record.iter().skip(columns).any(|field| !field.trim().is_empty()) {
-        let message = format!("this line has more than {columns} columns");
-        return Some((message, "put a text that holds a comma between quotes"));
+        let message = phrase!("mapping.csv_long", columns);
+        return Some((message, phrase!("mapping.csv_long_hint")));
     }
     None
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use crate::error::{Consequence, RetryClass};
-use crate::{hint, said};
+use crate::{hint, phrase, said};
 
 /// What kind of mistake; its code is described in docs/mapping.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,8 +125,12 @@ impl MappingFault {
         if self.also.iter().any(|b| b == branch) {
             return;
         }
-        self.message.push_str(if self.also.is_empty() { "; also in branch " } else { ", " });
-        self.message.push_str(branch);
+        if self.also.is_empty() {
+            self.message.push_str(&phrase!("mapping.also_in", branch));
+        } else {
+            self.message.push_str(", ");
+            self.message.push_str(branch);
+        }
         self.also.push(branch.to_owned());
     }
 

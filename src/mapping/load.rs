@@ -20,6 +20,7 @@ use crate::durable::hex;
 use crate::folder;
 use crate::functions::{CodeList, Codes, FunctionSettings, registry};
 use crate::national::National;
+use crate::phrase;
 
 /// Loads and checks `mappings/<city>/`.
 ///
@@ -47,7 +48,7 @@ pub fn load(dir: &Path, national: &National) -> Result<City, MappingErrors> {
     let planner = match Planner::new(&functions, &settings.codes) {
         Ok(planner) => planner,
         Err(e) => {
-            faults.push(at_start(dir, Mistake::File, format!("the planner cannot be started: {e}")));
+            faults.push(at_start(dir, Mistake::File, phrase!("mapping.planner", e)));
             return Err(MappingErrors { faults });
         }
     };
@@ -114,7 +115,7 @@ fn overlaps(views: &[SourceView], faults: &mut Vec<MappingFault>) {
         let rival =
             views.iter().enumerate().find(|(j, v)| *j != i && v.source == view.source && v.matches(&name));
         if let Some((_, rival)) = rival {
-            let message = format!("the table {name} is read by {} too", rival.path.display());
+            let message = phrase!("mapping.read_twice", name, file = rival.path.display());
             faults.push(at_start(&view.path, Mistake::Twice, message));
         }
     }
@@ -128,7 +129,7 @@ fn fed_all_the_same(views: &[SourceView], tables: &[TableMapping], faults: &mut 
                 .iter()
                 .filter(|t| t.branches.iter().any(|b| b.from.view == view.name && b.carries(view, amount)));
             if let Some(table) = from.next() {
-                let message = format!("`{amount}` stands under `not_mapped`, and {} maps it", table.table);
+                let message = phrase!("mapping.not_mapped_fed", amount, table = table.table);
                 faults.push(at_start(&view.path, Mistake::Twice, message));
             }
         }
@@ -154,7 +155,7 @@ fn digest(dir: &Path, faults: &mut Vec<MappingFault>) -> String {
             }
             // A file that is read, and cannot be, has its mistake already.
             Err(e) if faults.is_empty() => {
-                faults.push(at_start(&path, Mistake::File, format!("the file cannot be read: {e}")));
+                faults.push(at_start(&path, Mistake::File, phrase!("mapping.unread", e)));
             }
             Err(_) => {}
         }

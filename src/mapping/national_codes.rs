@@ -15,6 +15,7 @@ use super::file::{Branch, Content, Reading, SourceView, TableMapping};
 use super::refs;
 use crate::national::CodeList;
 use crate::nearest::nearest;
+use crate::phrase;
 
 /// So many codes of one list are named; a list that lost its zeros has them all wrong.
 const NAMED: usize = 10;
@@ -94,17 +95,13 @@ fn unknown(sheet: &Sheet, national: &str, codes: &CodeList, column: &str) -> Opt
         let padded = zeros(code);
         lost |= padded.is_some();
         let near = padded.unwrap_or_else(|| nearest(code, codes.codes.keys().map(String::as_str)));
-        named.push(format!("`{code}` (line {line}, did you mean `{near}`?)"));
+        named.push(phrase!("mapping.code_near", code, line, near));
     }
     if wrong.len() > NAMED {
-        named.push(format!("{} more", wrong.len() - NAMED));
+        named.push(phrase!("mapping.more", count = wrong.len() - NAMED));
     }
-    let message = format!("{column} takes codes of {national}, and it has no {}", named.join(", "));
-    let hint = if lost {
-        "leading zeros are lost, as spreadsheets lose them: format the column `code` as text and write the codes again"
-            .to_owned()
-    } else {
-        format!("write codes of mappings/national/codes/{national}.csv; an empty code is a declared NULL")
-    };
+    let message = phrase!("mapping.no_code", column, national, codes = named.join(", "));
+    let hint =
+        if lost { phrase!("mapping.zeros").to_owned() } else { phrase!("mapping.no_code_hint", national) };
     Some(sheet.fault(Mistake::CodeList, *first, message).hint(hint))
 }

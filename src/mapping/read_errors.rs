@@ -22,6 +22,7 @@ use crate::dataset::{self, BATCH_ROWS, DatasetError, PartInfo, PartWriter};
 use crate::durable;
 use crate::engine::{Engine, Joins};
 use crate::functions::{Notice, Refused};
+use crate::phrase;
 
 /// The code of a value that does not fit its national type.
 const FIT: &str = "fit";
@@ -168,7 +169,7 @@ impl ReadErrorSink {
         };
         let Some(writer) = writer else { return Ok((Vec::new(), Counts::new())) };
         let scratch = writer.finish()?;
-        let what = format!("the read errors of {}", self.label);
+        let what = phrase!("work.read_errors", table = self.label);
         let done = engine.block_on(self.sorted(engine, &scratch.path, lineage));
         let done = done.map_err(|e| e.into_mapping(engine, &what))?;
         durable::remove_dir_all(&self.scratch)?;

@@ -23,6 +23,7 @@ use crate::functions::{
     Century, CodeList, DateForm, Domain, Domains, Font, NullTokens, PeriodForm, Read, Unit,
 };
 use crate::nearest::nearest;
+use crate::phrase;
 
 /// What city.toml says.
 #[derive(Default)]
@@ -92,7 +93,7 @@ pub(super) fn head(dir: &Path, broken: &mut Broken, faults: &mut Vec<MappingFaul
         font,
     };
     if head.source_ids.is_empty() {
-        doc.fault(Mistake::Form, table.span_of("sources"), "`sources` names no legacy database");
+        doc.fault(Mistake::Form, table.span_of("sources"), phrase!("mapping.no_sources"));
     }
     drop(parsed);
     faults.extend(doc.finish());
@@ -103,7 +104,7 @@ fn domains_of(table: &Table<'_>) -> Domains {
     let mut domains = Domains::new();
     for (name, value) in table.entries("domain") {
         let DeValue::Table(inner) = value.get_ref() else {
-            table.doc.fault(Mistake::Form, name.span, "a key domain is a table: [domain.unit]");
+            table.doc.fault(Mistake::Form, name.span, phrase!("mapping.domain_form"));
             continue;
         };
         let inner = Table::open(table.doc, inner, value.span(), &["pad"]);
@@ -118,8 +119,8 @@ fn pattern(doc: &Doc, text: &At<String>) -> Option<Pattern> {
         doc.hinted(
             Mistake::Form,
             text.span.clone(),
-            format!("`{}` is no pattern of table names", text.value),
-            "write a name, a family `T_{1998..2005}`, or a wildcard `T_*`",
+            phrase!("mapping.pattern", pattern = text.value),
+            phrase!("mapping.pattern_hint"),
         );
     }
     pattern
@@ -140,10 +141,10 @@ fn font(path: &Path, faults: &mut Vec<MappingFault>) -> Font {
         let mut real = row[1].chars();
         let message = match (private, real.next(), real.next()) {
             (Some(from), Some(to), None) => match characters.insert(from, to) {
-                Some(before) if before != to => format!("{} stands for two characters", row[0]),
+                Some(before) if before != to => phrase!("mapping.font_twice", code = row[0]),
                 Some(_) | None => continue,
             },
-            _ => "a line is a code point in hexadecimal and one character".to_owned(),
+            _ => phrase!("mapping.font_form"),
         };
         faults.push(sheet.fault(Mistake::Form, *line, message));
     }
@@ -160,8 +161,8 @@ pub(super) fn code_lists(
     for path in files(&dir.join("codes"), "csv", faults) {
         let list = Sheet::read(&path, &["legacy", "code"], faults).and_then(|sheet| {
             if sheet.rows.is_empty() {
-                let fault = sheet.fault(Mistake::CodeList, 1, "the list has no line below its heading");
-                faults.push(fault.hint("write its codes, or remove the file and what reads through it"));
+                let fault = sheet.fault(Mistake::CodeList, 1, phrase!("mapping.empty_list"));
+                faults.push(fault.hint(phrase!("mapping.empty_list_hint")));
                 return None;
             }
             let pairs = sheet.rows.iter().map(|(_, row)| (row[0].clone(), row[1].clone()));
@@ -171,7 +172,7 @@ pub(super) fn code_lists(
             };
             let own = |(_, row): &&(usize, Vec<String>)| twice.first().is_some_and(|t| row[0].trim() == t);
             let line = sheet.rows.iter().filter(own).nth(1).map_or(1, |(line, _)| *line);
-            let message = format!("{} has two national codes", twice.join(", "));
+            let message = phrase!("mapping.code_twice", codes = twice.join(", "));
             faults.push(sheet.fault(Mistake::Twice, line, message));
             None
         });
@@ -191,7 +192,7 @@ pub(super) fn code_lists(
 /// The files of a folder with that ending, in name order.
 pub(super) fn files(dir: &Path, ending: &str, faults: &mut Vec<MappingFault>) -> Vec<std::path::PathBuf> {
     folder::with_ending(dir, ending).unwrap_or_else(|e| {
-        let message = format!("the folder cannot be listed: {e}");
+        let message = phrase!("mapping.folder", e);
         faults.push(MappingFault::new(Mistake::File, dir, "", 0..0, message));
         Vec::new()
     })
@@ -247,13 +248,13 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
     let known = |s: &&At<String>| given.broken.borrow().city || given.head.source_ids.contains(&s.value);
     if let Some(id) = source.as_ref().filter(|s| !known(s)) {
         let near = nearest(&id.value, given.head.source_ids.iter().map(String::as_str));
-        let message = format!("city.toml names no source `{}`", id.value);
-        doc.hinted(Mistake::View, id.span.clone(), message, format!("did you mean `{near}`?"));
+        let message = phrase!("mapping.no_source", id = id.value);
+        doc.hinted(Mistake::View, id.span.clone(), message, phrase!("mapping.meant", near));
     }
     let generation = table.required("generation").and_then(|g| {
         let known = Generation::named(&g.value);
         if known.is_none() {
-            doc.fault(Mistake::Form, g.span, "the generation is G1, G2 or G3 (reference 0.3)");
+            doc.fault(Mistake::Form, g.span, phrase!("mapping.generation"));
         }
         known
     });
@@ -266,7 +267,7 @@ fn view(doc: &Doc, table: &Table<'_>, path: &Path, given: &Given<'_>) -> Option<
                 column(name, &Table::open(doc, inner, value.span(), &COLUMN_KEYS), &nulls, given)
             }
             _ => {
-                doc.fault(Mistake::Form, value.span(), "a column is a table: { parse = \"text\" }");
+                doc.fault(Mistake::Form, value.span(), phrase!("mapping.layer_column"));
                 None
             }
         };
@@ -297,13 +298,17 @@ fn columns_of<'d>(table: &Table<'d>) -> Option<Vec<Entry<'d>>> {
     if !table.has("columns") {
         // Where a key is not known, that is the mistake: `[column]`.
         if !table.strange {
-            table.doc.fault(Mistake::Form, table.span.clone(), "`[columns]` is missing here");
+            table.doc.fault(Mistake::Form, table.span.clone(), phrase!("mapping.missing", key = "[columns]"));
         }
         return None;
     }
     let entries = table.entries("columns");
     for name in twice(entries.iter().map(|(k, _)| k)) {
-        table.doc.fault(Mistake::Twice, name.span.clone(), format!("`{}` stands here twice", name.value));
+        table.doc.fault(
+            Mistake::Twice,
+            name.span.clone(),
+            phrase!("mapping.stands_twice", name = name.value),
+        );
     }
     Some(entries)
 }
@@ -325,12 +330,12 @@ fn expression(
         Ok(types) if types.iter().all(|(_, t)| fits(t)) => {}
         Ok(types) => {
             let found = types.first().map(|(_, t)| t.to_string()).unwrap_or_default();
-            doc.fault(Mistake::Type, sql.span.clone(), format!("this is {found}, not {wanted}"));
+            doc.fault(Mistake::Type, sql.span.clone(), phrase!("mapping.not_wanted", found, wanted));
         }
         Err(Refusal::Sql(message)) => doc.fault(Mistake::Sql, sql.span.clone(), message),
-        Err(Refusal::Float(e)) => doc.fault(Mistake::Float, sql.span.clone(), format!("{e} is a float")),
+        Err(Refusal::Float(e)) => doc.fault(Mistake::Float, sql.span.clone(), phrase!("mapping.float", e)),
         Err(Refusal::Cast(from, to)) => {
-            doc.fault(Mistake::Type, sql.span.clone(), format!("the text {from} is taken for {to}"));
+            doc.fault(Mistake::Type, sql.span.clone(), phrase!("mapping.cast", from, to));
         }
     }
 }
@@ -338,13 +343,13 @@ fn expression(
 fn key(doc: &Doc, table: &Table<'_>, columns: &[LayerOne], broken: &dyn Fn(&str) -> bool) -> Vec<String> {
     let key = table.texts("key");
     if key.is_empty() {
-        doc.fault(Mistake::Form, table.span_of("key"), "`key` names no column");
+        doc.fault(Mistake::Form, table.span_of("key"), phrase!("mapping.no_key"));
     }
     for part in key.iter().filter(|k| !broken(&k.value)) {
         match columns.iter().find(|c| c.name == part.value).map(|c| &c.reading) {
             Some(Reading::Viewed(_)) => {}
             Some(Reading::Skip(_)) => {
-                let message = format!("`{}` is skipped: a key is read", part.value);
+                let message = phrase!("mapping.key_skipped", column = part.value);
                 doc.fault(Mistake::LegacyColumn, part.span.clone(), message);
             }
             None => unknown_column(doc, part, columns),
@@ -355,8 +360,8 @@ fn key(doc: &Doc, table: &Table<'_>, columns: &[LayerOne], broken: &dyn Fn(&str)
 
 fn unknown_column(doc: &Doc, name: &At<String>, columns: &[LayerOne]) {
     let near = nearest(&name.value, columns.iter().map(|c| c.name.as_str()));
-    let message = format!("there is no column `{}` under [columns]", name.value);
-    doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("did you mean `{near}`?"));
+    let message = phrase!("mapping.no_layer_column", column = name.value);
+    doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, phrase!("mapping.meant", near));
 }
 
 fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) -> MeasureSpec {
@@ -367,7 +372,7 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) 
     let read = |c: &LayerOne| matches!(c.reading, Reading::Viewed(_));
     for name in by.iter().filter(|b| whole && !columns.iter().any(|c| c.from == b.value && read(c))) {
         if columns.iter().any(|c| c.from == name.value) {
-            let message = format!("`{}` is skipped: what is counted by is read", name.value);
+            let message = phrase!("mapping.by_skipped", column = name.value);
             doc.fault(Mistake::LegacyColumn, name.span.clone(), message);
         } else {
             unknown_column(doc, name, columns);
@@ -383,7 +388,7 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) 
             doc.fault(
                 Mistake::LegacyColumn,
                 name.span.clone(),
-                format!("`{}` is not read as money", name.value),
+                phrase!("mapping.not_money", column = name.value),
             );
         } else {
             unknown_column(doc, name, columns);
@@ -392,10 +397,10 @@ fn measures(doc: &Doc, table: &Table<'_>, view: &SourceView, given: &Given<'_>) 
     let not_mapped = not_mapped(doc, table, &amounts);
     let (insurance, period) = (table.text("insurance"), table.text("period"));
     if let Some(sql) = insurance.as_ref().filter(|_| whole) {
-        expression(doc, view, given.planner, sql, "text", |t| *t == DataType::Utf8);
+        expression(doc, view, given.planner, sql, &phrase!("mapping.a_text"), |t| *t == DataType::Utf8);
     }
     if let Some(sql) = period.as_ref().filter(|_| whole) {
-        expression(doc, view, given.planner, sql, "a period", DataType::is_integer);
+        expression(doc, view, given.planner, sql, &phrase!("mapping.a_period"), DataType::is_integer);
     }
     MeasureSpec {
         by: texts(by),
@@ -414,10 +419,10 @@ fn not_mapped(doc: &Doc, table: &Table<'_>, amounts: &[At<String>]) -> BTreeMap<
         let reason = value.get_ref().as_str().unwrap_or_default().trim();
         if !amounts.iter().any(|a| a.value == name.value) {
             let near = nearest(&name.value, amounts.iter().map(|a| a.value.as_str()));
-            let message = format!("`{}` is not under `amounts`", name.value);
-            doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.not_amount", column = name.value);
+            doc.hinted(Mistake::LegacyColumn, name.span.clone(), message, phrase!("mapping.meant", near));
         } else if reason.is_empty() {
-            doc.fault(Mistake::Form, value.span(), "say why this amount feeds no national measure");
+            doc.fault(Mistake::Form, value.span(), phrase!("mapping.not_mapped_why"));
         } else {
             found.insert(name.value, reason.to_owned());
         }
@@ -429,7 +434,7 @@ fn column(name: &At<String>, table: &Table<'_>, nulls: &[String], given: &Given<
     let doc = table.doc;
     let ways = ["parse", "money", "rate", "code", "skip"].iter().filter(|k| table.has(k)).count();
     if ways != 1 {
-        let message = "a column has exactly one of parse, money, rate, code, skip";
+        let message = phrase!("mapping.one_way");
         doc.fault(Mistake::Form, table.span.clone(), message);
         return None;
     }
@@ -437,7 +442,7 @@ fn column(name: &At<String>, table: &Table<'_>, nulls: &[String], given: &Given<
         if MASKS.contains(&m.value.as_str()) {
             return Some(m.value);
         }
-        doc.fault(Mistake::Form, m.span, format!("a mask is one of {}", MASKS.join(", ")));
+        doc.fault(Mistake::Form, m.span, phrase!("mapping.mask", known = MASKS.join(", ")));
         None
     });
     let reading = match table.text("skip") {
@@ -452,17 +457,9 @@ fn column(name: &At<String>, table: &Table<'_>, nulls: &[String], given: &Given<
     let from = table.text("from").map_or_else(|| name.value.clone(), |f| f.value);
     let read = matches!(reading, Reading::Viewed(_));
     if let Some(own) = OWN_NAMES.iter().find(|own| read && (name.value == **own || from == **own)) {
-        let hint = if from == **own {
-            "write { skip = \"reason\" }, or read a view of the database in which it has another name"
-        } else {
-            "give it another name here; `from` names the legacy column"
-        };
-        doc.hinted(
-            Mistake::Form,
-            name.span.clone(),
-            format!("`{own}` is the name of a column that qianyi adds"),
-            hint,
-        );
+        let hint =
+            if from == **own { phrase!("mapping.own_name_from") } else { phrase!("mapping.own_name_here") };
+        doc.hinted(Mistake::Form, name.span.clone(), phrase!("mapping.own_name", own), hint);
         return None;
     }
     Some(LayerOne { name: name.value.clone(), from, reading, mask })
@@ -476,8 +473,8 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
                 return None;
             }
             let near = nearest(&list.value, given.lists.keys().map(String::as_str));
-            let message = format!("there is no code list `{}`", list.value);
-            doc.hinted(Mistake::CodeList, list.span, message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.no_code_list", list = list.value);
+            doc.hinted(Mistake::CodeList, list.span, message, phrase!("mapping.meant", near));
             return None;
         };
         return Some(Read::Code(codes.clone()));
@@ -485,7 +482,7 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
     if let Some(unit) = table.text("money") {
         let known = Unit::named(&unit.value);
         if known.is_none() {
-            doc.fault(Mistake::Form, unit.span, "the unit of money is yuan or fen");
+            doc.fault(Mistake::Form, unit.span, phrase!("mapping.money_unit"));
         }
         return known.map(Read::Money);
     }
@@ -493,7 +490,7 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
         let scale = i8::try_from(table.number("scale").unwrap_or(4).min(8)).unwrap_or(4);
         let Some((_, places)) = RATES.into_iter().find(|(name, _)| *name == rate.value) else {
             let names = RATES.map(|(name, _)| name).join(", ");
-            doc.fault(Mistake::Form, rate.span, format!("a rate is one of {names}"));
+            doc.fault(Mistake::Form, rate.span, phrase!("mapping.rate", names));
             return None;
         };
         return Some(Read::Rate { places, scale });
@@ -507,8 +504,8 @@ fn read(table: &Table<'_>, given: &Given<'_>) -> Option<Read> {
         "time" => Some(Read::Time),
         other => {
             let near = nearest(other, ["text", "date", "period", "int", "time"]);
-            let message = format!("nothing parses as `{other}`");
-            doc.hinted(Mistake::Form, parse.span, message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.no_parse", other);
+            doc.hinted(Mistake::Form, parse.span, message, phrase!("mapping.meant", near));
             None
         }
     }
@@ -520,7 +517,7 @@ fn century(table: &Table<'_>) -> Option<Century> {
         Some(c) if c.value == "birth" => Some(Century::Birth),
         Some(c) if c.value == "other" => Some(Century::Other),
         Some(c) => {
-            table.doc.fault(Mistake::Form, c.span, "the century is birth (1920-2019) or other (1950-2049)");
+            table.doc.fault(Mistake::Form, c.span, phrase!("mapping.century"));
             None
         }
     }
@@ -534,8 +531,8 @@ fn forms<F: Copy>(table: &Table<'_>, all: &[(&'static str, F)]) -> Option<Vec<F>
     for name in table.texts("forms") {
         let Some((_, form)) = all.iter().find(|(n, _)| *n == name.value) else {
             let near = nearest(&name.value, all.iter().map(|(n, _)| *n));
-            let message = format!("there is no form `{}`", name.value);
-            table.doc.hinted(Mistake::Form, name.span, message, format!("did you mean `{near}`?"));
+            let message = phrase!("mapping.no_form", form = name.value);
+            table.doc.hinted(Mistake::Form, name.span, message, phrase!("mapping.meant", near));
             return None;
         };
         forms.push(*form);

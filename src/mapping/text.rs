@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{MappingFault, Mistake};
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::text_file::{self, Unreadable};
 
 /// A file of the mapping, and the mistakes found in it so far.
@@ -37,7 +38,7 @@ impl Doc {
             Ok(text) => doc(text),
             Err(Unreadable(why)) => {
                 let empty = doc(String::new());
-                empty.fault(Mistake::File, 0..0, format!("the file {why}"));
+                empty.fault(Mistake::File, 0..0, phrase!("file.the_file", why));
                 empty
             }
         }
@@ -78,7 +79,7 @@ impl Doc {
                 &self.path,
                 &self.text,
                 span,
-                format!("invalid TOML: {}", e.message()),
+                phrase!("mapping.toml", why = e.message()),
             );
             if !self.faults.borrow().iter().any(|f| f.line == fault.line) {
                 self.add(fault);
@@ -129,11 +130,8 @@ impl Doc {
     }
 }
 
-/// Keys that earlier versions had, and where their matter is settled now.
-const MOVED: [(&str, &str); 1] = [(
-    "code_page",
-    "the encoding of legacy text is a setting of the source: `encoding` under [[sources]], [sources.tables.T] or its columns (docs/config.md)",
-)];
+/// A key that earlier versions had: encodings are settings of the source now.
+const MOVED: &str = "code_page";
 
 /// A TOML table of which some keys are known.
 pub(super) struct Table<'d> {
@@ -147,15 +145,15 @@ pub(super) struct Table<'d> {
 /// A name and what stands under it.
 pub(super) type Entry<'d> = (At<String>, &'d Spanned<DeValue<'d>>);
 
-fn kind(value: &DeValue<'_>) -> &'static str {
+fn kind(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
+        DeValue::String(_) => phrase!("mapping.a_text"),
+        DeValue::Integer(_) => phrase!("mapping.an_integer"),
+        DeValue::Float(_) => phrase!("mapping.a_number"),
+        DeValue::Boolean(_) => phrase!("mapping.a_flag"),
+        DeValue::Datetime(_) => phrase!("mapping.a_date"),
+        DeValue::Array(_) => phrase!("mapping.a_list"),
+        DeValue::Table(_) => phrase!("mapping.a_table"),
     }
 }
 
@@ -166,14 +164,14 @@ impl<'d> Table<'d> {
         for (key, value) in table.iter().filter(|(k, _)| !known.contains(&k.get_ref().as_ref())) {
             strange = true;
             let near = nearest(key.get_ref(), known.iter().copied());
-            let hint = match MOVED.iter().find(|(old, _)| *old == key.get_ref().as_ref()) {
-                Some((_, now)) => (*now).to_owned(),
-                None if matches!(value.get_ref(), DeValue::Table(_)) => {
-                    format!("did you mean `[{near}]`? known are {}", known.join(", "))
+            let hint = match key.get_ref().as_ref() {
+                MOVED => phrase!("mapping.moved_code_page"),
+                _ if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    phrase!("mapping.meant_table", near, known = known.join(", "))
                 }
-                None => format!("did you mean `{near}`? Known are {}", known.join(", ")),
+                _ => phrase!("mapping.meant_key", near, known = known.join(", ")),
             };
-            let message = format!("there is no key `{}` here", key.get_ref());
+            let message = phrase!("mapping.no_key_here", key = key.get_ref());
             doc.hinted(Mistake::Form, key.span(), message, hint);
         }
         Self { doc, table, span, strange }
@@ -185,7 +183,7 @@ impl<'d> Table<'d> {
 
     fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let found = kind(value.get_ref());
-        self.doc.fault(Mistake::Form, value.span(), format!("`{key}` must be {wanted}, not {found}"));
+        self.doc.fault(Mistake::Form, value.span(), phrase!("mapping.must_be", key, wanted, found));
     }
 
     /// Whether the key stands here.
@@ -204,7 +202,7 @@ impl<'d> Table<'d> {
         match value.get_ref() {
             DeValue::String(s) => Some(At { value: s.to_string(), span: value.span() }),
             _ => {
-                self.wrong(key, value, "a text");
+                self.wrong(key, value, &phrase!("mapping.a_text"));
                 None
             }
         }
@@ -213,7 +211,7 @@ impl<'d> Table<'d> {
     /// A text that must be there.
     pub(super) fn required(&self, key: &str) -> Option<At<String>> {
         if !self.has(key) {
-            self.doc.fault(Mistake::Form, self.span.clone(), format!("`{key}` is missing here"));
+            self.doc.fault(Mistake::Form, self.span.clone(), phrase!("mapping.missing", key));
         }
         self.text(key)
     }
@@ -224,7 +222,7 @@ impl<'d> Table<'d> {
         match value.get_ref() {
             DeValue::Boolean(b) => Some(*b),
             _ => {
-                self.wrong(key, value, "true or false");
+                self.wrong(key, value, &phrase!("mapping.a_flag"));
                 None
             }
         }
@@ -238,7 +236,7 @@ impl<'d> Table<'d> {
             _ => None,
         };
         if number.is_none() {
-            self.wrong(key, value, "a whole number from 0 to 255");
+            self.wrong(key, value, &phrase!("mapping.a_small"));
         }
         number
     }
@@ -247,13 +245,13 @@ impl<'d> Table<'d> {
     pub(super) fn texts(&self, key: &str) -> Vec<At<String>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
-            self.wrong(key, value, "a list of texts");
+            self.wrong(key, value, &phrase!("mapping.a_texts"));
             return Vec::new();
         };
         let text = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
             DeValue::String(s) => Some(At { value: s.to_string(), span: item.span() }),
             _ => {
-                self.wrong(key, item, "a list of texts");
+                self.wrong(key, item, &phrase!("mapping.a_texts"));
                 None
             }
         };
@@ -266,7 +264,7 @@ impl<'d> Table<'d> {
         match value.get_ref() {
             DeValue::Table(table) => Some(Table::open(self.doc, table, value.span(), known)),
             _ => {
-                self.wrong(key, value, "a table");
+                self.wrong(key, value, &phrase!("mapping.a_table"));
                 None
             }
         }
@@ -276,7 +274,7 @@ impl<'d> Table<'d> {
     pub(super) fn tables(&self, key: &str, known: &[&str]) -> Vec<Table<'d>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
-            self.wrong(key, value, "a list of tables");
+            self.wrong(key, value, &phrase!("mapping.a_tables"));
             return Vec::new();
         };
         let open = |item: &'d Spanned<DeValue<'d>>| match item.get_ref() {
@@ -293,7 +291,7 @@ impl<'d> Table<'d> {
     pub(super) fn entries(&self, key: &str) -> Vec<Entry<'d>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Table(table) = value.get_ref() else {
-            self.wrong(key, value, "a table");
+            self.wrong(key, value, &phrase!("mapping.a_table"));
             return Vec::new();
         };
         let mut entries: Vec<_> =

@@ -13,6 +13,7 @@ use super::cells::{Cells, add};
 use super::measure::{ALL, NONE};
 use crate::dataset::register;
 use crate::engine::{Engine, Joins};
+use crate::phrase;
 pub(super) use crate::sql_ident::{literal, quote};
 
 /// The SQL of a cell's part: NULL is [`NONE`], what is not told apart is [`ALL`].
@@ -44,7 +45,7 @@ pub(super) fn ask(
     sql: &str,
 ) -> Result<Vec<RecordBatch>, MeasureError> {
     let answer = engine.block_on(async { session.sql(sql).await?.collect().await });
-    Ok(answer.map_err(|e| engine.error(format!("the sums of {what}"), e))?)
+    Ok(answer.map_err(|e| engine.error(phrase!("work.sums", what), e))?)
 }
 
 /// One group of an answer: the texts of its key, and its numbers.

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::file::{ColumnFile, Reader, TableFile, Text, kind, unknown};
 use super::{CodeList, Degree, GateFile, Kind, Mandatory, Rule, Table};
+use crate::phrase;
 
 /// What a table is checked against.
 struct CheckContext<'a> {
@@ -35,7 +36,11 @@ pub(super) fn tables(
         let mut seen = BTreeSet::new();
         for column in file.column.iter().chain(common) {
             if !seen.insert(column.code.get_ref().clone()) {
-                reader.fault(text, column.code.span(), format!("{} is defined twice", column.code.get_ref()));
+                reader.fault(
+                    text,
+                    column.code.span(),
+                    phrase!("national.twice", name = column.code.get_ref()),
+                );
             }
         }
         file.column.iter().for_each(|c| column(reader, text, c, &context));
@@ -51,14 +56,14 @@ pub(super) fn tables(
 fn column(reader: &mut Reader, text: &Text, column: &ColumnFile, context: &CheckContext<'_>) {
     let parsed = kind(column.kind.get_ref());
     if parsed.is_none() {
-        let message = "a type is id, text(n), date, period, time, money, rate(p,s) or int(n)";
+        let message = phrase!("national.type");
         reader.fault(text, column.kind.span(), message);
     }
     if column.measure && parsed != Some(Kind::Money) {
-        reader.fault(text, column.kind.span(), "only money is a measure");
+        reader.fault(text, column.kind.span(), phrase!("national.measure"));
     }
     if column.when.is_some() && *column.mandatory.get_ref() != Mandatory::No {
-        reader.fault(text, column.mandatory.span(), "a column with `when` is mandatory = \"no\" otherwise");
+        reader.fault(text, column.mandatory.span(), phrase!("national.when"));
     }
     if let Some(rule) = &column.empty {
         let known = context.rules.contains_key(rule.get_ref());
@@ -66,41 +71,45 @@ fn column(reader: &mut Reader, text: &Text, column: &ColumnFile, context: &Check
             reader.fault(
                 text,
                 rule.span(),
-                unknown("rule of emptiness", rule.get_ref(), context.rules.keys()),
+                unknown(phrase!("national.empty_rule"), rule.get_ref(), context.rules.keys()),
             );
         }
     }
     let Some(list) = &column.codes else { return };
     let Some(codes) = context.codes.get(list.get_ref()) else {
-        reader.fault(text, list.span(), unknown("code list", list.get_ref(), context.codes.keys()));
+        reader.fault(
+            text,
+            list.span(),
+            unknown(phrase!("national.code_list"), list.get_ref(), context.codes.keys()),
+        );
         return;
     };
     match parsed {
         Some(Kind::Text(length)) => {
             if let Some(long) = codes.codes.keys().find(|c| c.chars().count() > length as usize) {
-                reader.fault(text, list.span(), format!("code {long} is longer than {length}"));
+                reader.fault(text, list.span(), phrase!("national.code_long", long, length));
             }
         }
-        _ => reader.fault(text, column.kind.span(), "codes are text"),
+        _ => reader.fault(text, column.kind.span(), phrase!("national.codes_text")),
     }
 }
 
 fn keys(reader: &mut Reader, text: &Text, file: &TableFile, columns: &BTreeSet<String>) {
     if file.key.is_empty() {
-        reader.fault(text, file.table.span(), "a table has a key");
+        reader.fault(text, file.table.span(), phrase!("national.table_key"));
     }
     let named =
         file.key.iter().chain(file.natural.iter().flatten()).chain(&file.insurance).chain(&file.period);
     for name in named {
         if !columns.contains(name.get_ref()) {
-            reader.fault(text, name.span(), unknown("column", name.get_ref(), columns));
+            reader.fault(text, name.span(), unknown(phrase!("national.column"), name.get_ref(), columns));
         }
     }
     // A column that every table carries (common.toml) is never mandatory.
     for name in &file.key {
         let own = file.column.iter().find(|c| c.code.get_ref() == name.get_ref());
         if file.upload() && own.is_some_and(|c| *c.mandatory.get_ref() != Mandatory::Hard) {
-            reader.fault(text, name.span(), "a key column is mandatory = \"hard\"");
+            reader.fault(text, name.span(), phrase!("national.key_hard"));
         }
     }
 }
@@ -117,7 +126,7 @@ fn parents(
             reader.fault(
                 text,
                 parent.rule.span(),
-                unknown("rule", parent.rule.get_ref(), context.rules.keys()),
+                unknown(phrase!("national.rule"), parent.rule.get_ref(), context.rules.keys()),
             );
         }
         if reader.unread.contains(parent.table.get_ref()) {
@@ -125,11 +134,16 @@ fn parents(
         }
         let Some(other) = context.names.get(parent.table.get_ref().as_str()) else {
             let known: Vec<String> = context.names.keys().map(|n| (*n).to_owned()).collect();
-            reader.fault(text, parent.table.span(), unknown("table", parent.table.get_ref(), &known));
+            reader.fault(
+                text,
+                parent.table.span(),
+                unknown(phrase!("national.table"), parent.table.get_ref(), &known),
+            );
             continue;
         };
         if other.key.len() != parent.columns.len() {
-            let message = format!("{} has {} key column(s)", parent.table.get_ref(), other.key.len());
+            let message =
+                phrase!("national.key_columns", table = parent.table.get_ref(), count = other.key.len());
             reader.fault(text, parent.table.span(), message);
         }
         let kind_in = |f: &TableFile, name: &str| {
@@ -138,10 +152,14 @@ fn parents(
         };
         for (column, key) in parent.columns.iter().zip(&other.key) {
             if !columns.contains(column.get_ref()) {
-                reader.fault(text, column.span(), unknown("column", column.get_ref(), columns));
+                reader.fault(
+                    text,
+                    column.span(),
+                    unknown(phrase!("national.column"), column.get_ref(), columns),
+                );
             } else if kind_in(file, column.get_ref()) != kind_in(other, key.get_ref()) {
                 let message =
-                    format!("{} is of another type in {}", column.get_ref(), parent.table.get_ref());
+                    phrase!("national.other_type", column = column.get_ref(), table = parent.table.get_ref());
                 reader.fault(text, column.span(), message);
             }
         }
@@ -167,7 +185,7 @@ fn predicates(reader: &mut Reader, text: &Text, file: &TableFile, table: &Table)
             reader.fault(
                 text,
                 predicate.span(),
-                format!("no predicate over {}: {}", table.name, e.strip_backtrace()),
+                phrase!("national.predicate", table = table.name, why = e.strip_backtrace()),
             );
         }
     }

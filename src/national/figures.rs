@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::file::{Reader, Text, unknown};
 use super::{Figure, FigureInsurance, Kind, Table};
+use crate::phrase;
 
 /// Reads the file.
 pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<Figure> {
@@ -16,12 +17,12 @@ pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<Fig
     let mut all: Vec<Figure> = Vec::new();
     for ([id, table, insurance, columns, title_zh, title_en, _], span) in rows {
         if id.is_empty() || all.iter().any(|f| f.id == id) {
-            reader.fault(&text, span.clone(), format!("the figure `{id}` is empty or defined twice"));
+            reader.fault(&text, span.clone(), phrase!("national.figure_twice", id));
             continue;
         }
         let Some(of) = tables.iter().find(|t| t.name == table) else {
             if !reader.unread.contains(&table) {
-                let message = unknown("table", &table, tables.iter().map(|t| &t.name));
+                let message = unknown(phrase!("national.table"), &table, tables.iter().map(|t| &t.name));
                 reader.fault(&text, span, message);
             }
             continue;
@@ -51,17 +52,17 @@ fn money(
         FigureInsurance::Code(_) => None,
     };
     for name in columns.iter().chain(told).filter(|name| of.column(name).is_none()) {
-        let message = unknown("column", name, of.columns.iter().map(|c| &c.code));
+        let message = unknown(phrase!("national.column"), name, of.columns.iter().map(|c| &c.code));
         reader.fault(text, span.clone(), message);
     }
     let measures = columns.iter().filter_map(|c| of.column(c)).filter(|c| c.measure && c.kind == Kind::Money);
     let measures = measures.count();
     if measures == 0 && columns.len() != 1 {
-        reader.fault(text, span.clone(), "`columns` is one key, or money that is a measure");
+        reader.fault(text, span.clone(), phrase!("national.figure_columns"));
     } else if measures > 0 && measures != columns.len() {
-        reader.fault(text, span.clone(), "`columns` holds money that is a measure, and something else");
+        reader.fault(text, span.clone(), phrase!("national.figure_mixed"));
     } else if measures > 0 && told.is_some_and(|c| of.insurance.as_ref() != Some(c)) {
-        let message = "money is summed by the `insurance` of its table, or has one code (`=110`)";
+        let message = phrase!("national.figure_insurance");
         reader.fault(text, span.clone(), message);
     }
     measures > 0

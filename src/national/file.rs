@@ -18,6 +18,7 @@ use super::{
 use crate::durable::hex;
 use crate::folder;
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::sql_ident::{literal, quote};
 use crate::text_file::{self, Unreadable};
 
@@ -106,7 +107,7 @@ impl Reader {
     fn files(&mut self, dir: &Path, ending: &str) -> Vec<PathBuf> {
         folder::with_ending(dir, ending).unwrap_or_else(|e| {
             let text = Text { path: dir.to_owned(), text: String::new() };
-            self.fault(&text, 0..0, format!("the folder cannot be listed: {e}"));
+            self.fault(&text, 0..0, phrase!("national.folder", e));
             Vec::new()
         })
     }
@@ -122,7 +123,7 @@ impl Reader {
         self.digest.update(read.as_deref().unwrap_or_default());
         let decoded = match read {
             Ok(bytes) => text_file::decode(&bytes),
-            Err(e) => Err(Unreadable(format!("cannot be read: {e}"))),
+            Err(e) => Err(Unreadable(phrase!("file.unread", e))),
         };
         let (text, why) = match decoded {
             Ok(text) => (text, None),
@@ -130,7 +131,7 @@ impl Reader {
         };
         let text = Text { path: path.to_owned(), text };
         if let Some(why) = why {
-            self.fault(&text, 0..0, format!("the file {why}"));
+            self.fault(&text, 0..0, phrase!("file.the_file", why));
         }
         text
     }
@@ -158,7 +159,7 @@ impl Reader {
         let found =
             reader.headers().map(|h| h.iter().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
         if found != head {
-            let message = format!("the first line must be {}", head.join(","));
+            let message = phrase!("national.head", head = head.join(","));
             self.fault(&text, skipped..skipped, message);
             return (text, Vec::new());
         }
@@ -174,7 +175,7 @@ impl Reader {
                 Err(e) => {
                     let at = e.position().map_or(0, csv::Position::byte);
                     let at = skipped + usize::try_from(at).unwrap_or(0);
-                    self.fault(&text, at..at, format!("not a line of this table: {e}"));
+                    self.fault(&text, at..at, phrase!("national.line", e));
                 }
             }
         }
@@ -211,7 +212,7 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
         }
         if let Some(file) = file {
             if *file.table.get_ref() != stem(&path) {
-                reader.fault(&text, file.table.span(), format!("the file is called {}", stem(&path)));
+                reader.fault(&text, file.table.span(), phrase!("file.called", name = stem(&path)));
             }
             read.push((text, file));
         }
@@ -248,25 +249,25 @@ pub fn load(dir: &Path) -> Result<National, NationalError> {
 /// Brings the tables into load order.
 fn sort(reader: &mut Reader, text: &Text, schema: &SchemaFile, tables: &mut [Table]) {
     if *schema.version.get_ref() != VERSION {
-        reader.fault(text, schema.version.span(), format!("this version reads form {VERSION}"));
+        reader.fault(text, schema.version.span(), phrase!("national.version", version = VERSION));
     }
     let mut place = BTreeMap::new();
     for (at, name) in schema.order.iter().enumerate() {
         if !tables.iter().any(|t| t.name == *name.get_ref()) && !reader.unread.contains(name.get_ref()) {
-            reader.fault(text, name.span(), format!("there is no {}.toml", name.get_ref()));
+            reader.fault(text, name.span(), phrase!("national.no_file", name = name.get_ref()));
         }
         if place.insert(name.get_ref().as_str(), at).is_some() {
-            reader.fault(text, name.span(), format!("{} is defined twice", name.get_ref()));
+            reader.fault(text, name.span(), phrase!("national.twice", name = name.get_ref()));
         }
     }
     for table in tables.iter() {
         let Some(own) = place.get(table.name.as_str()) else {
-            reader.fault(text, 0..0, format!("{} has no place in `order`", table.name));
+            reader.fault(text, 0..0, phrase!("national.order", table = table.name));
             continue;
         };
         for parent in &table.parents {
             if place.get(parent.table.as_str()).is_some_and(|p| p >= own) {
-                let message = format!("{} comes before its parent {}", table.name, parent.table);
+                let message = phrase!("national.parent_order", table = table.name, parent = parent.table);
                 let span = schema.order.get(*own).map_or(0..0, Spanned::span);
                 reader.fault(text, span, message);
             }
@@ -280,10 +281,10 @@ fn read_rules(reader: &mut Reader, dir: &Path) -> BTreeMap<String, Rule> {
     let mut rules = BTreeMap::new();
     for ([rule, severity, title_zh, title_en], span) in rows {
         if !matches!(severity.as_str(), "B" | "E" | "W" | "I") {
-            reader.fault(&text, span.clone(), format!("severity {severity} is none of B, E, W, I"));
+            reader.fault(&text, span.clone(), phrase!("national.severity", severity));
         }
         if rules.insert(rule.clone(), Rule { severity, title_zh, title_en }).is_some() {
-            reader.fault(&text, span, format!("rule {rule} is defined twice"));
+            reader.fault(&text, span, phrase!("national.rule_twice", rule));
         }
     }
     rules
@@ -298,10 +299,10 @@ fn read_gate(reader: &mut Reader, dir: &Path) -> GateFile {
         match (degree, gate) {
             (Some(degree), Some(gate)) => {
                 if lines.insert((rule.clone(), degree.text()), gate).is_some() {
-                    reader.fault(&text, span, format!("{rule} {} is defined twice", degree.text()));
+                    reader.fault(&text, span, phrase!("national.gate_twice", rule, degree = degree.text()));
                 }
             }
-            _ => reader.fault(&text, span, "degree is hard, soft or *; gate is block, mark or count"),
+            _ => reader.fault(&text, span, phrase!("national.gate")),
         }
     }
     GateFile { lines }
@@ -314,14 +315,10 @@ fn read_codes(reader: &mut Reader, dir: &Path) -> BTreeMap<String, CodeList> {
         let mut list = CodeList::default();
         for ([code, name, source, standing], span) in rows {
             if code.is_empty() || !matches!(standing.as_str(), "seen" | "known" | "proposed") {
-                reader.fault(
-                    &text,
-                    span.clone(),
-                    "a code is never empty; standing is seen, known or proposed",
-                );
+                reader.fault(&text, span.clone(), phrase!("national.code"));
             }
             if list.codes.insert(code.clone(), Code { name, source, standing }).is_some() {
-                reader.fault(&text, span, format!("code {code} is defined twice"));
+                reader.fault(&text, span, phrase!("national.code_twice", code));
             }
         }
         lists.insert(stem(&path), list);
@@ -339,16 +336,16 @@ fn read_crosswalks(
         let name = stem(&path);
         let (text, rows) = reader.csv(&path, ["legacy", "code", "name", "basis"]);
         let Some(national) = codes.get(&name) else {
-            reader.fault(&text, 0..0, unknown("code list", &name, codes.keys()));
+            reader.fault(&text, 0..0, unknown(phrase!("national.code_list"), &name, codes.keys()));
             continue;
         };
         let mut list = Crosswalk::default();
         for ([legacy, code, _, _], span) in rows {
             if !code.is_empty() && !national.codes.contains_key(&code) {
-                reader.fault(&text, span.clone(), format!("{code} is not in codes/{name}.csv"));
+                reader.fault(&text, span.clone(), phrase!("national.not_in_codes", code, name));
             }
             if list.codes.insert(legacy.clone(), code).is_some() {
-                reader.fault(&text, span, format!("legacy code {legacy} is defined twice"));
+                reader.fault(&text, span, phrase!("national.legacy_twice", legacy));
             }
         }
         lists.insert(format!("G2/{name}"), list);
@@ -368,10 +365,10 @@ fn read_variants(reader: &mut Reader, path: &Path) -> BTreeMap<char, char> {
         match (from.next(), from.next(), to.next(), to.next()) {
             (Some(from), None, Some(to), None) if from != to => {
                 if all.insert(from, to).is_some() {
-                    reader.fault(&text, span, format!("the variant {from} is defined twice"));
+                    reader.fault(&text, span, phrase!("national.variant_twice", from));
                 }
             }
-            _ => reader.fault(&text, span, "a variant and the character that stands for it, one each"),
+            _ => reader.fault(&text, span, phrase!("national.variant")),
         }
     }
     all
@@ -384,11 +381,7 @@ fn read_traps(reader: &mut Reader, dir: &Path) -> Vec<Trap> {
     for ([code, g2, g3, remedy], span) in rows {
         let known = remedy == "crosswalk" || remedy.starts_with("swap:") || remedy.starts_with("rename:");
         if !known || !seen.insert(code.clone()) {
-            reader.fault(
-                &text,
-                span,
-                "one line a code; remedy is crosswalk, swap:<column> or rename:<column>",
-            );
+            reader.fault(&text, span, phrase!("national.trap"));
         }
         traps.push(Trap { code, g2, g3, remedy });
     }
@@ -411,11 +404,11 @@ fn keep_unknown_codes(table: &mut Table, codes: &BTreeMap<String, CodeList>) {
 }
 
 /// "there is no …; did you mean …?"
-pub(super) fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a String>) -> String {
+pub(super) fn unknown<'a>(what: String, name: &str, known: impl IntoIterator<Item = &'a String>) -> String {
     let mut known = known.into_iter().peekable();
     match known.peek() {
-        Some(_) => format!("there is no {what} {name}; did you mean {}?", nearest(name, known)),
-        None => format!("there is no {what} {name}"),
+        Some(_) => phrase!("national.unknown_meant", what, name, nearest = nearest(name, known)),
+        None => phrase!("national.unknown", what, name),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::file::{Reader, Text, unknown};
 use super::{Kind, Table, UnitCheck, UnitRange};
+use crate::phrase;
 
 /// A range is written with at most four digits after the point.
 const DIGITS: usize = 4;
@@ -25,30 +26,26 @@ pub(super) fn read(reader: &mut Reader, dir: &Path, tables: &[Table]) -> Vec<Uni
         let times = (!times.is_empty()).then_some(times);
         columns(reader, &text, &span, tables, &table, amounts.iter().chain(&per), times.as_deref());
         if amounts.is_empty() {
-            reader.fault(&text, span.clone(), "`amounts` names no column");
+            reader.fault(&text, span.clone(), phrase!("national.units_amounts"));
         }
         let years = (year(&from, i32::MIN), year(&to, i32::MAX));
         let limits = (hundredths_of_fen(&min), hundredths_of_fen(&max));
         let ((Some(from), Some(to)), (Some(min), Some(max))) = (years, limits) else {
-            let message = "years are four digits or empty; `min` and `max` are numbers with at most four digits after the point";
+            let message = phrase!("national.units_numbers");
             reader.fault(&text, span, message);
             continue;
         };
         if from > to || min <= 0 || max < min || max >= min.saturating_mul(FACTOR) {
-            reader.fault(
-                &text,
-                span,
-                "from ≤ to, and 0 < min ≤ max < 100 × min: else a factor of 100 could not be told",
-            );
+            reader.fault(&text, span, phrase!("national.units_range"));
             continue;
         }
         let range = UnitRange { from, to, min, max };
         match checks.iter_mut().find(|c| (&c.table, &c.amounts, &c.per) == (&table, &amounts, &per)) {
             Some(check) if check.ranges.iter().any(|r| r.from <= to && from <= r.to) => {
-                reader.fault(&text, span, "another line of the same check covers these years");
+                reader.fault(&text, span, phrase!("national.units_years"));
             }
             Some(check) if check.times != times => {
-                reader.fault(&text, span, "the lines of one check have the same `times`");
+                reader.fault(&text, span, phrase!("national.units_times"));
             }
             Some(check) => check.ranges.push(range),
             None => checks.push(UnitCheck { table, amounts, per, times, ranges: vec![range] }),
@@ -68,22 +65,22 @@ fn columns<'a>(
 ) {
     let Some(of) = tables.iter().find(|t| t.name == table) else {
         if !reader.unread.contains(table) {
-            let message = unknown("table", table, tables.iter().map(|t| &t.name));
+            let message = unknown(phrase!("national.table"), table, tables.iter().map(|t| &t.name));
             reader.fault(text, span.clone(), message);
         }
         return;
     };
-    let mut check = |name: &str, what: &str, fits: fn(Kind) -> bool| match of.column(name) {
+    let mut check = |name: &str, what: String, fits: fn(Kind) -> bool| match of.column(name) {
         Some(column) if fits(column.kind) => {}
-        Some(_) => reader.fault(text, span.clone(), format!("{table}.{name} is not {what}")),
+        Some(_) => reader.fault(text, span.clone(), phrase!("national.units_kind", table, name, what)),
         None => {
-            let message = unknown("column", name, of.columns.iter().map(|c| &c.code));
+            let message = unknown(phrase!("national.column"), name, of.columns.iter().map(|c| &c.code));
             reader.fault(text, span.clone(), message);
         }
     };
-    money.for_each(|name| check(name, "money", |k| k == Kind::Money));
+    money.for_each(|name| check(name, phrase!("national.money"), |k| k == Kind::Money));
     if let Some(name) = times {
-        check(name, "a whole number", |k| matches!(k, Kind::Int(_)));
+        check(name, phrase!("national.whole"), |k| matches!(k, Kind::Int(_)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tag files of a bag as text (RFC 8493).
 
+use crate::phrase;
 use std::collections::BTreeMap;
 
 /// `bagit.txt`.
@@ -22,10 +23,10 @@ pub(super) fn read_manifest(text: &str) -> (BTreeMap<String, String>, Vec<String
             Some((sha, path)) if sha.len() == 64 && sha.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 let path = unescaped(path);
                 if files.insert(path.clone(), sha.to_ascii_lowercase()).is_some() {
-                    strange.push(format!("{path} is listed twice"));
+                    strange.push(phrase!("package.listed_twice", path));
                 }
             }
-            Some(_) | None => strange.push(format!("not a line of a manifest: {} bytes", line.len())),
+            Some(_) | None => strange.push(phrase!("package.no_line", bytes = line.len())),
         }
     }
     (files, strange)

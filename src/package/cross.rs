@@ -11,6 +11,7 @@ use super::dictionary::{CODES, DICTIONARY};
 use super::verify::{Check, TABLES};
 use super::{Contents, PackedPart};
 use crate::artifacts::Reconciliation;
+use crate::phrase;
 
 const MANIFEST: &str = "data/manifest.json";
 const RECONCILIATION: &str = "data/reconciliation.json";
@@ -29,28 +30,25 @@ fn parts(check: &mut Check<'_>, contents: &Contents, payload: &BTreeMap<String, 
     for table in &contents.tables {
         let rows: u64 = table.parts.iter().map(|p| p.rows).sum();
         if rows != table.rows {
-            check.found(
-                TABLES,
-                format!("says {} rows of {}, but its parts hold {rows}", table.rows, table.table),
-            );
+            check.found(TABLES, phrase!("package.sum", said = table.rows, table = table.table, rows));
         }
     }
     let packed = contents.tables.iter().flat_map(|t| &t.parts);
     for part in packed.chain(&contents.key_maps) {
         if !named.insert(part.file.as_str()) {
-            check.found(TABLES, format!("names {} twice", part.file));
+            check.found(TABLES, phrase!("package.named_twice", file = part.file));
         }
         if payload.get(&part.file) != Some(&part.sha256) {
-            check.found(&part.file, "is another in tables.json than in the payload manifest");
+            check.found(&part.file, phrase!("package.another"));
         }
         let size = std::fs::metadata(check.bag.join(&part.file)).map(|m| m.len());
         if size.is_ok_and(|size| size != part.bytes) {
-            check.found(&part.file, format!("has not the {} bytes that tables.json says", part.bytes));
+            check.found(&part.file, phrase!("package.bytes", bytes = part.bytes));
         }
     }
     let documents = [TABLES, MANIFEST, RECONCILIATION, DICTIONARY, CODES];
     for file in payload.keys().filter(|f| !named.contains(f.as_str()) && !documents.contains(&f.as_str())) {
-        check.found(file, "is named by no table of tables.json");
+        check.found(file, phrase!("package.unnamed"));
     }
 }
 
@@ -64,7 +62,7 @@ fn tags(check: &mut Check<'_>, contents: &Contents) {
         ("Qianyi-Blocked", blocked),
     ] {
         if bag::field(&info, label) != Some(expected) {
-            check.found(INFO, format!("{label} is not {expected}, as tables.json says"));
+            check.found(INFO, phrase!("package.label", label, expected));
         }
     }
 }
@@ -73,19 +71,16 @@ fn reconciliation(check: &mut Check<'_>, contents: &Contents) {
     let found: Reconciliation = match serde_json::from_str(&check.text(RECONCILIATION)) {
         Ok(found) => found,
         Err(e) => {
-            return check.found(RECONCILIATION, format!("is not of the form that this version knows: {e}"));
+            return check.found(RECONCILIATION, phrase!("package.form", e));
         }
     };
     if found.run != contents.run {
-        check.found(RECONCILIATION, format!("is of run {}, not {}", found.run, contents.run));
+        check.found(RECONCILIATION, phrase!("package.other_run", found = found.run, run = contents.run));
     }
     let totals = found.totals;
     let unexplained = totals.unexplained_rows > 0 || totals.unexplained_fen > 0;
     if unexplained && !contents.blocked {
-        check.found(
-            TABLES,
-            "says that the run is not blocked, but its reconciliation leaves something unexplained",
-        );
+        check.found(TABLES, phrase!("package.unexplained"));
     }
 }
 
@@ -93,10 +88,10 @@ fn reconciliation(check: &mut Check<'_>, contents: &Contents) {
 fn manifest(check: &mut Check<'_>, contents: &Contents) {
     let found: Value = match serde_json::from_str(&check.text(MANIFEST)) {
         Ok(found) => found,
-        Err(e) => return check.found(MANIFEST, format!("is not of the form that this version knows: {e}")),
+        Err(e) => return check.found(MANIFEST, phrase!("package.form", e)),
     };
     if found["run"].as_str() != Some(&contents.run) {
-        check.found(MANIFEST, format!("is not of run {}", contents.run));
+        check.found(MANIFEST, phrase!("package.not_of_run", run = contents.run));
     }
     let (mut staged, mut maps) = (BTreeSet::new(), BTreeSet::new());
     for output in found["outputs"].as_array().into_iter().flatten() {
@@ -118,14 +113,9 @@ fn manifest(check: &mut Check<'_>, contents: &Contents) {
         parts.map(|p| (p.file.clone(), p.rows, p.sha256.clone())).collect()
     };
     let packed = as_set(&mut contents.tables.iter().flat_map(|t| &t.parts));
-    against(check, &packed, &staged, ["staged", "was staged by the run, but is in no table of tables.json"]);
+    against(check, &packed, &staged, [phrase!("package.not_staged"), phrase!("package.staged_missing")]);
     let packed = as_set(&mut contents.key_maps.iter());
-    against(
-        check,
-        &packed,
-        &maps,
-        ["the map of merged keys", "is a map of merged keys of the run, but not in tables.json"],
-    );
+    against(check, &packed, &maps, [phrase!("package.not_map"), phrase!("package.map_missing")]);
 }
 
 /// Parts of the package against those that the run recorded.
@@ -133,12 +123,12 @@ fn against(
     check: &mut Check<'_>,
     packed: &BTreeSet<(String, u64, String)>,
     recorded: &BTreeSet<(String, u64, String)>,
-    [what, lacking]: [&str; 2],
+    [other, lacking]: [String; 2],
 ) {
     for (file, ..) in packed.difference(recorded) {
-        check.found(file, format!("is not what the run recorded as {what}"));
+        check.found(file, &other);
     }
     for (file, ..) in recorded.difference(packed).filter(|(file, ..)| !packed.iter().any(|p| p.0 == *file)) {
-        check.found(file, lacking);
+        check.found(file, &lacking);
     }
 }

@@ -10,6 +10,7 @@ use super::{Contents, PackageError, cross};
 use crate::dataset::row_count;
 use crate::durable;
 use crate::measures::content_digest;
+use crate::phrase;
 use crate::progress::Progress;
 
 /// One thing that is wrong with a package.
@@ -64,13 +65,13 @@ impl Check<'_> {
         let path = self.bag.join(name);
         // A pipe or a link would be waited for, or be another file tomorrow.
         if std::fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file()) {
-            self.found(name, "is not a plain file");
+            self.found(name, phrase!("package.plain"));
             return String::new();
         }
         match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) => {
-                self.found(name, format!("cannot be read: {e}"));
+                self.found(name, phrase!("package.unread", e));
                 String::new()
             }
         }
@@ -81,28 +82,28 @@ impl Check<'_> {
         let mut bytes = 0;
         for (file, expected) in files {
             if !inside(file) {
-                self.found(name, format!("{file} leads out of the package"));
+                self.found(name, phrase!("package.outside", file));
                 continue;
             }
             let path = self.bag.join(file);
             match std::fs::symlink_metadata(&path) {
                 Ok(found) if found.is_file() => bytes += found.len(),
                 Ok(_) => {
-                    self.found(file, "is not a plain file");
+                    self.found(file, phrase!("package.plain"));
                     continue;
                 }
                 Err(_) => {
-                    self.found(file, "is missing");
+                    self.found(file, phrase!("package.missing"));
                     continue;
                 }
             }
             match durable::sha256(&path) {
                 Ok(found) if found == *expected => {}
                 Ok(_) => {
-                    self.found(file, "was changed: its SHA-256 is another");
+                    self.found(file, phrase!("package.changed"));
                     self.changed.insert(file.clone());
                 }
-                Err(e) => self.found(file, format!("cannot be read: {e}")),
+                Err(e) => self.found(file, phrase!("package.unread", e)),
             }
         }
         bytes
@@ -124,14 +125,14 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
     }
     let mut check = Check { bag: path, problems: Vec::new(), changed: BTreeSet::new() };
     if check.text("bagit.txt") != DECLARATION {
-        check.found("bagit.txt", "does not declare BagIt 1.0 in UTF-8");
+        check.found("bagit.txt", phrase!("package.declaration"));
     }
     if path.join("fetch.txt").exists() {
-        check.found("fetch.txt", "a package holds all of its files itself");
+        check.found("fetch.txt", phrase!("package.fetch"));
     }
     // A folder elsewhere could be another one tomorrow.
     if !std::fs::symlink_metadata(path.join("data")).is_ok_and(|data| data.is_dir()) {
-        check.found("data", "is no folder of the package itself (missing, or a link)");
+        check.found("data", phrase!("package.data"));
         return Ok(Verified::of(path, check.problems));
     }
     let mut listed = Vec::new();
@@ -144,7 +145,7 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
     let (payload, tags) = (&listed[0].1, &listed[1].1);
     for tag in ["bagit.txt", "bag-info.txt", MANIFEST] {
         if !tags.contains_key(tag) {
-            check.found(TAG_MANIFEST, format!("does not list {tag}"));
+            check.found(TAG_MANIFEST, phrase!("package.unlisted_tag", tag));
         }
     }
     let mut all = BTreeSet::new();
@@ -152,16 +153,16 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verified, PackageE
     let known =
         |f: &str| payload.contains_key(f) || tags.contains_key(f) || [TAG_MANIFEST, "fetch.txt"].contains(&f);
     for extra in all.iter().filter(|f| !known(f)) {
-        check.found(extra, "is in no manifest");
+        check.found(extra, phrase!("package.in_no_manifest"));
     }
     let there: BTreeSet<String> = all.into_iter().filter(|f| f.starts_with("data/")).collect();
     for outside in payload.keys().filter(|f| !f.starts_with("data/")) {
-        check.found(outside, "is no payload: it lies outside data/");
+        check.found(outside, phrase!("package.no_payload"));
     }
     let info = check.text("bag-info.txt");
     let oxum = format!("{}.{}", bytes[0], there.len());
     if bag::field(&info, "Payload-Oxum") != Some(oxum.as_str()) {
-        check.found("bag-info.txt", format!("Payload-Oxum is not {oxum}"));
+        check.found("bag-info.txt", phrase!("package.oxum", oxum));
     }
     let (rows, blocked) = tables(&mut check, payload, progress);
     let seal = durable::sha256(&path.join(TAG_MANIFEST)).unwrap_or_default();
@@ -202,7 +203,7 @@ fn tables(check: &mut Check<'_>, payload: &BTreeMap<String, String>, progress: &
     let contents: Contents = match serde_json::from_str(&check.text(NAME)) {
         Ok(contents) => contents,
         Err(e) => {
-            check.found(NAME, format!("is not of the form that this version knows: {e}"));
+            check.found(NAME, phrase!("package.form", e));
             return (0, false);
         }
     };
@@ -221,17 +222,15 @@ fn tables(check: &mut Check<'_>, payload: &BTreeMap<String, String>, progress: &
             let path = check.bag.join(&part.file);
             match row_count(&path) {
                 Ok(rows) if rows == part.rows => parts.push(path),
-                Ok(rows) => check.found(&part.file, format!("holds {rows} rows, not {}", part.rows)),
-                Err(_) => check.found(&part.file, "cannot be read as Parquet"),
+                Ok(rows) => check.found(&part.file, phrase!("package.rows", rows, expected = part.rows)),
+                Err(_) => check.found(&part.file, phrase!("package.parquet")),
             }
         }
         if parts.len() == table.parts.len() {
             match content_digest(&parts) {
                 Ok(found) if found.hex() == table.content_digest && found.rows() == table.rows => {}
-                Ok(_) => {
-                    check.found(NAME, format!("the rows of {} are not those that it names", table.table))
-                }
-                Err(_) => check.found(NAME, format!("the rows of {} cannot be read", table.table)),
+                Ok(_) => check.found(NAME, phrase!("package.other_rows", table = table.table)),
+                Err(_) => check.found(NAME, phrase!("package.rows_unread", table = table.table)),
             }
         }
         all += table.rows;

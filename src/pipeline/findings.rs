@@ -17,6 +17,7 @@ use super::whose::{Query, RowOf};
 use crate::dataset::{left_parts, register};
 use crate::engine::{Engine, Joins};
 use crate::national::{National, Table};
+use crate::phrase;
 use crate::rules::finding_key;
 use crate::sql_ident::literal;
 
@@ -100,7 +101,7 @@ pub fn each_finding<E: From<RunError>>(
         }
         let session = engine.session(engine.partitions(), Joins::Large);
         let sql = query(of, (national, table), &session, &parts, filter)?;
-        let what = || format!("the list of findings of {}", table.name);
+        let what = || phrase!("work.finding_list", table = table.name);
         each_row(engine, &session, &sql, &what, |batch, row| {
             let found = listed(batch, row, table, national, &titles);
             if filter.takes(&found) { take(&found) } else { Ok(()) }

@@ -16,6 +16,7 @@ use super::raw_stage::{asked, left_alone};
 use crate::artifacts::LeftAlone;
 use crate::encoding::{TextEncoding, bytes_column, encoding_of};
 use crate::mapping::{City, SourceView};
+use crate::phrase;
 use crate::raw::{self, RawView};
 use crate::source::{SourceKind, SourceSettings, TableMeasures};
 use crate::state::{Extract, ExtractId, ExtractStatus, State, StateError};
@@ -114,7 +115,7 @@ fn choose(state: &State, source: &str, wanted: &[Held]) -> Result<Extract, RunEr
         }),
         several => {
             let ids: Vec<String> = several.iter().map(|e| e.id.to_string()).collect();
-            let named = if ids.is_empty() { "none".to_owned() } else { ids.join(" and ") };
+            let named = if ids.is_empty() { phrase!("source.none") } else { ids.join(", ") };
             Err(RunError::OneExtract { source_id: source.to_owned(), named })
         }
     }

@@ -17,6 +17,7 @@ use super::raw_stage::{Inventory, asked, inventory};
 use crate::error::{Consequence, RetryClass};
 use crate::mapping::{City, SourceView, check_columns};
 use crate::measures;
+use crate::phrase;
 use crate::retry::Transient;
 use crate::source::{
     ChangeMethod, Source, SourceError, SourceSettings, Table, TableMeasures, differs_in_case,
@@ -146,9 +147,7 @@ fn without_table(city: &City, source: &str, inventory: &Inventory) -> Vec<RunErr
         let otherwise = names.iter().find(|n| n.to_lowercase() == wanted.to_lowercase());
         RunError::NoTable {
             source_id: source.to_owned(),
-            hint: otherwise
-                .map(|n| format!("the source writes it {n}: case matters. Or "))
-                .unwrap_or_default(),
+            hint: otherwise.map(|n| phrase!("source.written_as", n)).unwrap_or_default(),
             table: wanted,
             view: view.name.clone(),
         }
@@ -169,7 +168,7 @@ pub(super) fn ignored<'n>(
         source_id: source.to_owned(),
         table: table.to_owned(),
         view: view.name.clone(),
-        by: format!("the pattern `{}` at {}", ignore.table, ignore.place),
+        by: phrase!("source.pattern", pattern = ignore.table, place = ignore.place),
     })
 }
 
@@ -187,7 +186,7 @@ fn settings(
             // A table that vanished is another matter, and may be accepted under its settings.
             if !has.contains(name.as_str()) && !extracts.iter().any(|e| e.of.tables.contains(name)) {
                 let hint = differs_in_case(name, has.iter().copied());
-                found.push(unknown(format!("table {name}, which [sources.tables.{name}] is about{hint}")));
+                found.push(unknown(phrase!("source.table_set", name, hint)));
             }
             continue;
         };
@@ -195,7 +194,7 @@ fn settings(
         let named = how.columns.keys().chain(&how.column).filter(absent);
         found.extend(named.map(|c| {
             let hint = table.differing_in_case(std::slice::from_ref(c));
-            unknown(format!("column {name}.{c}, which [sources.tables.{name}] names{hint}"))
+            unknown(phrase!("source.column_set", name, c, hint))
         }));
         let stamped = how.changes == ChangeMethod::Timestamp && how.column.is_some();
         // Without a key a table is read in full whatever is set.

@@ -12,6 +12,7 @@ use super::preflight::{preflight, refuse};
 use super::{RunError, RunSettings};
 use crate::artifacts::LeftAlone;
 use crate::mapping::{City, MeasureSpec, Reading, SourceView};
+use crate::phrase;
 use crate::progress::Progress;
 use crate::retry::{Tried, retry};
 use crate::source::{self, Source, SourceError, SourceSettings, Table, TableMeasures};
@@ -41,7 +42,7 @@ pub fn sources_of<'s>(
             city: city.id.clone(),
             wanted: wanted.clone(),
             known: match sources {
-                [] => "none".to_owned(),
+                [] => phrase!("source.none"),
                 _ => sources.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", "),
             },
         })

@@ -24,6 +24,7 @@ use crate::engine::{EngineError, Joins, refuse_floats, session_config};
 use crate::functions::FunctionRegistry;
 use crate::national::{National, Table};
 use crate::nearest::nearest;
+use crate::phrase;
 
 /// Columns of a rule that are not proposals, with their types.
 const OWN: [(&str, DataType); 7] = [
@@ -128,14 +129,14 @@ pub(super) fn all(
     let mut rules: Vec<Rule> = Vec::new();
     for draft in drafts {
         if rules.iter().any(|r| r.name == draft.rule.name) {
-            reader.fault(&draft.text, 0..0, format!("{} is defined twice", draft.rule.name));
+            reader.fault(&draft.text, 0..0, phrase!("rules.twice", name = draft.rule.name));
         }
         if let Some(same) = rules.iter().find(|r| r.id == draft.rule.id && r.title != draft.rule.title) {
             let span = draft.spans.get("title").cloned().unwrap_or(0..0);
             reader.fault(
                 &draft.text,
                 span,
-                format!("{} has another title in {}.sql", draft.rule.id, same.name),
+                phrase!("rules.other_title", id = draft.rule.id, file = same.name),
             );
         }
         rules.extend(rule(reader, of, &planner, draft));
@@ -152,17 +153,17 @@ fn plan_models(reader: &mut Reader, planner: &mut Planner, mut open: Vec<ModelDr
         let ready = open.iter().position(|m| m.parsed.reads.iter().all(|r| !names.contains(r)));
         let Some(at) = ready else {
             for model in &open {
-                reader.fault(&model.text, model.sql.clone(), "models that read each other in a circle");
+                reader.fault(&model.text, model.sql.clone(), phrase!("rules.circle"));
             }
             break;
         };
         let draft = open.remove(at);
         if let Some(name) = draft.parsed.reads.iter().find(|n| merged::of_table(n).is_some()) {
-            let message = format!("{name} is there only for rules: a model is computed before the merges");
+            let message = phrase!("rules.only_rules", name);
             reader.fault(&draft.text, find(&draft.text.text, &draft.sql, name), message);
         }
         if planner.names.contains(&draft.model.name) {
-            reader.fault(&draft.text, 0..0, format!("{} is a table already", draft.model.name));
+            reader.fault(&draft.text, 0..0, phrase!("rules.table_already", name = draft.model.name));
             continue;
         }
         if let Some(plan) = planned(reader, planner, &draft.text, &draft.sql, &draft.parsed, &draft.model.sql)
@@ -184,22 +185,20 @@ pub(super) fn planned(
     sql: &str,
 ) -> Option<LogicalPlan> {
     if let Some(name) = parsed.reads.iter().find(|n| !planner.names.contains(*n)) {
-        let message = format!("there is no table {name}; did you mean {}?", nearest(name, &planner.names));
+        let message = phrase!("rules.no_table_meant", name, nearest = nearest(name, &planner.names));
         reader.fault(text, find(&text.text, span, name), message);
         return None;
     }
     if let Some(name) = parsed.unsteady() {
-        let message = format!("{name}() is another value in every run; as_of() is the day of the run");
+        let message = phrase!("rules.unsteady", name);
         reader.fault(text, find(&text.text, span, name), message);
         return None;
     }
     match planner.plan(sql) {
-        Ok(plan) => match refuse_floats("the rule", &plan) {
+        Ok(plan) => match refuse_floats("", &plan) {
             Ok(()) => Some(plan),
             Err(EngineError::Float { expression, .. }) => {
-                let message = format!(
-                    "{expression} is a floating-point number; write 1.5, or CAST(… AS DECIMAL(16,2))"
-                );
+                let message = phrase!("rules.float", expression);
                 reader.fault(text, span.clone(), message);
                 None
             }
@@ -209,7 +208,7 @@ pub(super) fn planned(
             }
         },
         Err(e) => {
-            reader.fault(text, span.clone(), plain(&e));
+            reader.fault(text, span.clone(), phrase!("rules.sql", why = plain(&e)));
             None
         }
     }
@@ -235,7 +234,7 @@ fn rule(reader: &mut Reader, of: &Context<'_>, planner: &Planner, draft: Draft) 
     let Some(table) = of.national.table(&rule.table) else {
         let names = of.national.tables.iter().map(|t| t.name.as_str());
         let message =
-            format!("there is no table {}; did you mean {}?", rule.table, nearest(&rule.table, names));
+            phrase!("rules.no_table_meant", name = rule.table, nearest = nearest(&rule.table, names));
         reader.fault(&text, at("table"), message);
         return None;
     };
@@ -249,12 +248,12 @@ fn rule(reader: &mut Reader, of: &Context<'_>, planner: &Planner, draft: Draft) 
     needs(reader, of, &text, &rule, &at("needs"));
     let own = |name: &&String| merged::of_table(name) == Some(rule.table.as_str());
     if let Some(name) = rule.reads.iter().find(own).filter(|_| rule.effect == Effect::Merge) {
-        let message = format!("{name} is known after the merges of {}; this rule is one of them", rule.table);
+        let message = phrase!("rules.after_merges", name, table = rule.table);
         reader.fault(&text, find(&text.text, &sql, name), message);
     }
     let among = format!("SELECT count(*) FROM \"{}\" WHERE ({})", rule.table, rule.among);
     if let Err(e) = planner.plan(&among) {
-        reader.fault(&text, at("among"), plain(&e));
+        reader.fault(&text, at("among"), phrase!("rules.sql", why = plain(&e)));
     }
     let plan = planned(reader, planner, &text, &sql, &parsed, &rule.sql)?;
     rule.gives = plan.schema().fields().iter().map(|f| f.name().clone()).collect();
@@ -263,10 +262,10 @@ fn rule(reader: &mut Reader, of: &Context<'_>, planner: &Planner, draft: Draft) 
     if parsed.first_table().is_some_and(|first| first != rule.table && !of.externals.contains_key(&first))
         && rule.is_row_rule
     {
-        reader.fault(&text, at("table"), format!("`table` is {}, the SELECT reads another", rule.table));
+        reader.fault(&text, at("table"), phrase!("rules.other_table", table = rule.table));
     }
     if !text.path.with_extension("case").exists() {
-        reader.fault(&text, 0..0, format!("there are no cases: write {}.case beside it", rule.name));
+        reader.fault(&text, 0..0, phrase!("rules.no_cases", name = rule.name));
     }
     (reader.faults.len() == before).then_some(rule)
 }
@@ -285,12 +284,12 @@ fn target<'t>(
         (Some(adds), Effect::Add) => {
             let target = of.national.table(adds);
             if target.is_none() {
-                reader.fault(text, at("adds"), format!("there is no table {adds}"));
+                reader.fault(text, at("adds"), phrase!("rules.no_table", table = adds));
             }
             target
         }
         (None, Effect::Add) | (Some(_), _) => {
-            let message = "`adds` names the table of new rows, and belongs to the effect add";
+            let message = phrase!("rules.adds");
             reader.fault(text, at("effect"), message);
             None
         }
@@ -303,16 +302,16 @@ fn needs(reader: &mut Reader, of: &Context<'_>, text: &super::file::Text, rule: 
     for needed in rule.needs.iter().chain(rule.reads.iter().filter(|n| n.starts_with("ext_"))) {
         let name = needed.trim_start_matches("ext_");
         if !of.externals.contains_key(needed) {
-            reader.fault(text, span.clone(), format!("there is no external/{name}.toml"));
+            reader.fault(text, span.clone(), phrase!("rules.no_external", name));
         } else if !rule.needs.contains(needed) {
-            reader.fault(text, span.clone(), format!("{needed} is read: name it under `needs`"));
+            reader.fault(text, span.clone(), phrase!("rules.needs", needed));
         }
     }
 }
 
 fn no_column(table: &Table, column: &str) -> String {
     let names = table.columns.iter().map(|c| c.code.as_str());
-    format!("{} has no column {column}; did you mean {}?", table.name, nearest(column, names))
+    phrase!("rules.no_column_meant", table = table.name, column, nearest = nearest(column, names))
 }
 
 /// What a rule may propose values for.
@@ -325,8 +324,7 @@ fn touches(
     span: &Range<usize>,
 ) {
     if matches!(rule.effect, Effect::Change | Effect::Add) == rule.touches.is_empty() {
-        let message =
-            "`touches` lists the columns that a change or an added row fills, and belongs to no other effect";
+        let message = phrase!("rules.touches");
         reader.fault(text, span.clone(), message);
     }
     for column in &rule.touches {
@@ -337,11 +335,11 @@ fn touches(
             continue;
         }
         if target.key.contains(column) {
-            reader.fault(text, span.clone(), format!("{column} is part of the key of {}", target.name));
+            reader.fault(text, span.clone(), phrase!("rules.key_column", column, table = target.name));
         }
         let forbidden = |table: &str| of.untouchable.contains(&(table.to_owned(), column.clone()));
         if forbidden(&target.name) || forbidden("*") {
-            let message = format!("no rule may change {}.{column} (INV-06, untouchable.csv)", target.name);
+            let message = phrase!("rules.untouchable", table = target.name, column);
             reader.fault(text, span.clone(), message);
         }
     }
@@ -357,10 +355,10 @@ fn gives(
     plan: &LogicalPlan,
 ) {
     if !rule.gives.iter().any(|g| g == "_key") {
-        reader.fault(text, span.clone(), "the SELECT gives no `_key`");
+        reader.fault(text, span.clone(), phrase!("rules.no_key"));
     }
     if rule.effect == Effect::Merge && !rule.gives.iter().any(|g| g == "_after_key") {
-        reader.fault(text, span.clone(), "a merge gives the survivor's key as `_after_key`");
+        reader.fault(text, span.clone(), phrase!("rules.after_key"));
     }
     for field in plan.schema().fields() {
         let (name, found) = (field.name(), field.data_type());
@@ -370,7 +368,7 @@ fn gives(
                 target.and_then(|t| t.column(name)).map(|c| c.kind.arrow())
             }
             None => {
-                let message = format!("the SELECT gives {name}, which `touches` does not name");
+                let message = phrase!("rules.not_touched", name);
                 reader.fault(text, find(&text.text, span, name), message);
                 None
             }
@@ -378,7 +376,7 @@ fn gives(
         if let Some(wanted) = wanted
             && !fits(found, &wanted)
         {
-            let message = format!("{name} is {found}, the column is {wanted}; CAST it");
+            let message = phrase!("rules.type", name, found, wanted);
             reader.fault(text, find(&text.text, span, name), message);
         }
     }

@@ -12,6 +12,7 @@ use crate::artifacts::excluded_schema;
 use crate::dataset::{PartInfo, PartWriter, register};
 use crate::durable;
 use crate::engine::{Engine, Joins};
+use crate::phrase;
 use crate::sql_ident::literal;
 
 /// Whose excluded rows are wanted, and where they go.
@@ -49,7 +50,7 @@ pub fn excluded(of: &ExcludedOf<'_>) -> Result<Option<PartInfo>, RuleError> {
         ids.join(", "),
         literal(Outcome::Repaired.text())
     );
-    let what = || format!("the excluded rows of {}", of.table);
+    let what = || phrase!("work.excluded", table = of.table);
     of.engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| of.engine.error(what(), e))?;

@@ -21,6 +21,7 @@ use super::typed;
 use crate::dataset::{DatasetError, read_part};
 use crate::durable;
 use crate::panics;
+use crate::phrase;
 use crate::spreadsheet::{CellFault, cell_text};
 use crate::text_file;
 
@@ -83,7 +84,7 @@ pub(super) fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, Ext
             }
         };
         if file.name != stem(&path) {
-            reader.fault(&text, 0..0, format!("the file is called {}", stem(&path)));
+            reader.fault(&text, 0..0, phrase!("file.called", name = stem(&path)));
         }
         let mut columns = Vec::new();
         for column in file.column {
@@ -97,9 +98,11 @@ pub(super) fn externals(reader: &mut Reader, dir: &Path) -> BTreeMap<String, Ext
                         kind,
                     });
                 }
-                None => {
-                    reader.fault(&text, column.kind.span(), format!("unknown type {}", column.kind.get_ref()))
-                }
+                None => reader.fault(
+                    &text,
+                    column.kind.span(),
+                    phrase!("file.unknown_type", kind = column.kind.get_ref()),
+                ),
             }
         }
         let name = format!("ext_{}", stem(&path));
@@ -124,10 +127,7 @@ pub fn read(
             |what: String| RuleError::External { name: name.clone(), path: path.display().to_string(), what };
         let Some(external) = book.externals.get(&known) else {
             let names = book.externals.keys().map(|n| n.trim_start_matches("ext_"));
-            return Err(failed(format!(
-                "there is no such kind; did you mean {}?",
-                crate::nearest::nearest(name, names)
-            )));
+            return Err(failed(phrase!("file.kind", nearest = crate::nearest::nearest(name, names))));
         };
         let batch = match path.extension().map(|e| e.to_string_lossy().to_lowercase()).as_deref() {
             Some("parquet") => parquet(external, path)?,
@@ -169,7 +169,7 @@ fn typed_rows(external: &External, rows: &[Vec<Option<&str>>]) -> Result<RecordB
     let columns: Vec<(String, DataType)> =
         external.columns.iter().map(|c| (c.code.clone(), c.kind.clone())).collect();
     typed::batch(&columns, rows)
-        .map_err(|unfit| format!("row {}: {} does not hold what stands there", unfit.row + 2, unfit.column))
+        .map_err(|unfit| phrase!("file.unfit", row = unfit.row + 2, column = unfit.column))
 }
 
 /// The place of each wanted column, under any of its heads; none: it may be missing, and is.
@@ -179,10 +179,15 @@ fn places(external: &External, head: &[String]) -> Result<Vec<Option<usize>>, St
         let mut found = head.iter().enumerate().filter(is).map(|(at, _)| at);
         let first = found.next();
         if let (Some(first), Some(second)) = (first, found.next()) {
-            return Err(format!("its columns {} and {} are both {}", first + 1, second + 1, column.code));
+            return Err(phrase!(
+                "file.column_twice",
+                first = first + 1,
+                second = second + 1,
+                column = column.code
+            ));
         }
         if first.is_none() && !column.optional {
-            return Err(format!("it has no column {}", column.heads.join(" / ")));
+            return Err(phrase!("file.no_column", column = column.heads.join(" / ")));
         }
         Ok(first)
     };
@@ -190,14 +195,14 @@ fn places(external: &External, head: &[String]) -> Result<Vec<Option<usize>>, St
 }
 
 fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
-    let text = text_file::read(path).map_err(|e| format!("the file {}", e.0))?;
+    let text = text_file::read(path).map_err(|e| phrase!("file.the_file", why = e.0))?;
     let mut csv = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let head: Vec<String> = csv.headers().map_err(|e| e.to_string())?.iter().map(str::to_owned).collect();
     let places = places(external, &head)?;
     let records: Vec<csv::StringRecord> = csv
         .records()
         .collect::<Result<_, _>>()
-        .map_err(|e| format!("line {}", e.position().map_or(1, csv::Position::line)))?;
+        .map_err(|e| phrase!("file.line", line = e.position().map_or(1, csv::Position::line)))?;
     let rows: Vec<Vec<Option<&str>>> = records
         .iter()
         .map(|r| places.iter().map(|at| r.get((*at)?).and_then(typed::cell)).collect())
@@ -209,15 +214,16 @@ fn csv(external: &External, path: &Path) -> Result<RecordBatch, String> {
 fn xlsx(external: &External, path: &Path) -> Result<RecordBatch, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let mut book = Xlsx::new(BufReader::new(file)).map_err(|e| e.to_string())?;
-    let name = book.sheet_names().first().cloned().ok_or("it has no sheet")?;
+    let name = book.sheet_names().first().cloned().ok_or_else(|| phrase!("file.no_sheet"))?;
     let mut cells = book.worksheet_cells_reader(&name).map_err(|e| e.to_string())?;
     let mut rows: BTreeMap<u32, BTreeMap<u32, String>> = BTreeMap::new();
     while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
         let (row, column) = cell.get_position();
-        let text = cell_text(cell.get_value()).map_err(|e| format!("row {}: {}", row + 1, unfit(e)))?;
+        let text =
+            cell_text(cell.get_value()).map_err(|e| phrase!("file.row", row = row + 1, what = unfit(e)))?;
         rows.entry(row).or_default().insert(column, text);
     }
-    let (_, first) = rows.pop_first().ok_or("it has no row")?;
+    let (_, first) = rows.pop_first().ok_or_else(|| phrase!("file.no_row"))?;
     let width = first.keys().next_back().map_or(0, |last| *last as usize + 1);
     let head: Vec<String> =
         (0..width).map(|c| first.get(&place_of(c)).cloned().unwrap_or_default()).collect();
@@ -233,11 +239,11 @@ fn xlsx(external: &External, path: &Path) -> Result<RecordBatch, String> {
     typed_rows(external, &rows)
 }
 
-fn unfit(of: CellFault) -> &'static str {
+fn unfit(of: CellFault) -> String {
     match of {
-        CellFault::Digits => "a number of more than 15 digits has lost some; make its column a text",
-        CellFault::Duration => "a cell holds a duration",
-        CellFault::Error => "a cell holds an error",
+        CellFault::Digits => phrase!("file.digits"),
+        CellFault::Duration => phrase!("file.duration"),
+        CellFault::Error => phrase!("file.cell_error"),
     }
 }
 

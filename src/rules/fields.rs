@@ -24,6 +24,7 @@ use super::typed;
 use crate::dataset::register;
 use crate::engine::Joins;
 use crate::national::{Mask, National, Table};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// By table: the columns that are merged, in the order of the file.
@@ -44,7 +45,7 @@ pub(super) fn merge_fields(
     let mut csv = csv::ReaderBuilder::new().from_reader(text.text.trim_start_matches('\u{feff}').as_bytes());
     for record in csv.records() {
         let Ok(record) = record else {
-            reader.fault(&text, 0..0, "the file must have the columns table, column, how, source, standing");
+            reader.fault(&text, 0..0, phrase!("rules.fields_columns"));
             continue;
         };
         let at = |i: usize| record.get(i).unwrap_or_default().trim().to_owned();
@@ -52,15 +53,15 @@ pub(super) fn merge_fields(
         let forbidden = |table: &str| untouchable.contains(&(table.to_owned(), column.clone()));
         let untouchable = forbidden(&table) || forbidden("*");
         let wrong = match (national.table(&table), how) {
-            (None, _) => Some(format!("there is no table {table}")),
+            (None, _) => Some(phrase!("rules.no_table", table)),
             (_, None) => {
                 let words: Vec<&str> = FieldMerge::ALL.iter().map(|w| w.text()).collect();
-                Some(format!("`how` is one of {}, not {}", words.join(", "), at(2)))
+                Some(phrase!("rules.how", known = words.join(", "), found = at(2)))
             }
             (Some(known), Some(how)) => fault(known, &column, how, untouchable),
         };
         let known = all.entry(table).or_default();
-        let twice = known.iter().any(|(c, _)| *c == column).then(|| format!("{column} is there twice"));
+        let twice = known.iter().any(|(c, _)| *c == column).then(|| phrase!("rules.column_twice", column));
         match (wrong.or(twice), how) {
             (None, Some(how)) => known.push((column, how)),
             (wrong, _) => {
@@ -81,7 +82,7 @@ pub(super) fn criteria(reader: &mut Reader, survivor: Option<&RecordBatch>, mode
             && readers().next().is_some()
         {
             let text = Text { path: "survivor.csv".into(), text: String::new() };
-            reader.fault(&text, 0..0, format!("no model knows the criterion {criterion}"));
+            reader.fault(&text, 0..0, phrase!("rules.criterion", criterion));
         }
     }
 }
@@ -89,20 +90,18 @@ pub(super) fn criteria(reader: &mut Reader, survivor: Option<&RecordBatch>, mode
 /// Why a column cannot be merged so.
 fn fault(table: &Table, column: &str, how: FieldMerge, untouchable: bool) -> Option<String> {
     let name = format!("{}.{column}", table.name);
-    let Some(known) = table.column(column) else { return Some(format!("there is no column {name}")) };
+    let Some(known) = table.column(column) else { return Some(phrase!("rules.no_column", name)) };
     let place = [&table.insurance, &table.period].into_iter().flatten().any(|c| c == column);
     let refers = table.parents.iter().any(|p| p.columns.iter().any(|c| c == column));
     let names_somebody = matches!(known.mask, Mask::Id | Mask::Name);
     if table.key.len() != 1 || table.key.iter().any(|k| k == column) || place || refers || known.measure {
-        return Some(format!("{name} is a key, refers to another row, or is counted: it is not merged"));
+        return Some(phrase!("rules.not_merged", name));
     }
     match how {
         FieldMerge::List | FieldMerge::Keep | FieldMerge::Best if untouchable => {
-            Some(format!("no rule may change {name} (INV-06, untouchable.csv): it can only be `never`"))
+            Some(phrase!("rules.merge_never", name))
         }
-        FieldMerge::Keep | FieldMerge::Best if names_somebody => {
-            Some(format!("{name} says who somebody is: of two values none is chosen (`list`)"))
-        }
+        FieldMerge::Keep | FieldMerge::Best if names_somebody => Some(phrase!("rules.merge_list", name)),
         _ => None,
     }
 }
@@ -171,7 +170,7 @@ fn read(of: &CleanItem<'_>, tables: &mut Tables<'_>, filling: &mut Filling<'_>) 
         return Ok(());
     }
     let session = of.engine.session(of.engine.partitions(), Joins::Large);
-    let what = || format!("the fields of merged rows of {name}");
+    let what = || phrase!("work.merged_fields", name);
     let failed = |e| of.engine.error(what(), e);
     register(&session, "line", &parts)?;
     session.register_table("member", memory(&members(of, filling)?).map_err(failed)?).map_err(failed)?;

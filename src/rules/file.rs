@@ -29,6 +29,7 @@ use crate::folder;
 use crate::functions::FunctionRegistry;
 use crate::national::National;
 use crate::nearest::nearest;
+use crate::phrase;
 use crate::text_file::{self, Unreadable};
 
 /// The keys of a rule's header.
@@ -180,7 +181,7 @@ impl Reader {
     pub(super) fn files(&mut self, dir: &Path, ending: &str) -> Vec<PathBuf> {
         folder::with_ending(dir, ending).unwrap_or_else(|e| {
             let text = Text { path: dir.to_owned(), text: String::new() };
-            self.fault(&text, 0..0, format!("the folder cannot be listed: {e}"));
+            self.fault(&text, 0..0, phrase!("rules.folder", e));
             Vec::new()
         })
     }
@@ -189,12 +190,12 @@ impl Reader {
         let read = std::fs::read(path);
         self.digest.update(stem(path).as_bytes());
         self.digest.update(read.as_deref().unwrap_or_default());
-        let unread = |e| Unreadable(format!("cannot be read: {e}"));
+        let unread = |e| Unreadable(phrase!("file.unread", e));
         let text = |text| Text { path: path.to_owned(), text };
         match read.map_err(unread).and_then(|bytes| text_file::decode(&bytes)) {
             Ok(found) => Some(text(found)),
             Err(Unreadable(why)) => {
-                self.fault(&text(String::new()), 0..0, format!("the file {why}"));
+                self.fault(&text(String::new()), 0..0, phrase!("file.the_file", why));
                 None
             }
         }
@@ -248,7 +249,7 @@ pub fn load(
         if !drafts.iter().any(|d: &Draft| d.rule.id == *rule) {
             let ids: Vec<&str> = drafts.iter().map(|d| d.rule.id.as_str()).collect();
             let text = Text { path: PathBuf::from("the configuration"), text: String::new() };
-            let message = format!("[rules.{rule}] is no rule; did you mean {}?", nearest(rule, ids));
+            let message = phrase!("rules.no_rule", rule, nearest = nearest(rule, ids));
             reader.fault(&text, 0..0, message);
         }
     }
@@ -346,18 +347,18 @@ fn draft(
 fn whole(reader: &mut Reader, text: &Text, values: &Values, spans: &Spans, name: &str) {
     let at = |key: &str| spans.get(key).cloned().unwrap_or(0..0);
     for key in RULE_KEYS.iter().filter(|k| !OPTIONAL.contains(k) && !values.contains_key(**k)) {
-        reader.fault(text, 0..0, format!("the header has no `{key}`"));
+        reader.fault(text, 0..0, phrase!("rules.no_header_key", key));
     }
     if let Some(id) = values.get("id")
         && name != id
         && !name.starts_with(&format!("{id}_"))
     {
-        let message = format!("the file is called {name}: the id is its name, or what stands before `_`");
+        let message = phrase!("rules.file_name", name);
         reader.fault(text, at("id"), message);
     }
     let mut word = |key: &str, known: Vec<&str>| {
         if let Some(found) = values.get(key).filter(|v| !known.contains(&v.as_str())) {
-            reader.fault(text, at(key), format!("`{key}` is one of {}, not {found}", known.join(", ")));
+            reader.fault(text, at(key), phrase!("rules.one_of", key, known = known.join(", "), found));
         }
     };
     word("severity", Severity::ALL.iter().map(|w| w.text()).collect());
@@ -379,14 +380,14 @@ fn select(
     let get = |key: &str| values.get(key).map_or("", String::as_str);
     let at = spans.get("params").cloned().unwrap_or(0..0);
     let params = sql::params(get("params")).unwrap_or_else(|why| {
-        reader.fault(text, at.clone(), format!("`params`: {why}"));
+        reader.fault(text, at.clone(), phrase!("rules.params", why));
         BTreeMap::new()
     });
     let given = with_set(reader, text, get("id"), params, set);
     match sql::parse(&text.text[head.sql.clone()]) {
         Ok(parsed) => {
             for name in given.keys().filter(|n| !parsed.params.contains(*n)) {
-                reader.fault(text, at.clone(), format!("the parameter {name} is not used"));
+                reader.fault(text, at.clone(), phrase!("rules.parameter_unused", name));
             }
             parsed.with(&given).map_err(|why| reader.fault(text, head.sql.clone(), why)).ok()
         }
@@ -410,7 +411,7 @@ fn with_set(
             Some(known) => known.clone_from(value),
             // Another file of the same rule may have it.
             None if text.text.contains(&format!("${name}")) => {
-                reader.fault(text, 0..0, format!("the parameter {name} is not declared"));
+                reader.fault(text, 0..0, phrase!("rules.parameter_undeclared", name));
             }
             None => {}
         }
@@ -425,18 +426,14 @@ pub(super) type Spans = BTreeMap<String, Range<usize>>;
 pub(super) fn values(reader: &mut Reader, text: &Text, head: &Header, keys: &[&str]) -> (Values, Spans) {
     let (mut values, mut spans) = (Values::new(), Spans::new());
     for stray in &head.strays {
-        reader.fault(
-            text,
-            stray.clone(),
-            "a line of the header is `-- key: value`, or goes on with four spaces",
-        );
+        reader.fault(text, stray.clone(), phrase!("rules.header_line"));
     }
     for entry in &head.entries {
         if !keys.contains(&entry.key.as_str()) && entry.key != "params" {
-            let message = format!("unknown key {}; did you mean {}?", entry.key, nearest(&entry.key, keys));
+            let message = phrase!("rules.unknown_key", key = entry.key, nearest = nearest(&entry.key, keys));
             reader.fault(text, entry.span.clone(), message);
         } else if values.insert(entry.key.clone(), entry.value.clone()).is_some() {
-            reader.fault(text, entry.span.clone(), format!("`{}` is defined twice", entry.key));
+            reader.fault(text, entry.span.clone(), phrase!("rules.key_twice", key = entry.key));
         }
         spans.insert(entry.key.clone(), entry.span.clone());
     }
@@ -452,7 +449,7 @@ pub(super) fn both(reader: &mut Reader, text: &Text, values: &Values, spans: &Sp
         _ => {
             if values.contains_key(key) {
                 let span = spans.get(key).cloned().unwrap_or(0..0);
-                reader.fault(text, span, format!("`{key}` is Chinese / English"));
+                reader.fault(text, span, phrase!("rules.both", key));
             }
             Bilingual { zh: value.clone(), en: value }
         }
@@ -471,12 +468,12 @@ fn model(reader: &mut Reader, text: Text) -> Option<ModelDraft> {
     let head = header(&text.text);
     let (values, spans) = values(reader, &text, &head, &["row", "key"]);
     let params = sql::params(values.get("params").map_or("", String::as_str)).unwrap_or_else(|why| {
-        reader.fault(&text, spans.get("params").cloned().unwrap_or(0..0), format!("`params`: {why}"));
+        reader.fault(&text, spans.get("params").cloned().unwrap_or(0..0), phrase!("rules.params", why));
         BTreeMap::new()
     });
     let parsed = sql::parse(&text.text[head.sql.clone()]).and_then(|p| p.with(&params));
     if !values.contains_key("row") {
-        reader.fault(&text, 0..0, "the header has no `row`: what one row of the model is");
+        reader.fault(&text, 0..0, phrase!("rules.no_row"));
     }
     match parsed {
         Ok(parsed) => {
@@ -506,7 +503,7 @@ fn references(reader: &mut Reader, dir: &Path) -> BTreeMap<String, RecordBatch> 
             let (name, kind) = name.split_once(':').unwrap_or((name, "text"));
             match typed::declared(kind) {
                 Some(kind) => columns.push((name.trim().to_owned(), kind)),
-                None => reader.fault(&text, 0..0, format!("the column {name} has the unknown type {kind}")),
+                None => reader.fault(&text, 0..0, phrase!("rules.unknown_type", name, kind)),
             }
         }
         let records: Result<Vec<csv::StringRecord>, csv::Error> = csv.records().collect();
@@ -514,7 +511,7 @@ fn references(reader: &mut Reader, dir: &Path) -> BTreeMap<String, RecordBatch> 
             Ok(records) => records,
             Err(e) => {
                 let line = e.position().map_or(1, csv::Position::line);
-                reader.fault(&text, line_span(&text.text, line), format!("not a line of this table: {e}"));
+                reader.fault(&text, line_span(&text.text, line), phrase!("rules.line", e));
                 continue;
             }
         };
@@ -526,7 +523,7 @@ fn references(reader: &mut Reader, dir: &Path) -> BTreeMap<String, RecordBatch> 
             }
             Err(unfit) => {
                 let line = records.get(unfit.row).and_then(|r| r.position()).map_or(1, csv::Position::line);
-                let message = format!("{} does not hold {}", unfit.column, unfit.value);
+                let message = phrase!("rules.unfit", column = unfit.column, value = unfit.value);
                 reader.fault(&text, line_span(&text.text, line), message);
             }
         }

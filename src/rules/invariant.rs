@@ -28,6 +28,7 @@ use crate::dataset::{PartInfo, register_bare};
 use crate::engine::{Engine, Joins};
 use crate::mask::{MaskKind, mask};
 use crate::national::{National, Table};
+use crate::phrase;
 
 const KEYS: [&str; 6] = ["id", "title", "compares", "about", "each", "broken"];
 /// So many rows are shown of what breaks an invariant.
@@ -134,18 +135,18 @@ fn invariant(
     let head = header(&text.text);
     let (values, spans) = values(reader, text, &head, &KEYS);
     for key in KEYS.iter().filter(|k| **k != "each" && !values.contains_key(**k)) {
-        reader.fault(text, 0..0, format!("the header has no `{key}`"));
+        reader.fault(text, 0..0, phrase!("rules.no_header_key", key));
     }
     let get = |key: &str| values.get(key).map_or("", String::as_str);
     let list = |key: &str| -> Vec<String> {
         get(key).split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect()
     };
     if get("id") != stem(&text.path) {
-        reader.fault(text, 0..0, format!("the file is called {}: the id is its name", stem(&text.path)));
+        reader.fault(text, 0..0, phrase!("rules.id_is_name", name = stem(&text.path)));
     }
     let broken = get("broken");
     if broken != "blocks" && broken != "told" {
-        reader.fault(text, 0..0, format!("`broken` is blocks or told, not {broken}"));
+        reader.fault(text, 0..0, phrase!("rules.broken", broken));
     }
     let (title, compares) =
         (both(reader, text, &values, &spans, "title"), both(reader, text, &values, &spans, "compares"));
@@ -163,7 +164,7 @@ fn invariant(
         for name in found.about.iter().map(|name| full(name, table)).chain(sql.reads.iter().cloned()) {
             match schema_of(national, &name) {
                 Some(schema) => planner.know(&name, schema),
-                None => reader.fault(text, 0..0, format!("there is nothing called {name} to compare")),
+                None => reader.fault(text, 0..0, phrase!("rules.nothing_to_compare", name)),
             }
         }
         if reader.faults.len() == before {
@@ -210,7 +211,7 @@ pub(super) fn untouchable(
     let mut csv = csv::ReaderBuilder::new().from_reader(text.text.trim_start_matches('\u{feff}').as_bytes());
     for record in csv.records() {
         let Ok(record) = record else {
-            reader.fault(&text, 0..0, "the file must have the columns table, column, basis");
+            reader.fault(&text, 0..0, phrase!("rules.untouchable_columns"));
             continue;
         };
         let at = |i: usize| record.get(i).unwrap_or_default().trim().to_owned();
@@ -219,7 +220,7 @@ pub(super) fn untouchable(
         let named = if table == "*" { national.tables.iter().any(|t| known(&t.name)) } else { known(&table) };
         if !named {
             let line = record.position().map_or(1, csv::Position::line);
-            reader.fault(&text, line_span(&text.text, line), format!("there is no column {table}.{column}"));
+            reader.fault(&text, line_span(&text.text, line), phrase!("rules.no_column_of", table, column));
         }
         all.insert((table, column));
     }
@@ -297,7 +298,7 @@ impl Asking<'_> {
     /// Counts what breaks it, and keeps the first rows.
     fn broken(&self, invariant: &Invariant, report: &mut InvariantReport) -> Result<(), RuleError> {
         let engine = self.engine;
-        let what = || format!("the invariant {}", invariant.id);
+        let what = || phrase!("work.invariant", id = invariant.id);
         let session = engine.session(engine.partitions(), Joins::Large);
         let query = invariant.over(self.table);
         let schema = |name: &str| schema_of(self.national, name);

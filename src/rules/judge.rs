@@ -22,6 +22,7 @@ use super::lines::found_schema;
 use super::merge::Merges;
 use super::run::{Approval, CleanItem, proposal_id};
 use crate::engine::Engine;
+use crate::phrase;
 
 /// The changes of an item so far: fields that are taken, and what they become, by table. What they take is reserved in the pool.
 pub(super) struct ItemChanges {
@@ -96,7 +97,7 @@ impl ItemChanges {
         changes: impl IntoIterator<Item = &'c Change>,
     ) -> Result<(), RuleError> {
         let bytes = changes.into_iter().map(|c| c.bytes() + KEY_BYTES).sum();
-        let what = || format!("the changes of {}", of.item.text());
+        let what = || phrase!("work.changes", item = of.item.text());
         self.held.try_grow(bytes).map_err(|e| of.engine.error(what(), e).into())
     }
 }

@@ -27,6 +27,7 @@ use crate::engine::{Engine, Joins};
 use crate::functions::FunctionRegistry;
 use crate::mask::{MaskKind, mask};
 use crate::national::{National, Table};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 const KEYS: [&str; 3] = ["title", "about", "columns"];
@@ -155,7 +156,7 @@ fn list(
     let head = header(&text.text);
     let (values, spans) = values(reader, text, &head, &KEYS);
     for key in KEYS.iter().filter(|k| !values.contains_key(**k)) {
-        reader.fault(text, 0..0, format!("the header has no `{key}`"));
+        reader.fault(text, 0..0, phrase!("rules.no_header_key", key));
     }
     let params = sql::params(values.get("params").map_or("", String::as_str));
     let params = params
@@ -174,7 +175,7 @@ fn list(
     let gives: Vec<&str> = plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
     let named: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     if gives != named && reader.faults.len() == before {
-        let message = format!("the SELECT gives {}, `columns` names {}", gives.join(", "), named.join(", "));
+        let message = phrase!("rules.list_columns", gives = gives.join(", "), named = named.join(", "));
         reader.fault(text, spans.get("columns").cloned().unwrap_or(0..0), message);
     }
     let (title, about) =
@@ -208,14 +209,7 @@ pub(super) fn columns(
         })();
         match column {
             Some(column) => all.push(column),
-            None => reader.fault(
-                text,
-                span.clone(),
-                format!(
-                    "`{}` is not: name [value, key, text, TABLE.COLUMN or section of words] = Chinese / English",
-                    one.trim()
-                ),
-            ),
+            None => reader.fault(text, span.clone(), phrase!("rules.list_column", column = one.trim())),
         }
     }
     let by_row = |c: &ListColumn| matches!(c.holds, Holds::Value | Holds::Key);
@@ -223,7 +217,7 @@ pub(super) fn columns(
     if all.iter().any(by_row) && !has("table")
         || all.iter().any(|c| c.holds == Holds::Value) && !has("column")
     {
-        reader.fault(text, span, "a [key] needs the column `table` beside it, a [value] also `column`");
+        reader.fault(text, span, phrase!("rules.list_key"));
     }
     all
 }
@@ -266,7 +260,7 @@ impl List {
                 Some(known) => *known = value,
                 None => {
                     let names: Vec<&str> = self.params.keys().map(String::as_str).collect();
-                    return Err(unlisted(format!("there is no {name} to set, only: {}", names.join(", "))));
+                    return Err(unlisted(phrase!("file.no_parameter", name, known = names.join(", "))));
                 }
             }
         }
@@ -334,7 +328,7 @@ pub fn each_list_row<E: From<RuleError>>(
     facts: &Facts,
     mut take: impl FnMut(&[Option<String>]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let what = || format!("the list {}", list.name);
+    let what = || phrase!("work.list", name = list.name);
     let unset = |why: String| RuleError::Unlisted { list: list.name.clone(), why };
     let query = list.parsed.with(params).map_err(unset)?;
     let session = engine.session(engine.partitions(), Joins::Large);

@@ -19,6 +19,7 @@ use crate::artifacts::merged_schema;
 use crate::dataset::{BATCH_ROWS, PartInfo, PartWriter, register};
 use crate::engine::Joins;
 use crate::national::Table;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// One donor key: where it goes, and the records of its rows (column `*`, before its key, after the survivor's).
@@ -142,7 +143,7 @@ fn children(
     let donors: StringArray = merges.0.keys().map(|k| Some(k.as_str())).collect();
     let schema = Arc::new(Schema::new(vec![Field::new("donor", DataType::Utf8, false)]));
     let map = RecordBatch::try_new(schema, vec![Arc::new(donors)]).map_err(|e| impossible(of, table, &e))?;
-    let what = || format!("the rows of {} that follow a merge", child.name);
+    let what = || phrase!("work.merge", table = child.name);
     let failed = |e| of.engine.error(what(), e);
     session.register_table("merges", memory(&map).map_err(failed)?).map_err(failed)?;
     let scope = child.scope.as_deref().unwrap_or("true");

@@ -16,6 +16,7 @@ use crate::dataset::{PartInfo, register};
 use crate::durable;
 use crate::engine::{Engine, Joins};
 use crate::national::{National, Table};
+use crate::phrase;
 
 /// Whose open findings are wanted, and where they go.
 pub struct OpenOf<'a> {
@@ -49,7 +50,7 @@ pub fn open_findings(of: &OpenOf<'_>) -> Result<(PartInfo, Vec<FoundRows>), Rule
              ORDER BY rule, \"column\", _key, _skey, _source",
             crate::sql_ident::literal(&of.table.name)
         );
-        let what = || format!("the open findings of {}", of.table.name);
+        let what = || phrase!("work.open", table = of.table.name);
         of.engine.block_on(async {
             let stream = async { session.sql(&sql).await?.execute_stream().await };
             let mut stream = stream.await.map_err(|e| of.engine.error(what(), e))?;

@@ -18,6 +18,7 @@ use super::lines::found_schema;
 use super::run::CleanItem;
 use crate::dataset::{PartInfo, PartWriter, register};
 use crate::engine::Joins;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// The files of one rule over one table that found something.
@@ -73,7 +74,7 @@ pub(super) fn resolve<'a>(
     let known = known_keys(of, &files, &lines.path)?;
     let judge = Judge { of, files: &[], changes, known, last: None, outcomes: BTreeMap::new() };
     let mut settling = Settling { groups, judge, open: None, done: BTreeMap::new() };
-    let what = || format!("what the rules of {} found", of.item.text());
+    let what = || phrase!("work.found", item = of.item.text());
     of.engine.block_on(async {
         let stream = async { session.sql(&sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| of.engine.error(what(), e))?;

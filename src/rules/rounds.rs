@@ -20,6 +20,7 @@ use crate::artifacts::RoundRow;
 use crate::dataset::{PartInfo, PartWriter, register};
 use crate::durable;
 use crate::engine::{Engine, Joins};
+use crate::phrase;
 
 /// Columns of a ledger, in their order.
 const COLUMNS: [&str; 11] =
@@ -117,7 +118,7 @@ pub fn next_ledger(of: &RoundOf<'_>) -> Result<(PartInfo, Vec<RoundRow>), RuleEr
         register(&session, "findings", of.findings)?;
     }
     if let Some(sql) = joined(of.before.is_some(), !of.findings.is_empty()) {
-        let what = || format!("the ledger of round {}", of.run);
+        let what = || phrase!("work.round", run = of.run);
         of.engine.block_on(async {
             let stream = async { session.sql(&sql).await?.execute_stream().await };
             let mut stream: SendableRecordBatchStream =

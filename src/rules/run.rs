@@ -31,6 +31,7 @@ use crate::engine::Engine;
 use crate::failpoint;
 use crate::measures::write_measures;
 use crate::national::National;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// What an item works on, and where its results go.
@@ -374,7 +375,7 @@ pub(super) fn find<'r>(
         let mut names = rule.reads.clone();
         names.insert(rule.table.clone());
         let session = tables.session(&names)?;
-        let what = || format!("the rule {}", rule.name);
+        let what = || phrase!("work.rule", name = rule.name);
         of.engine.block_on(async {
             let stream = async { session.sql(&sql).await?.execute_stream().await };
             let mut stream = stream.await.map_err(|e| of.engine.error(what(), e))?;

@@ -27,6 +27,7 @@ use super::fault::RuleError;
 use super::file::Rule;
 use super::tables::Tables;
 use crate::engine::Engine;
+use crate::phrase;
 
 /// So many batches of what was found may wait for each stream.
 const WAITING: usize = 4;
@@ -75,7 +76,7 @@ impl<'a> Scan<'a> {
 
     /// Of some conditions those that hold for at least one row. It reads no further than it needs to.
     pub(super) fn hold(&self, conditions: &BTreeSet<&'a str>) -> Result<BTreeSet<&'a str>, RuleError> {
-        let what = || format!("the rows of {} that rules are about", self.table);
+        let what = || phrase!("work.among", table = self.table);
         let failed = |e| RuleError::from(self.engine.error(what(), e));
         let alias = TableReference::bare(self.table);
         let whole = self.qualified(&alias, &self.provider.schema()).map_err(failed)?;
@@ -162,12 +163,12 @@ impl<'a> Scan<'a> {
     }
 
     fn failed(&self, rules: &[(&Rule, String)], at: usize, e: DataFusionError) -> RuleError {
-        let what = match rules {
-            [_] | [] => String::new(),
-            many => format!(", in one scan of {} with {} others", self.table, many.len() - 1),
-        };
         let name = rules.get(at).map_or("", |(rule, _)| rule.name.as_str());
-        self.engine.error(format!("the rule {name}{what}"), e).into()
+        let what = match rules {
+            [_] | [] => phrase!("work.rule", name),
+            many => phrase!("work.rule_of_scan", name, table = self.table, others = many.len() - 1),
+        };
+        self.engine.error(what, e).into()
     }
 
     /// The columns that queries read, and the queries over them.

@@ -13,6 +13,7 @@ use crate::artifacts::EmptyRow;
 use crate::dataset::register;
 use crate::engine::{Engine, Joins};
 use crate::national::Table;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// A table whose empty values are counted.
@@ -70,7 +71,7 @@ pub fn empty_values(of: &EmptyOf<'_>) -> Result<Vec<EmptyRow>, RuleError> {
 fn ask(of: &EmptyOf<'_>, name: &str, parts: &[PathBuf], sql: &str) -> Result<Vec<RecordBatch>, RuleError> {
     let session = of.engine.session(of.engine.partitions(), Joins::OneSmall);
     register(&session, name, parts)?;
-    let what = || format!("the empty values of {}", of.table.name);
+    let what = || phrase!("work.shares", table = of.table.name);
     let found = of.engine.block_on(async { session.sql(sql).await?.collect().await });
     Ok(found.map_err(|e| of.engine.error(what(), e))?)
 }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use crate::phrase;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
     TableFactor, Value, visit_expressions, visit_expressions_mut, visit_relations, visit_relations_mut,
@@ -30,9 +31,10 @@ pub(super) struct Parsed {
 
 /// Parses one query, to its last character.
 pub(super) fn parse(sql: &str) -> Result<Parsed, String> {
-    let mut statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|e| e.to_string())?;
+    let mut statements =
+        Parser::parse_sql(&GenericDialect {}, sql).map_err(|e| phrase!("rules.sql", why = e))?;
     let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
-        return Err("it is not one SELECT".to_owned());
+        return Err(phrase!("rules.one_select"));
     };
     let mut own: BTreeSet<String> = BTreeSet::new();
     ctes(&query, &mut own);
@@ -83,7 +85,7 @@ impl Parsed {
             let name = name.trim_start_matches('$');
             match params
                 .get(name)
-                .ok_or_else(|| format!("the parameter ${name} is not declared"))
+                .ok_or_else(|| phrase!("rules.parameter_undeclared_sql", name))
                 .and_then(|p| expression(p))
             {
                 Ok(value) => *e = value,
@@ -173,8 +175,9 @@ impl Parsed {
 
 /// One SQL expression, to its last character.
 fn expression(sql: &str) -> Result<Expr, String> {
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(|e| e.to_string())?;
-    parser.parse_expr().map_err(|e| e.to_string())
+    let mut parser =
+        Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(|e| phrase!("rules.sql", why = e))?;
+    parser.parse_expr().map_err(|e| phrase!("rules.sql", why = e))
 }
 
 /// `limit = 0.05, name = 'x'`.
@@ -182,11 +185,12 @@ pub(super) fn params(text: &str) -> Result<BTreeMap<String, String>, String> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(text).map_err(|e| e.to_string())?;
-    let all = parser.parse_comma_separated(Parser::parse_expr).map_err(|e| e.to_string())?;
+    let mut parser =
+        Parser::new(&GenericDialect {}).try_with_sql(text).map_err(|e| phrase!("rules.sql", why = e))?;
+    let all = parser.parse_comma_separated(Parser::parse_expr).map_err(|e| phrase!("rules.sql", why = e))?;
     let one = |e: Expr| match e {
         Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => Ok((left.to_string(), right.to_string())),
-        other => Err(format!("{other} is not name = value")),
+        other => Err(phrase!("rules.name_value", other)),
     };
     all.into_iter().map(one).collect()
 }

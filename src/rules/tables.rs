@@ -21,6 +21,7 @@ use crate::dataset::{PartInfo, PartWriter, table};
 use crate::durable;
 use crate::engine::Engine;
 use crate::national::National;
+use crate::phrase;
 
 /// About what a row of a joined table takes while it is joined.
 const ROW_BYTES: u64 = 100;
@@ -126,7 +127,7 @@ impl<'a> Tables<'a> {
         let session = self.session(&model.reads)?;
         // Never a name that was another file's.
         let path = self.models.folder.join(format!("{}.{}.parquet", model.name, self.models.computed));
-        let what = || format!("the model {}", model.name);
+        let what = || phrase!("work.model", name = model.name);
         self.engine.block_on(async {
             let frame = session.sql(&model.sql).await.map_err(|e| self.engine.error(what(), e))?;
             let schema = Arc::new(frame.schema().as_arrow().clone());
@@ -172,7 +173,7 @@ impl<'a> Tables<'a> {
     }
 
     fn failed(&self, name: &str, e: datafusion::error::DataFusionError) -> RuleError {
-        self.engine.error(format!("the table {name} for the rules"), e).into()
+        self.engine.error(phrase!("work.rule_table", name), e).into()
     }
 
     /// What a name stands for.

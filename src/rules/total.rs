@@ -21,6 +21,7 @@ use super::list::{Holds, ListColumn, columns};
 use super::sql::{self, Parsed};
 use crate::engine::{Engine, Joins};
 use crate::national::National;
+use crate::phrase;
 
 const KEYS: [&str; 5] = ["id", "title", "about", "columns", "zero"];
 /// Columns that tell lines apart.
@@ -70,11 +71,11 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
     let head = header(&text.text);
     let (values, spans) = values(reader, text, &head, &KEYS);
     for key in KEYS.iter().filter(|k| **k != "zero" && !values.contains_key(**k)) {
-        reader.fault(text, 0..0, format!("the header has no `{key}`"));
+        reader.fault(text, 0..0, phrase!("rules.no_header_key", key));
     }
     let id = values.get("id").cloned().unwrap_or_default();
     if id != stem(&text.path) {
-        reader.fault(text, 0..0, format!("the file is called {}: the id is its name", stem(&text.path)));
+        reader.fault(text, 0..0, phrase!("rules.id_is_name", name = stem(&text.path)));
     }
     let (title, about) =
         (both(reader, text, &values, &spans, "title"), both(reader, text, &values, &spans, "about"));
@@ -85,7 +86,7 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
     for (name, own) in query.reads.iter().zip(&parsed.reads) {
         match schema_of(national, name) {
             Some(schema) => planner.know(name, schema),
-            None => reader.fault(text, 0..0, format!("there is no national table {own} to add up")),
+            None => reader.fault(text, 0..0, phrase!("rules.no_national", own)),
         }
     }
     if reader.faults.len() > before {
@@ -99,7 +100,7 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
     if gives.iter().map(|g| g.0).ne(named.iter().copied()) || named.len() <= TOLD || named[0] != INSURANCE {
         let gives = gives.iter().map(|g| g.0).collect::<Vec<_>>().join(", ");
         let named = named.join(", ");
-        let message = format!("the SELECT gives {gives}, `columns` names {named}; insurance comes first");
+        let message = phrase!("rules.total_columns", gives, named);
         reader.fault(text, span, message);
         return None;
     }
@@ -111,11 +112,11 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
                 let zero = zero == Some(*name);
                 numbers.push(TotalNumber { title: column.title.clone(), money, zero });
             }
-            None => reader.fault(text, span.clone(), format!("{name} is neither DECIMAL(…, 2) nor a count")),
+            None => reader.fault(text, span.clone(), phrase!("rules.total_type", name)),
         }
     }
     if let Some(zero) = zero.filter(|z| !named[TOLD..].contains(z)) {
-        reader.fault(text, 0..0, format!("there is no number `{zero}` that should be 0"));
+        reader.fault(text, 0..0, phrase!("rules.total_zero", zero));
     }
     let by = columns.into_iter().nth(1)?;
     let found = Total { id, title, about, by, numbers, parsed };
@@ -155,7 +156,7 @@ pub fn total_sums(
     total: &Total,
     (facts, of): (&Facts, &str),
 ) -> Result<TotalSums, RuleError> {
-    let what = || format!("the total {}", total.id);
+    let what = || phrase!("work.total", id = total.id);
     let query = version(&total.parsed, of);
     let session = engine.session(engine.partitions(), Joins::Large);
     let schema = |name: &str| schema_of(national, name);

@@ -24,6 +24,7 @@ use super::sql;
 use crate::dataset::{PartInfo, PartWriter, register};
 use crate::engine::{Engine, Joins};
 use crate::national::{National, Table};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 const KEYS: [&str; 4] = ["table", "title", "basis", "rows"];
@@ -74,14 +75,14 @@ fn trail(reader: &mut Reader, text: &Text, national: &National, planner: &Planne
     let head = header(&text.text);
     let (values, _) = values(reader, text, &head, &KEYS);
     for key in KEYS.iter().filter(|k| !values.contains_key(**k)) {
-        reader.fault(text, 0..0, format!("the header has no `{key}`"));
+        reader.fault(text, 0..0, phrase!("rules.no_header_key", key));
     }
     let name = values.get("table").cloned().unwrap_or_default();
     if name != stem(&text.path) {
-        reader.fault(text, 0..0, format!("the file is called {}: that is its table", stem(&text.path)));
+        reader.fault(text, 0..0, phrase!("rules.file_is_table", name = stem(&text.path)));
     }
     let Some(table) = national.table(&name) else {
-        reader.fault(text, 0..0, format!("there is no table {name}"));
+        reader.fault(text, 0..0, phrase!("rules.no_table", table = name));
         return None;
     };
     let rows = values.get("rows").cloned().unwrap_or_default();
@@ -93,10 +94,10 @@ fn trail(reader: &mut Reader, text: &Text, national: &National, planner: &Planne
     let plan = whole(&text.text[head.sql.clone()])?;
     let gives: Vec<String> = plan.schema().fields().iter().map(|f| f.name().clone()).collect();
     for column in gives.iter().filter(|c| table.column(c).is_none()) {
-        reader.fault(text, head.sql.clone(), format!("{name} has no column {column}"));
+        reader.fault(text, head.sql.clone(), phrase!("rules.no_column_in", name, column));
     }
     for column in table.key.iter().filter(|k| !gives.contains(k)) {
-        reader.fault(text, head.sql.clone(), format!("the SELECT gives no {column}, a key of {name}"));
+        reader.fault(text, head.sql.clone(), phrase!("rules.no_trail_key", column, name));
     }
     let sql = text.text[head.sql.clone()].to_owned();
     (reader.faults.len() == before).then_some(Trail { table: name, rows, sql, gives })
@@ -116,7 +117,7 @@ pub fn write_trail(
     let Some(table) = national.table(&trail.table) else { return Ok(None) };
     crate::durable::remove_dir_all(folder)?;
     crate::durable::create_dir_all(folder)?;
-    let what = || format!("the change records as {}", trail.table);
+    let what = || phrase!("work.trail", table = trail.table);
     let failed = |e| engine.error(what(), e);
     let session = session(engine, national, changes).map_err(|e| e.or_else(&failed))?;
     let keys: Vec<String> = table.key.iter().map(|k| format!("x.{}", quote(k))).collect();

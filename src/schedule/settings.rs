@@ -3,6 +3,7 @@
 //! Always: a cron text is parsed here alone, five fields of the configured time zone; a job that was read can come due.
 //! Must not know: how a file is read, or what a job does.
 
+use crate::phrase;
 use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
@@ -125,7 +126,7 @@ impl Times {
         let some_day = chrono::DateTime::UNIX_EPOCH;
         match times.cron.find_next_occurrence(&some_day, false) {
             Ok(_) => Ok(times),
-            Err(_) => Err("no such day ever comes".to_owned()),
+            Err(_) => Err(phrase!("config.no_day")),
         }
     }
 }
@@ -169,7 +170,7 @@ impl WebAddress {
         let (rest, tls) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
             (Some(rest), _) => (rest, false),
             (None, Some(rest)) => (rest, true),
-            (None, None) => return Err("an address begins with http:// or https://".to_owned()),
+            (None, None) => return Err(phrase!("config.address")),
         };
         if rest.chars().any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
             return Err(
@@ -182,17 +183,17 @@ impl WebAddress {
             None => (rest, "/"),
         };
         if host.contains('@') {
-            return Err("an address carries no user and no password".to_owned());
+            return Err(phrase!("config.address_user"));
         }
         let name =
             if host.starts_with('[') { host.rfind(']').map_or("", |at| &host[at + 1..]) } else { host };
         let peer = match name.rsplit_once(':') {
             Some((_, port)) if port.parse::<u16>().is_ok_and(|p| p > 0) => host.to_owned(),
-            Some(_) => return Err("the port is no number from 1 to 65535".to_owned()),
+            Some(_) => return Err(phrase!("config.address_port")),
             None => format!("{host}:{}", if tls { 443 } else { 80 }),
         };
         if host.is_empty() || host.starts_with(':') {
-            return Err("the address names no host".to_owned());
+            return Err(phrase!("config.address_host"));
         }
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { host: host.to_owned(), peer, path, tls })

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 
 use super::{ChangeMethod, SourceError};
 use crate::encoding::{ENCODING_KEY, TIME_ZONE_KEY, TextEncoding, bytes_column};
+use crate::phrase;
 
 /// A legacy type, as far as it decides how a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,7 +211,7 @@ const OWN_NAMES: &[&str] = &[
 pub fn differs_in_case<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let found =
         known.into_iter().find(|name| *name != wanted && name.to_lowercase() == wanted.to_lowercase());
-    found.map(|name| format!("; there is `{name}`: names count letter by letter")).unwrap_or_default()
+    found.map(|name| phrase!("source.other_case", name)).unwrap_or_default()
 }
 
 impl Table {

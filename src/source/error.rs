@@ -87,7 +87,7 @@ pub enum SourceError {
     Statement { id: String, what: String, source: Box<dyn Error + Send + Sync> },
     #[error("{}", said!("SRC-019", id, wanted, why))]
     #[diagnostic(code("SRC-019"), help("{}", hint!("SRC-019", way_out)))]
-    Consistency { id: String, wanted: &'static str, why: String, way_out: &'static str },
+    Consistency { id: String, wanted: &'static str, why: String, way_out: String },
     #[error("{}", said!("SRC-020", id, table, method))]
     #[diagnostic(code("SRC-020"), help("{}", hint!("SRC-020", table)))]
     NoMethod { id: String, table: String, method: &'static str },
@@ -129,7 +129,7 @@ pub enum SourceError {
     Converted { id: String, what: String },
     #[error("{}", said!("SRC-035", id, server))]
     #[diagnostic(code("SRC-035"), help("{}", hint!("SRC-035", why)))]
-    Certificate { id: String, server: String, why: &'static str, source: Box<dyn Error + Send + Sync> },
+    Certificate { id: String, server: String, why: String, source: Box<dyn Error + Send + Sync> },
     #[error("{}", said!("SRC-036", id, what))]
     #[diagnostic(code("SRC-036"), help("{}", hint!("SRC-036")))]
     Undecodable { id: String, what: String, source: Box<dyn Error + Send + Sync> },

@@ -73,8 +73,8 @@ pub struct Examined {
 }
 
 impl Examined {
-    pub(crate) fn new(what: &str, grade: Grade, found: impl Into<String>, advice: &str) -> Self {
-        Self { what: what.to_owned(), grade, found: found.into(), advice: advice.to_owned() }
+    pub(crate) fn new(what: &str, grade: Grade, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), grade, found: found.into(), advice: advice.into() }
     }
 }
 

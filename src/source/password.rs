@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Server, SourceError};
+use crate::phrase;
 
 /// Where systemd puts the credentials of a unit.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -21,23 +22,19 @@ pub(super) fn password(id: &str, server: &Server) -> Result<Option<String>, Sour
     let lacks = |what: String| SourceError::Incomplete { id: id.to_owned(), what };
     if let Some(name) = &server.password_env {
         let word = std::env::var(name);
-        return word.map(Some).map_err(|_| {
-            lacks("the environment variable that `password_env` names (it is not set)".to_owned())
-        });
+        return word.map(Some).map_err(|_| lacks(phrase!("source.password_env")));
     }
     let (path, key) = match (&server.password_credential, &server.password_file) {
         (Some(name), _) => {
-            let folder = std::env::var_os(CREDENTIALS).map(PathBuf::from).ok_or_else(|| {
-                lacks(format!(
-                    "the systemd credential that `password_credential` names ({CREDENTIALS} is not set: no unit with LoadCredential= started this)"
-                ))
-            })?;
+            let folder = std::env::var_os(CREDENTIALS)
+                .map(PathBuf::from)
+                .ok_or_else(|| lacks(phrase!("source.password_credential", variable = CREDENTIALS)))?;
             (folder.join(name), "password_credential")
         }
         (None, Some(path)) => (path.clone(), "password_file"),
         (None, None) => return Ok(None),
     };
-    let unreadable = |e: std::io::Error| lacks(format!("a readable file where `{key}` says ({})", e.kind()));
+    let unreadable = |e: std::io::Error| lacks(phrase!("source.password_file", key, why = e.kind()));
     if others_may(&path).map_err(unreadable)? {
         return Err(SourceError::Exposed { id: id.to_owned(), key });
     }

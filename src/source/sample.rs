@@ -5,6 +5,7 @@
 use super::votes::Votes;
 use super::{Column, Examined, Grade, LegacyType, Source, SourceError, Table};
 use crate::encoding::TextEncoding;
+use crate::phrase;
 
 /// Ranges that are looked into, and rows of each.
 const RANGES: usize = 3;
@@ -28,7 +29,7 @@ pub async fn sampled_encodings(source: &dyn Source, tables: &[Table]) -> Vec<Exa
             Ok(votes) => votes,
             // Another check says why it cannot be read.
             Err(e) => {
-                let what = format!("{} could not be sampled: {e}", table.name);
+                let what = phrase!("doctor.sample_failed", table = table.name, e);
                 found.push(Examined::new("encodings", Grade::Warning, what, ""));
                 continue;
             }
@@ -44,8 +45,7 @@ pub async fn sampled_encodings(source: &dyn Source, tables: &[Table]) -> Vec<Exa
         }
     }
     let Votes { ascii, utf8, gbk, other } = all;
-    let counts =
-        format!("sampled text: {ascii} values of ASCII, {gbk} of GBK, {utf8} of UTF-8, {other} of neither");
+    let counts = phrase!("doctor.sample", ascii, gbk, utf8, other);
     found.insert(0, Examined::new("encodings", Grade::Info, counts, ""));
     found
 }
@@ -79,19 +79,16 @@ fn judged(table: &Table, column: &Column, votes: Votes) -> Option<Examined> {
     let name = format!("{}.{}", table.name, column.name);
     let read_as = column.encoding.unwrap_or(TextEncoding::Utf8);
     let Votes { utf8, gbk, other, .. } = votes;
-    let counts = format!("{gbk} values speak for GBK, {utf8} for UTF-8, {other} for neither");
+    let counts = phrase!("doctor.sample_counts", gbk, utf8, other);
     match votes.speaks_against(read_as) {
         Some(for_other) => {
-            let found = format!("{name} is read as {read_as}: {counts}");
-            let advice = format!(
-                "set `encoding = \"{for_other}\"` for the source, [sources.tables.{}] or the column, once somebody has compared a name",
-                table.name
-            );
-            Some(Examined::new("encodings", Grade::Error, found, &advice))
+            let found = phrase!("doctor.sample_wrong", name, read_as, counts);
+            let advice = phrase!("doctor.sample_wrong_advice", for_other, table = table.name);
+            Some(Examined::new("encodings", Grade::Error, found, advice))
         }
         None if votes.speaks_for().is_none() && utf8 > 0 && gbk > 0 => {
-            let found = format!("{name} is read as {read_as}, but holds several encodings: {counts}");
-            let advice = "rows of the other encoding become read errors, with their bytes kept";
+            let found = phrase!("doctor.sample_mixed", name, read_as, counts);
+            let advice = phrase!("doctor.sample_mixed_advice");
             Some(Examined::new("encodings", Grade::Warning, found, advice))
         }
         None => None,

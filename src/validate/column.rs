@@ -16,6 +16,7 @@ use crate::artifacts::{FindingSink, RowAt, RuleGate, shown};
 use crate::dataset::{read_part, schema_of};
 use crate::engine::{Engine, Joins};
 use crate::national::{Column, Kind, LengthIn, Mandatory};
+use crate::phrase;
 use crate::sql_ident::{literal, quote};
 
 /// Rules that this pass names beside those under `empty`.
@@ -230,7 +231,7 @@ impl Pass<'_> {
         batch: &RecordBatch,
     ) -> Result<ArrayRef, ValidateError> {
         let value = expression.evaluate(batch).and_then(|v| v.into_array(batch.num_rows()));
-        Ok(value.map_err(|e| self.engine.error(format!("the check of {}", self.of.table.name), e))?)
+        Ok(value.map_err(|e| self.engine.error(phrase!("work.check", table = self.of.table.name), e))?)
     }
 
     fn batch(&self, batch: &RecordBatch, sink: &mut FindingSink) -> Result<(), ValidateError> {

@@ -15,6 +15,7 @@ use crate::artifacts::{FindingSink, RowAt, RuleGate, shown};
 use crate::dataset::{DatasetError, PartWriter, register, row_count};
 use crate::engine::{Engine, Joins};
 use crate::national::{Column, Parent};
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// The rule of a key that is not unique.
@@ -147,7 +148,7 @@ fn store(
     sql: &str,
     path: &Path,
 ) -> Result<u64, ValidateError> {
-    let what = || format!("the keys of {}", of.table.name);
+    let what = || phrase!("work.keys", table = of.table.name);
     engine.block_on(async {
         let stream = async { session.sql(sql).await?.execute_stream().await };
         let mut stream = stream.await.map_err(|e| engine.error(what(), e))?;
@@ -168,7 +169,7 @@ fn found(
     (rule, column): (&str, &Column),
     path: &Path,
 ) -> Result<Option<PathBuf>, ValidateError> {
-    let what = || format!("{rule} of {}", of.table.name);
+    let what = || phrase!("work.rule_of", rule, table = of.table.name);
     let verdict = RuleGate::new(of.national, rule, column);
     let mut sink = FindingSink::create(path, &of.table.name)?;
     engine.block_on(async {

@@ -12,6 +12,7 @@ use super::{Check, CheckedBranch, RowsFrom, ValidateError};
 use crate::artifacts::{FindingSink, RowAt, RuleGate, shown_unread};
 use crate::dataset::{DatasetError, register, row_count};
 use crate::engine::Engine;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// A value that could not be decoded or read; a code that could not be translated.
@@ -38,7 +39,7 @@ pub(super) fn found(
     register(&session, "n", &parts)?;
     register(&session, "mapped", &branch.mapped)?;
     let rows = in_scope(of, "m");
-    let what = || format!("the read_errors on {}", of.table.name);
+    let what = || phrase!("work.read_errors_on", table = of.table.name);
     session.register_batch("c", fed(branch)?).map_err(|e| engine.error(what(), e))?;
     let through = match &branch.rows_from {
         RowsFrom::One | RowsFrom::Split => {

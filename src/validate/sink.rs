@@ -10,6 +10,7 @@ use super::{Check, ValidateError};
 use crate::artifacts::{FoundRows, finding_schema};
 use crate::dataset::{DatasetError, PART_ROWS, PartInfo, PartWriter, register, row_count};
 use crate::engine::Engine;
+use crate::phrase;
 
 /// About what a finding takes in memory.
 const FINDING_BYTES: u64 = 300;
@@ -64,7 +65,7 @@ fn write(
     of: &Check<'_>,
     sql: Option<String>,
 ) -> Result<(Vec<PartInfo>, Vec<FoundRows>), ValidateError> {
-    let what = || format!("the findings of {}", of.table.name);
+    let what = || phrase!("work.findings", table = of.table.name);
     let mut parts = Vec::new();
     let path = |no: usize| of.findings.join(format!("{no:06}.parquet"));
     let mut writer = PartWriter::create(&path(1), finding_schema())?;

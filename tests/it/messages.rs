@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use qianyi::messages::{Lang, all};
+use qianyi::messages::{Lang, all, phrases};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -66,10 +66,46 @@ fn every_code_has_its_texts_in_both_languages_and_every_text_its_code() {
     }
 }
 
+/// Keys behind `phrase!(`.
+fn keys(text: &str) -> BTreeSet<String> {
+    let rest = text.split("phrase!(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    rest.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_phrase_that_is_used_stands_in_both_languages_and_every_one_is_used() {
+    let mut text = String::new();
+    sources(&root().join("src"), &mut text);
+    // The example of the macro's own documentation is one, too.
+    let used = keys(&text);
+    // Stages are named by their code.
+    let known: BTreeSet<String> =
+        phrases().keys().filter(|key| !key.starts_with("progress.stage_")).cloned().collect();
+    assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "without a text");
+    assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "without a use");
+    for entry in std::fs::read_dir(root().join("messages")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let section = file.strip_suffix(".toml").unwrap();
+        let loaded = ["errors", "help"].contains(&section)
+            || known.iter().any(|key| key.starts_with(&format!("{section}.")));
+        assert!(loaded, "{file} is not read");
+    }
+    for (key, of) in phrases() {
+        assert!(!of.en.trim().is_empty() && !of.zh.trim().is_empty(), "{key}");
+        assert_eq!(names(&of.en), names(&of.zh), "{key}");
+        assert!(!has_chinese(&of.en), "{key}: {}", of.en);
+        // One that is nothing but what is to be typed is the same in both.
+        let own = of.en.split("{{").map(|part| part.rsplit("}}").next().unwrap_or_default());
+        let words = own.collect::<String>();
+        assert!(has_chinese(&of.zh) || !words.bytes().any(|b| b.is_ascii_lowercase()), "{key}: {}", of.zh);
+    }
+}
+
 #[test]
 fn a_page_that_a_message_names_is_there() {
-    for (code, of) in all() {
-        for text in [&of.en, &of.zh, &of.en_hint, &of.zh_hint] {
+    let errors = all().iter().map(|(code, m)| (code, vec![&m.en, &m.zh, &m.en_hint, &m.zh_hint]));
+    for (code, texts) in errors.chain(phrases().iter().map(|(key, p)| (key, vec![&p.en, &p.zh]))) {
+        for text in texts {
             let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
             let pages = words.filter(|word| word.starts_with("docs/"));
             pages.for_each(|page| assert!(root().join(page).is_file(), "{code} names {page}"));

@@ -18,6 +18,7 @@ use crate::durable;
 use crate::engine::Joins;
 use crate::messages;
 use crate::national::Table;
+use crate::phrase;
 use crate::rules::{Broken, BrokenOf, Correction, Item, Rule, broken};
 use crate::sql_ident::{literal, quote};
 use crate::state::{Decision, DecisionKind};
@@ -117,7 +118,7 @@ fn rows_of(
     let session = of.engine.session(1, Joins::Large);
     let columns: Vec<String> = schema.fields().iter().map(|f| quote(f.name())).collect();
     let keys: Vec<String> = decisions.iter().map(|d| literal(&d.key)).collect();
-    let what = || format!("the rows of {} that people correct", table.name);
+    let what = || phrase!("work.corrected", table = table.name);
     let dir = &of.run.dir;
     for (name, folder) in [("staged", dir.staged(&table.name)), ("rejected", dir.rejected(&table.name))] {
         let parts = left_parts(&folder)?;

@@ -17,6 +17,7 @@ use super::super::whose::{Query, RowOf, row_column};
 use crate::dataset::{left_parts, register};
 use crate::engine::{Engine, Joins};
 use crate::national::{Kind, National, Table};
+use crate::phrase;
 use crate::report::Words;
 use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, finding_id};
 use crate::sql_ident::literal;
@@ -247,7 +248,7 @@ pub(super) fn each_item<E: From<RunError>>(
              ORDER BY coalesce(f.score, 0) DESC, f._key, f._source, f._skey, f.\"column\", f.\"after\"",
             wanted.join(", ")
         );
-        let what = || format!("the worklist of {}", rules[0].id);
+        let what = || phrase!("work.worklist", rule = rules[0].id);
         each_row(engine, &session, &sql, &what, |batch, row| -> Result<(), E> {
             let cell = |name: &str| batch.get(name, row);
             let rule = file(&rules, &cell("file").unwrap_or_default());

@@ -11,6 +11,7 @@ use super::connect::{may_refuse, shown, unreachable};
 use super::session::rows;
 use super::{CopyForm, TextForm, UTF8, failed};
 use crate::encoding::TextEncoding;
+use crate::phrase;
 
 /// Before the start time of a server that does not say which cluster it is.
 pub(super) const STARTED: &str = "started ";
@@ -42,7 +43,7 @@ pub(super) async fn session(
     })
 }
 
-pub(super) async fn text(client: &Client, id: &str, what: &str, sql: &str) -> Result<String, SourceError> {
+pub(super) async fn text(client: &Client, id: &str, what: String, sql: &str) -> Result<String, SourceError> {
     let found = rows(client, sql, &[]).await.map_err(failed(id, what))?;
     Ok(found.first().and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default())
 }
@@ -53,7 +54,7 @@ pub(super) async fn server_facts(
     settings: &SourceSettings,
     server: &Server,
 ) -> Result<Vec<(String, String)>, SourceError> {
-    let version = text(session, &settings.id, "asking for the version", "SELECT version()").await?;
+    let version = text(session, &settings.id, phrase!("source.version"), "SELECT version()").await?;
     Ok(vec![
         ("server".to_owned(), version.split(" on ").next().unwrap_or_default().to_owned()),
         ("tls".to_owned(), server.tls.text().to_owned()),
@@ -64,7 +65,8 @@ pub(super) async fn server_facts(
 /// another code page (`SQL_ASCII` promises nothing, and every byte is a letter of LATIN1): what is set goes before what it says.
 pub(super) async fn text_form(session: &Client, settings: &SourceSettings) -> Result<TextForm, SourceError> {
     let id = &settings.id;
-    let of = text(session, id, "asking for the encoding", "SHOW server_encoding").await?.to_ascii_uppercase();
+    let of =
+        text(session, id, phrase!("source.ask_encoding"), "SHOW server_encoding").await?.to_ascii_uppercase();
     let form = |encoding| TextForm { encoding, client_encoding: of.clone() };
     let says = match of.as_str() {
         "UTF8" | "UTF-8" => {
@@ -95,14 +97,14 @@ pub(super) async fn copy_form(
         return Ok(CopyForm::Binary);
     }
     tracing::warn!(source = settings.id, "no binary COPY: rows are read by plain queries, more slowly");
-    facts.push(("without binary COPY".to_owned(), "rows are read by plain queries".to_owned()));
+    facts.push(("without binary COPY".to_owned(), phrase!("doctor.fact_plain")));
     Ok(CopyForm::Rows)
 }
 
 /// What all transactions that are visible now determine: equal text means equal content, also after a restart.
 pub(super) async fn now(session: &Client, id: &str) -> Result<String, SourceError> {
     let snapshot =
-        text(session, id, "asking for the snapshot", "SELECT txid_current_snapshot()::text").await?;
+        text(session, id, phrase!("source.snapshot"), "SELECT txid_current_snapshot()::text").await?;
     Ok(format!("{} snapshot {snapshot}", cluster(session, id).await?))
 }
 
@@ -111,7 +113,7 @@ pub(super) async fn cluster(session: &Client, id: &str) -> Result<String, Source
     let database = text(
         session,
         id,
-        "asking for the database",
+        phrase!("source.database"),
         "SELECT oid::text FROM pg_database WHERE datname = current_database()",
     )
     .await?;
@@ -128,12 +130,12 @@ pub(super) async fn cluster(session: &Client, id: &str) -> Result<String, Source
 /// When the server was started, in seconds, whatever the zone of the session.
 pub(super) async fn started(session: &Client, id: &str) -> Result<String, SourceError> {
     let sql = "SELECT extract(epoch FROM pg_postmaster_start_time())::text";
-    text(session, id, "asking for the start time", sql).await
+    text(session, id, phrase!("source.start_time"), sql).await
 }
 
 /// Its version as a number: 150018.
 pub(super) async fn version(session: &Client, id: &str) -> Result<u32, SourceError> {
-    let version = text(session, id, "asking for the version", "SHOW server_version_num").await?;
+    let version = text(session, id, phrase!("source.version"), "SHOW server_version_num").await?;
     Ok(version.parse().unwrap_or(0))
 }
 
@@ -154,7 +156,7 @@ pub(super) async fn tells_waiting(
     if may_refuse(session, id, rows(session, WAITING, &[])).await?.is_ok() {
         return Ok(true);
     }
-    let found = "nobody can be seen who waits for a lock of ours".to_owned();
+    let found = phrase!("doctor.fact_blind");
     facts.push(("without pg_blocking_pids".to_owned(), found));
     Ok(false)
 }
@@ -166,7 +168,7 @@ const WAITING: &str = "SELECT count(DISTINCT w.pid) FROM pg_locks w
     WHERE o.application_name = 'qianyi' AND o.usename = current_user AND o.pid = ANY (pg_blocking_pids(w.pid)))";
 
 pub(super) async fn waiting_for_us(session: &Client, id: &str) -> Result<i64, SourceError> {
-    let found = rows(session, WAITING, &[]).await.map_err(failed(id, "looking for waiting sessions"))?;
+    let found = rows(session, WAITING, &[]).await.map_err(failed(id, phrase!("source.waiting")))?;
     Ok(found.first().map_or(0, |row| row.get(0)))
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::types::{FromSql, Type};
 use super::super::{ChangeMethod, Column, SourceError, Table};
 use super::session::rows;
 use super::{Inner, decode};
+use crate::phrase;
 
 const TABLES: &str =
     "SELECT c.oid::bigint, c.relname, c.relkind IN ('v', 'm', 'f'), greatest(c.reltuples, 0)::bigint,
@@ -77,7 +78,7 @@ pub(super) async fn tables(source: &Inner) -> Result<Vec<Table>, SourceError> {
     let reader = source.reader().await?;
     let client = reader.client()?;
     let ask = async |sql: &str| {
-        rows(client, sql, &[&source.schema]).await.map_err(source.failed("reading the catalogue"))
+        rows(client, sql, &[&source.schema]).await.map_err(source.failed(phrase!("source.catalogue")))
     };
     let mut columns: By<Vec<Column>> = By::new();
     for row in ask(COLUMNS).await? {

@@ -9,6 +9,7 @@
 use super::super::{ChangeMethod, SourceError, Table, TableSettings};
 use super::session::rows;
 use super::{Inner, quote};
+use crate::phrase;
 
 /// Between a transaction's number and the cluster whose it is.
 const OF: &str = " of ";
@@ -39,7 +40,7 @@ fn stamp(source: &Inner, table: &Table, how: &TableSettings) -> Result<(String, 
 async fn one(source: &Inner, table: &Table, sql: &str) -> Result<Option<String>, SourceError> {
     let reader = source.reader_of(table).await?;
     let found = rows(reader.client()?, sql, &[]).await;
-    let found = found.map_err(source.failed(format!("asking how far {} has come", table.name)))?;
+    let found = found.map_err(source.failed(phrase!("source.how_far", table = table.name)))?;
     reader.release().await;
     Ok(found.first().and_then(|row| row.get(0)))
 }

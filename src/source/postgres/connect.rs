@@ -19,6 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::super::password::password;
 use super::super::{Server, SourceError, SourceSettings, Tls};
 use super::failed;
+use crate::phrase;
 
 const DEFAULT_PORT: u16 = 5432;
 /// A line is silent for so long before it is tried, and so long between trials: a peer that vanished without a word is noticed within
@@ -64,7 +65,7 @@ pub(super) fn pool(settings: &SourceSettings, server: &Server) -> Result<Pool, S
         Tls::LoginOnly => {
             return Err(SourceError::Incomplete {
                 id: settings.id.clone(),
-                what: "a TLS mode that PostgreSQL has: `login-only` is SQL Server's".to_owned(),
+                what: phrase!("source.tls_mode"),
             });
         }
     };
@@ -182,8 +183,8 @@ pub(super) async fn set_up_session(
         let set = format!("SET LOCAL {name} TO '{value}';");
         match may_refuse(client, id, client.batch_execute(&set)).await? {
             Ok(()) => set_up.push_str(&set),
-            Err(e) if at == 0 => return Err(failed(id, "a session setting")(e)),
-            Err(_) => refused.push((format!("without {name}"), "the server does not know it".to_owned())),
+            Err(e) if at == 0 => return Err(failed(id, phrase!("source.session_setting"))(e)),
+            Err(_) => refused.push((format!("without {name}"), phrase!("doctor.fact_unknown"))),
         }
     }
     Ok((set_up, refused))
@@ -195,7 +196,7 @@ pub(super) async fn may_refuse<T>(
     id: &str,
     question: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<Result<T, tokio_postgres::Error>, SourceError> {
-    let what = || failed(id, "asking what the server can do");
+    let what = || failed(id, phrase!("source.abilities"));
     client.batch_execute("SAVEPOINT asked").await.map_err(what())?;
     let answer = question.await;
     let then = if answer.is_ok() { "RELEASE SAVEPOINT asked" } else { "ROLLBACK TO SAVEPOINT asked" };

@@ -9,6 +9,7 @@ use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, wrong_with};
 use super::catalogue::name;
 use super::session::rows;
 use super::{CopyForm, Inner, ask, quote};
+use crate::phrase;
 
 const WRITABLE: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
@@ -53,8 +54,8 @@ pub(super) async fn examine(
         all.push(Examined::new(name, grade, value, ""));
     }
     if source.server.tls != super::super::Tls::Verify {
-        let advice = "use `tls = \"verify\"` with `ca`, unless the line is private";
-        all.push(Examined::new("tls", Grade::Warning, "the server's certificate is not checked", advice));
+        let advice = phrase!("doctor.tls_verify");
+        all.push(Examined::new("tls", Grade::Warning, phrase!("doctor.tls_unchecked"), advice));
     }
     encoding(source, &mut all).await?;
     rights(source, read, &mut all).await?;
@@ -70,19 +71,19 @@ async fn encoding(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceE
         // The server gives UTF-8: what comes back must be what went there.
         let asking = source.asking().await?;
         let found = rows(asking.client()?, "SELECT $1", &[KNOWN]).await;
-        let found = found.map_err(source.failed("testing the encoding"))?;
+        let found = found.map_err(source.failed(phrase!("source.encoding")))?;
         asking.release().await;
         let back: String = found.first().map(|row| row.get(0)).unwrap_or_default();
         let grade = if back == KNOWN { Grade::Ok } else { Grade::Error };
-        all.push(Examined::new("encoding", grade, "UTF-8, there and back", ""));
+        all.push(Examined::new("encoding", grade, phrase!("doctor.encoding_utf8"), ""));
         return Ok(());
     }
     let held = match source.text.client_encoding.as_str() {
-        "SQL_ASCII" => "bytes without a declared code page".to_owned(),
-        other => format!("bytes declared as {other}"),
+        "SQL_ASCII" => phrase!("doctor.encoding_none"),
+        other => phrase!("doctor.encoding_declared", other),
     };
-    let found = format!("{held}; read as {}", source.text.encoding);
-    let advice = "check `encoding` against a name that you know: `qianyi profile` shows values";
+    let found = phrase!("doctor.encoding_read_as", held, encoding = source.text.encoding);
+    let advice = phrase!("doctor.encoding_compare");
     all.push(Examined::new("encoding", Grade::Info, found, advice));
     Ok(())
 }
@@ -94,38 +95,43 @@ async fn rights(
 ) -> Result<(), SourceError> {
     let asking = source.asking().await?;
     let ask = async |sql: &str, texts: &[&str]| {
-        rows(asking.client()?, sql, texts).await.map_err(source.failed("asking for rights"))
+        rows(asking.client()?, sql, texts).await.map_err(source.failed(phrase!("source.rights")))
     };
     let role = ask(ROLE, &[]).await?;
     let (over, user) = role.first().map_or((false, String::new()), |r| {
         (r.get::<_, bool>(0) || r.get::<_, bool>(1), r.get::<_, String>(2))
     });
-    let advice = "give qianyi a login of its own: sql/source/postgres/01-readonly-login.sql";
+    let advice = phrase!("doctor.own_login_postgres");
     if over {
-        all.push(Examined::new("rights", Grade::Warning, format!("{user} administers the server"), advice));
+        all.push(Examined::new("rights", Grade::Warning, phrase!("doctor.rights_admin", user), &advice));
     }
     let writable = ask(WRITABLE, &[&source.schema]).await?.first().map_or(0, |r| r.get::<_, i64>(0));
     if writable > 0 {
-        let found = format!("{user} could write to {writable} tables; transactions are set to read only");
-        all.push(Examined::new("rights", Grade::Warning, found, advice));
+        let found = phrase!("doctor.rights_writable", user, writable);
+        all.push(Examined::new("rights", Grade::Warning, found, &advice));
     } else {
-        all.push(Examined::new("rights", Grade::Ok, format!("{user} can write to no table"), ""));
+        all.push(Examined::new("rights", Grade::Ok, phrase!("doctor.rights_none", user), ""));
     }
     if ask(CREATES, &[&source.schema]).await?.first().is_some_and(|r| r.get(0)) {
-        let found = format!("{user} could make tables in {}", source.schema);
-        let advice = "REVOKE CREATE ON SCHEMA … FROM PUBLIC, or from it";
+        let found = phrase!("doctor.rights_create", user, schema = source.schema);
+        let advice = phrase!("doctor.rights_create_advice");
         all.push(Examined::new("rights", Grade::Warning, found, advice));
     }
     let unreadable = ask(UNREADABLE, &[&source.schema]).await?;
     if unreadable.is_empty() {
-        all.push(Examined::new("rights", Grade::Ok, "every table can be read", ""));
+        all.push(Examined::new("rights", Grade::Ok, phrase!("doctor.rights_readable"), ""));
     } else {
         let names = unreadable.iter().map(|row| name(source, row, 0));
         let (wrong, others): (Vec<String>, Vec<String>) =
             names.partition(|table| wrong_with(table, read) == Grade::Error);
         for (grade, tables) in [(Grade::Error, wrong), (Grade::Info, others)] {
             if !tables.is_empty() {
-                all.push(Examined::new("rights", grade, format!("cannot read {}", listed(&tables)), advice));
+                all.push(Examined::new(
+                    "rights",
+                    grade,
+                    phrase!("doctor.rights_unreadable", tables = listed(&tables)),
+                    &advice,
+                ));
             }
         }
     }
@@ -139,14 +145,14 @@ async fn read_only(source: &Inner, all: &mut Vec<Examined>) -> Result<(), Source
     let asking = source.asking().await?;
     let client = asking.client()?;
     let refused = client.batch_execute(&format!("CREATE TABLE {name} (x int)")).await;
-    client.batch_execute("ROLLBACK").await.map_err(source.failed("asking for rights"))?;
+    client.batch_execute("ROLLBACK").await.map_err(source.failed(phrase!("source.rights")))?;
     asking.release().await;
     let (grade, found) = match refused {
         Err(e) if e.code().is_some_and(|c| matches!(c.code(), "25006" | "42501")) => {
-            (Grade::Ok, "the server refuses a write of our transaction")
+            (Grade::Ok, phrase!("doctor.read_only_refused"))
         }
-        Err(_) => (Grade::Warning, "the server refused a write, but for another reason"),
-        Ok(()) => (Grade::Error, "a read-only transaction could write (it was rolled back)"),
+        Err(_) => (Grade::Warning, phrase!("doctor.read_only_otherwise")),
+        Ok(()) => (Grade::Error, phrase!("doctor.read_only_wrote")),
     };
     all.push(Examined::new("read-only", grade, found, ""));
     Ok(())
@@ -166,37 +172,38 @@ async fn hidden_rows(
 ) -> Result<(), SourceError> {
     let asking = source.asking().await?;
     let ask = async |sql: &str| {
-        rows(asking.client()?, sql, &[&source.schema]).await.map_err(source.failed("asking for row security"))
+        rows(asking.client()?, sql, &[&source.schema])
+            .await
+            .map_err(source.failed(phrase!("source.row_security")))
     };
     if source.has_row_security() {
         let guarded = ask(GUARDED).await?;
         for row in &guarded {
             let name = name(source, row, 0);
             all.push(if row.get(1) {
-                let found = format!("{name}: row security would hide rows from this login; it is not read");
+                let found = phrase!("doctor.row_security_hides", name);
                 let grade = wrong_with(&name, read);
-                Examined::new("row security", grade, found, "ALTER ROLE … BYPASSRLS for the login")
+                Examined::new("row security", grade, found, phrase!("doctor.row_security_advice"))
             } else {
-                let found = format!("{name}: has row security, which does not hold for this login");
+                let found = phrase!("doctor.row_security_off", name);
                 Examined::new("row security", Grade::Info, found, "")
             });
         }
         if guarded.is_empty() {
-            all.push(Examined::new("row security", Grade::Ok, "no table has any", ""));
+            all.push(Examined::new("row security", Grade::Ok, phrase!("doctor.row_security_none"), ""));
         }
     }
     for row in ask(FILTERED).await? {
         let (name, barrier): (String, bool) = (name(source, &row, 0), row.get(1));
-        let kind = if barrier { "a security barrier" } else { "a view that may leave rows out" };
-        let found = format!("{name} is {kind}: it is read as it shows itself");
+        let kind = if barrier { phrase!("doctor.view_barrier") } else { phrase!("doctor.view_filter") };
+        let found = phrase!("doctor.view_shown", name, kind);
         all.push(Examined::new("views", Grade::Info, found, ""));
     }
     let foreign = ask(FOREIGN).await?;
     if !foreign.is_empty() {
         let foreign: Vec<String> = foreign.iter().map(|row| name(source, row, 0)).collect();
-        let found =
-            format!("{}: foreign tables, which do not stand at the point of an extract", listed(&foreign));
-        all.push(Examined::new("foreign tables", Grade::Warning, found, "read them at their own server"));
+        let found = phrase!("doctor.foreign", tables = listed(&foreign));
+        all.push(Examined::new("foreign tables", Grade::Warning, found, phrase!("doctor.foreign_advice")));
     }
     asking.release().await;
     Ok(())
@@ -204,41 +211,35 @@ async fn hidden_rows(
 
 fn point(source: &Inner, all: &mut Vec<Examined>) {
     let grade = if source.point.consistency == "fuzzy" { Grade::Warning } else { Grade::Ok };
-    let advice =
-        if grade == Grade::Warning { "never fit for cutover: choose another `consistency`" } else { "" };
+    let advice = if grade == Grade::Warning { phrase!("doctor.fuzzy") } else { String::new() };
     all.push(Examined::new("consistency", grade, &source.point.consistency, advice));
     if source.copy == CopyForm::Rows {
-        all.push(Examined::new("copy", Grade::Warning, "rows are read by plain queries, more slowly", ""));
+        all.push(Examined::new("copy", Grade::Warning, phrase!("doctor.plain_rows"), ""));
     }
 }
 
 async fn watching(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let asking = source.asking().await?;
-    let sees = rows(asking.client()?, WATCHES, &[]).await.map_err(source.failed("asking for rights"))?;
+    let sees = rows(asking.client()?, WATCHES, &[]).await.map_err(source.failed(phrase!("source.rights")))?;
     let open = ask::open_transaction(asking.client()?, &source.id).await?;
     asking.release().await;
     let sees = sees.first().is_some_and(|row| row.get(0));
-    let grant = "GRANT pg_read_all_stats: sql/source/postgres/01-readonly-login.sql";
+    let grant = phrase!("doctor.grant_stats");
     if source.tells_waiting {
-        let blind = "cannot see who waits for a lock of ours; reading pauses only for a slow server";
         all.push(if sees {
-            Examined::new("watching", Grade::Ok, "sees who waits for a lock of ours", "")
+            Examined::new("watching", Grade::Ok, phrase!("doctor.watch_sees"), "")
         } else {
-            Examined::new("watching", Grade::Warning, blind, grant)
+            Examined::new("watching", Grade::Warning, phrase!("doctor.watch_blind"), &grant)
         });
     }
     let (grade, found, advice) = match (open, sees) {
         (Some(open), _) => (
             Grade::Warning,
-            format!("open since {}: {}", open.since, open.whose),
-            "the method `timestamp` goes back to its beginning each time, as long as it is open",
+            phrase!("doctor.open_since", since = open.since, whose = open.whose),
+            phrase!("doctor.open_advice"),
         ),
-        (None, true) => (Grade::Ok, "no transaction of others is open".to_owned(), ""),
-        (None, false) => (
-            Grade::Warning,
-            "transactions of others cannot be seen: the method `timestamp` is right, but cannot say who holds it back".to_owned(),
-            grant,
-        ),
+        (None, true) => (Grade::Ok, phrase!("doctor.open_none"), String::new()),
+        (None, false) => (Grade::Warning, phrase!("doctor.open_unseen"), grant),
     };
     all.push(Examined::new(OPEN_TRANSACTION, grade, found, advice));
     Ok(())
@@ -248,15 +249,18 @@ async fn limits(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     let asking = source.asking().await?;
     let begun = Instant::now();
     let sql = "SELECT extract(epoch FROM clock_timestamp())::double precision";
-    let found = rows(asking.client()?, sql, &[]).await.map_err(source.failed("asking for the time"))?;
+    let found = rows(asking.client()?, sql, &[]).await.map_err(source.failed(phrase!("source.time")))?;
     let took = begun.elapsed();
     asking.release().await;
-    all.push(Examined::new("answer", Grade::Info, format!("{} ms there and back", took.as_millis()), ""));
+    all.push(Examined::new("answer", Grade::Info, phrase!("doctor.answer", ms = took.as_millis()), ""));
     #[allow(clippy::cast_precision_loss)]
     let ours = crate::clock::unix_seconds() as f64;
     let apart = found.first().map_or(0.0, |row| (row.get::<_, f64>(0) - ours).abs());
-    let (grade, advice) =
-        if apart > 60.0 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Ok, "") };
-    all.push(Examined::new("clock", grade, format!("{apart:.0} s apart"), advice));
+    let (grade, advice) = if apart > 60.0 {
+        (Grade::Warning, phrase!("doctor.clock_advice"))
+    } else {
+        (Grade::Ok, String::new())
+    };
+    all.push(Examined::new("clock", grade, phrase!("doctor.clock", seconds = format!("{apart:.0}")), advice));
     Ok(())
 }

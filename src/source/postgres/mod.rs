@@ -37,6 +37,7 @@ use super::{
     Server, Source, SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
 use crate::encoding::TextEncoding;
+use crate::phrase;
 use crate::sql_ident::quote;
 
 /// A pool of sessions at a server that is no source, and how the server is called in messages; nothing is connected yet.
@@ -187,7 +188,7 @@ impl Postgres {
         let client = asking.client()?;
         let mut facts = ask::server_facts(client, settings, &server).await?;
         let text = ask::text_form(client, settings).await?;
-        let zone = ask::text(client, &settings.id, "asking for the time zone", "SHOW timezone").await?;
+        let zone = ask::text(client, &settings.id, phrase!("source.time_zone"), "SHOW timezone").await?;
         let (set_up, refused) = connect::set_up_session(client, settings, &text.client_encoding).await?;
         facts.extend(refused);
         let copy = ask::copy_form(client, settings, &mut facts).await?;
@@ -296,16 +297,17 @@ impl Source for Postgres {
         let waiting = if self.inner.tells_waiting {
             ask::waiting_for_us(asking.client()?, &self.inner.id).await?
         } else {
-            ask::text(asking.client()?, &self.inner.id, "a small question", "SELECT ''::text").await?;
+            ask::text(asking.client()?, &self.inner.id, phrase!("source.small_question"), "SELECT ''::text")
+                .await?;
             0
         };
         let took = begun.elapsed();
         asking.release().await;
         let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
         Ok(match waiting {
-            0 if took > slow => Some("the server is slow".to_owned()),
+            0 if took > slow => Some(phrase!("doctor.load_slow")),
             0 => None,
-            n => Some(format!("{n} sessions wait for a lock of ours")),
+            n => Some(phrase!("doctor.load_waiting", n)),
         })
     }
 

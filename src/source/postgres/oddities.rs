@@ -5,20 +5,25 @@
 use super::super::{Examined, Grade, LegacyType, SourceError, Table};
 use super::session::rows;
 use super::{Inner, quote};
+use crate::phrase;
 
 /// What is asked of a column: in words, and as a condition.
-fn asked(declared: &str, kind: LegacyType, name: &str) -> Vec<(&'static str, String)> {
+fn asked(declared: &str, kind: LegacyType, name: &str) -> Vec<(String, String)> {
     let of = quote(name);
     match kind {
         LegacyType::Date | LegacyType::DateTime | LegacyType::Instant(_) => vec![
-            ("infinite", format!("NOT isfinite({of})")),
+            (phrase!("doctor.odd_infinite"), format!("NOT isfinite({of})")),
             (
-                "before the year 1 or after 9999",
+                phrase!("doctor.odd_year"),
                 format!("isfinite({of}) AND ({of} < '0001-01-01' OR {of} >= '10000-01-01')"),
             ),
         ],
-        LegacyType::Float | LegacyType::Numeric { .. } => vec![(NO_NUMBER, no_number(&of))],
-        LegacyType::Spelled if declared.starts_with("numeric") => vec![(NO_NUMBER, no_number(&of))],
+        LegacyType::Float | LegacyType::Numeric { .. } => {
+            vec![(phrase!("doctor.odd_number"), no_number(&of))]
+        }
+        LegacyType::Spelled if declared.starts_with("numeric") => {
+            vec![(phrase!("doctor.odd_number"), no_number(&of))]
+        }
         LegacyType::BigInt
         | LegacyType::Int
         | LegacyType::SmallInt
@@ -34,8 +39,6 @@ fn asked(declared: &str, kind: LegacyType, name: &str) -> Vec<(&'static str, Str
     }
 }
 
-const NO_NUMBER: &str = "NaN or infinite";
-
 /// As text: servers before 14 know no infinite numeric.
 fn no_number(of: &str) -> String {
     format!("{of}::text IN ('NaN', 'Infinity', '-Infinity')")
@@ -44,7 +47,7 @@ fn no_number(of: &str) -> String {
 /// What will be read errors of a table.
 pub(super) async fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examined>, SourceError> {
     let columns = table.columns.iter().filter_map(|c| Some((c, c.kind?)));
-    let all: Vec<(String, &str, String)> = columns
+    let all: Vec<(String, String, String)> = columns
         .flat_map(|(c, kind)| {
             asked(&c.declared, kind, &c.name).into_iter().map(move |(what, sql)| (c, what, sql))
         })
@@ -59,14 +62,14 @@ pub(super) async fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examin
     let sql = format!("SELECT {} FROM {from}", counts.join(", "));
     let reader = source.reader().await?;
     let answer = rows(reader.client()?, &sql, &[]).await;
-    let answer = answer.map_err(source.failed(format!("asking for odd values of {}", table.name)))?;
+    let answer = answer.map_err(source.failed(phrase!("source.odd", table = table.name)))?;
     reader.release().await;
     let Some(row) = answer.first() else { return Ok(Vec::new()) };
-    let advice = "each becomes a read error of its row, and sums leave it out: correct it in the source, or expect the findings";
+    let advice = phrase!("doctor.odd_advice");
     let found = all.iter().enumerate().filter_map(|(at, (column, what, _))| {
         let rows: i64 = row.get(at);
         (rows > 0).then(|| {
-            Examined::new("values", Grade::Warning, format!("{column}: {rows} values are {what}"), advice)
+            Examined::new("values", Grade::Warning, phrase!("doctor.odd", column, rows, what), &advice)
         })
     });
     Ok(found.collect())

@@ -17,6 +17,7 @@ use super::session::{self, Reader};
 use super::{CopyForm, Inner, quote};
 use crate::durable::hex;
 use crate::encoding::TextEncoding;
+use crate::phrase;
 
 /// Sampled keys for each range that is wanted. They come by whole pages of neighbours, so it takes many for ranges of like length.
 const SAMPLES: u64 = 4000;
@@ -235,7 +236,7 @@ type To = mpsc::Sender<Result<Piece, SourceError>>;
 
 async fn copied(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
     let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
-    let failed = || super::failed(&id, format!("reading {table}"));
+    let failed = || super::failed(&id, phrase!("source.reading", table));
     let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
     let stream = reader.client()?.copy_out(&copy).await.map_err(failed())?;
     let mut stream = std::pin::pin!(stream);
@@ -275,7 +276,7 @@ impl<'a> FromSql<'a> for Field<'a> {
 
 async fn queried(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
     let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
-    let failed = || super::failed(&id, format!("reading {table}"));
+    let failed = || super::failed(&id, phrase!("source.reading", table));
     let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
     let stream = reader.client()?.query_typed_raw(select, none).await.map_err(failed())?;
     let mut stream = std::pin::pin!(stream);

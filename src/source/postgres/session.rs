@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Row};
 
 use super::super::{Consistency, Point, SourceError, SourceSettings};
 use super::{Inner, Way, ask, failed};
+use crate::phrase;
 
 /// Answers as the database is at each question.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
@@ -59,8 +60,8 @@ fn way(settings: &SourceSettings) -> Result<(&'static str, Way), SourceError> {
         Consistency::DatabaseSnapshot => Err(SourceError::Consistency {
             id: settings.id.clone(),
             wanted: "database-snapshot",
-            why: "PostgreSQL has no database snapshots".to_owned(),
-            way_out: "set `consistency = \"exported-snapshot\"`, which is the default",
+            why: phrase!("source.no_database_snapshots"),
+            way_out: phrase!("source.way_exported"),
         }),
     }
 }
@@ -79,7 +80,7 @@ pub(super) async fn take(
     // Who is open before the point is taken: whoever begins later stamps later.
     let open_since = ask::open_transaction(client, id).await?.map(|open| open.since);
     let cluster = ask::cluster(client, id).await?;
-    let since = ask::text(client, id, "asking for the time", "SELECT clock_timestamp()::text").await?;
+    let since = ask::text(client, id, phrase!("source.time"), "SELECT clock_timestamp()::text").await?;
     let Some(session) = asking.end().await else {
         return Err(SourceError::Protocol {
             id: id.clone(),
@@ -91,9 +92,9 @@ pub(super) async fn take(
         return Ok((holder, way, at(format!("since {since}"))));
     }
     begin(&session, id, BEGIN_POINT, set_up).await?;
-    let taken = ask::text(&session, id, "asking for the time", "SELECT now()::text").await?;
+    let taken = ask::text(&session, id, phrase!("source.time"), "SELECT now()::text").await?;
     let sql = "SELECT txid_current_snapshot()::text";
-    let inside = ask::text(&session, id, "asking for the snapshot", sql).await?;
+    let inside = ask::text(&session, id, phrase!("source.snapshot"), sql).await?;
     let point = at(format!("{cluster} snapshot {inside}"));
     let snapshot = match way {
         Way::OneSession | Way::Fuzzy => None,
@@ -109,15 +110,15 @@ async fn exported(session: &Client, id: &str) -> Result<String, SourceError> {
         Some(_) => SourceError::Consistency {
             id: id.to_owned(),
             wanted: "exported-snapshot",
-            why: "the server cannot export a snapshot".to_owned(),
-            way_out: "set `consistency = \"snapshot-session\"` (one reader), or read a restored copy",
+            why: phrase!("source.no_export"),
+            way_out: phrase!("source.way_session"),
         },
     })?;
     Ok(found.first().map(|row| row.get(0)).unwrap_or_default())
 }
 
 async fn begin(session: &Client, id: &str, how: &str, set_up: &str) -> Result<(), SourceError> {
-    session.batch_execute(&format!("{how};{set_up}")).await.map_err(failed(id, "beginning to read"))
+    session.batch_execute(&format!("{how};{set_up}")).await.map_err(failed(id, phrase!("source.begin")))
 }
 
 /// A session in a transaction.
@@ -206,7 +207,7 @@ impl Inner {
                 self.take_again(&mut guard).await?;
             }
             let reader = Reader::Held { guard, released: false };
-            reader.client()?.batch_execute(MARK).await.map_err(self.failed("beginning to read"))?;
+            reader.client()?.batch_execute(MARK).await.map_err(self.failed(phrase!("source.begin")))?;
             return Ok(reader);
         }
         let mut tried_again = false;

@@ -8,6 +8,7 @@ use super::super::{SourceError, Table};
 use super::Inner;
 use super::catalogue::name;
 use super::session::rows;
+use crate::phrase;
 
 const DIALECT: Dialect = Dialect {
     words: &[
@@ -112,7 +113,7 @@ pub(super) async fn below(source: &Inner, table: &Table) -> Result<Vec<Below>, S
     let sql = BELOW.replace("{guarded}", guarded).replace("{hides}", hides);
     let asking = source.asking().await?;
     let found = rows(asking.client()?, &sql, &[&source.schema, &table.name]).await;
-    let found = found.map_err(source.failed(format!("looking at what {} reads", table.name)))?;
+    let found = found.map_err(source.failed(phrase!("source.reads", view = table.name)))?;
     asking.release().await;
     let one = |row: &tokio_postgres::Row| Below {
         name: name(source, row, 0),

@@ -11,6 +11,7 @@ use super::super::{SourceError, Table};
 use super::Inner;
 use super::session::{Reader, rows};
 use super::shown;
+use crate::phrase;
 
 /// A table, what inherits from it, and what a view reads: which files hold the rows, and what the columns are called.
 const SHAPE: &str = "WITH RECURSIVE r(oid) AS (
@@ -61,7 +62,7 @@ impl Inner {
 
     async fn shape(&self, client: &Client, table: &Table) -> Result<String, SourceError> {
         let found = rows(client, SHAPE, &[&self.schema, &table.name]).await;
-        let found = found.map_err(self.failed(format!("looking at {}", table.name)))?;
+        let found = found.map_err(self.failed(phrase!("source.looking", table = table.name)))?;
         Ok(found.first().and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default())
     }
 
@@ -76,7 +77,7 @@ impl Inner {
             Ok(Refusal::Broken) => {
                 SourceError::Broken { id: self.id.clone(), table: table.name.clone(), why: Box::new(e) }
             }
-            Ok(Refusal::Other) => self.failed(format!("reading {}", table.name))(e),
+            Ok(Refusal::Other) => self.failed(phrase!("source.reading", table = table.name))(e),
         }
     }
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::{Inner, quote};
 use crate::encoding::TextEncoding;
+use crate::phrase;
 use crate::source::settings::DEFAULT_ENCODING;
 use crate::source::{Column, LegacyType, SourceError, Table};
 
@@ -40,7 +41,7 @@ fn chosen(source: &Inner, mut table: Table) -> Result<Table, SourceError> {
     } else {
         let solid = wanted.iter().all(|name| table.column(name).is_some_and(|c| !c.nullable));
         let unique = unique_indexes(&source.db(), &table.name)
-            .map_err(source.failed(format!("looking at the indexes of {}", table.name)))?;
+            .map_err(source.failed(phrase!("source.indexes", table = table.name)))?;
         if !solid || !unique.contains(wanted) {
             let (columns, hint) = (wanted.join(", "), table.differing_in_case(wanted));
             return Err(unknown(format!("unique index over {} ({columns}) without NULLs{hint}", table.name)));
@@ -70,7 +71,7 @@ fn primary(source: &Inner) -> Result<Vec<Table>, SourceError> {
         )?;
         query.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
     };
-    let names = read().map_err(source.failed("reading the catalogue"))?;
+    let names = read().map_err(source.failed(phrase!("source.catalogue")))?;
     let described = |(name, kind): (String, String)| {
         let view = kind == "view";
         table(source, &db, &name, view).unwrap_or_else(|_| Table { name, view, ..Table::default() })

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::Row;
 
 use super::{Inner, catalogue, quote};
+use crate::phrase;
 use crate::source::{Column, Examined, Grade, LegacyType, SourceError, Table, wrong_with};
 
 /// Rows of a table that are looked at.
@@ -22,19 +23,19 @@ pub(super) fn examine(source: &Inner, read: Option<&BTreeSet<String>>) -> Result
     let tables = catalogue::tables(source)?;
     let wrote = source.db().execute_batch("CREATE TABLE qianyi_must_not_write (x)").is_ok();
     let (grade, found) = if wrote {
-        (Grade::Error, "a read-only connection could write (nothing was committed)")
+        (Grade::Error, phrase!("doctor.sqlite_wrote"))
     } else {
-        (Grade::Ok, "the database refuses a write of this connection")
+        (Grade::Ok, phrase!("doctor.sqlite_refuses"))
     };
     let mut checks = vec![
         Examined::new("read-only", grade, found, ""),
-        Examined::new("connection", Grade::Ok, format!("opened read-only, {} tables", tables.len()), ""),
+        Examined::new("connection", Grade::Ok, phrase!("doctor.sqlite_opened", tables = tables.len()), ""),
         Examined::new("encoding", Grade::Info, source.settings.spellings(), ""),
     ];
     for table in tables.iter().filter(|t| t.columns.is_empty()) {
-        let why = catalogue::broken(source, &table.name).unwrap_or_else(|| "it has no columns".to_owned());
-        let found = format!("{} cannot be read: {why}", table.name);
-        let advice = "mend it in the database, or list it under [[ignore]] in city.toml";
+        let why = catalogue::broken(source, &table.name).unwrap_or_else(|| phrase!("doctor.no_columns"));
+        let found = phrase!("doctor.table_unreadable", table = table.name, why);
+        let advice = phrase!("doctor.table_advice");
         checks.push(Examined::new("tables", wrong_with(&table.name, read), found, advice));
     }
     Ok(checks)
@@ -42,29 +43,29 @@ pub(super) fn examine(source: &Inner, read: Option<&BTreeSet<String>>) -> Result
 
 /// How the columns of a table are read, and what does not fit them.
 pub(super) fn oddities(source: &Inner, table: &Table) -> Result<Vec<Examined>, SourceError> {
-    columns(source, table).map_err(source.failed(format!("looking at the values of {}", table.name)))
+    columns(source, table).map_err(source.failed(phrase!("source.values", table = table.name)))
 }
 
 /// How a column is read, in words.
 fn read_as(column: &Column, kind: LegacyType) -> String {
     match kind {
         LegacyType::BigInt | LegacyType::Int | LegacyType::SmallInt | LegacyType::TinyInt => {
-            "a whole number".to_owned()
+            phrase!("doctor.as_whole")
         }
-        LegacyType::Bit => "0 or 1".to_owned(),
+        LegacyType::Bit => phrase!("doctor.as_bit"),
         LegacyType::Numeric { precision, scale } => {
-            format!("a decimal of {precision} digits, {scale} after the point")
+            phrase!("doctor.as_decimal", precision, scale)
         }
-        LegacyType::Money | LegacyType::SmallMoney => "a decimal with 4 digits after the point".to_owned(),
-        LegacyType::Float => "a float".to_owned(),
+        LegacyType::Money | LegacyType::SmallMoney => phrase!("doctor.as_money"),
+        LegacyType::Float => phrase!("doctor.as_float"),
         LegacyType::CodePageText | LegacyType::Unicode => {
-            let bytes = column.encoding.map_or_else(String::new, |e| format!(", bytes in {e}"));
-            format!("text{bytes}")
+            let bytes = column.encoding.map_or_else(String::new, |e| phrase!("doctor.as_bytes_in", e));
+            phrase!("doctor.as_text", bytes)
         }
-        LegacyType::DateTime | LegacyType::Instant(_) => "a time".to_owned(),
-        LegacyType::Date => "a date".to_owned(),
-        LegacyType::Binary => "bytes".to_owned(),
-        LegacyType::Spelled | LegacyType::Offset(_) => "text as it is written".to_owned(),
+        LegacyType::DateTime | LegacyType::Instant(_) => phrase!("doctor.as_time"),
+        LegacyType::Date => phrase!("doctor.as_date"),
+        LegacyType::Binary => phrase!("doctor.as_bytes"),
+        LegacyType::Spelled | LegacyType::Offset(_) => phrase!("doctor.as_written"),
     }
 }
 
@@ -151,7 +152,10 @@ fn storage(
 }
 
 fn judged(table: &Table, column: &Column, kind: LegacyType, held: &Held, rows: i64) -> Option<Examined> {
-    let declared = if column.declared.is_empty() { "no type" } else { column.declared.as_str() };
+    let declared = match column.declared.as_str() {
+        "" => phrase!("doctor.no_type"),
+        declared => declared.to_owned(),
+    };
     let name = format!("{}.{} ({declared})", table.name, column.name);
     let classes: Vec<String> = CLASSES
         .iter()
@@ -162,16 +166,12 @@ fn judged(table: &Table, column: &Column, kind: LegacyType, held: &Held, rows: i
     let classes = classes.join(", ");
     let as_what = read_as(column, kind);
     if held.misfits > 0 {
-        let found = format!(
-            "{name} is read as {as_what}, which {} values of {rows} rows are not (storage classes: {classes})",
-            held.misfits
-        );
-        let advice = "they are kept as they are written and read by the forms of the mapping; what has no such form is a read error, and sums leave them out";
+        let found = phrase!("doctor.values_misfit", name, as_what, misfits = held.misfits, rows, classes);
+        let advice = phrase!("doctor.values_advice");
         return Some(Examined::new("values", Grade::Warning, found, advice));
     }
     let mixed = held.classes.iter().filter(|n| **n > 0).count() > 1 && kind.is_text();
     let by_affinity = LegacyType::parse(&column.declared, chrono_tz::Tz::UTC).is_none();
-    (mixed || by_affinity).then(|| {
-        Examined::new("columns", Grade::Info, format!("{name} is read as {as_what}; it holds {classes}"), "")
-    })
+    (mixed || by_affinity)
+        .then(|| Examined::new("columns", Grade::Info, phrase!("doctor.columns", name, as_what, classes), ""))
 }

@@ -29,6 +29,7 @@ use super::{
     Bounds, ChangeMethod, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Source,
     SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
+use crate::phrase;
 use crate::sql_ident::quote;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -73,7 +74,7 @@ impl Inner {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = fingerprint(&mut file).map_err(|e| SourceError::Database {
             id: self.id.clone(),
-            what: "reading the header".to_owned(),
+            what: phrase!("source.header"),
             source: Box::new(e),
         })?;
         if !still_named(&self.settings.path, &file) {
@@ -155,8 +156,8 @@ fn consistency(settings: &SourceSettings) -> Result<&'static str, SourceError> {
     Err(SourceError::Consistency {
         id: settings.id.clone(),
         wanted,
-        why: "a SQLite file is read in one read transaction".to_owned(),
-        way_out: "leave `consistency` out, or say `restored-copy`",
+        why: phrase!("source.sqlite_consistency"),
+        way_out: phrase!("source.way_sqlite"),
     })
 }
 
@@ -181,14 +182,14 @@ impl Sqlite {
             })
             .map_err(|e| SourceError::Database {
                 id: id.clone(),
-                what: "opening the database".to_owned(),
+                what: phrase!("source.opening"),
                 source: Box::new(e),
             })?;
         if !still_named(&settings.path, &file) {
             let gone = std::io::Error::other("another file was put in its place meanwhile");
             return Err(SourceError::Database {
                 id,
-                what: "opening the database".to_owned(),
+                what: phrase!("source.opening"),
                 source: Box::new(gone),
             });
         }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::{Inner, catalogue, quote};
 use crate::dataset::BATCH_ROWS;
 use crate::durable::hex;
+use crate::phrase;
 use crate::source::chunk::{Bounds, KeyValue, Piece};
 use crate::source::decode::{ColumnBuilder, Value};
 use crate::source::{Column, SourceError, Table};
@@ -29,7 +30,7 @@ pub(super) fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
         .db()
         .query_row(&format!("SELECT COUNT(*) FROM {}", quote(&table.name)), [], |r| r.get::<_, i64>(0))
         .map(|n| u64::try_from(n).unwrap_or(0))
-        .map_err(source.failed(format!("counting {}", table.name)))
+        .map_err(source.failed(phrase!("source.counting", table = table.name)))
 }
 
 /// What orders a table: the key's columns, or the row id; nothing for a view.
@@ -42,7 +43,7 @@ fn order(source: &Inner, table: &Table) -> Result<Vec<String>, SourceError> {
         return Ok(table.key.iter().map(|c| quote(c)).collect());
     }
     let id = catalogue::row_id(&source.db(), &table.name, &all_columns(table))
-        .map_err(source.failed(format!("looking at {}", table.name)))?;
+        .map_err(source.failed(phrase!("source.looking", table = table.name)))?;
     match id {
         Some(id) => Ok(vec![id.to_owned()]),
         None if table.key.is_empty() => Err(SourceError::Unknown {
@@ -182,7 +183,7 @@ fn statement(source: &Inner, range: &Range) -> Result<(String, bool), SourceErro
     let table = &range.table;
     let order = order(source, table)?;
     let row_id = catalogue::row_id(&source.db(), &table.name, &all_columns(table))
-        .map_err(source.failed(format!("looking at {}", table.name)))?;
+        .map_err(source.failed(phrase!("source.looking", table = table.name)))?;
     let mut columns: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
     columns.extend(row_id.map(str::to_owned));
     let sorted = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
@@ -270,7 +271,7 @@ pub(super) fn read(source: &Inner, range: &Range, to: &Sender<Handed>) {
 
 fn stepped(source: &Inner, range: &Range, to: &Sender<Handed>) -> Result<(), SourceError> {
     let (text, row_id) = statement(source, range)?;
-    let failed = || source.failed(format!("reading {}", range.table.name));
+    let failed = || source.failed(phrase!("source.reading", table = range.table.name));
     let width = range.table.columns.len() + usize::from(row_id);
     let db = source.db();
     let mut query = db.prepare(&text).map_err(failed())?;

@@ -11,6 +11,7 @@ use super::decode::UnicodeForm;
 use super::errors::failed;
 use super::literal::{hexed, unicode};
 use super::{Inner, answer, catalogue};
+use crate::phrase;
 
 /// 中文㐱 in UTF-16: characters that no code page of one byte has.
 const KNOWN: &str = "\u{4e2d}\u{6587}\u{3431}";
@@ -32,7 +33,7 @@ pub(super) async fn database(
 ) -> Result<Database, SourceError> {
     let sql = "SELECT CAST(d.collation_name AS nvarchar(128)), CAST(COLLATIONPROPERTY(d.collation_name, 'CodePage') AS int)
       FROM sys.databases AS d WHERE d.name = DB_NAME()";
-    let rows = ask(session, sql).await.map_err(failed(&settings.id, "asking for the collation"))?;
+    let rows = ask(session, sql).await.map_err(failed(&settings.id, phrase!("source.collation")))?;
     let row = rows.first();
     let collation = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
     let code_page = row.and_then(|r| answer::int(r, 1)).and_then(catalogue::encoding);
@@ -49,7 +50,7 @@ pub(super) async fn server_facts(
     server: &Server,
 ) -> Result<Vec<(String, String)>, SourceError> {
     let sql = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), CAST(SERVERPROPERTY('Edition') AS nvarchar(128))";
-    let rows = ask(session, sql).await.map_err(failed(&settings.id, "asking for the version"))?;
+    let rows = ask(session, sql).await.map_err(failed(&settings.id, phrase!("source.version")))?;
     let part = |at| rows.first().and_then(|r| answer::text(r, at)).unwrap_or_default();
     let mut facts = vec![
         ("server".to_owned(), format!("SQL Server {} {}", part(0), part(1)).trim_end().to_owned()),
@@ -61,8 +62,8 @@ pub(super) async fn server_facts(
             let said = rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_else(|| "unknown".to_owned());
             facts.push(("encrypted".to_owned(), said.to_ascii_lowercase()));
         }
-        Err(Error::Server(_)) => facts.push(("encrypted".to_owned(), "the server does not say".to_owned())),
-        Err(e) => return Err(failed(&settings.id, "asking for the line")(e)),
+        Err(Error::Server(_)) => facts.push(("encrypted".to_owned(), phrase!("doctor.fact_unsaid"))),
+        Err(e) => return Err(failed(&settings.id, phrase!("source.line"))(e)),
     }
     Ok(facts)
 }
@@ -71,7 +72,7 @@ pub(super) async fn server_facts(
 pub(super) async fn own(session: &mut Session, id: &str) -> Result<String, SourceError> {
     let rows = ask(session, "SELECT CONVERT(varchar(36), NEWID())")
         .await
-        .map_err(failed(id, "asking for a new id"))?;
+        .map_err(failed(id, phrase!("source.new_id")))?;
     Ok(rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default())
 }
 
@@ -81,7 +82,7 @@ pub(super) async fn updates_elsewhere(session: &mut Session, id: &str) -> Result
     match ask(session, sql).await {
         Ok(rows) => Ok(rows.first().and_then(|r| answer::text(r, 0)).as_deref() == Some("READ_ONLY")),
         Err(Error::Server(_)) => Ok(false),
-        Err(e) => Err(failed(id, "asking for the replica")(e)),
+        Err(e) => Err(failed(id, phrase!("source.replica"))(e)),
     }
 }
 
@@ -95,16 +96,13 @@ pub(super) async fn unicode_form(
     facts: &mut Vec<(String, String)>,
 ) -> Result<UnicodeForm, SourceError> {
     let sql = format!("SELECT CAST(N'{KNOWN}' AS varbinary(20)), CAST(N'{KNOWN}' AS nvarchar(10))");
-    let rows = ask(session, &sql).await.map_err(failed(&settings.id, "testing Unicode text"))?;
+    let rows = ask(session, &sql).await.map_err(failed(&settings.id, phrase!("source.unicode")))?;
     let row = rows.first();
     if row.and_then(|r| answer::bytes(r, 0)) == Some(KNOWN_UTF16.as_slice()) {
         return Ok(UnicodeForm::Bytes);
     }
     if row.and_then(|r| answer::text(r, 1)).as_deref() == Some(KNOWN) {
-        facts.push((
-            "without UTF-16 bytes".to_owned(),
-            "nvarchar is read as the driver decodes it".to_owned(),
-        ));
+        facts.push(("without UTF-16 bytes".to_owned(), phrase!("doctor.fact_nvarchar")));
         return Ok(UnicodeForm::Text);
     }
     Err(SourceError::Protocol {
@@ -174,10 +172,10 @@ pub(super) async fn hint(
     match probed {
         Some(Ok(_)) => Ok(HINT),
         Some(Err(Error::Server(_))) | None => {
-            facts.push(("without MAXDOP".to_owned(), "a statement may use several processors".to_owned()));
+            facts.push(("without MAXDOP".to_owned(), phrase!("doctor.fact_maxdop")));
             Ok("")
         }
-        Some(Err(e)) => Err(failed(&settings.id, "probing")(e)),
+        Some(Err(e)) => Err(failed(&settings.id, phrase!("source.probing"))(e)),
     }
 }
 

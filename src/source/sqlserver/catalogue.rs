@@ -10,6 +10,7 @@ use encoding_rs::Encoding;
 use super::super::{ChangeMethod, Column, LegacyType, SourceError, Table, differs_in_case};
 use super::{Inner, Way, answer, literal};
 use crate::encoding::TextEncoding;
+use crate::phrase;
 
 const TABLES: &str = "SELECT CAST(o.object_id AS bigint), CAST(o.name AS nvarchar(128)), CAST(CASE WHEN o.type = 'V' THEN 1 ELSE 0 END AS int),
     CONVERT(varchar(33), o.create_date, 126)
@@ -63,8 +64,7 @@ pub(super) fn encoding(code_page: i64) -> Option<&'static Encoding> {
 
 /// The code page of every collation that occurs.
 pub(super) async fn collations(source: &Inner) -> Result<BTreeMap<String, i64>, SourceError> {
-    let rows =
-        source.plain().await?.ask(&source.id, "asking for the code pages".to_owned(), COLLATIONS).await?;
+    let rows = source.plain().await?.ask(&source.id, phrase!("source.code_pages"), COLLATIONS).await?;
     Ok(rows.iter().filter_map(|r| Some((answer::text(r, 0)?, answer::int(r, 1)?))).collect())
 }
 
@@ -230,6 +230,6 @@ impl Inner {
     /// A question to the catalogue, of this schema.
     async fn catalogue(&self, sql: &str) -> Result<Vec<tiberius::Row>, SourceError> {
         let sql = sql.replace("{schema}", &literal::unicode(&self.schema));
-        self.reader().await?.ask(&self.id, "reading the catalogue".to_owned(), &sql).await
+        self.reader().await?.ask(&self.id, phrase!("source.catalogue"), &sql).await
     }
 }

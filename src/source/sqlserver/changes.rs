@@ -13,6 +13,7 @@ use super::literal::{quote, unicode};
 use super::read::{by_key, select, stream};
 use super::session::Writers;
 use super::{Inner, Way, answer};
+use crate::phrase;
 
 /// Between a watermark and the database in whose history it counts.
 const OF: &str = " of ";
@@ -81,7 +82,7 @@ fn versioned(column: &Column) -> bool {
 }
 
 async fn one(source: &Inner, table: &Table, sql: &str) -> Result<Option<String>, SourceError> {
-    let what = format!("asking how far {} has come", table.name);
+    let what = phrase!("source.how_far", table = table.name);
     let rows = source.reader().await?.ask(&source.id, what, sql).await?;
     Ok(rows.first().and_then(|row| answer::text(row, 0)))
 }

@@ -23,6 +23,7 @@ use super::super::password::password;
 use super::super::{Login, Server, SourceError, SourceSettings, Tls};
 use super::answer;
 use super::errors::{failed, login_failed, unreachable};
+use crate::phrase;
 
 const DEFAULT_PORT: u16 = 1433;
 /// A line is silent for so long before it is tried, and so long between trials.
@@ -195,7 +196,7 @@ impl Manager {
         let needed =
             ["SET ROWCOUNT 0", "SET TEXTSIZE 2147483647", "SET ANSI_NULLS ON", "SET QUOTED_IDENTIFIER ON"];
         for sql in needed {
-            ask(session, sql).await.map_err(failed(id, "a session setting"))?;
+            ask(session, sql).await.map_err(failed(id, phrase!("source.session_setting")))?;
         }
         let lock = format!("SET LOCK_TIMEOUT {}", self.settings.limits.lock_milliseconds);
         let gentle = [
@@ -209,7 +210,7 @@ impl Manager {
                 Err(Error::Server(_)) => {
                     self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
                 }
-                Err(e) => return Err(failed(id, "a session setting")(e)),
+                Err(e) => return Err(failed(id, phrase!("source.session_setting"))(e)),
             }
         }
         Ok(())

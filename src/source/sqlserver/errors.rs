@@ -7,6 +7,7 @@ use tiberius::error::{Error, TokenError};
 
 use super::super::{Server, SourceError, SourceSettings, Tls};
 use super::connect::shown;
+use crate::phrase;
 
 /// Errors that pass: deadlock, lock time-out, memory, recovery, start, shutdown, failover, throttling.
 const PASSING: &[u32] = &[
@@ -81,30 +82,19 @@ pub(super) fn unreachable(
 }
 
 /// What a certificate must be, by what TLS says is wrong with it.
-fn certificate(said: &str) -> &'static str {
-    let known = [
-        (
-            "CaUsedAsEndEntity",
-            "the server shows a certificate that is marked as an authority's (CA:TRUE), which may sign others and not stand for a server: \
-             give the server one with CA:FALSE and its name (openssl req -x509 … -addext basicConstraints=critical,CA:FALSE -addext \
-             subjectAltName=DNS:HOST) and name that file as `ca`, or one that an authority signed, and name the authority's",
-        ),
-        (
-            "not valid for name",
-            "`host` must be one of the names in the certificate's subjectAltName; its common name alone does not count",
-        ),
-        (
-            "UnsupportedCertVersion",
-            "the server shows a certificate of an old form (before X.509 v3), such as it makes for itself: give it one of version 3",
-        ),
-        ("expired", "the server's certificate, or this machine's clock, is out of date"),
-        ("not valid yet", "the server's certificate, or this machine's clock, is out of date"),
-    ];
-    known.iter().find(|(word, _)| said.contains(word)).map_or(
-        "`ca` must hold the authority that signed the server's certificate, or that certificate itself where it signed itself (with \
-         CA:FALSE and `host` in its subjectAltName)",
-        |(_, why)| *why,
-    )
+fn certificate(said: &str) -> String {
+    let says = |word: &str| said.contains(word);
+    if says("CaUsedAsEndEntity") {
+        phrase!("source.certificate_authority")
+    } else if says("not valid for name") {
+        phrase!("source.certificate_name")
+    } else if says("UnsupportedCertVersion") {
+        phrase!("source.certificate_form")
+    } else if says("expired") || says("not valid yet") {
+        phrase!("source.certificate_time")
+    } else {
+        phrase!("source.certificate_ca")
+    }
 }
 
 /// What went wrong between the first byte and the login.

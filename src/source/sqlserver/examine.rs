@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::super::{Examined, Grade, OPEN_TRANSACTION, SourceError, Tls, wrong_with};
 use super::literal::unicode;
 use super::{Inner, Way, answer, shown};
+use crate::phrase;
 
 const LOGIN: &str = "sql/source/sqlserver/01-readonly-login.sql";
 const ROLES: &str =
@@ -50,18 +51,9 @@ pub(super) async fn examine(
 fn line(source: &Inner, all: &mut Vec<Examined>) {
     let (found, advice) = match source.server.tls {
         Tls::Verify => return,
-        Tls::Trust => (
-            "the server's certificate is not checked",
-            "use `tls = \"verify\"` with `ca`, unless the line is private",
-        ),
-        Tls::LoginOnly => (
-            "only the login is encrypted, rows travel in the clear",
-            "give the server its TLS 1.2 update, or read a restored copy on a newer one; until then use a private line",
-        ),
-        Tls::Off => (
-            "nothing is encrypted, the password neither",
-            "give the server its TLS 1.2 update, or read a restored copy on a newer one; until then use a private line",
-        ),
+        Tls::Trust => (phrase!("doctor.tls_unchecked"), phrase!("doctor.tls_verify")),
+        Tls::LoginOnly => (phrase!("doctor.tls_login"), phrase!("doctor.tls_update")),
+        Tls::Off => (phrase!("doctor.tls_off"), phrase!("doctor.tls_update")),
     };
     all.push(Examined::new("tls", Grade::Warning, found, advice));
 }
@@ -69,14 +61,14 @@ fn line(source: &Inner, all: &mut Vec<Examined>) {
 /// The database's own code page; that text comes out of it as it is was proved when the source was opened.
 fn encoding(source: &Inner, all: &mut Vec<Examined>) {
     let name = source.code_page.name();
-    let found = format!("{}, code page {name}", source.collation);
+    let found = phrase!("doctor.encoding_page", collation = source.collation, name);
     let (_, _, lost) = source.code_page.encode("\u{767d}\u{57ce}");
     if lost {
-        let found = format!("{found}: it holds no Chinese text");
-        let advice = "legacy text in it is bytes of another code page: set `encoding`, and compare names in `qianyi profile` with what you know";
+        let found = phrase!("doctor.encoding_no_chinese", found);
+        let advice = phrase!("doctor.encoding_no_chinese_advice");
         all.push(Examined::new("encoding", Grade::Warning, found, advice));
     } else {
-        all.push(Examined::new("encoding", Grade::Ok, format!("{found}, there and back"), ""));
+        all.push(Examined::new("encoding", Grade::Ok, phrase!("doctor.encoding_back", found), ""));
     }
 }
 
@@ -85,11 +77,11 @@ async fn rights(
     read: Option<&BTreeSet<String>>,
     all: &mut Vec<Examined>,
 ) -> Result<(), SourceError> {
-    let rows = source.plain().await?.ask(&source.id, "asking for rights".to_owned(), ROLES).await?;
+    let rows = source.plain().await?.ask(&source.id, phrase!("source.rights"), ROLES).await?;
     let row = rows.first();
     let flag = |at| row.and_then(|r| answer::int(r, at)) == Some(1);
     let user = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
-    let advice = format!("give qianyi a login of its own: {LOGIN}");
+    let advice = phrase!("doctor.own_login", script = LOGIN);
     let mut powerful = Vec::new();
     for (at, name) in [(1, "sysadmin"), (2, "db_owner"), (3, "db_datawriter"), (4, "CREATE TABLE")] {
         if flag(at) {
@@ -97,30 +89,34 @@ async fn rights(
         }
     }
     if !powerful.is_empty() {
-        let found = format!("{user} has {}", powerful.join(", "));
+        let found = phrase!("doctor.rights_roles", user, roles = powerful.join(", "));
         all.push(Examined::new("rights", Grade::Warning, found, &advice));
     }
     let sql = TABLES.replace("{schema}", &unicode(&source.schema));
-    let rows = source.plain().await?.ask(&source.id, "asking for rights".to_owned(), &sql).await?;
+    let rows = source.plain().await?.ask(&source.id, phrase!("source.rights"), &sql).await?;
     let writable = rows.iter().filter(|r| answer::int(r, 2).unwrap_or(0) > 0).count();
     if writable > 0 {
-        let found = format!("{user} could write to {writable} tables; qianyi sends no statement that writes");
+        let found = phrase!("doctor.rights_writable_sent", user, writable);
         all.push(Examined::new("read-only", Grade::Warning, found, &advice));
     } else {
-        let found = format!("the server says that {user} can write to no table");
+        let found = phrase!("doctor.rights_none_said", user);
         all.push(Examined::new("read-only", Grade::Ok, found, ""));
     }
     let unreadable: Vec<String> =
         rows.iter().filter(|r| answer::int(r, 1) != Some(1)).filter_map(|r| answer::text(r, 0)).collect();
     let sees_all = shown::sees_all_tables(source).await?;
     if !sees_all {
-        let found = "the login sees only what it has rights on: there may be more tables, and policies and views that hide rows";
-        let advice = format!("GRANT VIEW DEFINITION: {LOGIN}");
+        let found = phrase!("doctor.rights_partial");
+        let advice = phrase!("doctor.grant_definition", script = LOGIN);
         all.push(Examined::new("rights", Grade::Warning, found, &advice));
     }
     if unreadable.is_empty() {
-        let which = if sees_all { "every table" } else { "every table that it sees" };
-        let found = format!("{which} of {} can be read: {}", source.schema, rows.len());
+        let (schema, tables) = (&source.schema, rows.len());
+        let found = if sees_all {
+            phrase!("doctor.rights_all_readable", schema, tables)
+        } else {
+            phrase!("doctor.rights_seen_readable", schema, tables)
+        };
         all.push(Examined::new("rights", if sees_all { Grade::Ok } else { Grade::Info }, found, ""));
     } else {
         let (wrong, others): (Vec<String>, Vec<String>) =
@@ -128,7 +124,12 @@ async fn rights(
         for (grade, tables) in [(Grade::Error, wrong), (Grade::Info, others)] {
             if !tables.is_empty() {
                 let names = tables.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
-                all.push(Examined::new("rights", grade, format!("cannot read {names}"), &advice));
+                all.push(Examined::new(
+                    "rights",
+                    grade,
+                    phrase!("doctor.rights_unreadable", tables = names),
+                    &advice,
+                ));
             }
         }
     }
@@ -137,24 +138,19 @@ async fn rights(
 
 async fn point(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceError> {
     let (grade, advice) = match source.way {
-        Way::Still => (Grade::Ok, ""),
-        Way::OneSession => {
-            (Grade::Info, "one reader; for several, read a database snapshot or a restored copy")
-        }
-        Way::Fuzzy => (Grade::Warning, "never fit for cutover: choose another `consistency`"),
+        Way::Still => (Grade::Ok, String::new()),
+        Way::OneSession => (Grade::Info, phrase!("doctor.one_reader")),
+        Way::Fuzzy => (Grade::Warning, phrase!("doctor.fuzzy")),
     };
     all.push(Examined::new("consistency", grade, &source.point.consistency, advice));
     let sql = "SELECT CAST(d.snapshot_isolation_state AS int), CAST(d.is_read_committed_snapshot_on AS int)
       FROM sys.databases AS d WHERE d.name = DB_NAME()";
     let rows = source.probe(sql).await?.unwrap_or_default();
     let on = |at| rows.first().and_then(|r| answer::int(r, at)) == Some(1);
-    let word = |on| if on { "on" } else { "off" };
-    let found = format!("snapshot isolation {}, read committed snapshot {}", word(on(0)), word(on(1)));
-    let advice = if source.way == Way::Fuzzy && !on(1) {
-        "readers take locks that writers wait for; the pause on blocking and LOCK_TIMEOUT keep them short"
-    } else {
-        ""
-    };
+    let word = |on| if on { "ON" } else { "OFF" };
+    let found = phrase!("doctor.isolation", snapshot = word(on(0)), committed = word(on(1)));
+    let advice =
+        if source.way == Way::Fuzzy && !on(1) { phrase!("doctor.isolation_advice") } else { String::new() };
     let grade = if advice.is_empty() { Grade::Info } else { Grade::Warning };
     all.push(Examined::new("isolation", grade, found, advice));
     Ok(())
@@ -165,34 +161,24 @@ async fn changes(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceEr
     let sql = "SELECT COUNT_BIG(*) FROM sys.change_tracking_tables";
     let tracked = source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0)));
     let found = match tracked {
-        None => "the server has no change tracking, or the login may not see it".to_owned(),
-        Some(0) => "change tracking is on for no table".to_owned(),
-        Some(n) => format!("change tracking is on for {n} tables"),
+        None => phrase!("doctor.tracking_unseen"),
+        Some(0) => phrase!("doctor.tracking_none"),
+        Some(n) => phrase!("doctor.tracking", n),
     };
-    let advice = if tracked.unwrap_or(0) == 0 {
-        "sql/source/sqlserver/05-change-tracking.sql turns it on"
-    } else {
-        ""
-    };
+    let advice = if tracked.unwrap_or(0) == 0 { phrase!("doctor.tracking_advice") } else { String::new() };
     all.push(Examined::new("changes", Grade::Info, found, advice));
     if source.way == Way::Still {
-        let found = "timestamp: transactions that were open when the copy was made are undone in it";
-        let advice = "`overlap_seconds` must be longer than the longest transaction, or choose `compare`";
+        let found = phrase!("doctor.stamps");
+        let advice = phrase!("doctor.stamps_advice");
         all.push(Examined::new("stamps", Grade::Info, found, advice));
     }
     let sql = "SELECT CAST(@@DBTS AS bigint) - (CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1)";
     match source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) {
-        None => all.push(Examined::new(
-            "rowversion",
-            Grade::Info,
-            "the server does not say how far rowversions have come",
-            "",
-        )),
+        None => all.push(Examined::new("rowversion", Grade::Info, phrase!("doctor.rowversion_unsaid"), "")),
         Some(0) => {}
         Some(n) => {
-            let found = format!("an open transaction holds the watermark {n} rowversions back");
-            let advice =
-                "nothing is lost, later extracts read more than they need; look for long transactions";
+            let found = phrase!("doctor.rowversion_held", n);
+            let advice = phrase!("doctor.rowversion_advice");
             all.push(Examined::new("rowversion", Grade::Warning, found, advice));
         }
     }
@@ -205,14 +191,14 @@ async fn watch(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErro
     let sees =
         source.probe(sql).await?.and_then(|rows| rows.first().and_then(|r| answer::int(r, 0))) == Some(1);
     if sees {
-        all.push(Examined::new("blocking", Grade::Ok, "sessions that wait for us are seen", ""));
+        all.push(Examined::new("blocking", Grade::Ok, phrase!("doctor.blocking_seen"), ""));
     } else {
-        let found = "the login cannot see who waits for it; reading pauses only when the server is slow";
+        let found = phrase!("doctor.blocking_blind");
         all.push(Examined::new(
             "blocking",
             Grade::Warning,
             found,
-            &format!("GRANT VIEW SERVER STATE: {LOGIN}"),
+            phrase!("doctor.grant_state", script = LOGIN),
         ));
     }
     Ok(())
@@ -223,18 +209,21 @@ async fn limits(source: &Inner, all: &mut Vec<Examined>) -> Result<(), SourceErr
     reader.session()?;
     let begun = Instant::now();
     let sql = "SELECT CONVERT(varchar(33), SYSUTCDATETIME(), 126)";
-    let rows = reader.ask(&source.id, "asking for the time".to_owned(), sql).await?;
+    let rows = reader.ask(&source.id, phrase!("source.time"), sql).await?;
     let took = begun.elapsed();
-    all.push(Examined::new("answer", Grade::Info, format!("{} ms there and back", took.as_millis()), ""));
+    all.push(Examined::new("answer", Grade::Info, phrase!("doctor.answer", ms = took.as_millis()), ""));
     let said = rows.first().and_then(|r| answer::text(r, 0)).unwrap_or_default();
     let Ok(theirs) = chrono::NaiveDateTime::parse_from_str(&said, "%Y-%m-%dT%H:%M:%S%.f") else {
-        all.push(Examined::new("clock", Grade::Warning, "the server does not tell its time", ""));
+        all.push(Examined::new("clock", Grade::Warning, phrase!("doctor.clock_unsaid"), ""));
         return Ok(());
     };
     let ours = crate::clock::unix_seconds();
     let apart = theirs.and_utc().timestamp().abs_diff(ours);
-    let (grade, advice) =
-        if apart > 60 { (Grade::Warning, "set both clocks by the same server") } else { (Grade::Ok, "") };
-    all.push(Examined::new("clock", grade, format!("{apart} s apart"), advice));
+    let (grade, advice) = if apart > 60 {
+        (Grade::Warning, phrase!("doctor.clock_advice"))
+    } else {
+        (Grade::Ok, String::new())
+    };
+    all.push(Examined::new("clock", grade, phrase!("doctor.clock", seconds = apart), advice));
     Ok(())
 }

@@ -33,6 +33,7 @@ use super::{
     Bounds, ChunkStream, Consistency, Examined, Frequency, KeyValue, Measured, Point, Server, Source,
     SourceError, SourceSettings, Table, TableMeasures, TableSettings,
 };
+use crate::phrase;
 use connect::Pool;
 use decode::UnicodeForm;
 use literal::quote;
@@ -112,7 +113,7 @@ impl Inner {
         if unknown().contains(sql) {
             return Ok(None);
         }
-        match self.plain().await?.ask(&self.id, "probing".to_owned(), sql).await {
+        match self.plain().await?.ask(&self.id, phrase!("source.probing"), sql).await {
             Ok(rows) => Ok(Some(rows)),
             Err(SourceError::Server { .. } | SourceError::Statement { .. }) => {
                 unknown().insert(sql.to_owned());
@@ -142,15 +143,13 @@ impl SqlServer {
             !of.read_only && !of.is_snapshot && ask::updates_elsewhere(&mut object, &settings.id).await?;
         let mut facts = ask::server_facts(&mut object, settings, &server).await?;
         if secondary {
-            let what = "a readable secondary: rowversion and change tracking are not followed here";
+            let what = phrase!("doctor.fact_secondary");
             facts.push(("replica".to_owned(), what.to_owned()));
         }
         let unicode = ask::unicode_form(&mut object, settings, &mut facts).await?;
         let hint = ask::hint(&mut object, settings, &mut facts).await?;
         let refused = pool.manager().refused();
-        facts.extend(refused.iter().map(|name| {
-            (format!("without {name}"), "the server does not know this session setting".to_owned())
-        }));
+        facts.extend(refused.iter().map(|name| (format!("without {name}"), phrase!("doctor.fact_setting"))));
         let (history, stamps) = Box::pin(session::histories(&mut object, &settings.id, &of, way)).await?;
         let (holder, point) = Box::pin(session::take(object, settings, way, point, &of.created)).await?;
         facts.extend(holder.writers.fact());
@@ -285,9 +284,9 @@ impl Source for SqlServer {
         let waiting = ask::waiting_for_us(&self.inner).await?;
         let slow = Duration::from_millis(self.inner.settings.limits.slow_milliseconds);
         Ok(match waiting {
-            0 if begun.elapsed() > slow => Some("the server is slow".to_owned()),
+            0 if begun.elapsed() > slow => Some(phrase!("doctor.load_slow")),
             0 => None,
-            n => Some(format!("{n} sessions wait for a lock of ours")),
+            n => Some(phrase!("doctor.load_waiting", n)),
         })
     }
 

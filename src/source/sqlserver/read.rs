@@ -20,6 +20,7 @@ use super::literal::{key as key_literal, orders, quote};
 use super::session::Reader;
 use super::{Inner, answer, errors, shown, steady};
 use crate::dataset::BATCH_ROWS;
+use crate::phrase;
 
 /// Bytes of text and images after which a batch is handed on, however few its rows.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -35,7 +36,8 @@ const MOST_RANGES: u64 = 1000;
 pub(super) async fn count(source: &Inner, table: &Table) -> Result<u64, SourceError> {
     shown::whole(source, table).await?;
     let sql = format!("SELECT COUNT_BIG(*) FROM {}{}", source.named(&table.name), source.hint);
-    let rows = source.reader().await?.ask(&source.id, format!("counting {}", table.name), &sql).await?;
+    let what = phrase!("source.counting", table = table.name);
+    let rows = source.reader().await?.ask(&source.id, what, &sql).await?;
     steady::check(source, table).await?;
     let counted = rows.first().and_then(|r| answer::int(r, 0)).and_then(|n| u64::try_from(n).ok());
     counted.ok_or_else(|| source.broken("a count that is no number"))
@@ -114,7 +116,7 @@ async fn proved(source: &Inner, table: &Table) -> Result<(), SourceError> {
         format!("{from} WHERE {}{}", missing.join(" OR "), source.hint),
         format!("{from} GROUP BY {} HAVING COUNT_BIG(*) > 1{}", names.join(", "), source.hint),
     ] {
-        let what = format!("looking for twins in {}", table.name);
+        let what = phrase!("source.twins", table = table.name);
         if !source.reader().await?.ask(&source.id, what, &sql).await?.is_empty() {
             let (id, key) = (source.id.clone(), table.key.join(", "));
             let what = format!("unique key over the view {} ({key}) without NULLs", table.name);
@@ -231,7 +233,7 @@ async fn read(
     sql: &str,
     to: &mpsc::Sender<Result<Piece, SourceError>>,
 ) -> Result<Told, SourceError> {
-    let what = format!("reading {}", rows.table.name);
+    let what = phrase!("source.reading", table = rows.table.name);
     let told = rows_of(reader.session()?, sql, &mut rows, to).await;
     match told {
         Ok(Told::All) => {}

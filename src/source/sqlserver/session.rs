@@ -11,6 +11,7 @@ use super::super::{Consistency, OPEN_TRANSACTION, Point, SourceError, SourceSett
 use super::connect::{Manager, Object, Session, ask, session};
 use super::errors::failed;
 use super::{Inner, Way, answer};
+use crate::phrase;
 
 /// The session whose transaction is the point.
 pub(super) struct Holder {
@@ -40,14 +41,8 @@ impl Writers {
     pub(super) fn fact(&self) -> Option<(String, String)> {
         match self {
             Self::None => None,
-            Self::Unseen => Some((
-                "without open transactions".to_owned(),
-                "the login may not see them (VIEW SERVER STATE): `overlap_seconds` must be longer than the longest one".to_owned(),
-            )),
-            Self::Since(at) => Some((
-                OPEN_TRANSACTION.to_owned(),
-                format!("since {at}: it has written here, and watermarks of `timestamp` stay behind it"),
-            )),
+            Self::Unseen => Some(("without open transactions".to_owned(), phrase!("doctor.fact_unseen"))),
+            Self::Since(at) => Some((OPEN_TRANSACTION.to_owned(), phrase!("doctor.fact_open", at))),
             Self::Undone => None,
         }
     }
@@ -90,7 +85,7 @@ const WRITTEN: &str = "SELECT CONVERT(varchar(33), i.sqlserver_start_time, 126),
 
 /// What the server says of the configured database.
 pub(super) async fn facts(session: &mut Session, id: &str) -> Result<Facts, SourceError> {
-    let what = "asking for the database";
+    let what = phrase!("source.database");
     let rows = ask(session, FACTS).await.map_err(failed(id, what))?;
     let row = rows.into_iter().next().ok_or_else(|| SourceError::Protocol {
         id: id.to_owned(),
@@ -116,7 +111,7 @@ pub(super) async fn written(session: &mut Session, id: &str) -> Result<Option<St
             Some(format!("up since {} with {} bytes written", answer::text(r, 0)?, answer::int(r, 1)?))
         })),
         Err(Error::Server(_)) => Ok(None),
-        Err(e) => Err(failed(id, "asking what was written")(e)),
+        Err(e) => Err(failed(id, phrase!("source.written"))(e)),
     }
 }
 
@@ -125,10 +120,10 @@ pub(super) async fn written(session: &mut Session, id: &str) -> Result<Option<St
 /// # Errors
 /// `SRC-019` when the database is not what the chosen consistency needs.
 pub(super) fn choose(settings: &SourceSettings, of: &Facts) -> Result<(Way, Point), SourceError> {
-    let cannot = |wanted, why: &str, way_out| SourceError::Consistency {
+    let cannot = |wanted, why: String, way_out: String| SourceError::Consistency {
         id: settings.id.clone(),
         wanted,
-        why: why.to_owned(),
+        why,
         way_out,
     };
     let at = |name: &str, way: Way| {
@@ -139,34 +134,26 @@ pub(super) fn choose(settings: &SourceSettings, of: &Facts) -> Result<(Way, Poin
         Consistency::DatabaseSnapshot if of.is_snapshot => at("database snapshot", Way::Still),
         Consistency::DatabaseSnapshot => Err(cannot(
             "database-snapshot",
-            "the configured database is no database snapshot",
-            "let a DBA run sql/source/sqlserver/03-database-snapshot.sql and set `database` to the snapshot's name",
+            phrase!("source.no_snapshot"),
+            phrase!("source.way_database_snapshot"),
         )),
-        Consistency::RestoredCopy | Consistency::Default if of.standby => Err(cannot(
-            "restored-copy",
-            "the database is in standby: the next log that is restored changes it while it is read",
-            "restore a copy WITH RECOVERY and set it READ_ONLY, or make a database snapshot of it",
-        )),
+        Consistency::RestoredCopy | Consistency::Default if of.standby => {
+            Err(cannot("restored-copy", phrase!("source.standby"), phrase!("source.way_standby")))
+        }
         Consistency::RestoredCopy if of.read_only => at("restored copy", Way::Still),
-        Consistency::RestoredCopy => Err(cannot(
-            "restored-copy",
-            "the configured database can be written, so nobody can prove that it stays as it is",
-            "set the copy read-only: ALTER DATABASE … SET READ_ONLY (sql/source/sqlserver/04-restored-copy.sql)",
-        )),
+        Consistency::RestoredCopy => {
+            Err(cannot("restored-copy", phrase!("source.writable"), phrase!("source.way_read_only")))
+        }
         Consistency::Default if of.read_only || of.is_snapshot => at("read-only database", Way::Still),
         Consistency::Default | Consistency::SnapshotSession if of.snapshot_isolation => {
             at("snapshot session", Way::OneSession)
         }
-        Consistency::Default | Consistency::SnapshotSession => Err(cannot(
-            "snapshot-session",
-            "the database does not allow snapshot isolation",
-            "let a DBA run sql/source/sqlserver/02-snapshot-isolation.sql, or read a database snapshot or a restored copy",
-        )),
-        Consistency::ExportedSnapshot => Err(cannot(
-            "exported-snapshot",
-            "SQL Server's sessions cannot share a snapshot",
-            "choose `database-snapshot`, `restored-copy` or `snapshot-session`",
-        )),
+        Consistency::Default | Consistency::SnapshotSession => {
+            Err(cannot("snapshot-session", phrase!("source.no_isolation"), phrase!("source.way_isolation")))
+        }
+        Consistency::ExportedSnapshot => {
+            Err(cannot("exported-snapshot", phrase!("source.no_shared"), phrase!("source.way_choose")))
+        }
         Consistency::Fuzzy => at("fuzzy", Way::Fuzzy),
     }
 }

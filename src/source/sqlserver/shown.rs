@@ -12,6 +12,7 @@ use super::super::definition::{Dialect, asks, names};
 use super::super::{Examined, Grade, SourceError, Table, wrong_with};
 use super::literal::{quote, unicode};
 use super::{Inner, answer};
+use crate::phrase;
 
 const FILTERS: &str =
     "SELECT CAST(s.name AS nvarchar(128)), CAST(o.name AS nvarchar(128)), CAST(p.name AS nvarchar(128)),
@@ -218,33 +219,32 @@ pub(super) async fn examine(
     read: Option<&BTreeSet<String>>,
     all: &mut Vec<Examined>,
 ) -> Result<(), SourceError> {
-    let advice = "let the policy's predicate pass qianyi's login, or read a copy in which it is off";
+    let advice = phrase!("doctor.policy_advice");
     for filter in veils(source, FILTERS).await?.iter().filter(|veil| veil.schema == source.schema) {
         let (policy, table) = (&filter.name, &filter.table);
         all.push(match hidden(source, filter).await? {
             None => {
-                let found = format!("{table}: the security policy {policy} lets this login see every row");
+                let found = phrase!("doctor.policy_all", table, policy);
                 Examined::new("rows", Grade::Ok, found, "")
             }
             Some((seen, there)) => {
-                let found = format!("{table}: the security policy {policy} shows {seen} of {there} rows");
-                Examined::new("rows", wrong_with(table, read), found, advice)
+                let found = phrase!("doctor.policy_some", table, policy, seen, there);
+                Examined::new("rows", wrong_with(table, read), found, &advice)
             }
         });
     }
     for mask in veils(source, MASKS).await?.iter().filter(|veil| veil.schema == source.schema) {
-        let found = format!("{}.{} is masked for this login", mask.table, mask.name);
+        let found = phrase!("doctor.masked", table = mask.table, column = mask.name);
         let grade = wrong_with(&mask.table, read);
-        all.push(Examined::new("rows", grade, found, "GRANT UNMASK to qianyi's login"));
+        all.push(Examined::new("rows", grade, found, phrase!("doctor.masked_advice")));
     }
     for module in source.modules().await? {
         let unread = wrong_with(&module.name, read) == Grade::Info;
         if module.schema != source.schema || module.definition.is_some() || unread {
             continue;
         }
-        let found = format!("{}: its definition cannot be seen", module.name);
-        let advice =
-            "GRANT VIEW DEFINITION; where it is encrypted, make sure that it does not ask who reads it";
+        let found = phrase!("doctor.definition", name = module.name);
+        let advice = phrase!("doctor.definition_advice");
         all.push(Examined::new("views", Grade::Warning, found, advice));
     }
     Ok(())
