@@ -7,12 +7,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
-use qianyi::artifacts::{CleanRow, InvariantEnd, Status, Summary};
+use qianyi::artifacts::{CleanRow, FindingChange, InvariantEnd, Status, Summary};
 use qianyi::dataset::{read_part, schema_of};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::pipeline::{
-    Approver, FileFault, ProposedBatch, RuleSettings, RunSettings, approve, build_package, finished,
+    Approver, FileFault, ProposedBatch, RuleSettings, RunSettings, against, approve, build_package, finished,
     proposals, reconcile_again, rule_input, run, trace, verify,
 };
 use qianyi::progress::{Progress, Silent};
@@ -138,6 +138,12 @@ fn approved_rows_are_added_and_merged_with_their_reasons_and_undone_again() {
     key_map(&of, &second);
     // A difference that has lost its reason is unexplained.
     let ended = finished(&of.workdir, Some(&second.run)).unwrap();
+    // What changed is told once, by column where the gate looks at it.
+    let told = against(&finished(&of.workdir, Some(&first.run)).unwrap(), &ended).unwrap().findings;
+    let twice = |f: &&FindingChange| {
+        f.column.is_empty() && told.iter().filter(|o| (&o.table, &o.rule) == (&f.table, &f.rule)).count() > 1
+    };
+    assert!(told.iter().any(|f| !f.column.is_empty()) && !told.iter().any(|f| twice(&f)), "{told:?}");
     assert_eq!(reconcile_again(&ended).unwrap(), ended.reconciliation);
     let reasons: Vec<PathBuf> = parquet_under(&run.join("measures"))
         .into_iter()

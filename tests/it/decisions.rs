@@ -169,8 +169,17 @@ fn a_list_of_no_rule_and_no_department_is_refused() {
         &["worklist", "export", "--rule", "X-99"][..],
         &["worklist", "list", "--department", "门卫"],
         &["findings", "--department", "门卫"],
+        &["findings", "--rule", "FIX-99"],
+        &["findings", "--table", "XX99"],
+        &["changes", "XX99"],
+        &["trace", "XX99", "1"],
     ] {
         assert_eq!(office.said(command).0, 2, "{command:?}");
     }
-    assert_eq!(office.said(&["worklist", "list", "--department", "养老"]).0, 0);
+    for command in [
+        &["worklist", "list", "--department", "养老"][..],
+        &["findings", "--rule", "STR-01", "--table", "AC01"],
+    ] {
+        assert_eq!(office.said(command).0, 0, "{command:?}");
+    }
 }
