@@ -2,19 +2,19 @@
 //!
 //! Always: the ledger before is the one that was recorded, byte for byte; ledgers lie beside the runs and outlive them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::clean_stage::Cleaned;
 use super::runner::{StageRunner, paths};
-use super::undone::undone_rows;
+use super::undone::undone;
 use super::worklist::waived;
 use crate::artifacts::{Round, RoundRow};
 use crate::dataset::PartInfo;
 use crate::raw;
-use crate::rules::{self, Ended, LookedAt, RoundOf};
+use crate::rules::{self, Ended, LookedAt, RoundOf, Undone};
 use crate::state::{Run, State};
 use crate::validate::{CheckReport, Outcome};
 
@@ -90,8 +90,8 @@ pub(super) fn close(
         inputs.push_str(id);
     }
     let undone = match (&before, &cleaned.book) {
-        (Some((run, _)), Some(book)) => undone_rows(runner, run, book)?,
-        (Some(_) | None, _) => HashSet::new(),
+        (Some((run, _)), Some(book)) => undone(runner, run, book)?,
+        (Some(_) | None, _) => Undone::default(),
     };
     let run = runner.run.to_string();
     let ledger = runner.dir.round().join("ledger.parquet");

@@ -10,22 +10,18 @@ use super::paths::RunDir;
 use super::runner::StageRunner;
 use super::worklist::each_line;
 use crate::dataset::left_parts;
-use crate::rules::{Item, Outcome, RuleBook, proposal_id, row_digest};
+use crate::rules::{BY_RULE, Item, Outcome, RuleBook, Undone, proposal_id, row_digest};
 use crate::state::{Run, batch_name};
 
-/// Their digests (table and key).
-pub(super) fn undone_rows(
-    runner: &StageRunner<'_>,
-    before: &Run,
-    book: &RuleBook,
-) -> Result<HashSet<u128>, RunError> {
+/// What was undone since the round before.
+pub(super) fn undone(runner: &StageRunner<'_>, before: &Run, book: &RuleBook) -> Result<Undone, RunError> {
     let since = |at: &(String, String)| at.0 >= before.started;
     let batches = runner.state.batches()?;
     let batches: BTreeSet<i64> =
         batches.into_iter().filter(|b| b.undone.as_ref().is_some_and(since)).map(|b| b.id).collect();
-    let mut rows = HashSet::new();
+    let (mut rows, mut added) = (HashSet::new(), BTreeSet::new());
     if batches.is_empty() {
-        return Ok(rows);
+        return Ok(Undone::default());
     }
     let names: BTreeSet<String> = batches.iter().map(|id| batch_name(*id)).collect();
     let dir = RunDir::of(&runner.workdir, before.id);
@@ -35,6 +31,9 @@ pub(super) fn undone_rows(
             if names.contains(&text("batch")) {
                 let table = text("table");
                 rows.insert(row_digest(&table, &text("_key")));
+                if text("_source").starts_with(BY_RULE) {
+                    added.insert(table.clone());
+                }
                 if text("column") == "*" {
                     // A donor went into the survivor; an added row stands on another.
                     rows.insert(row_digest(&table, &text("after")));
@@ -66,5 +65,10 @@ pub(super) fn undone_rows(
             }
         },
     )?;
-    Ok(rows)
+    // Whose parent had been added has none again.
+    let orphans = runner.national.tables.iter().flat_map(|table| {
+        let lost = table.parents.iter().filter(|parent| added.contains(&parent.table));
+        lost.filter_map(|p| Some([p.rule.clone(), table.name.clone(), p.columns.first()?.clone()]))
+    });
+    Ok(Undone { rows, orphans: orphans.collect() })
 }

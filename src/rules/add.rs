@@ -19,7 +19,7 @@ use crate::functions::key_text;
 use crate::national::Table;
 
 /// What the source of an added row begins with.
-pub(super) const BY_RULE: &str = "rule:";
+pub const BY_RULE: &str = "rule:";
 
 /// A row that is added: its record (with its own key, source and legacy key), and its values as text by column.
 #[derive(Debug, Clone)]

@@ -37,6 +37,7 @@ mod total;
 mod trail;
 mod typed;
 
+pub use add::BY_RULE;
 pub use apply::{Replaced, change_schema};
 pub use broken::{Broken, BrokenOf, broken};
 pub use case::{Case, CaseContext, cases, try_case};
@@ -50,7 +51,9 @@ pub use kind::{Department, Effect, FieldMerge, FindingState, Item, Outcome, Repa
 pub use lines::found_schema;
 pub use list::{Holds, List, ListColumn, each_list_row, list_rows, lists};
 pub use open::{OpenOf, open_findings};
-pub use rounds::{LookedAt, RoundOf, finding_id, finding_key, ledger_schema, next_ledger, row_digest};
+pub use rounds::{
+    LookedAt, RoundOf, Undone, finding_id, finding_key, ledger_schema, next_ledger, row_digest,
+};
 pub use run::{Approval, CleanItem, DatasetPart, Ended, ItemReport, RuleReport, clean, proposal_id};
 pub use shares::{EmptyOf, empty_values};
 pub use tables::Models;

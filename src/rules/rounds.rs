@@ -80,6 +80,23 @@ impl LookedAt {
     }
 }
 
+/// Where batches that were undone since the round before had done something: what is found there again has not come back by itself.
+#[derive(Debug, Default)]
+pub struct Undone {
+    /// Rows that they changed, added, merged or excluded ([`row_digest`]).
+    pub rows: HashSet<u128>,
+    /// Rule, table and column that find a missing parent in a table to which they had added rows.
+    pub orphans: BTreeSet<[String; 3]>,
+}
+
+impl Undone {
+    fn has(&self, rule: &str, table: &str, column: &str, key: &str) -> bool {
+        let place = || [rule, table, column].map(str::to_owned);
+        self.rows.contains(&row_digest(table, key))
+            || (!self.orphans.is_empty() && self.orphans.contains(&place()))
+    }
+}
+
 /// A round to be closed.
 pub struct RoundOf<'a> {
     pub engine: &'a Engine,
@@ -94,8 +111,8 @@ pub struct RoundOf<'a> {
     pub rules: &'a BTreeMap<String, (String, String)>,
     /// Findings (by their id) with a waiver that holds.
     pub waived: &'a BTreeSet<String>,
-    /// Rows ([`row_digest`]) to which a batch that was undone since the round before had done something.
-    pub undone: &'a HashSet<u128>,
+    /// What people undid since the round before.
+    pub undone: &'a Undone,
     /// The part to be written.
     pub ledger: &'a Path,
 }
@@ -240,7 +257,7 @@ fn lines(
         let looked_for = found || was.is_some_and(|w| of.looked_at.has(rule, table, column, w.last));
         let id = finding_id(rule, table, key, column);
         let waived = of.waived.contains(&id);
-        let undone = of.undone.contains(&row_digest(table, key));
+        let undone = of.undone.has(rule, table, column, key);
         let now = next(was, Seen { found, looked_for, waived, undone }, of.run);
         let known = of.rules.get(rule).map(|(i, d)| (i.as_str(), d.as_str()));
         let before = was.is_some().then(|| (item.value(row), department.value(row)));

@@ -84,27 +84,13 @@ pub struct Settled {
     pub field: LegacyField,
 }
 
-/// Approves what is proposed, hands out forms, fills them in, imports them.
+/// Hands out forms, fills them in, imports them, approves what is proposed.
 ///
 /// # Errors
 /// As approvals and worklists; `WKL-004` where a form that was filled in is refused.
 pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
     let mut done = OfficeWork::default();
-    let [handler, _, approver] = of.people;
-    let proposed = proposals(of.state, of.run, of.national, of.book)?;
-    let changes = |b: &&ProposedBatch| {
-        let of_rule = |r: &&Rule| r.id == b.rule && r.table == b.table;
-        of.book.rules.iter().filter(of_rule).all(|r| r.effect != Effect::Merge)
-    };
-    let (all, waits): (Vec<_>, Vec<_>) = proposed.iter().partition(changes);
-    let by = Approver {
-        name: approver.name.clone(),
-        account: approver.account.clone(),
-        reason: format!("demo {}", of.run.id),
-    };
-    done.batches = approve(of.state, of.run, &all, &by)?.len() as u64;
-    done.approved = all.iter().map(|b| b.open()).sum();
-    done.waiting = waits.iter().map(|b| b.rows).sum();
+    let handler = &of.people[0];
     let told = Told::read(of.truth, of.city, of.national)?;
     let mut lines = HashMap::new();
     each_line(
@@ -133,7 +119,30 @@ pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
     })?;
     done.worklists = handed.len() as u64;
     answer(of, &handed, (&told, &lines), &mut done)?;
+    // Last, so that a proposal about a field that somebody decided otherwise is left out.
+    approve_proposals(of, &mut done)?;
     Ok(done)
+}
+
+/// Approves what is proposed, but merges.
+fn approve_proposals(of: &OfficeOf<'_>, done: &mut OfficeWork) -> Result<(), WorklistError> {
+    let approver = &of.people[2];
+    let mut proposed = proposals(of.state, of.run, of.national, of.book)?;
+    proposed.retain(|b| !b.ids.is_empty());
+    let changes = |b: &&ProposedBatch| {
+        let of_rule = |r: &&Rule| r.id == b.rule && r.table == b.table;
+        of.book.rules.iter().filter(of_rule).all(|r| r.effect != Effect::Merge)
+    };
+    let (all, waits): (Vec<_>, Vec<_>) = proposed.iter().partition(changes);
+    let by = Approver {
+        name: approver.name.clone(),
+        account: approver.account.clone(),
+        reason: format!("demo {}", of.run.id),
+    };
+    done.batches = approve(of.state, of.run, &all, &by)?.len() as u64;
+    done.approved = all.iter().map(|b| b.open()).sum();
+    done.waiting = waits.iter().map(|b| b.rows).sum();
+    Ok(())
 }
 
 /// What people settled so far by another value of a field, and is fixed in a run: by rule and legacy key.
