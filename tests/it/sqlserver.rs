@@ -521,7 +521,7 @@ fn the_commands_work_on_a_sql_server() {
     let (code, said, errors) = qianyi(&["doctor"]);
     assert_eq!(code, Some(0), "{said}{errors}");
     assert!(
-        said.contains("snapshot isolation on") && said.contains("change tracking is on for 1 tables"),
+        said.contains("snapshot isolation ON") && said.contains("change tracking is on for 1 tables"),
         "{said}"
     );
     let (code, said, errors) = qianyi(&["plan"]);
