@@ -22,8 +22,11 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
     let settings = context.settings()?;
     let (national, city) = mappings(&settings)?;
     args.table.iter().try_for_each(|table| known_table(&national, table))?;
-    let book = rule_input(settings.rules.as_ref(), &national, &city)?.map(|rules| rules.book);
-    args.rule.iter().try_for_each(|rule| known_rule(&national, book.as_ref(), rule))?;
+    // Rules and outside data are read only where one is named.
+    if let Some(rule) = &args.rule {
+        let book = rule_input(settings.rules.as_ref(), &national, &city)?.map(|rules| rules.book);
+        known_rule(&national, book.as_ref(), rule)?;
+    }
     let engine = context.engine(&settings, &city, run.as_of()?)?;
     let filter = filter(args)?;
     let words = context.words()?;
