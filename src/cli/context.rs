@@ -182,6 +182,15 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(threads.block_on(future))
 }
 
+/// Refuses what is none of the rules.
+pub fn known_rule<'r>(given: &str, all: impl Iterator<Item = &'r String>) -> Result<(), Usage> {
+    let all: Vec<&String> = all.collect();
+    if all.iter().any(|rule| *rule == given) {
+        return Ok(());
+    }
+    Err(Usage::NoRule { given: given.to_owned(), nearest: qianyi::nearest::nearest(given, all) })
+}
+
 /// Refuses what is no national table.
 pub fn known_table(national: &National, given: &str) -> Result<(), Usage> {
     if national.table(given).is_some() {

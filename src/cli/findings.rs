@@ -1,14 +1,12 @@
 //! `qianyi findings`: the open findings of a run, on the terminal or as a file for a spreadsheet.
 
-use qianyi::national::National;
 use qianyi::pipeline::{FindingFilter, ListedFinding, each_finding, finished, rule_input};
 use qianyi::report::Words;
-use qianyi::rules::RuleBook;
 
 use super::args_lists::{FindingsArgs, StateArg};
-use super::context::{Context, known_table, mappings};
+use super::context::{Context, known_rule, known_table, mappings};
 use super::exit::Ended;
-use super::failure::{Failure, Usage};
+use super::failure::Failure;
 use super::findings_file::FindingsFile;
 use super::out::{self, Align};
 use super::worklist::department;
@@ -25,7 +23,8 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
     // Rules and outside data are read only where one is named.
     if let Some(rule) = &args.rule {
         let book = rule_input(settings.rules.as_ref(), &national, &city)?.map(|rules| rules.book);
-        known_rule(&national, book.as_ref(), rule)?;
+        let of_files = book.iter().flat_map(|b| &b.rules).map(|r| &r.id);
+        known_rule(rule, national.rules.keys().chain(of_files))?;
     }
     let engine = context.engine(&settings, &city, run.as_of()?)?;
     let filter = filter(args)?;
@@ -54,16 +53,6 @@ pub fn findings(context: &Context, args: &FindingsArgs) -> Result<Ended, Failure
         out::line(&format!("{of} {} / {}", out::grouped(all.len() as u64), out::grouped(n)));
     }
     Ok(Ended::Done)
-}
-
-/// Refuses what is no rule of a file and none of the structural check.
-fn known_rule(national: &National, book: Option<&RuleBook>, given: &str) -> Result<(), Usage> {
-    let of_files = book.iter().flat_map(|b| &b.rules).map(|r| &r.id);
-    let all: Vec<&String> = national.rules.keys().chain(of_files).collect();
-    if all.iter().any(|rule| *rule == given) {
-        return Ok(());
-    }
-    Err(Usage::NoRule { given: given.to_owned(), nearest: qianyi::nearest::nearest(given, all) })
 }
 
 fn filter(args: &FindingsArgs) -> Result<FindingFilter, Failure> {

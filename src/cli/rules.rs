@@ -10,7 +10,7 @@ use qianyi::rules::{self, Case, CaseContext, Rule, RuleBook, RuleFiles};
 use serde::Serialize;
 
 use super::args::{RuleArgs, RuleTestArgs};
-use super::context::{Context, mappings};
+use super::context::{Context, known_rule, mappings};
 use super::exit::Ended;
 use super::failure::{Failure, Usage};
 use super::out::{self, Align};
@@ -156,13 +156,8 @@ pub fn show(context: &Context, args: &RuleArgs) -> Result<Ended, Failure> {
 
 /// The files of a rule.
 fn named<'b>(book: &'b RuleBook, id: &str) -> Result<Vec<&'b Rule>, Failure> {
-    let found: Vec<&Rule> = book.rules.iter().filter(|r| r.id == id || r.name == id).collect();
-    if found.is_empty() {
-        let ids = book.rules.iter().map(|r| r.id.as_str());
-        let nearest = qianyi::nearest::nearest(id, ids);
-        return Err(Usage::NoRule { given: id.to_owned(), nearest }.into());
-    }
-    Ok(found)
+    known_rule(id, book.rules.iter().flat_map(|r| [&r.id, &r.name]))?;
+    Ok(book.rules.iter().filter(|r| r.id == id || r.name == id).collect())
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use qianyi::rules::{Department, RuleBook};
 use qianyi::state::State;
 
 use super::args::{WorklistExportArgs, WorklistImportArgs, WorklistListArgs};
-use super::context::{Context, absolute, mappings};
+use super::context::{Context, absolute, known_rule, mappings};
 use super::exit::Ended;
 use super::failure::{Failure, Usage};
 use super::out::{self, Align};
@@ -143,9 +143,8 @@ fn filter(
     of: Option<&String>,
     county: Option<&String>,
 ) -> Result<ItemFilter, Usage> {
-    if let Some(given) = rule.filter(|r| !book.rules.iter().any(|known| known.id == **r)) {
-        let nearest = qianyi::nearest::nearest(given, book.rules.iter().map(|r| &r.id));
-        return Err(Usage::NoRule { given: given.clone(), nearest });
+    if let Some(given) = rule {
+        known_rule(given, book.rules.iter().map(|r| &r.id))?;
     }
     let department = of.map(|given| department(given)).transpose()?;
     Ok(ItemFilter { rule: rule.cloned(), department, county: county.cloned() })

@@ -3,7 +3,7 @@
 //! Always: approvals are of proposals, which a later run finds again; nothing is approved whose raw, the backup before cleaning, does not
 //! have its digests; who began the run does not approve it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Decimal128Type;
@@ -14,7 +14,7 @@ use super::events::record_events;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
 use super::paths::RunDir;
-use super::worklist::{in_force, left};
+use super::worklist::{Said, SaidOf, in_force, left};
 use crate::dataset::{left_parts, read_columns};
 use crate::national::{Kind, National, Table};
 use crate::raw;
@@ -83,15 +83,13 @@ pub fn proposals(
     found_batches(state, &of.dir, national, book)
 }
 
-/// By field (table, key, source, legacy key, column): the value that people decided about, the one that they leave, and the name of their batch.
-type DecidedFields = HashMap<[String; 5], (Option<String>, Option<String>, String)>;
-
-fn decided_fields(state: &State, book: &RuleBook) -> Result<DecidedFields, RunError> {
-    let mut fields = DecidedFields::new();
+/// What people have decided about fields.
+fn decided_fields(state: &State, book: &RuleBook) -> Result<SaidOf, RunError> {
+    let mut fields = SaidOf::new();
     for (batch, d) in in_force(state.decisions()?, book).in_force {
         if let Some(left) = left(&d).map(|left| left.map(str::to_owned)) {
             let field = [d.table, d.key, d.source, d.skey.unwrap_or_default(), d.column];
-            fields.insert(field, (d.before, left, batch_name(batch)));
+            fields.insert(field, Said { about: d.before, left, place: batch_name(batch) });
         }
     }
     Ok(fields)
@@ -127,9 +125,9 @@ pub(super) fn found_batches(
             *of_rule.columns.entry(column.clone()).or_default() += 1;
             let id = proposal_id(&rule.id, &rule.table, &key, &column, before.as_deref(), after.as_deref());
             let field = [&rule.table, &key, &text("_source"), &text("_skey"), &column].map(String::clone);
-            match decided.get(&field).filter(|(about, left, _)| *about == before && *left != after) {
-                Some((_, _, batch)) if rule.effect == Effect::Change => {
-                    *of_rule.contested.entry(batch.clone()).or_default() += 1;
+            match decided.get(&field).filter(|said| said.contradicts(before.as_deref(), after.as_deref())) {
+                Some(said) if rule.effect == Effect::Change => {
+                    *of_rule.contested.entry(said.place.clone()).or_default() += 1;
                 }
                 _ => of_rule.ids.push(id),
             }

@@ -17,8 +17,8 @@ use crate::dataset::PartInfo;
 use crate::durable::hex;
 use crate::national::National;
 use crate::rules::{
-    self, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, Models, OpenOf, Outcome, RuleBook,
-    TrailReport,
+    self, CleanFolders, CleanItem, EmptyOf, Ended, ExcludedOf, Item, ItemReport, Models, OpenOf, Outcome,
+    RuleBook, TrailReport,
 };
 use crate::validate::CheckReport;
 
@@ -168,9 +168,14 @@ pub(super) fn clean_all(
         }
         let inputs = hex(&sha.finalize());
         let dir = &runner.dir;
-        let (found, changes) = (dir.found(item.text()), dir.changes(item.text()));
-        let (folder, scratch) = (dir.cleaned(item.text()), dir.scratch("clean"));
-        let (merged, reasons) = (dir.merged(item.text()), dir.reasons(item.text()));
+        let to = CleanFolders {
+            found: dir.found(item.text()),
+            changes: dir.changes(item.text()),
+            cleaned: dir.cleaned(item.text()),
+            merged: dir.merged(item.text()),
+            reasons: dir.reasons(item.text()),
+            scratch: dir.scratch("clean"),
+        };
         let expected = tables.values().flatten().map(|p| p.rows).sum();
         let report = runner.once(
             "clean",
@@ -189,12 +194,7 @@ pub(super) fn clean_all(
                     corrections: &corrections,
                     unfilled: &unfilled,
                     as_of: w.as_of,
-                    found: &found,
-                    changes: &changes,
-                    cleaned: &folder,
-                    merged: &merged,
-                    reasons: &reasons,
-                    scratch: &scratch,
+                    to: &to,
                 };
                 Ok(rules::clean(&item, &mut models)?)
             },

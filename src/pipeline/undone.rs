@@ -10,7 +10,7 @@ use super::paths::RunDir;
 use super::runner::StageRunner;
 use super::worklist::each_line;
 use crate::dataset::left_parts;
-use crate::rules::{BY_RULE, Item, Outcome, RuleBook, Undone, proposal_id, row_digest};
+use crate::rules::{BY_RULE, Item, Outcome, RuleBook, Undone, row_digest};
 use crate::state::{Run, batch_name};
 
 /// What was undone since the round before.
@@ -58,9 +58,7 @@ pub(super) fn undone(runner: &StageRunner<'_>, before: &Run, book: &RuleBook) ->
         &outcomes,
         |_| !undone.is_empty(),
         |line| {
-            let (before, after) = (line.before.as_deref(), line.after.as_deref());
-            if undone.contains(&proposal_id(&line.rule, &line.table, &line.key, &line.column, before, after))
-            {
+            if undone.contains(&line.proposal()) {
                 rows.insert(row_digest(&line.table, &line.key));
             }
         },

@@ -68,7 +68,7 @@ pub(super) fn present(
 /// Writes the added rows of a table.
 pub(super) fn write(of: &CleanItem<'_>, table: &Table, added: &mut [Added]) -> Result<PartInfo, RuleError> {
     added.sort_by(|a, b| a.record.key.cmp(&b.record.key));
-    let folder: PathBuf = of.cleaned.join(&table.name).join("added");
+    let folder: PathBuf = of.to.cleaned.join(&table.name).join("added");
     crate::durable::create_dir_all(&folder)?;
     // Named by its item: behind the gate the parts of all items lie in one folder.
     let mut writer =

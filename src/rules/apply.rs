@@ -116,7 +116,7 @@ pub(super) fn apply(
     whole: Vec<Change>,
     reasons: &mut Reasons,
 ) -> Result<Applied, RuleError> {
-    let replaced = rewrite(of, table, &mut changes, &of.cleaned.join(table), reasons)?;
+    let replaced = rewrite(of, table, &mut changes, &of.to.cleaned.join(table), reasons)?;
     changes.extend(whole);
     changes.sort_by(in_order);
     Ok(Applied { records: records(of, table, &changes)?, replaced })
@@ -279,7 +279,7 @@ fn compare(of: &CleanItem<'_>, table: &str, from: &PartInfo, to: &PartInfo) -> R
 
 fn records(of: &CleanItem<'_>, table: &str, changes: &[Change]) -> Result<PartInfo, RuleError> {
     let unrecorded = |what: String| RuleError::Unrecorded { item: of.item, table: table.to_owned(), what };
-    let path = of.changes.join(format!("{table}.parquet"));
+    let path = of.to.changes.join(format!("{table}.parquet"));
     let mut writer = PartWriter::create(&path, change_schema())?;
     let days = arrow::datatypes::Date32Type::from_naive_date(of.as_of);
     for chunk in changes.chunks(crate::dataset::BATCH_ROWS) {

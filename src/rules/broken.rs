@@ -13,7 +13,7 @@ use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
 use super::kind::{Effect, Item, Repair, Severity};
 use super::reasons::Reasons;
-use super::run::{CleanItem, find};
+use super::run::{CleanFolders, CleanItem, find};
 use super::tables::{Models, Tables};
 use crate::dataset::{PartInfo, read_columns};
 use crate::durable;
@@ -51,11 +51,8 @@ pub struct Broken {
 /// # Errors
 /// `RUL-1…`, `ENG-…`, `DAT-…`, `DUR-001`.
 pub fn broken(of: &BrokenOf<'_>) -> Result<BTreeSet<Broken>, RuleError> {
-    let folder = |name: &str| of.scratch.join(name);
-    let (found, changes, cleaned, merged) =
-        (folder("found"), folder("changes"), folder("cleaned"), folder("merged"));
-    let (reasons, scratch) = (folder("reasons.parquet"), folder("lines"));
-    for folder in [&cleaned, &scratch] {
+    let to = CleanFolders::under(of.scratch);
+    for folder in [&to.cleaned, &to.scratch] {
         durable::create_dir_all(folder)?;
     }
     let before = BTreeMap::from([(of.table.to_owned(), vec![of.rows.clone()])]);
@@ -70,12 +67,7 @@ pub fn broken(of: &BrokenOf<'_>) -> Result<BTreeSet<Broken>, RuleError> {
         corrections: of.corrections,
         unfilled: &BTreeMap::new(),
         as_of: of.as_of,
-        found: &found,
-        changes: &changes,
-        cleaned: &cleaned,
-        merged: &merged,
-        reasons: &reasons,
-        scratch: &scratch,
+        to: &to,
     };
     let known = found_in(&item, of.table)?;
     let corrected = correct(&item, &mut Reasons::default())?;
@@ -90,7 +82,7 @@ fn found_in(of: &CleanItem<'_>, table: &str) -> Result<BTreeSet<Broken>, RuleErr
     let asked =
         |r: &&Rule| r.table == table && r.is_row_rule && r.needs.is_empty() && r.effect != Effect::Add;
     let rules: Vec<&Rule> = of.book.rules.iter().filter(asked).collect();
-    let mut models = Models::new(&of.scratch.join("models"))?;
+    let mut models = Models::new(&of.to.scratch.join("models"))?;
     let (part, _) = find(of, &Tables::new(of, &mut models), &rules)?;
     let columns = ["_key", "_source", "_skey", "rule", "column", "severity", "repair"].map(str::to_owned);
     let mut all = BTreeSet::new();

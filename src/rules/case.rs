@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::fault::RuleError;
 use super::file::{Rule, RuleBook};
 use super::merged;
-use super::run::{CleanItem, Ended, clean};
+use super::run::{CleanFolders, CleanItem, Ended, clean};
 use super::tables::Models;
 use super::typed;
 use crate::dataset::{PartInfo, PartWriter, read_part};
@@ -159,11 +159,8 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
             Err(why) => return Ok(Some(format!("{name}: {why}"))),
         }
     }
-    let folder = |name: &str| context.scratch.join(name);
-    let (found, changes, cleaned, scratch) =
-        (folder("found"), folder("changes"), folder("cleaned"), folder("scratch"));
-    let (merged, reasons) = (folder("merged"), folder("reasons.parquet"));
-    let mut models = Models::new(&folder("models"))?;
+    let to = CleanFolders::under(context.scratch);
+    let mut models = Models::new(&context.scratch.join("models"))?;
     let item = CleanItem {
         engine: context.engine,
         national: context.national,
@@ -175,12 +172,7 @@ pub fn try_case(context: &CaseContext<'_>, rule: &Rule, case: &Case) -> Result<O
         corrections: &[],
         unfilled: &BTreeMap::new(),
         as_of: case.as_of().unwrap_or_default(),
-        found: &found,
-        changes: &changes,
-        cleaned: &cleaned,
-        merged: &merged,
-        reasons: &reasons,
-        scratch: &scratch,
+        to: &to,
     };
     let report = clean(&item, &mut models)?;
     let Some(ended) = report.rules.first().map(|r| &r.ended) else {

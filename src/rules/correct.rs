@@ -68,7 +68,7 @@ pub(super) fn correct(of: &CleanItem<'_>, reasons: &mut Reasons) -> Result<Corre
         if changes.is_empty() {
             continue;
         }
-        let folder = of.cleaned.join(table).join("corrected");
+        let folder = of.to.cleaned.join(table).join("corrected");
         let replaced = apply::rewrite(of, table, &mut changes, &folder, reasons)?;
         for part in done.tables.get_mut(table).into_iter().flatten() {
             if let Some(new) = replaced.iter().find(|r| r.from == part.path) {

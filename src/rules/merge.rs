@@ -81,7 +81,7 @@ impl Merges {
 
 /// Writes the key map of a table: one line a merged row.
 pub(super) fn write(of: &CleanItem<'_>, table: &str, merges: &Merges) -> Result<PartInfo, RuleError> {
-    let path = of.merged.join(format!("{table}.parquet"));
+    let path = of.to.merged.join(format!("{table}.parquet"));
     let mut writer = PartWriter::create(&path, merged_schema())?;
     let rows: Vec<&Change> = merges.records().collect();
     for rows in rows.chunks(BATCH_ROWS) {

@@ -54,7 +54,9 @@ pub use open::{OpenOf, open_findings};
 pub use rounds::{
     LookedAt, RoundOf, Undone, finding_id, finding_key, ledger_schema, next_ledger, row_digest,
 };
-pub use run::{Approval, CleanItem, DatasetPart, Ended, ItemReport, RuleReport, clean, proposal_id};
+pub use run::{
+    Approval, CleanFolders, CleanItem, DatasetPart, Ended, ItemReport, RuleReport, clean, proposal_id,
+};
 pub use shares::{EmptyOf, empty_values};
 pub use tables::Models;
 pub use total::{Total, TotalNumber, TotalSums, total_sums};

@@ -203,7 +203,7 @@ impl Settling<'_> {
             let group = self.groups.iter().find(|((r, t), _)| *r == rule && *t == table);
             let Some((_, group)) = group else { return Ok(()) };
             self.judge.begin(&group.files);
-            let path = of.found.join(format!("{rule}.{table}.parquet"));
+            let path = of.to.found.join(format!("{rule}.{table}.parquet"));
             self.open =
                 Some(((rule.to_owned(), table.to_owned()), PartWriter::create(&path, found_schema())?));
         }

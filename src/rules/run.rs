@@ -4,7 +4,7 @@
 //! partitions. A field is changed once an item: the first rule in order wins, what others propose stays a proposal.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use futures::StreamExt;
@@ -52,18 +52,40 @@ pub struct CleanItem<'a> {
     pub unfilled: &'a BTreeMap<(String, String), BTreeSet<String>>,
     /// The day that stands for today, in change records.
     pub as_of: chrono::NaiveDate,
-    /// Folder of what the item's rules find; made again.
-    pub found: &'a Path,
-    /// Folder of its change records; made again.
-    pub changes: &'a Path,
-    /// Folder of parts that are written again, or added; made again.
-    pub cleaned: &'a Path,
-    /// Folder of the key maps of what is merged; made again.
-    pub merged: &'a Path,
+    /// Where its results go.
+    pub to: &'a CleanFolders,
+}
+
+/// Where a work item writes; every folder is made again.
+#[derive(Debug, Clone)]
+pub struct CleanFolders {
+    /// What its rules find.
+    pub found: PathBuf,
+    /// Change records.
+    pub changes: PathBuf,
+    /// Parts that are written again, or added.
+    pub cleaned: PathBuf,
+    /// Key maps of what is merged.
+    pub merged: PathBuf,
     /// The part of why rows and money differ (measures), where they do.
-    pub reasons: &'a Path,
-    /// Emptied at the end.
-    pub scratch: &'a Path,
+    pub reasons: PathBuf,
+    /// Removed at the end.
+    pub scratch: PathBuf,
+}
+
+impl CleanFolders {
+    /// All of them in one folder.
+    #[must_use]
+    pub fn under(folder: &Path) -> Self {
+        Self {
+            found: folder.join("found"),
+            changes: folder.join("changes"),
+            cleaned: folder.join("cleaned"),
+            merged: folder.join("merged"),
+            reasons: folder.join("reasons.parquet"),
+            scratch: folder.join("scratch"),
+        }
+    }
 }
 
 /// Who approved a proposal, in which batch.
@@ -149,7 +171,7 @@ pub struct DatasetPart {
 /// # Errors
 /// `RUL-1…`, `ENG-…`, `DAT-…`, `DUR-001`.
 pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, RuleError> {
-    for folder in [of.found, of.changes, of.cleaned, of.merged, of.scratch] {
+    for folder in [&of.to.found, &of.to.changes, &of.to.cleaned, &of.to.merged, &of.to.scratch] {
         durable::remove_dir_all(folder)?;
         durable::create_dir_all(folder)?;
     }
@@ -181,7 +203,7 @@ pub fn clean(of: &CleanItem<'_>, models: &mut Models) -> Result<ItemReport, Rule
     (report.corrected, report.stale) = (corrected.fields(), corrected.stale);
     report.replaced = corrected.replaced;
     apply_all(of, changes, corrected.records, reasons, &mut report)?;
-    durable::remove_dir_all(of.scratch)?;
+    durable::remove_dir_all(&of.to.scratch)?;
     Ok(report)
 }
 
@@ -270,12 +292,12 @@ fn apply_all(
         report.replaced.extend(done.replaced);
     }
     let measures = reasons.measures();
-    durable::remove_file(of.reasons)?;
+    durable::remove_file(&of.to.reasons)?;
     if !measures.is_empty() {
-        if let Some(folder) = of.reasons.parent() {
+        if let Some(folder) = of.to.reasons.parent() {
             durable::create_dir_all(folder)?;
         }
-        report.reasons = Some(write_measures(of.reasons, &measures)?);
+        report.reasons = Some(write_measures(&of.to.reasons, &measures)?);
     }
     failpoint::hit("clean.applied");
     Ok(())
@@ -349,7 +371,7 @@ pub(super) fn find<'r>(
     tables: &Tables<'_>,
     rules: &[&'r Rule],
 ) -> Result<(PartInfo, BTreeSet<&'r str>), RuleError> {
-    let mut writer = PartWriter::create(&of.scratch.join("lines.parquet"), found_schema())?;
+    let mut writer = PartWriter::create(&of.to.scratch.join("lines.parquet"), found_schema())?;
     let mut found = BTreeSet::new();
     let mut by_table: BTreeMap<&str, Vec<(&'r Rule, String)>> = BTreeMap::new();
     let mut alone: Vec<(&'r Rule, String)> = Vec::new();

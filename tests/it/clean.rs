@@ -9,7 +9,7 @@ use qianyi::dataset::{PartInfo, read_part};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::rules::{
-    self, Approval, CleanItem, Correction, Ended, Item, ItemReport, Models, RuleBook, RuleFiles,
+    self, Approval, CleanFolders, CleanItem, Correction, Ended, Item, ItemReport, Models, RuleBook, RuleFiles,
 };
 
 use crate::support::demo::{as_of, folder};
@@ -63,7 +63,6 @@ impl Bench {
 
     /// Runs an item; the tables are then as it left them.
     fn clean(&mut self, item: Item, models: &mut Models) -> Result<ItemReport, rules::RuleError> {
-        let at = |name: &str| self.dir.path().join(item.text()).join(name);
         let report = rules::clean(
             &CleanItem {
                 engine: &self.engine,
@@ -76,12 +75,7 @@ impl Bench {
                 corrections: &self.corrections,
                 unfilled: &BTreeMap::new(),
                 as_of: as_of(),
-                found: &at("found"),
-                changes: &at("changes"),
-                cleaned: &at("cleaned"),
-                merged: &at("merged"),
-                reasons: &at("reasons.parquet"),
-                scratch: &at("scratch"),
+                to: &CleanFolders::under(&self.dir.path().join(item.text())),
             },
             models,
         )?;

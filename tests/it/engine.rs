@@ -23,15 +23,20 @@ fn part(path: &Path, rows: i64, distinct: i64) {
     write_part(path, &batch);
 }
 
+/// The demo city's engine in little memory.
+fn engine(dir: &Path) -> Engine {
+    let settings = EngineSettings { memory: 64 << 20, spill: dir.join("spill"), partitions: 2 };
+    let national = national::load(&folder("national")).unwrap();
+    let city = mapping::load(&folder("baicheng"), &national).unwrap();
+    Engine::start(settings, city.functions(as_of())).unwrap()
+}
+
 /// Payments whose unit and whose person exist: two small tables, a large one. Before, the second join held the large one in memory (the
 /// estimate of the first was the rows of the small table), and a city of 60,000 persons did not get through 1 GiB.
 #[test]
 fn a_chain_of_joins_holds_its_small_sides() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = EngineSettings { memory: 64 << 20, spill: dir.path().join("spill"), partitions: 2 };
-    let national = national::load(&folder("national")).unwrap();
-    let city = mapping::load(&folder("baicheng"), &national).unwrap();
-    let engine = Engine::start(settings, city.functions(as_of())).unwrap();
+    let engine = engine(dir.path());
     let session = engine.session(2, Joins::OneSmall);
     for (name, rows, distinct) in [("payment", 400_000, 300), ("unit", 200, 200), ("person", 1_000, 1_000)] {
         let path = dir.path().join(format!("{name}.parquet"));
@@ -56,10 +61,7 @@ fn a_chain_of_joins_holds_its_small_sides() {
 #[test]
 fn a_window_holds_a_few_groups() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = EngineSettings { memory: 64 << 20, spill: dir.path().join("spill"), partitions: 2 };
-    let national = national::load(&folder("national")).unwrap();
-    let city = mapping::load(&folder("baicheng"), &national).unwrap();
-    let engine = Engine::start(settings, city.functions(as_of())).unwrap();
+    let engine = engine(dir.path());
     let session = engine.session(2, Joins::Large);
     for (name, distinct) in [("small", 90_000), ("large", 7), ("one", 1)] {
         let path = dir.path().join(format!("{name}.parquet"));

@@ -8,8 +8,8 @@ use qianyi::dataset::{PartInfo, read_part};
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::rules::{
-    self, Approval, CleanItem, Correction, FieldMerge, Item, ItemReport, Models, RuleBook, RuleFiles,
-    proposal_id,
+    self, Approval, CleanFolders, CleanItem, Correction, FieldMerge, Item, ItemReport, Models, RuleBook,
+    RuleFiles, proposal_id,
 };
 
 use crate::support::copy_folder;
@@ -93,10 +93,8 @@ impl Office {
         tables: &BTreeMap<String, Vec<PartInfo>>,
         (approved, corrections): (&BTreeMap<u128, Approval>, &[Correction]),
     ) -> Merged {
-        let folder = |of: &str| self.dir.path().join(name).join(of);
-        let (found, changes, cleaned) = (folder("found"), folder("changes"), folder("cleaned"));
-        let (merged, reasons, scratch) = (folder("merged"), folder("reasons.parquet"), folder("scratch"));
-        let mut models = Models::new(&folder("models")).unwrap();
+        let folder = self.dir.path().join(name);
+        let mut models = Models::new(&folder.join("models")).unwrap();
         let of = CleanItem {
             engine: &self.engine,
             national: &self.national,
@@ -108,12 +106,7 @@ impl Office {
             corrections,
             unfilled: &BTreeMap::new(),
             as_of: as_of(),
-            found: &found,
-            changes: &changes,
-            cleaned: &cleaned,
-            merged: &merged,
-            reasons: &reasons,
-            scratch: &scratch,
+            to: &CleanFolders::under(&folder),
         };
         let report = rules::clean(&of, &mut models).unwrap_or_else(|e| panic!("{e}"));
         let (found, changes) = (rows_of(&report.found), rows_of(&report.changes));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::WorklistError;
 use super::check::{CheckOf, Checked, decide};
 use super::form::{self, COLUMNS, at};
-use super::reading::{Heads, ReadFile, read_by};
+use super::reading::{CameBack, Heads, ReadFile, read_by};
 use crate::report::Words;
 use crate::state::{DecisionKind, Worklist};
 
@@ -52,7 +52,11 @@ impl Names {
 ///
 /// # Errors
 /// `WKL-001`, `WKL-003`, `WKL-005`.
-pub(super) fn read_answers(path: &Path, form: &Path, words: &[Words; 2]) -> Result<ReadFile, WorklistError> {
+pub(super) fn read_answers(
+    of: &CameBack<'_>,
+    form: &Path,
+    words: &[Words; 2],
+) -> Result<ReadFile, WorklistError> {
     let bad = |why: String| WorklistError::Form { path: form.display().to_string(), why };
     let text = std::fs::read_to_string(form).map_err(|e| bad(e.to_string()))?;
     let form: Form = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
@@ -74,7 +78,7 @@ pub(super) fn read_answers(path: &Path, form: &Path, words: &[Words; 2]) -> Resu
         let kind = kind.ok_or_else(|| bad(format!("[decisions] `{name}`: adopt, correct or waive")))?;
         meant.insert(word.as_str(), form::word(&words[0], kind));
     }
-    let mut file = read_by(path, &Heads::Named(named))?;
+    let mut file = read_by(of, &Heads::Named(named))?;
     file.choices = form.decisions.keys().cloned().collect();
     for row in &mut file.rows {
         if let Some(ours) = meant.get(row.cells[at::DECISION].as_str()) {

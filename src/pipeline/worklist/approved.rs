@@ -1,17 +1,35 @@
-//! Fields to which a batch of approved proposals gives a value: a decision that says otherwise contradicts it.
+//! Fields to which people have given a value, by a batch of approved proposals or by a decision: what says otherwise contradicts it.
 //!
-//! Must not know: who approved.
+//! Must not know: who approved or decided.
 
 use std::collections::HashMap;
 
 use super::super::RunError;
 use super::import::ImportOf;
 use super::items::{Line, each_line};
-use crate::rules::{Effect, Outcome, proposal_id};
+use crate::rules::{Effect, Outcome};
 use crate::state::{Decision, DecisionKind, batch_name};
 
-/// By field (table, key, source, legacy key, column): the value that it was proposed for, the one that it gets, and the name of the batch.
-pub(super) type ApprovedFields = HashMap<[String; 5], (Option<String>, Option<String>, String)>;
+/// What somebody has said about a field.
+#[derive(Debug, Clone)]
+pub(in crate::pipeline) struct Said {
+    /// The value that it was said about: of another it is stale, and binds nobody.
+    pub(in crate::pipeline) about: Option<String>,
+    /// The value that the field has after it.
+    pub(in crate::pipeline) left: Option<String>,
+    /// The name of its batch, or the cell where it stands.
+    pub(in crate::pipeline) place: String,
+}
+
+impl Said {
+    /// Whether it leaves another value in the same field.
+    pub(in crate::pipeline) fn contradicts(&self, about: Option<&str>, left: Option<&str>) -> bool {
+        self.about.as_deref() == about && self.left.as_deref() != left
+    }
+}
+
+/// By field (table, key, source, legacy key, column).
+pub(in crate::pipeline) type SaidOf = HashMap<[String; 5], Said>;
 
 /// The value that a decision leaves in its field; none: it leaves none, or is about a whole row.
 pub(in crate::pipeline) fn left(of: &Decision) -> Option<Option<&str>> {
@@ -24,18 +42,16 @@ pub(in crate::pipeline) fn left(of: &Decision) -> Option<Option<&str>> {
 }
 
 /// What the newest run has of approved proposals for fields.
-pub(super) fn approved_fields(of: &ImportOf<'_>) -> Result<ApprovedFields, RunError> {
+pub(super) fn approved_fields(of: &ImportOf<'_>) -> Result<SaidOf, RunError> {
     let approved = of.state.approved()?;
-    let mut fields = ApprovedFields::new();
+    let mut fields = SaidOf::new();
     if approved.is_empty() {
         return Ok(fields);
     }
     let take = |line: Line| {
-        let (before, after) = (line.before.as_deref(), line.after.as_deref());
-        let id = proposal_id(&line.rule, &line.table, &line.key, &line.column, before, after);
-        if let Some(by) = approved.get(&id) {
-            let (field, name) = (line.field(), batch_name(by.batch));
-            fields.insert(field, (line.before, line.after, name));
+        if let Some(by) = approved.get(&line.proposal()) {
+            let field = line.field();
+            fields.insert(field, Said { about: line.before, left: line.after, place: batch_name(by.batch) });
         }
     };
     let outcomes = [Outcome::Proposed, Outcome::Repaired];

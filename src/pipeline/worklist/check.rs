@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{Months, NaiveDate};
 
-use super::approved::{ApprovedFields, left};
+use super::approved::{Said, SaidOf, left};
 use super::form::{self, RowsDigest, at};
 use super::import::Signatory;
 use super::items::Line;
@@ -36,7 +36,7 @@ pub(super) struct CheckOf<'a> {
     /// What three people have decided, and three others have to decide alike.
     pub(super) first: &'a BTreeMap<u64, InBatch>,
     /// What approved proposals make of fields.
-    pub(super) approved: &'a ApprovedFields,
+    pub(super) approved: &'a SaidOf,
     /// Months for which a waiver holds at most.
     pub(super) waiver_months: u32,
     pub(super) today: NaiveDate,
@@ -65,12 +65,12 @@ pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
 
 /// Takes what sound rows decide.
 pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u64)>, done: &mut Checked) {
-    // By field: the value that was decided about, the one that it gets, and where that stands.
-    let mut fields: HashMap<[String; 5], (Option<String>, Option<String>, String)> = HashMap::new();
+    let mut fields = SaidOf::new();
     for (batch, d) in of.decided.values().filter(|(_, d)| corrects(d.kind)) {
         let skey = d.skey.clone().unwrap_or_default();
         let field = [d.table.clone(), d.key.clone(), d.source.clone(), skey, d.column.clone()];
-        fields.insert(field, (d.before.clone(), d.after.clone(), crate::state::batch_name(*batch)));
+        let place = crate::state::batch_name(*batch);
+        fields.insert(field, Said { about: d.before.clone(), left: d.after.clone(), place });
     }
     for (row, id) in sound {
         let mut said = Vec::new();
@@ -81,18 +81,18 @@ pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u6
             Some(Row::Undecided) => done.undecided += 1,
             Some(Row::Known) => done.known += 1,
             Some(Row::Decided(decision, line)) => {
-                let here = || row.address(at::DECISION);
+                let (about, after) = (decision.before.clone(), decision.after.clone());
+                let place = row.address(at::DECISION);
                 let before = corrects(decision.kind)
-                    .then(|| (decision.before.clone(), decision.after.clone(), here()))
+                    .then_some(Said { about, left: after, place })
                     .and_then(|said| fields.insert(line.field(), said))
-                    // What was decided about another value is stale, and binds nobody.
-                    .filter(|(about, after, _)| *about == decision.before && *after != decision.after);
-                let approved = of.approved.get(&line.field()).filter(|(about, after, _)| {
+                    .filter(|said| said.contradicts(decision.before.as_deref(), decision.after.as_deref()));
+                let approved = of.approved.get(&line.field()).filter(|said| {
                     let left = left(&decision);
-                    *about == decision.before && left.is_some_and(|left| left != after.as_deref())
+                    left.is_some_and(|left| said.contradicts(decision.before.as_deref(), left))
                 });
                 match before.or_else(|| approved.cloned()) {
-                    Some((_, _, place)) => say(at::DECISION, "contradicts", vec![place]),
+                    Some(said) => say(at::DECISION, "contradicts", vec![said.place]),
                     None => done.decisions.push(*decision),
                 }
             }

@@ -14,13 +14,13 @@ use super::super::approve::damaged_backup;
 use super::super::events::relative;
 use super::super::finished::Finished;
 use super::answers::{check_answers, read_answers, sent};
-use super::approved::{ApprovedFields, approved_fields};
+use super::approved::{SaidOf, approved_fields};
 use super::broken;
 use super::check::{CheckOf, check};
 use super::form::{at, both};
 use super::items::{Line, each_line};
 use super::list::{InBatch, by_item, decided};
-use super::reading::{Mistake, ReadFile, read};
+use super::reading::{CameBack, Mistake, ReadFile, read};
 use super::{WorklistError, WorklistEvent, record};
 use crate::audit;
 use crate::clock;
@@ -72,7 +72,7 @@ pub struct Import<'a> {
     /// Decided once by three people, of rules that three others decide about, too.
     first: BTreeMap<u64, InBatch>,
     /// Fields to which a batch of approved proposals gives a value.
-    approved: ApprovedFields,
+    approved: SaidOf,
     /// What the newest run has for the rule whose file came last (files of a rule come together); none: for every rule.
     lines: Option<(Option<String>, HashMap<u64, Line>)>,
     /// The account that began the newest run.
@@ -137,7 +137,8 @@ impl<'a> Import<'a> {
     /// # Errors
     /// `WKL-…`, `RUN-018`, `DAT-…`, `STA-…`.
     pub fn take(&mut self, path: &Path) -> Result<Imported, WorklistError> {
-        let Received { file, worklist, sent } = self.received(path)?;
+        let came_back = CameBack::open(path)?;
+        let Received { file, worklist, sent } = self.received(&came_back)?;
         self.know_lines(&worklist)?;
         let nothing = HashMap::new();
         let against = CheckOf {
@@ -178,7 +179,7 @@ impl<'a> Import<'a> {
             came.decided = counts.into_iter().map(|(kind, items)| DecidedRow { kind, items }).collect();
             let firsts = |d: &&Decision| self.waits(d);
             came.first = checked.decisions.iter().filter(firsts).count() as u64;
-            came.batch = Some(self.record(path, &worklist, checked.decisions)?);
+            came.batch = Some(self.record(&came_back, &worklist, checked.decisions)?);
         }
         Ok(came)
     }
@@ -189,14 +190,14 @@ impl<'a> Import<'a> {
         twice && !self.first.contains_key(&of.item)
     }
 
-    fn received(&self, path: &Path) -> Result<Received, WorklistError> {
-        let no_worklist = || WorklistError::NoWorklist { path: path.display().to_string() };
+    fn received(&self, of: &CameBack<'_>) -> Result<Received, WorklistError> {
+        let no_worklist = || WorklistError::NoWorklist { path: of.path.display().to_string() };
         let Some(form) = self.of.form else {
-            let file = read(path, &self.words)?;
+            let file = read(of, &self.words)?;
             let worklist = worklist(&self.worklists, &file).ok_or_else(no_worklist)?;
             return Ok(Received { file, worklist, sent: None });
         };
-        let file = read_answers(path, form, &self.words)?;
+        let file = read_answers(of, form, &self.words)?;
         let (worklist, items) = sent(&self.worklists, &file).ok_or_else(no_worklist)?;
         Ok(Received { file, worklist, sent: Some(items) })
     }
@@ -221,7 +222,7 @@ impl<'a> Import<'a> {
     /// Records the decisions of a file; the name of their batch.
     fn record(
         &mut self,
-        path: &Path,
+        of: &CameBack<'_>,
         worklist: &Worklist,
         decisions: Vec<Decision>,
     ) -> Result<String, WorklistError> {
@@ -229,7 +230,7 @@ impl<'a> Import<'a> {
             return Err(RunError::NoBackup { path: path.clone() }.into());
         }
         let approvers: BTreeSet<&str> = decisions.iter().map(|d| d.approver.name.as_str()).collect();
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = of.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let list = worklist_name(worklist.id);
         let new = NewBatch {
             rule: worklist.rule.clone(),
@@ -238,12 +239,12 @@ impl<'a> Import<'a> {
             account: self.of.account.to_owned(),
             reason: format!("worklist {list}: {name}"),
         };
-        let kept = keep(self.of.state, path)?;
+        let kept = keep(self.of.state, of)?;
         let number = self.of.state.decide(&new, &decisions)?;
         let batch = batch_name(number);
         let event = WorklistEvent::Imported {
             worklist: &list,
-            path,
+            path: of.path,
             batch: &batch,
             decisions: decisions.len() as u64,
             account: self.of.account,
@@ -260,18 +261,13 @@ impl<'a> Import<'a> {
 }
 
 /// Keeps a signed form in the work directory, where `audit verify` looks after it: its name there, and its SHA-256.
-fn keep(state: &State, path: &Path) -> Result<(String, String), WorklistError> {
-    let unreadable = |e: std::io::Error| WorklistError::Unreadable {
-        path: path.display().to_string(),
-        why: e.to_string(),
-    };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+fn keep(state: &State, of: &CameBack<'_>) -> Result<(String, String), WorklistError> {
+    let sha256 = hex(&Sha256::digest(&of.bytes));
+    let name = of.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let kept = state.workdir().join("worklists").join("signed");
     durable::create_dir_all(&kept).map_err(RunError::from)?;
     let kept = kept.join(folder::name(&format!("{}-{name}", &sha256[..DIGITS])));
-    durable::write(&kept, &bytes).map_err(RunError::from)?;
+    durable::write(&kept, &of.bytes).map_err(RunError::from)?;
     Ok((relative(state.workdir(), &kept), sha256))
 }
 

@@ -19,7 +19,7 @@ use crate::engine::{Engine, Joins};
 use crate::national::{Kind, National, Table};
 use crate::phrase;
 use crate::report::Words;
-use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, finding_id};
+use crate::rules::{Effect, Item, Outcome, Rule, RuleBook, finding_id, proposal_id};
 use crate::sql_ident::literal;
 
 /// Which items are wanted; what is none of a filter's takes all.
@@ -79,6 +79,12 @@ impl Line {
     /// The finding that it is: the same whatever its value.
     pub(super) fn finding(&self) -> String {
         finding_id(&self.rule, &self.table, &self.key, &self.column)
+    }
+
+    /// The proposal that it makes.
+    pub(in crate::pipeline) fn proposal(&self) -> u128 {
+        let (before, after) = (self.before.as_deref(), self.after.as_deref());
+        proposal_id(&self.rule, &self.table, &self.key, &self.column, before, after)
     }
 
     /// The field that it is about.

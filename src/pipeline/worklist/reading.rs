@@ -4,7 +4,7 @@
 //! by one, so that a file takes no more memory than it has cells; what a library does not expect becomes an error.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read, Seek};
+use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -119,33 +119,48 @@ impl ReadFile {
     }
 }
 
+/// A file as it came back, read once: what is kept of it is what was read.
+pub(super) struct CameBack<'a> {
+    pub(super) path: &'a Path,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl<'a> CameBack<'a> {
+    /// # Errors
+    /// `WKL-001`, `WKL-003`.
+    pub(super) fn open(path: &'a Path) -> Result<Self, WorklistError> {
+        let unreadable = |e: std::io::Error| WorklistError::Unreadable {
+            path: path.display().to_string(),
+            why: e.to_string(),
+        };
+        let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+        if bytes > MOST_BYTES {
+            return Err(WorklistError::TooBig { path: path.display().to_string(), bytes, most: MOST_BYTES });
+        }
+        Ok(Self { path, bytes: std::fs::read(path).map_err(unreadable)? })
+    }
+}
+
 /// Reads a file.
 ///
 /// # Errors
-/// `WKL-001`, `WKL-003`.
-pub(super) fn read(path: &Path, words: &[Words; 2]) -> Result<ReadFile, WorklistError> {
-    read_by(path, &Heads::Ours(words.each_ref().map(|w| (heads(w), choices(w)))))
+/// `WKL-001`.
+pub(super) fn read(of: &CameBack<'_>, words: &[Words; 2]) -> Result<ReadFile, WorklistError> {
+    read_by(of, &Heads::Ours(words.each_ref().map(|w| (heads(w), choices(w)))))
 }
 
 /// Reads a file by its heads.
 ///
 /// # Errors
-/// `WKL-001`, `WKL-003`.
-pub(super) fn read_by(path: &Path, heads: &Heads) -> Result<ReadFile, WorklistError> {
-    let unreadable = |why: String| WorklistError::Unreadable { path: path.display().to_string(), why };
-    let opened = std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?;
-    let bytes = opened.metadata().map_err(|e| unreadable(e.to_string()))?.len();
-    if bytes > MOST_BYTES {
-        return Err(WorklistError::TooBig { path: path.display().to_string(), bytes, most: MOST_BYTES });
-    }
-    let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-    if is_csv {
-        let text = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-        let text = text_file::decode(&text).map_err(|Unreadable(why)| unreadable(why))?;
+/// `WKL-001`.
+pub(super) fn read_by(of: &CameBack<'_>, heads: &Heads) -> Result<ReadFile, WorklistError> {
+    let unreadable = |why: String| WorklistError::Unreadable { path: of.path.display().to_string(), why };
+    if of.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+        let text = text_file::decode(&of.bytes).map_err(|Unreadable(why)| unreadable(why))?;
         return csv_rows(&text, heads).map_err(|e| unreadable(e.to_string()));
     }
     let read =
-        panics::caught(|| xlsx_rows(BufReader::new(opened), heads)).map_err(|e| unreadable(e.to_string()))?;
+        panics::caught(|| xlsx_rows(Cursor::new(&of.bytes), heads)).map_err(|e| unreadable(e.to_string()))?;
     read.map_err(|e| unreadable(e.to_string()))
 }
 

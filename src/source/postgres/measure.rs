@@ -10,6 +10,7 @@ use super::decode::{expression, padded};
 use super::{Inner, quote, session};
 use crate::encoding::TextEncoding;
 use crate::measures::{LARGEST_SUM, LEFT_OUT, SPELLED_DIGITS, last_digit};
+use crate::phrase;
 
 /// Digits of a sum of as many values as a table can have, each of 38.
 const DIGITS: u32 = 60;
@@ -132,7 +133,7 @@ pub(super) async fn measure(
     let reader = source.reader_of(table).await?;
     let rows = session::rows(reader.client()?, &sql, &[]).await;
     reader.release().await;
-    let rows = rows.map_err(source.failed(format!("summing {}", table.name)))?;
+    let rows = rows.map_err(source.failed(phrase!("source.summing", table = table.name)))?;
     let mut answers = Vec::new();
     for row in rows {
         let mut spelled_by = Vec::with_capacity(by.len());
@@ -168,7 +169,7 @@ pub(super) async fn frequencies(
     );
     let reader = source.reader_of(table).await?;
     let rows = session::rows(reader.client()?, &sql, &[]).await;
-    let rows = rows.map_err(source.failed(format!("listing values of {}", table.name)))?;
+    let rows = rows.map_err(source.failed(phrase!("source.listing", table = table.name)))?;
     reader.release().await;
     let found = rows.iter().map(|row| Frequency {
         value: said(encoding(table, name), row.get::<_, Option<&[u8]>>(0)),

@@ -153,7 +153,7 @@ pub(super) async fn ranges(source: &Inner, table: &Table) -> Result<Vec<Bounds>,
         Ok(rows) => rows,
         // A server without TABLESAMPLE, or a view: one range, which is cut while it is read.
         Err(e) if e.code().is_some_and(|state| !super::is_transient(state)) => return Ok(whole),
-        Err(e) => return Err(source.failed(format!("cutting {} into ranges", table.name))(e)),
+        Err(e) => return Err(source.failed(phrase!("source.cutting", table = table.name))(e)),
     };
     let mut all = Vec::new();
     let mut after: Option<Vec<KeyValue>> = None;
@@ -236,11 +236,12 @@ type To = mpsc::Sender<Result<Piece, SourceError>>;
 
 async fn copied(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
     let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
-    let failed = || super::failed(&id, phrase!("source.reading", table));
+    // Worded where something fails, not with every message.
+    let failed = |e| super::failed(&id, phrase!("source.reading", table))(e);
     let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
-    let stream = reader.client()?.copy_out(&copy).await.map_err(failed())?;
+    let stream = reader.client()?.copy_out(&copy).await.map_err(failed)?;
     let mut stream = std::pin::pin!(stream);
-    while let Some(bytes) = stream.try_next().await.map_err(failed())? {
+    while let Some(bytes) = stream.try_next().await.map_err(failed)? {
         rows.take(&bytes);
         while rows.row()? {
             if rows.full() && to.send(Ok(Piece::Rows(rows.batch()?))).await.is_err() {
@@ -276,13 +277,14 @@ impl<'a> FromSql<'a> for Field<'a> {
 
 async fn queried(mut rows: Rows, reader: &Reader, select: &str, to: &To) -> Result<Told, SourceError> {
     let (id, table) = (rows.id().to_owned(), rows.table().to_owned());
-    let failed = || super::failed(&id, phrase!("source.reading", table));
+    // Worded where something fails, not with every message.
+    let failed = |e| super::failed(&id, phrase!("source.reading", table))(e);
     let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-    let stream = reader.client()?.query_typed_raw(select, none).await.map_err(failed())?;
+    let stream = reader.client()?.query_typed_raw(select, none).await.map_err(failed)?;
     let mut stream = std::pin::pin!(stream);
-    while let Some(row) = stream.try_next().await.map_err(failed())? {
+    while let Some(row) = stream.try_next().await.map_err(failed)? {
         for at in 0..row.len() {
-            let field: Option<Field<'_>> = row.try_get(at).map_err(failed())?;
+            let field: Option<Field<'_>> = row.try_get(at).map_err(failed)?;
             rows.field(field.map(|f| f.0))?;
         }
         rows.end_row()?;

@@ -106,7 +106,7 @@ pub(super) async fn take(
 async fn exported(session: &Client, id: &str) -> Result<String, SourceError> {
     let asked = rows(session, "SELECT pg_export_snapshot()", &[]).await;
     let found = asked.map_err(|e| match e.code() {
-        None => failed(id, "exporting the snapshot")(e),
+        None => failed(id, phrase!("source.export"))(e),
         Some(_) => SourceError::Consistency {
             id: id.to_owned(),
             wanted: "exported-snapshot",
@@ -234,7 +234,7 @@ impl Inner {
                         self.take_again(&mut holder).await?;
                     }
                 }
-                Err(e) => return Err(self.failed("importing the snapshot")(e)),
+                Err(e) => return Err(self.failed(phrase!("source.import"))(e)),
             }
         }
     }

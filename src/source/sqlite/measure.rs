@@ -13,6 +13,7 @@ use rusqlite::types::ValueRef;
 use super::{Inner, quote};
 use crate::encoding::TextEncoding;
 use crate::measures::{LEFT_OUT, last_digit};
+use crate::phrase;
 use crate::source::decode::{Value, length, spelling, unscaled};
 use crate::source::summed::{self, Adds};
 use crate::source::{Column, Frequency, LegacyType, Measured, SourceError, Table, TableMeasures};
@@ -298,7 +299,7 @@ pub(super) fn measure(
     question
         .easy(&mut found)
         .and_then(|left| if left { question.hard(&mut found) } else { Ok(()) })
-        .map_err(source.failed(format!("summing {}", table.name)))?;
+        .map_err(source.failed(phrase!("source.summing", table = table.name)))?;
     let mut answers = Vec::new();
     for (by, group) in found {
         let mut say = |measure: String, value: i128| {
@@ -342,7 +343,7 @@ pub(super) fn frequencies(
             })?
             .collect()
     };
-    let mut found = ask().map_err(source.failed(format!("listing values of {}", table.name)))?;
+    let mut found = ask().map_err(source.failed(phrase!("source.listing", table = table.name)))?;
     // '1' and x'31' are two values to SQLite, and one to whoever reads them.
     let mut rows: BTreeMap<String, u64> = BTreeMap::new();
     found.iter().for_each(|f| *rows.entry(f.value.clone()).or_default() += f.rows);

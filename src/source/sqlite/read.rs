@@ -161,7 +161,7 @@ pub(super) fn chunks(source: &Inner, table: &Table) -> Result<Vec<Bounds>, Sourc
         );
         let upto = db
             .query_row(&text, params_from_iter(parameters(&from)), |r| key_values(r, order.len()))
-            .map_err(source.failed(format!("cutting {} into chunks", table.name)))?;
+            .map_err(source.failed(phrase!("source.cutting", table = table.name)))?;
         all.push(Bounds { after, upto: Some(upto.clone()) });
         after = Some(upto);
         left -= source.chunk_rows;
@@ -271,14 +271,15 @@ pub(super) fn read(source: &Inner, range: &Range, to: &Sender<Handed>) {
 
 fn stepped(source: &Inner, range: &Range, to: &Sender<Handed>) -> Result<(), SourceError> {
     let (text, row_id) = statement(source, range)?;
-    let failed = || source.failed(phrase!("source.reading", table = range.table.name));
+    // Worded where something fails, not with every row.
+    let failed = |e| source.failed(phrase!("source.reading", table = range.table.name))(e);
     let width = range.table.columns.len() + usize::from(row_id);
     let db = source.db();
-    let mut query = db.prepare(&text).map_err(failed())?;
-    let mut rows = query.query(params_from_iter(parameters(&range.bounds))).map_err(failed())?;
+    let mut query = db.prepare(&text).map_err(failed)?;
+    let mut rows = query.query(params_from_iter(parameters(&range.bounds))).map_err(failed)?;
     let mut copied = Copied::new(width, row_id);
-    while let Some(row) = rows.next().map_err(failed())? {
-        copied.push(row).map_err(failed())?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        copied.push(row).map_err(failed)?;
         if copied.full() {
             let full = std::mem::replace(&mut copied, Copied::new(width, row_id));
             if to.blocking_send(Ok(Some(full))).is_err() {

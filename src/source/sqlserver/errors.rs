@@ -105,7 +105,7 @@ pub(super) fn login_failed(settings: &SourceSettings, server: &Server, e: Error)
         Error::Server(token) if LOGIN.contains(&token.code()) => {
             SourceError::Refused { id, server: at, source: Box::new(e) }
         }
-        Error::Server(_) => failed(&settings.id, "the login")(e),
+        Error::Server(_) => failed(&settings.id, phrase!("source.login"))(e),
         Error::Tls(text) if text.contains("certificate") && server.tls == Tls::Verify => {
             let why = certificate(text);
             SourceError::Certificate { id, server: at, why, source: Box::new(e) }

@@ -176,7 +176,7 @@ pub(super) async fn take(
     // What cannot be proved equal has a text of its own each time.
     let rows =
         ask(&mut object, "SELECT CONVERT(varchar(36), NEWID()), CONVERT(varchar(33), SYSDATETIME(), 126)");
-    let rows = rows.await.map_err(failed(id, "asking for the time"))?;
+    let rows = rows.await.map_err(failed(id, phrase!("source.time")))?;
     let row = rows.first();
     let own = row.and_then(|r| answer::text(r, 0)).unwrap_or_default();
     let now = row.and_then(|r| answer::text(r, 1)).unwrap_or_default();
@@ -185,10 +185,10 @@ pub(super) async fn take(
     let point = Point { text: format!("{} at {now} session {own}", point.text), ..point };
     if way == Way::OneSession {
         for sql in ["SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRANSACTION"] {
-            ask(&mut object, sql).await.map_err(failed(id, "beginning the snapshot"))?;
+            ask(&mut object, sql).await.map_err(failed(id, phrase!("source.begin")))?;
         }
         let first = "SELECT COUNT_BIG(*) FROM sys.objects";
-        ask(&mut object, first).await.map_err(failed(id, "taking the snapshot"))?;
+        ask(&mut object, first).await.map_err(failed(id, phrase!("source.snapshot")))?;
     }
     Ok((Holder { session: object, rowversion, taken: now, writers, health: Health::Fine }, point))
 }
@@ -202,7 +202,7 @@ async fn oldest_writer(session: &mut Session, id: &str) -> Result<Writers, Sourc
     match ask(session, sql).await {
         Ok(rows) => Ok(rows.first().and_then(|r| answer::text(r, 0)).map_or(Writers::None, Writers::Since)),
         Err(Error::Server(_)) => Ok(Writers::Unseen),
-        Err(e) => Err(failed(id, "asking for open transactions")(e)),
+        Err(e) => Err(failed(id, phrase!("source.open_transactions"))(e)),
     }
 }
 
@@ -221,7 +221,7 @@ pub(super) async fn histories(
     let rows = match ask(session, sql).await {
         Ok(rows) => rows,
         Err(Error::Server(_)) => Vec::new(),
-        Err(e) => return Err(failed(id, "asking for the history")(e)),
+        Err(e) => return Err(failed(id, phrase!("source.history"))(e)),
     };
     let text = |at| rows.first().and_then(|r| answer::text(r, at));
     let fork = text(0).map(|fork| format!(" fork {fork}")).unwrap_or_default();
@@ -240,7 +240,7 @@ async fn before_snapshot(session: &mut Session, id: &str) -> Result<Option<Strin
     match ask(session, sql).await {
         Ok(rows) => Ok(rows.first().and_then(|row| answer::text(row, 0))),
         Err(Error::Server(_)) => Ok(None),
-        Err(e) => Err(failed(id, "asking how far the database has come")(e)),
+        Err(e) => Err(failed(id, phrase!("source.database_far"))(e)),
     }
 }
 

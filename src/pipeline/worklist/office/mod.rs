@@ -21,7 +21,7 @@ use super::export::{ClearValues, ExportOf, HandedOut, export_worklists};
 use super::form::{self, at, both, heads, item_of};
 use super::import::{Import, ImportOf, Signatory};
 use super::items::{ItemFilter, Line, each_line};
-use super::reading::read;
+use super::reading::{CameBack, read};
 use crate::dataset::left_parts;
 use crate::engine::Engine;
 use crate::mapping::City;
@@ -242,7 +242,7 @@ fn fill(
     fields: &mut BTreeMap<[String; 5], Option<String>>,
     done: &mut OfficeWork,
 ) -> Result<PathBuf, WorklistError> {
-    let file = read(&form.path, &both()?)?;
+    let file = read(&CameBack::open(&form.path)?, &both()?)?;
     let path = form.path.with_extension("signed.csv");
     let mut out = ListFile::csv(&path, CsvEncoding::Utf8, &heads(of.words))?;
     let day = of.run.as_of()?.to_string();
