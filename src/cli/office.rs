@@ -22,6 +22,9 @@ use super::worklist::signatory;
 /// In this round of work a fault comes back in the legacy database.
 const RELAPSE: u32 = 2;
 
+/// From this round of work on rows are merged: by then the IDs that say who is who have been corrected.
+const MERGES: u32 = 2;
+
 /// One run, and what the office did after it.
 #[derive(Serialize)]
 pub struct OfficeRound {
@@ -129,6 +132,7 @@ impl Office<'_> {
             folder: &folder,
             zone: self.settings.time_zone,
             waiver_months: self.settings.waiver_months,
+            merges: worked.is_some_and(|nth| nth >= MERGES),
         };
         round.blocking = undecided(&office)?;
         let Some(nth) = worked else { return Ok(round) };
