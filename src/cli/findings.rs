@@ -69,6 +69,7 @@ fn filter(args: &FindingsArgs) -> Result<FindingFilter, Failure> {
         state: state.map(str::to_owned),
         unit: args.unit.clone(),
         county: args.county.clone(),
+        key: None,
     })
 }
 

@@ -30,8 +30,8 @@ const MERGES: u32 = 2;
 pub struct OfficeRound {
     run: String,
     status: Status,
-    /// Findings that the run has, those that were told to be so among them.
-    found: u64,
+    /// Findings that stand: without those that were told to be so.
+    standing: u64,
     new: u64,
     fixed: u64,
     reopened: u64,
@@ -178,7 +178,7 @@ fn told(of: &Summary) -> OfficeRound {
     OfficeRound {
         run: of.run.clone(),
         status: of.status,
-        found: total.standing() + total.waived,
+        standing: total.standing(),
         new: total.new,
         fixed: total.fixed,
         reopened: total.reopened,
@@ -201,7 +201,7 @@ pub fn text(words: &Words, rounds: &[OfficeRound]) -> String {
     let word = |key: &str| words.say("office", key);
     let head = [
         "round",
-        "found",
+        "standing",
         "new",
         "fixed",
         "reopened",
@@ -222,7 +222,7 @@ pub fn text(words: &Words, rounds: &[OfficeRound]) -> String {
         .map(|key| (word(key), if *key == "round" { Align::Left } else { Align::Right }))
         .collect();
     let row = |r: &OfficeRound| {
-        let found = [r.found, r.new, r.fixed, r.reopened, r.repaired, r.waived, r.province];
+        let found = [r.standing, r.new, r.fixed, r.reopened, r.repaired, r.waived, r.province];
         let work = match &r.office {
             Some(o) => {
                 [o.approved, o.adopted, o.corrected, o.waived, o.province, r.mended, o.waiting, o.undecided]

@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use url::Url;
 
-pub use reader::{PartReader, read_columns, read_part, row_count, schema_of};
+pub use reader::{FoundRow, PartReader, find_rows, read_columns, read_part, row_count, schema_of};
 pub use writer::{PartInfo, PartWriter};
 
 use crate::durable::DurableError;

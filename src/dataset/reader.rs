@@ -5,10 +5,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::{BATCH_ROWS, DatasetError};
@@ -110,6 +110,91 @@ pub fn read_columns(path: &Path, columns: &[String]) -> Result<PartReader, Datas
     let of = open(path)?;
     let mask = ProjectionMask::columns(of.parquet_schema(), columns.iter().map(String::as_str));
     build(path, of.with_projection(mask))
+}
+
+/// A row that was found in a part: its place there, from 0, and itself.
+pub struct FoundRow {
+    pub place: u64,
+    pub values: RecordBatch,
+}
+
+/// The rows of a part in which text columns have these values. Row groups whose Bloom filters lack one of the values are not read; of the others
+/// those columns, and of the rows that are found all.
+///
+/// # Errors
+/// `DAT-001`.
+pub fn find_rows(path: &Path, wanted: &[(&str, &str)]) -> Result<Vec<FoundRow>, DatasetError> {
+    let of = open(path)?;
+    let Some(groups) = groups_with(path, &of, wanted)?.filter(|groups| !groups.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    // Where each of these groups begins, in the part and among themselves.
+    let (mut begins, mut among, mut part) = (Vec::new(), 0_usize, 0_u64);
+    for (at, group) in of.metadata().row_groups().iter().enumerate() {
+        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+        if groups.contains(&at) {
+            begins.push((among, part));
+            among += rows;
+        }
+        part += rows as u64;
+    }
+    let mask = ProjectionMask::columns(of.parquet_schema(), wanted.iter().map(|(name, _)| *name));
+    let (mut at, mut places) = (0, Vec::new());
+    for batch in build(path, of.with_row_groups(groups.clone()).with_projection(mask))? {
+        let batch = batch?;
+        let is = |row: usize| wanted.iter().all(|(name, value)| holds(&batch, name, row, value));
+        places.extend((0..batch.num_rows()).filter(|row| is(*row)).map(|row| at + row));
+        at += batch.num_rows();
+    }
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let selection = RowSelection::from_consecutive_ranges(places.iter().map(|row| *row..row + 1), among);
+    let mut found = Vec::new();
+    for batch in build(path, open(path)?.with_row_groups(groups).with_row_selection(selection))? {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            let Some(place) = places.get(found.len()) else { break };
+            let begun = begins.iter().rfind(|(among, _)| among <= place);
+            let place = begun.map_or(0, |(among, part)| part + (place - among) as u64);
+            found.push(FoundRow { place, values: batch.slice(row, 1) });
+        }
+    }
+    Ok(found)
+}
+
+fn holds(batch: &RecordBatch, name: &str, row: usize, value: &str) -> bool {
+    let column = batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+    column.is_some_and(|c| c.is_valid(row) && c.value(row) == value)
+}
+
+/// The row groups that may have rows in which columns have these values; none: the part lacks a column.
+fn groups_with(
+    path: &Path,
+    of: &ParquetRecordBatchReaderBuilder<File>,
+    wanted: &[(&str, &str)],
+) -> Result<Option<Vec<usize>>, DatasetError> {
+    let unreadable = |e: Box<dyn std::error::Error + Send + Sync>| DatasetError::Unreadable {
+        path: path.display().to_string(),
+        source: e,
+    };
+    let place = |name: &str| of.parquet_schema().columns().iter().position(|c| c.name() == name);
+    let columns: Option<Vec<(usize, &str)>> =
+        wanted.iter().map(|(name, value)| Some((place(name)?, *value))).collect();
+    let Some(columns) = columns else { return Ok(None) };
+    let mut groups = Vec::new();
+    for group in 0..of.metadata().num_row_groups() {
+        let mut may = true;
+        for (column, value) in &columns {
+            let filter = panics::caught(|| of.get_row_group_column_bloom_filter(group, *column));
+            let filter = filter.map_err(|e| unreadable(Box::new(e)))?.map_err(|e| unreadable(Box::new(e)))?;
+            may &= filter.is_none_or(|filter| filter.check(*value));
+        }
+        if may {
+            groups.push(group);
+        }
+    }
+    Ok(Some(groups))
 }
 
 /// The schema of a part.

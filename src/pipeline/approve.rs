@@ -14,7 +14,7 @@ use super::events::record_events;
 use super::finished::Finished;
 use super::listing::{cell, each, masked};
 use super::paths::RunDir;
-use super::worklist::{Said, SaidOf, in_force, left};
+use super::worklist::{Said, SaidOf, field_of, in_force, left};
 use crate::dataset::{left_parts, read_columns};
 use crate::national::{Kind, National, Table};
 use crate::raw;
@@ -87,9 +87,8 @@ pub fn proposals(
 fn decided_fields(state: &State, book: &RuleBook) -> Result<SaidOf, RunError> {
     let mut fields = SaidOf::new();
     for (batch, d) in in_force(state.decisions()?, book).in_force {
-        if let Some(left) = left(&d).map(|left| left.map(str::to_owned)) {
-            let field = [d.table, d.key, d.source, d.skey.unwrap_or_default(), d.column];
-            fields.insert(field, Said { about: d.before, left, place: batch_name(batch) });
+        if let Some(left) = left(&d, book).map(|left| left.map(str::to_owned)) {
+            fields.insert(field_of(&d, book), Said { about: d.before, left, place: batch_name(batch) });
         }
     }
     Ok(fields)

@@ -66,6 +66,8 @@ pub struct FindingFilter {
     pub unit: Option<String>,
     /// A region code.
     pub county: Option<String>,
+    /// The key of a row, as `_key` writes it.
+    pub key: Option<String>,
 }
 
 impl FindingFilter {
@@ -151,7 +153,10 @@ fn query(
         ));
     }
     query.whose(table, RowOf::Line, &[])?;
-    let only = filter.rule.as_ref().map(|r| format!(" WHERE f.rule = {}", literal(r))).unwrap_or_default();
+    let only = [("f.rule", &filter.rule), ("f._key", &filter.key)].map(|(column, wanted)| {
+        wanted.as_ref().map_or_else(|| "true".to_owned(), |value| format!("{column} = {}", literal(value)))
+    });
+    let only = format!(" WHERE {}", only.join(" AND "));
     let Query { columns, joins, .. } = query;
     Ok(format!(
         "SELECT {columns} FROM findings AS f{joins}{only} ORDER BY f.rule, f.\"column\", f._key, f._skey, f._source, f.value"

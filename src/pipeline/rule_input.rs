@@ -13,7 +13,7 @@ use super::worklist::in_force;
 use crate::durable::hex;
 use crate::mapping::City;
 use crate::national::National;
-use crate::rules::{self, Approval, Correction, Rule, RuleBook, RuleError, RuleFiles, proposal_id};
+use crate::rules::{self, Approval, Correction, RuleBook, RuleError, RuleFiles, proposal_id};
 use crate::state::{Decision, DecisionKind, State, batch_name};
 
 /// Rules with everything that they are given.
@@ -111,8 +111,7 @@ impl RuleInput {
 
     /// A decision about a field is a correction; one about a row is as the approval of what its rule proposes.
     fn take(&mut self, batch: i64, of: Decision) {
-        let answers = |r: &&Rule| r.id == of.rule && r.table == of.table;
-        let whole = self.book.rules.iter().filter(answers).any(|r| r.effect.is_of_rows());
+        let whole = self.book.is_of_rows(&of.rule, &of.table);
         match of.kind {
             DecisionKind::Adopt if whole => {
                 let (before, after) = (of.before.as_deref(), of.after.as_deref());

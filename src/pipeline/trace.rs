@@ -9,12 +9,12 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
 use super::RunError;
-use super::findings::{FindingFilter, each_finding};
+use super::findings::{FindingFilter, ListedFinding, each_finding};
 use super::finished::{Finished, read};
 use super::listing::{cell, each_change, masked};
 use super::manifest::Manifest;
 use crate::artifacts::shown;
-use crate::dataset::{DatasetError, left_parts, read_columns, read_part};
+use crate::dataset::{DatasetError, find_rows, left_parts};
 use crate::engine::Engine;
 use crate::folder;
 use crate::mask;
@@ -211,14 +211,7 @@ impl Way<'_> {
                 changes.push(c);
             }
         })?;
-        let mut findings = Vec::new();
-        let filter = FindingFilter { table: Some(table.name.clone()), ..FindingFilter::default() };
-        each_finding(self.of, self.engine, self.national, &filter, |f| {
-            if f.key.as_deref() == Some(key) && f.source == source {
-                findings.push(f.clone());
-            }
-            Ok::<(), RunError>(())
-        })?;
+        let findings = self.findings(table, key, &source)?;
         let (merged_into, merged_from) = self.merges(table, key, row)?;
         let end_cell = |name: &str| end.and_then(|e| cell(&e.values, name, 0)).unwrap_or_default();
         let disposition = match end {
@@ -242,6 +235,25 @@ impl Way<'_> {
             merged_into,
             merged_from,
         })
+    }
+
+    /// What is found in a row. Whose it is takes a look at whole tables: only where there is something.
+    fn findings(&self, table: &Table, key: &str, source: &str) -> Result<Vec<ListedFinding>, RunError> {
+        let mut parts = left_parts(&self.of.dir.findings(&table.name))?;
+        parts.extend(left_parts(&self.of.dir.open_findings(&table.name))?);
+        let mut findings = Vec::new();
+        if find(&parts, &[("_key", key)])?.is_empty() {
+            return Ok(findings);
+        }
+        let (table, key) = (Some(table.name.clone()), Some(key.to_owned()));
+        let filter = FindingFilter { table, key, ..FindingFilter::default() };
+        each_finding(self.of, self.engine, self.national, &filter, |f| {
+            if f.source == source {
+                findings.push(f.clone());
+            }
+            Ok::<(), RunError>(())
+        })?;
+        Ok(findings)
     }
 
     /// Where a row went by the key map, and what came to it.
@@ -320,39 +332,12 @@ impl Way<'_> {
     }
 }
 
-/// The rows of some parts in which columns have these values; only those columns are read until one is found.
+/// The rows of some parts in which columns have these values.
 fn find(parts: &[PathBuf], wanted: &[(&str, &str)]) -> Result<Vec<Found>, RunError> {
-    let columns: Vec<String> = wanted.iter().map(|(name, _)| (*name).to_owned()).collect();
     let mut all = Vec::new();
     for part in parts {
-        let mut at = 0_u64;
-        let mut places = Vec::new();
-        for batch in read_columns(part, &columns)? {
-            let batch = batch?;
-            let is = |row: usize| {
-                wanted.iter().all(|(name, value)| {
-                    batch
-                        .column_by_name(name)
-                        .and_then(|c| c.as_string_opt::<i32>())
-                        .is_some_and(|c| c.is_valid(row) && c.value(row) == *value)
-                })
-            };
-            places.extend((0..batch.num_rows()).filter(|row| is(*row)).map(|row| at + row as u64));
-            at += batch.num_rows() as u64;
-        }
-        if places.is_empty() {
-            continue;
-        }
-        let mut begun = 0_u64;
-        for batch in read_part(part)? {
-            let batch = batch?;
-            let end = begun + batch.num_rows() as u64;
-            for place in places.iter().filter(|p| (begun..end).contains(*p)) {
-                let row = usize::try_from(place - begun).unwrap_or(0);
-                all.push(Found { part: part.clone(), row: *place, values: batch.slice(row, 1) });
-            }
-            begun = end;
-        }
+        let found = find_rows(part, wanted)?.into_iter();
+        all.extend(found.map(|row| Found { part: part.clone(), row: row.place, values: row.values }));
     }
     Ok(all)
 }

@@ -144,6 +144,11 @@ impl RuleBook {
         self.rules.iter().filter(move |r| r.item == item)
     }
 
+    /// Whether what a rule says about a table is about whole rows, not about fields.
+    pub fn is_of_rows(&self, rule: &str, table: &str) -> bool {
+        self.rules.iter().any(|r| r.id == rule && r.table == table && r.effect.is_of_rows())
+    }
+
     /// Whether people decide twice about what a rule finds.
     pub fn decided_twice(&self, rule: &str) -> bool {
         self.rules.iter().any(|r| r.id == rule && r.decided_twice)

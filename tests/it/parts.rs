@@ -6,11 +6,13 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array,
-    Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
+    ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array,
+    Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
 };
+use arrow::datatypes::Int64Type;
 use parquet::basic::Encoding;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use qianyi::dataset::{self, ROW_GROUP_ROWS};
 
 use crate::support::write_part;
 
@@ -88,4 +90,42 @@ print(duckdb.execute('SELECT d38, d19, d16, d5, i64, bit, day, text FROM read_pa
     let output = Command::new(&python).args(["-c", check]).arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     insta::assert_snapshot!("duckdb", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Ids spread over all numbers, of which some stand twice: what is found is what a look at every row finds, in every row group.
+#[test]
+fn rows_are_found_by_their_keys_wherever_they_lie() {
+    const LOOKED_AT: usize = 2 * ROW_GROUP_ROWS + 10;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys.parquet");
+    let key = |row: usize| (row % (LOOKED_AT - 5) * 9_000_000_007).to_string();
+    let source = |row: usize| ["a.T", "b.T"][row % 2];
+    let keys: StringArray = (0..LOOKED_AT).map(|row| (row != 7).then(|| key(row))).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("_key", Arc::new(keys)),
+        ("_source", Arc::new(StringArray::from_iter_values((0..LOOKED_AT).map(source)))),
+        ("row", Arc::new(Int64Array::from_iter_values(0..i64::try_from(LOOKED_AT).unwrap()))),
+    ];
+    let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+    write_part(&path, &RecordBatch::try_from_iter_with_nullable(columns).unwrap());
+    let found = |wanted: &[(&str, &str)]| -> Vec<(u64, i64)> {
+        let rows = dataset::find_rows(&path, wanted).unwrap();
+        rows.iter().map(|f| (f.place, f.values.column(2).as_primitive::<Int64Type>().value(0))).collect()
+    };
+    for row in [0, 1, 4, 5, ROW_GROUP_ROWS - 1, ROW_GROUP_ROWS, LOOKED_AT - 6, LOOKED_AT - 1] {
+        let all: Vec<usize> = (0..LOOKED_AT).filter(|other| key(*other) == key(row)).collect();
+        let at = |row: &usize| (*row as u64, i64::try_from(*row).unwrap());
+        assert_eq!(found(&[("_key", &key(row))]), all.iter().map(at).collect::<Vec<_>>(), "{row}");
+        let here: Vec<_> = all.iter().filter(|other| source(**other) == source(row)).map(at).collect();
+        assert_eq!(found(&[("_source", source(row)), ("_key", &key(row))]), here, "{row}");
+    }
+    assert!(found(&[("_key", &key(7))]).is_empty());
+    assert!(found(&[("_key", "no such key")]).is_empty());
+    assert!(found(&[("_skey", &key(1))]).is_empty());
+    // Every row group has the filter, so that a look for one row leaves the others unread.
+    let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+    let groups = reader.metadata().row_groups();
+    assert_eq!(groups.len(), 3);
+    assert!(groups.iter().all(|g| g.column(0).bloom_filter_offset().is_some()));
+    assert!(groups.iter().all(|g| g.column(1).bloom_filter_offset().is_none()));
 }

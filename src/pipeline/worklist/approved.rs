@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::super::RunError;
 use super::import::ImportOf;
 use super::items::{Line, each_line};
-use crate::rules::{Effect, Outcome};
+use crate::rules::{Effect, Outcome, RuleBook};
 use crate::state::{Decision, DecisionKind, batch_name};
 
 /// What somebody has said about a field.
@@ -31,10 +31,16 @@ impl Said {
 /// By field (table, key, source, legacy key, column).
 pub(in crate::pipeline) type SaidOf = HashMap<[String; 5], Said>;
 
+/// The field that a decision is about; of a rule about rows the row as a whole: `*`.
+pub(in crate::pipeline) fn field_of(of: &Decision, book: &RuleBook) -> [String; 5] {
+    let column = if book.is_of_rows(&of.rule, &of.table) { "*".to_owned() } else { of.column.clone() };
+    [of.table.clone(), of.key.clone(), of.source.clone(), of.skey.clone().unwrap_or_default(), column]
+}
+
 /// The value that a decision leaves in its field; none: it leaves none, or is about a whole row.
-pub(in crate::pipeline) fn left(of: &Decision) -> Option<Option<&str>> {
+pub(in crate::pipeline) fn left<'d>(of: &'d Decision, book: &RuleBook) -> Option<Option<&'d str>> {
     match of.kind {
-        _ if of.column == "*" => None,
+        _ if of.column == "*" || book.is_of_rows(&of.rule, &of.table) => None,
         DecisionKind::Adopt | DecisionKind::Correct => Some(of.after.as_deref()),
         DecisionKind::Waive => Some(of.before.as_deref()),
         DecisionKind::Province => None,

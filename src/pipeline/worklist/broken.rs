@@ -30,7 +30,8 @@ pub(super) fn mistakes(
     decisions: &[Decision],
 ) -> Result<Vec<Mistake>, RunError> {
     let mut by_table: BTreeMap<(Item, &str), Vec<&Decision>> = BTreeMap::new();
-    for decision in decisions.iter().filter(|d| corrects(d)) {
+    let corrects = |d: &&Decision| corrects(d) && !of.book.is_of_rows(&d.rule, &d.table);
+    for decision in decisions.iter().filter(corrects) {
         let answers = |r: &&Rule| r.id == decision.rule && r.table == decision.table;
         if let Some(rule) = of.book.rules.iter().find(answers) {
             by_table.entry((rule.item, &decision.table)).or_default().push(decision);
@@ -44,7 +45,7 @@ pub(super) fn mistakes(
         }
     }
     let mut items: HashMap<u64, Vec<String>> = HashMap::new();
-    for d in decisions.iter().filter(|d| corrects(d)) {
+    for d in decisions.iter().filter(corrects) {
         if let Some(broken) = found.get(&row(&d.table, &d.key, &d.source, d.skey.as_deref())) {
             items.insert(d.item, told(of, &d.table, broken));
         }

@@ -3,11 +3,11 @@
 //! Always: nothing is guessed and nothing left out: a row is decided as a whole, by three people who may, about an item that still stands, or it is
 //! a mistake; a row without a decision stays on the worklist.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{Months, NaiveDate};
 
-use super::approved::{Said, SaidOf, left};
+use super::approved::{Said, SaidOf, field_of, left};
 use super::form::{self, RowsDigest, at};
 use super::import::Signatory;
 use super::items::Line;
@@ -16,7 +16,7 @@ use super::reading::{Mistake, ReadFile, ReadRow, is_formula};
 use super::value;
 use crate::national::National;
 use crate::report::Words;
-use crate::rules::Effect;
+use crate::rules::{Effect, RuleBook};
 use crate::state::{Decision, DecisionKind, Signature, Worklist, worklist_name};
 
 /// Characters of a number of evidence.
@@ -25,7 +25,7 @@ const EVIDENCE: usize = 100;
 /// What rows are checked against.
 pub(super) struct CheckOf<'a> {
     pub(super) national: &'a National,
-    pub(super) untouchable: &'a BTreeSet<(String, String)>,
+    pub(super) book: &'a RuleBook,
     pub(super) people: &'a [Signatory],
     pub(super) words: &'a [Words; 2],
     pub(super) worklist: &'a Worklist,
@@ -67,8 +67,7 @@ pub(super) fn check(of: &CheckOf<'_>, file: &ReadFile) -> Checked {
 pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u64)>, done: &mut Checked) {
     let mut fields = SaidOf::new();
     for (batch, d) in of.decided.values().filter(|(_, d)| corrects(d.kind)) {
-        let skey = d.skey.clone().unwrap_or_default();
-        let field = [d.table.clone(), d.key.clone(), d.source.clone(), skey, d.column.clone()];
+        let field = field_of(d, of.book);
         let place = crate::state::batch_name(*batch);
         fields.insert(field, Said { about: d.before.clone(), left: d.after.clone(), place });
     }
@@ -88,7 +87,7 @@ pub(super) fn decide(of: &CheckOf<'_>, file: &ReadFile, sound: Vec<(&ReadRow, u6
                     .and_then(|said| fields.insert(line.field(), said))
                     .filter(|said| said.contradicts(decision.before.as_deref(), decision.after.as_deref()));
                 let approved = of.approved.get(&line.field()).filter(|said| {
-                    let left = left(&decision);
+                    let left = left(&decision, of.book);
                     left.is_some_and(|left| said.contradicts(decision.before.as_deref(), left))
                 });
                 match before.or_else(|| approved.cloned()) {
@@ -325,13 +324,15 @@ fn proposed(
             say(at::CORRECTED, "no_value", Vec::new());
             None
         }
-        (DecisionKind::Correct, Some(text)) => match value::check(of.national, of.untouchable, line, text) {
-            Ok(value) => Some(Some(value)),
-            Err((what, with)) => {
-                say(at::CORRECTED, what, with);
-                None
+        (DecisionKind::Correct, Some(text)) => {
+            match value::check(of.national, &of.book.untouchable, line, text) {
+                Ok(value) => Some(Some(value)),
+                Err((what, with)) => {
+                    say(at::CORRECTED, what, with);
+                    None
+                }
             }
-        },
+        }
         (DecisionKind::Waive | DecisionKind::Province, None) => Some(None),
         (DecisionKind::Adopt | DecisionKind::Waive | DecisionKind::Province, Some(_)) => {
             say(at::CORRECTED, "not_both", Vec::new());

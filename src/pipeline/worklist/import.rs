@@ -143,7 +143,7 @@ impl<'a> Import<'a> {
         let nothing = HashMap::new();
         let against = CheckOf {
             national: self.of.national,
-            untouchable: &self.of.book.untouchable,
+            book: self.of.book,
             people: self.of.people,
             words: &self.words,
             worklist: &worklist,

@@ -87,10 +87,11 @@ impl Line {
         proposal_id(&self.rule, &self.table, &self.key, &self.column, before, after)
     }
 
-    /// The field that it is about.
+    /// The field that it is about; of a rule about rows the row as a whole: `*`.
     pub(super) fn field(&self) -> [String; 5] {
         let skey = self.skey.clone().unwrap_or_default();
-        [self.table.clone(), self.key.clone(), self.source.clone(), skey, self.column.clone()]
+        let column = if self.effect.is_of_rows() { "*".to_owned() } else { self.column.clone() };
+        [self.table.clone(), self.key.clone(), self.source.clone(), skey, column]
     }
 
     fn of(rule: &Rule, cell: impl Fn(&str) -> Option<String>) -> Self {

@@ -34,7 +34,7 @@ pub use office::{LegacyField, OfficeOf, OfficeWork, Settled as SettledField, set
 pub use province::export_province;
 pub use reading::Mistake;
 
-pub(super) use approved::{Said, SaidOf, left};
+pub(super) use approved::{Said, SaidOf, field_of, left};
 pub(super) use items::{each_line, waived};
 pub(super) use list::in_force;
 

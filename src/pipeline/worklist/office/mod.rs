@@ -60,7 +60,7 @@ pub struct OfficeWork {
     /// Proposals that were approved, and the batches of them.
     pub approved: u64,
     pub batches: u64,
-    /// Proposals to merge rows that the truth does not settle, or whose time has not come.
+    /// Proposals to merge rows, whose time has not come.
     pub waiting: u64,
     /// Forms that went out.
     pub worklists: u64,
@@ -122,37 +122,28 @@ pub fn work(of: &OfficeOf<'_>) -> Result<OfficeWork, WorklistError> {
     done.worklists = handed.len() as u64;
     answer(of, &handed, (&told, &lines), &mut done)?;
     // Last, so that a proposal about a field that somebody decided otherwise is left out.
-    approve_proposals(of, &told, &mut done)?;
+    approve_proposals(of, &mut done)?;
     Ok(done)
 }
 
-/// Approves what is proposed; of merges those of rows that the truth says are one.
-fn approve_proposals(of: &OfficeOf<'_>, told: &Told, done: &mut OfficeWork) -> Result<(), WorklistError> {
+/// Approves what is proposed; merges where their time has come.
+fn approve_proposals(of: &OfficeOf<'_>, done: &mut OfficeWork) -> Result<(), WorklistError> {
     let approver = &of.people[2];
-    let mut same = HashSet::new();
-    let merges = |rule: &Rule| of.merges && rule.effect == Effect::Merge;
-    each_line(&of.run.dir, of.book, &[Outcome::Proposed], merges, |line| {
-        if told.decides(&line).is_some_and(|(kind, _)| kind == DecisionKind::Adopt) {
-            same.insert(line.proposal());
-        }
-    })?;
     let mut proposed = proposals(of.state, of.run, of.national, of.book)?;
-    for batch in &mut proposed {
-        let of_rule = |r: &&Rule| r.id == batch.rule && r.table == batch.table;
-        if of.book.rules.iter().filter(of_rule).any(|r| r.effect == Effect::Merge) {
-            let before = batch.ids.len();
-            batch.ids.retain(|id| same.contains(id));
-            done.waiting += (before - batch.ids.len()) as u64;
-        }
-    }
-    let all: Vec<&ProposedBatch> = proposed.iter().filter(|b| !b.ids.is_empty()).collect();
+    proposed.retain(|b| !b.ids.is_empty());
+    let taken = |b: &&ProposedBatch| {
+        let of_rule = |r: &&Rule| r.id == b.rule && r.table == b.table;
+        of.merges || of.book.rules.iter().filter(of_rule).all(|r| r.effect != Effect::Merge)
+    };
+    let (all, waits): (Vec<_>, Vec<_>) = proposed.iter().partition(taken);
     let by = Approver {
         name: approver.name.clone(),
         account: approver.account.clone(),
         reason: format!("demo {}", of.run.id),
     };
     done.batches = approve(of.state, of.run, &all, &by)?.len() as u64;
-    done.approved = all.iter().map(|b| b.ids.len() as u64).sum();
+    done.approved = all.iter().map(|b| b.open()).sum();
+    done.waiting = waits.iter().map(|b| b.rows).sum();
     Ok(())
 }
 

@@ -89,7 +89,8 @@ impl Told {
     pub(super) fn decides(&self, line: &Line) -> Option<(DecisionKind, Option<String>)> {
         let Some(key) = line.skey.clone() else {
             let settled = self.settled_there.get(&(line.rule.clone(), line.source.clone())).copied();
-            return settled.filter(|kind| *kind != DecisionKind::Adopt).map(|kind| (kind, None));
+            let settled = settled.filter(|kind| *kind != DecisionKind::Adopt || line.after.is_some());
+            return settled.map(|kind| (kind, None));
         };
         let legacy = LegacyRow { table: line.source.clone(), key };
         let of_field = matches!(line.effect, Effect::None | Effect::Change);
