@@ -155,6 +155,12 @@ fn bar(stage: &str, table: &str, total: u64) -> ProgressBar {
         .with_prefix(format!("{} {table}", self::stage(stage).trim_end()))
 }
 
+/// What a stage works on as people know it: a work item by its name.
+fn piece_of(stage: &str, table: &str) -> String {
+    let named = phrases().get(&format!("progress.stage_{stage}_{table}"));
+    named.map_or_else(|| mask::visible(table).into_owned(), |p| lang().pick(&p.zh, &p.en).to_owned())
+}
+
 /// The name of a stage in the language of the process, ten columns wide; a Chinese character takes two.
 fn stage(code: &str) -> String {
     let key = format!("progress.stage_{code}");
@@ -188,8 +194,9 @@ fn line(piece: &Piece, ending: &str) -> String {
 impl Progress for Watch {
     fn start(&self, stage: &str, table: &str, total: u64) {
         let now = Instant::now();
-        let bar = (self.0.manner == Manner::Bars).then(|| bar(stage, &mask::visible(table), total));
-        let (stage, table) = (stage.to_owned(), mask::visible(table).into_owned());
+        let table = piece_of(stage, table);
+        let bar = (self.0.manner == Manner::Bars).then(|| bar(stage, &table, total));
+        let stage = stage.to_owned();
         *self.piece() = Some(Piece { stage, table, begun: now, said: now, rows: 0, bar });
     }
 

@@ -134,7 +134,7 @@ fn wanted_full_refresh(
     let read = |name: &String| sources.iter().any(|of| city.view_of(&of.id, name).is_some());
     let Some(name) = settings.full_refresh.iter().find(|name| !read(name)) else { return Ok(()) };
     let id = sources.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ");
-    let what = format!("table {name} to read again among those that the mapping reads");
+    let what = phrase!("source.read_again", name);
     Err(ExtractError::from(SourceError::Unknown { id, what }).into())
 }
 

@@ -217,6 +217,7 @@ impl Way<'_> {
         let disposition = match end {
             Some(e) if e.part.starts_with(self.of.dir.staged(&table.name)) => "accepted".to_owned(),
             Some(_) => end_cell("_disposition"),
+            None if !table.upload => "not_uploaded".to_owned(),
             None => String::new(),
         };
         Ok(TracedRow {

@@ -135,12 +135,22 @@ fn second(micros: i64) -> i128 {
     day(seconds.div_euclid(86_400)) * 1_000_000 + i128::from(clock)
 }
 
-/// The server's side.
-pub(super) async fn given(of: &Shared, server: &Server, at: usize) -> Result<Profile, StagingError> {
+/// The server's side. Of a column that has no value on the staged side only the values are counted: one that has some differs already.
+pub(super) async fn given(
+    of: &Shared,
+    server: &Server,
+    at: usize,
+    staged: &Profile,
+) -> Result<Profile, StagingError> {
     let table = &of.tables[at];
     let mut terms = vec!["count(*)".to_owned()];
-    for column in &table.columns {
+    for (no, column) in table.columns.iter().enumerate() {
         let name = ddl::name(&column.code);
+        if staged.0.get(1 + no * TOLD.len()).is_some_and(|values| values.as_deref() == Some("0")) {
+            terms.push(format!("count({name})"));
+            terms.extend(std::iter::repeat_n("NULL".to_owned(), TOLD.len() - 1));
+            continue;
+        }
         let number = is_number(column.kind);
         let (sum, bound) = match number {
             true => (name.clone(), name.clone()),

@@ -379,7 +379,7 @@ impl Rehearsing<'_> {
             joined(worker)?;
         }
         for (at, staged) in self.staged.iter().enumerate() {
-            let profile = compare::given(&self.shared, &self.server, at).await?;
+            let profile = compare::given(&self.shared, &self.server, at, &staged.profile).await?;
             let table = &self.shared.tables[at];
             found.problems.extend(compare::differences(table, &staged.profile, &profile));
             let rows =
