@@ -1,5 +1,6 @@
 //! `qianyi run`: from the source, or from an extract that is there, to staged, reconciled, reported.
 
+use qianyi::clock;
 use qianyi::pipeline::{RunSettings, finished, run};
 
 use super::args::HeldArgs;
@@ -14,6 +15,7 @@ pub fn walk(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
     context.log("run")?;
     let of = RunSettings { held: args.extract.clone(), ..context.run_settings(&settings, "run") };
     context.listen(&of)?;
+    let begun = clock::now();
     let done = run(&of, &context.progress())?;
     if context.json {
         out::json(&done);
@@ -24,6 +26,9 @@ pub fn walk(context: &Context, args: &HeldArgs) -> Result<Ended, Failure> {
         out::line(&format!("{}  {}", words.say("where", "report"), ended.dir.page().display()));
         let staged = ended.dir.path().join("staged");
         out::line(&format!("{}  {}", words.say("where", "staged"), staged.display()));
+        if done.finished < begun {
+            out::line(&format!("{}: {}", words.say("summary", "unchanged"), done.run));
+        }
     }
     Ok(done.status.into())
 }
