@@ -180,7 +180,8 @@ fn sum(total: &TotalTable, column: usize, of: fn(&TotalLine) -> &Vec<i128>) -> i
 /// Units add up to what kinds of persons do; with a few lines told apart the others are one, and what differs most comes first.
 fn by_unit(of: &RunSettings, kinds: &TotalTable, units: &TotalTable) {
     for column in 0..4 {
-        for side in [|l: &TotalLine| &l.old, |l: &TotalLine| &l.ready, |l: &TotalLine| &l.held_back] {
+        let sides: [fn(&TotalLine) -> &Vec<i128>; 3] = [|l| &l.old, |l| &l.ready, |l| &l.held_back];
+        for side in sides {
             assert_eq!(sum(kinds, column, side), sum(units, column, side), "{column}");
         }
     }
