@@ -129,7 +129,7 @@ impl BranchEdges<'_> {
         let sum = |c: &Component| {
             let column = |name: String| format!("coalesce({name}, CAST(0 AS DECIMAL(16,2)))");
             let amounts: Vec<String> = columns(c).into_iter().map(column).collect();
-            let weight = format!("CAST(id('{PLACED}', {key}) % {WEIGHTS} AS DECIMAL(9,0))");
+            let weight = format!("CAST(row_hash({key}) % {WEIGHTS} AS DECIMAL(9,0))");
             format!(", sum({weight} * ({}))", amounts.join(" + "))
         };
         self.placed().map(sum).collect()

@@ -168,6 +168,9 @@ impl Stage {
     }
 }
 
+/// Some columns, by what they are for.
+type Class<'a> = (&'static str, &'a dyn Fn(&str) -> bool);
+
 /// Every kind of damage in the money, in what cells are told by, and in other columns; `see` says whether it was seen.
 fn plant(
     batch: &RecordBatch,
@@ -179,7 +182,7 @@ fn plant(
     let own = |c: &str| !c.starts_with('_') && !c.ends_with("__b");
     let is_money = |c: &str| money.iter().any(|m| m == c);
     let is_cell = |c: &str| cells.iter().any(|m| m == c) && !is_money(c);
-    let classes: [(&'static str, &dyn Fn(&str) -> bool); 3] = [
+    let classes: [Class<'_>; 3] = [
         ("money", &is_money),
         ("insurance and period", &is_cell),
         ("other columns", &|c: &str| own(c) && !is_money(c) && !is_cell(c)),
@@ -224,7 +227,7 @@ fn a_damage_before_a_digest_is_recorded_is_seen_by_what_the_boundary_counts() {
         let rest = &paths[1..];
         plant(&whole(&paths[0]), (&amounts, &by), &mut rng, &mut of_raw, |other, _| {
             write_part(&part, &other.batch);
-            let found = with(count(&[&[part.clone()], rest].concat()));
+            let found = with(count(&[std::slice::from_ref(&part), rest].concat()));
             unexplained(&found).iter().any(|l| l.table == label)
         });
 
@@ -265,7 +268,7 @@ fn a_damage_before_a_digest_is_recorded_is_seen_by_what_the_boundary_counts() {
             let rest = &typed[1..];
             plant(&whole(&typed[0]), (&typed_money, &[]), &mut rng, &mut of_typed, |other, _| {
                 write_part(&part, &other.batch);
-                let found = compared(&count(&[&[part.clone()], rest].concat()));
+                let found = compared(&count(&[std::slice::from_ref(&part), rest].concat()));
                 unexplained(&found).iter().any(|l| l.table == label)
             });
         }
@@ -277,7 +280,7 @@ fn a_damage_before_a_digest_is_recorded_is_seen_by_what_the_boundary_counts() {
             let before = [staged.clone()];
             plant(&batch, (&[], &[]), &mut rng, &mut of_gate, |other, kind| {
                 write_part(&part, &other.batch);
-                let found = compare_rows(2, &before, &[part.clone()]).unwrap();
+                let found = compare_rows(2, &before, std::slice::from_ref(&part)).unwrap();
                 named(&batch, other, kind, &found)
             });
         }
@@ -484,7 +487,7 @@ fn mapped_wrongly(stage: &Stage, to: &Path, rng: &mut ChaCha8Rng) {
     let ended = finished(&of.workdir, None).unwrap().reconciliation;
     let mapped = ended.boundaries.iter().find(|b| b.boundary == boundary::RAW_MAPPED).unwrap();
     let mut found = BTreeMap::new();
-    for ((edge, measure), _) in &expected {
+    for (edge, measure) in expected.keys() {
         let lines = mapped.lines.iter().filter(|l| {
             let kind = l.measure.split(':').next().unwrap();
             l.table == *edge && measure.starts_with(kind)
