@@ -41,7 +41,7 @@ pub use summary::{
     InvariantRow, LeftAlone, NotChecked, ReadErrorRow, ReasonRow, StageRow, StandingEnd, StandingRow, Status,
     Summary, Suspicion, TableRow, Unchecked,
 };
-pub use total::{TotalColumn, TotalLine, TotalTable};
+pub use total::{REST, TotalColumn, TotalLine, TotalTable};
 
 fn schema(columns: &[(&str, DataType, bool)]) -> SchemaRef {
     Arc::new(Schema::new(

@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// In place of what tells lines apart: all others of an insurance in one line.
+pub const REST: &str = "(rest)";
+
 /// One business total: a table of lines by insurance and something else (a year, a month, a state).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TotalTable {
@@ -17,7 +20,7 @@ pub struct TotalTable {
     pub by_zh: String,
     pub by_en: String,
     pub columns: Vec<TotalColumn>,
-    /// By insurance, then by `by`.
+    /// By insurance, then by `by`; where only some lines are told apart, by how much they differ, and [`REST`] last.
     pub lines: Vec<TotalLine>,
 }
 
@@ -36,9 +39,9 @@ pub struct TotalColumn {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TotalLine {
     pub insurance: String,
-    /// A year, a month, a code; empty where there is none.
+    /// A year, a month, a code, a unit; empty where there is none; [`REST`] for all others.
     pub by: String,
-    /// The name of the code; empty where it is none.
+    /// The name of the code; empty where it is none; of [`REST`] how many lines it stands for.
     pub by_title: String,
     /// Of the rows as mapped: what the legacy database holds, in national terms.
     pub old: Vec<i128>,

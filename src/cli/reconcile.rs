@@ -7,7 +7,8 @@ use qianyi::artifacts::{
     TotalTable,
 };
 use qianyi::mask;
-use qianyi::pipeline::{against, finished, reconcile_again};
+use qianyi::measures::Differing;
+use qianyi::pipeline::{against, differing_rows, finished, reconcile_again};
 use qianyi::report::number::{count, yuan};
 use qianyi::report::{Words, amount};
 use qianyi::schedule::blocked;
@@ -17,6 +18,9 @@ use super::context::Context;
 use super::exit::Ended;
 use super::failure::Failure;
 use super::out::{self, Align};
+
+/// Rows of a table that are shown; the run's folder has more.
+const ROWS_SHOWN: usize = 20;
 
 /// Compares again.
 pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failure> {
@@ -35,6 +39,9 @@ pub fn reconcile(context: &Context, args: &ReconcileArgs) -> Result<Ended, Failu
     } else {
         let words = context.words()?;
         out::text(&text(&words, &adds_up, &of.summary));
+        for (table, rows) in differing_rows(&of)? {
+            out::text(&differing(&words, &table, &rows));
+        }
         if !of.summary.totals.is_empty() {
             out::text(&format!("\n{}\n", totals(&words, &of.summary.totals)));
         }
@@ -166,6 +173,23 @@ fn text(words: &Words, adds_up: &Reconciliation, of: &Summary) -> String {
     }
     for blocker in &of.blocked_by {
         text.push_str(&format!("  {}\n", mask::visible(&blocked(words, blocker))));
+    }
+    text
+}
+
+/// Rows of a table that the gate did not leave as they were: the first ones, with their origin and the columns.
+fn differing(words: &Words, table: &str, rows: &[Differing]) -> String {
+    let mut text = format!("{}: {table}\n", words.say("differing", "title"));
+    for row in rows.iter().take(ROWS_SHOWN) {
+        let columns =
+            if row.columns.is_empty() { words.say("differing", "lost") } else { row.columns.join(" ") };
+        let (key, skey) = (mask::key(&[], &row.key), mask::key(&[], &row.skey));
+        let line = format!("  {key} ({} {skey}): {columns}", row.source);
+        text.push_str(&format!("{}\n", mask::visible(&line)));
+    }
+    if rows.len() > ROWS_SHOWN {
+        let file = format!("differing/{table}.parquet");
+        text.push_str(&format!("  {} {file}\n", words.say("differing", "more")));
     }
     text
 }

@@ -45,26 +45,30 @@ impl ContentDigest {
     /// # Errors
     /// `MEA-001` for a column of a type that no dataset of ours has.
     pub fn add(&mut self, batch: &RecordBatch) -> Result<(), MeasureError> {
-        let mut columns: Vec<Column<'_>> = Vec::with_capacity(batch.num_columns());
-        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-            if !field.name().starts_with('_') {
-                columns.push(Column::new(field.name(), array)?);
+        each_row(batch, |name| !name.starts_with('_'), |_, bucket, digest| self.count(bucket, digest))
+    }
+
+    /// Counts a row.
+    pub(super) fn count(&mut self, bucket: usize, digest: u128) {
+        self.rows[bucket] += 1;
+        self.sums[bucket] = self.sums[bucket].wrapping_add(digest);
+    }
+
+    /// Buckets in which another one has other rows, in groups of about so many rows of both.
+    pub(super) fn differing(&self, other: &Self, rows: u64) -> Vec<Vec<usize>> {
+        let differs = |at: &usize| self.rows[*at] != other.rows[*at] || self.sums[*at] != other.sums[*at];
+        let (mut groups, mut group, mut held) = (Vec::new(), Vec::new(), 0);
+        for at in (0..BUCKETS).filter(differs) {
+            let own = self.rows[at] + other.rows[at];
+            if !group.is_empty() && held + own > rows {
+                groups.push(std::mem::take(&mut group));
+                held = 0;
             }
+            held += own;
+            group.push(at);
         }
-        columns.sort_by(|a, b| a.name.cmp(b.name));
-        let key = batch.column_by_name("_key").and_then(|k| k.as_string_opt::<i32>());
-        let key = key.ok_or_else(|| uncountable("_key", "missing"))?;
-        let mut canonical = Vec::with_capacity(1024);
-        for row in 0..batch.num_rows() {
-            canonical.clear();
-            for column in &columns {
-                column.append(row, &mut canonical);
-            }
-            let bucket = if key.is_null(row) { 0 } else { bucket(key.value(row)) };
-            self.rows[bucket] += 1;
-            self.sums[bucket] = self.sums[bucket].wrapping_add(xxh3_128(&canonical));
-        }
-        Ok(())
+        groups.extend((!group.is_empty()).then_some(group));
+        groups
     }
 
     /// Adds the rows of another one.
@@ -140,6 +144,41 @@ impl ContentDigest {
     }
 }
 
+/// Goes through the rows of a batch with a column `_key` (Utf8): number, bucket and digest of the canonical row of the columns that are asked
+/// for.
+///
+/// # Errors
+/// `MEA-001` for a column of a type that no dataset of ours has.
+pub(super) fn each_row(
+    batch: &RecordBatch,
+    of: fn(&str) -> bool,
+    mut each: impl FnMut(usize, usize, u128),
+) -> Result<(), MeasureError> {
+    let columns = columns(batch, of)?;
+    let key = batch.column_by_name("_key").and_then(|k| k.as_string_opt::<i32>());
+    let key = key.ok_or_else(|| uncountable("_key", "missing"))?;
+    let mut canonical = Vec::with_capacity(1024);
+    for row in 0..batch.num_rows() {
+        canonical.clear();
+        columns.iter().for_each(|column| column.append(row, &mut canonical));
+        let bucket = if key.is_null(row) { 0 } else { bucket(key.value(row)) };
+        each(row, bucket, xxh3_128(&canonical));
+    }
+    Ok(())
+}
+
+/// The columns of a batch that are asked for, by ascending name.
+pub(super) fn columns(batch: &RecordBatch, of: fn(&str) -> bool) -> Result<Vec<Column<'_>>, MeasureError> {
+    let mut columns: Vec<Column<'_>> = Vec::with_capacity(batch.num_columns());
+    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        if of(field.name()) {
+            columns.push(Column::new(field.name(), array)?);
+        }
+    }
+    columns.sort_by(|a, b| a.name.cmp(b.name));
+    Ok(columns)
+}
+
 /// The bucket of a row: the first byte of XXH3-128 of its `_key`.
 pub fn bucket(key: &str) -> usize {
     usize::from(xxh3_128(key.as_bytes()).to_be_bytes()[0])
@@ -168,8 +207,8 @@ pub fn content_digest(parts: &[PathBuf]) -> Result<ContentDigest, MeasureError> 
     Ok(digest)
 }
 
-struct Column<'a> {
-    name: &'a str,
+pub(super) struct Column<'a> {
+    pub(super) name: &'a str,
     /// Length and name, as they begin each value.
     head: Vec<u8>,
     array: &'a ArrayRef,
@@ -224,7 +263,8 @@ impl<'a> Column<'a> {
         Ok(Self { name, head, array, kind })
     }
 
-    fn append(&self, row: usize, out: &mut Vec<u8>) {
+    /// Adds the value of a row; nothing where it is NULL.
+    pub(super) fn append(&self, row: usize, out: &mut Vec<u8>) {
         if self.array.is_null(row) {
             return;
         }

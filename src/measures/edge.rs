@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::cells::Cells;
-use super::measure::{ALL, boundary, side};
+use super::measure::{ALL, PLACED, boundary, side};
 use super::query::{Group, add_group, ask, cell, groups, literal, quote, session};
 use super::{Measure, MeasureError};
 use crate::engine::{Engine, Joins};
+
+/// Rows have so many different weights in a sum of placed amounts, by their keys.
+const WEIGHTS: u32 = 999_999_937;
 
 /// What a branch makes of a legacy row.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +95,8 @@ pub fn edge_name(source: &str, table: &str) -> String {
     format!("{source}→{table}")
 }
 
-/// Measures of both sides of each edge: `rows` (legacy rows), `parts` (split) or `groups` (group), and `fen:<measures>`.
+/// Measures of both sides of each edge: `rows` (legacy rows), `parts` (split) or `groups` (group), `fen:<measures>`, and `placed:<measures>`,
+/// in which each amount counts by the key of its row: two sides have the same only where every row has its own amounts.
 ///
 /// # Errors
 /// `DAT-001`, `ENG-…`, `MEA-001`, `MEA-003`, `MEA-004`.
@@ -110,7 +114,25 @@ impl BranchEdges<'_> {
     fn by_cell(&self) -> Vec<String> {
         let rows = matches!(self.shape, EdgeShape::Row).then(|| "rows".to_owned());
         let fen = self.components.iter().map(|c| format!("fen:{}", c.measures.join("+")));
-        rows.into_iter().chain(fen).collect()
+        let placed = self.placed().map(|c| format!("{PLACED}:{}", c.measures.join("+")));
+        rows.into_iter().chain(fen).chain(placed).collect()
+    }
+
+    /// Amounts that can be told by their rows: where a national row has the key of its legacy row.
+    fn placed(&self) -> impl Iterator<Item = &Component> {
+        let keyed = !matches!(self.shape, EdgeShape::Group { .. });
+        self.components.iter().filter(move |c| keyed && !c.amounts.is_empty())
+    }
+
+    /// The sums of [`BranchEdges::placed`], over columns as a side calls them.
+    fn placed_sums(&self, key: &str, columns: impl Fn(&Component) -> Vec<String>) -> String {
+        let sum = |c: &Component| {
+            let column = |name: String| format!("coalesce({name}, CAST(0 AS DECIMAL(16,2)))");
+            let amounts: Vec<String> = columns(c).into_iter().map(column).collect();
+            let weight = format!("CAST(row_hash({key}) % {WEIGHTS} AS DECIMAL(9,0))");
+            format!(", sum({weight} * ({}))", amounts.join(" + "))
+        };
+        self.placed().map(sum).collect()
     }
 
     /// Measures that are told for the edge as a whole: one legacy row may have parts in several cells, or share its row with others.
@@ -184,13 +206,14 @@ fn raw_side(
     }
     let session = session(engine, Joins::Large, &tables)?;
     let amounts: Vec<&String> = of.components.iter().flat_map(|c| &c.amounts).collect();
-    let sums: Vec<String> =
-        amounts.iter().map(|a| format!(", sum({}.{})", quote(of.alias), quote(a))).collect();
+    let own = |column: &str| format!("{}.{}", quote(of.alias), quote(column));
+    let sums: Vec<String> = amounts.iter().map(|a| format!(", sum({})", own(a))).collect();
     let sql = format!(
-        "SELECT __i, __p, __b, count(*), sum(__n){sums} FROM (SELECT {alias}.__ci AS __i, {alias}.__cp AS __p, {bucket} AS __b, \
+        "SELECT __i, __p, __b, count(*), sum(__n){sums}{placed} FROM (SELECT {alias}.__ci AS __i, {alias}.__cp AS __p, {bucket} AS __b, \
          {parts} AS __n, {alias}.* FROM (SELECT *, {i} AS __ci, {p} AS __cp FROM {view}) AS {alias}{joins}) AS {alias} \
          GROUP BY __i, __p, __b",
         sums = sums.concat(),
+        placed = of.placed_sums(&own("_skey"), |c| c.amounts.iter().map(|a| own(a)).collect()),
         alias = quote(of.alias),
         bucket = of.bucket(),
         parts = of.parts(),
@@ -209,6 +232,7 @@ fn raw_side(
         take.push((next..next + component.amounts.len()).collect());
         next += component.amounts.len();
     }
+    take.extend((next..next + of.placed().count()).map(|at| vec![at]));
     let mut cells = Cells::new(&what, of.by_cell());
     let mut whole = Cells::new(&what, of.whole());
     for group in groups(&answer, 3) {
@@ -260,10 +284,11 @@ fn mapped_side(engine: &Engine, of: &BranchEdges<'_>) -> Result<Vec<Measure>, Me
     let measures: Vec<&String> = of.components.iter().flat_map(|c| &c.measures).collect();
     let sums: Vec<String> = measures.iter().map(|m| format!(", sum({})", quote(m))).collect();
     let sql = format!(
-        "SELECT _source, {} AS i, {} AS p, count(*){} FROM t GROUP BY _source, i, p",
+        "SELECT _source, {} AS i, {} AS p, count(*){}{} FROM t GROUP BY _source, i, p",
         column(of.insurance),
         column(of.period),
-        sums.concat()
+        sums.concat(),
+        of.placed_sums("_skey", |c| c.measures.iter().map(|m| quote(m)).collect())
     );
     let answer = ask(engine, &session, of.table, &sql)?;
     let mut take: Vec<Vec<usize>> = Vec::new();
@@ -275,6 +300,7 @@ fn mapped_side(engine: &Engine, of: &BranchEdges<'_>) -> Result<Vec<Measure>, Me
         take.push((next..next + component.measures.len()).collect());
         next += component.measures.len();
     }
+    take.extend((next..next + of.placed().count()).map(|at| vec![at]));
     let mut out = by_source(of, &answer, &of.by_cell(), &take, side::MAPPED)?;
     let mut whole = |sql: &str, names: &[&str], side: &str| -> Result<(), MeasureError> {
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();

@@ -19,6 +19,11 @@ pub const LARGEST_SUM: i128 = 10_i128.pow(38) - 1;
 /// Of a value: as many digits as [`LARGEST_SUM`] has.
 const VALUE: DataType = DataType::Decimal128(38, 0);
 
+/// The measure of rows that are behind the gate as they were before it.
+pub const CONTENT: &str = "content";
+/// The measure of money that stands at the rows where it stood: `placed:<columns>`.
+pub const PLACED: &str = "placed";
+
 /// Where two sides meet.
 pub mod boundary {
     /// Each legacy table: what the source says, what raw holds; in the source's own spelling.

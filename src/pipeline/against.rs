@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::RunError;
 use super::finished::{Finished, measures};
 use crate::artifacts::{Against, FindingChange, SumChange, Summary};
-use crate::measures::{Measure, boundary, side};
+use crate::measures::{CONTENT, Measure, boundary, side};
 
 /// Compares a run with an earlier one.
 ///
@@ -23,7 +23,8 @@ pub(super) fn changed(before: (&Summary, &[Measure]), after: (&Summary, &[Measur
     let mut sums: BTreeMap<[String; 4], [i128; 2]> = BTreeMap::new();
     for (at, (_, measures)) in [before, after].into_iter().enumerate() {
         for m in measures {
-            if m.boundary == boundary::MAPPED_DISPOSITIONS && m.side == side::DISPOSITIONS {
+            let counted = m.boundary == boundary::MAPPED_DISPOSITIONS && m.measure != CONTENT;
+            if counted && m.side == side::DISPOSITIONS {
                 // `added:` and `changed:` say why sums differ from the mapped ones; they are no dispositions.
                 let disposition = match m.bucket.as_str() {
                     "" => "accepted".to_owned(),

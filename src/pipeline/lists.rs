@@ -14,6 +14,7 @@ use super::manifest::Manifest;
 use super::paths::RunDir;
 use super::rule_input::RuleInput;
 use super::settings::RuleSettings;
+use super::verify::entries;
 use crate::audit::{self, Kind, NewEvent};
 use crate::clock;
 use crate::dataset::{PartInfo, left_parts, row_count};
@@ -157,6 +158,13 @@ fn paths(dir: &RunDir, of: &ListOf<'_>, name: &str) -> Result<Vec<PathBuf>, RunE
     }
     let Some((kind, table)) = name.split_once('_') else { return Ok(Vec::new()) };
     match kind {
+        "mapped" => {
+            let mut all = Vec::new();
+            for branch in entries(&dir.branches(table))? {
+                all.extend(left_parts(&branch)?);
+            }
+            Ok(all)
+        }
         "staged" => Ok(left_parts(&dir.staged(table))?),
         "rejected" => Ok(left_parts(&dir.rejected(table))?),
         "excluded" => Ok(left_parts(&dir.excluded(table))?),

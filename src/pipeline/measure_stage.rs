@@ -11,6 +11,7 @@ use super::RunError;
 use super::arrival::unarrived;
 use super::check_stage::mapped_parts;
 use super::clean_stage::Cleaned;
+use super::content_stage;
 use super::figures;
 use super::gate_stage::Gated;
 use super::map_stage::{Edges, Typed};
@@ -23,7 +24,7 @@ use crate::functions::Read;
 use crate::mapping::{Content, MeasureSpec, Shape, SourceView, TypedTables, tried};
 use crate::measures::{
     self, BranchEdges, CellOf, Component, Counted, DETAILS, EdgeShape, LEDGERS, Measure, PlausibleOf, Range,
-    RawSide, ReadAmount, boundary, side,
+    RawSide, ReadAmount, RowOrder, boundary, side,
 };
 use crate::national::Table;
 use crate::raw::RawView;
@@ -73,6 +74,7 @@ pub(super) fn count_all(
     all.extend(all_edges(runner, typed, edges)?);
     all.extend(unarrived(runner, typed, edges)?);
     all.extend(dispositions(runner, edges, gated)?);
+    all.extend(content_stage::compare_all(runner, edges, cleaned, gated)?);
     all.extend(cleaning(runner, cleaned)?);
     all.extend(unit_of_money(runner, edges)?);
     all.extend(plausible(runner, edges)?);
@@ -122,8 +124,9 @@ fn layer_one(
             };
             let (parts, read_parts) = (paths(&table.parts), paths(&read.typed));
             let columns = amounts_of(reading, &parts)?;
+            let order = if reading.unique { RowOrder::Kept } else { RowOrder::Sorted };
             all.extend(piece(runner, &format!("read.{label}"), table.rows, |_| {
-                Ok(measures::layer1_measures(&label, &parts, &read_parts, &columns)?)
+                Ok(measures::layer1_measures(&label, &parts, &read_parts, &columns, order)?)
             })?);
         }
     }

@@ -37,7 +37,12 @@ impl RunDir {
 
     /// Mapped rows of one branch.
     pub fn mapped(&self, table: &str, branch: &str) -> PathBuf {
-        self.0.join("mapped").join(table).join(folder::name(branch))
+        self.branches(table).join(folder::name(branch))
+    }
+
+    /// A folder of mapped rows for each branch of a table.
+    pub fn branches(&self, table: &str) -> PathBuf {
+        self.0.join("mapped").join(table)
     }
 
     /// Which legacy rows a `group` branch's rows came from.
@@ -113,6 +118,11 @@ impl RunDir {
     /// One piece of the run's measures, for example `national.AC43`.
     pub fn measures(&self, name: &str) -> PathBuf {
         self.0.join("measures").join(format!("{}.parquet", folder::name(name)))
+    }
+
+    /// Rows of a national table that are not behind the gate as they were before it.
+    pub fn differing(&self, table: &str) -> PathBuf {
+        self.0.join("differing").join(format!("{table}.parquet"))
     }
 
     /// The ledger of the round that the run is: beside the runs, since it outlives their folders.

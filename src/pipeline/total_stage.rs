@@ -2,6 +2,7 @@
 //!
 //! Always: behind the gate; what rules made of a number is what is left between the three. A total without a line is left out.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
@@ -10,7 +11,7 @@ use super::gate_stage::Gated;
 use super::invariant_stage::of_run;
 use super::map_stage::Edges;
 use super::runner::StageRunner;
-use crate::artifacts::{TotalColumn, TotalLine, TotalTable};
+use crate::artifacts::{REST, TotalColumn, TotalLine, TotalTable};
 use crate::rules::{self, Facts, Total, TotalSums};
 
 /// Versions of rows: old, ready, held back.
@@ -88,6 +89,42 @@ fn table(runner: &StageRunner<'_>, total: &Total, asked: Asked) -> TotalTable {
         by_zh: total.by.title.zh.clone(),
         by_en: total.by.title.en.clone(),
         columns: total.numbers.iter().map(column).collect(),
-        lines: keys.into_iter().map(line).collect(),
+        lines: told_apart(total, keys.into_iter().map(line).collect()),
     }
+}
+
+/// The lines that differ most and then the largest of each insurance, as many as the total tells apart; all others in one.
+fn told_apart(total: &Total, lines: Vec<TotalLine>) -> Vec<TotalLine> {
+    let Some(most) = total.most else { return lines };
+    let mut by_insurance: BTreeMap<String, Vec<TotalLine>> = BTreeMap::new();
+    for line in lines {
+        by_insurance.entry(line.insurance.clone()).or_default().push(line);
+    }
+    let largest = |of: &dyn Fn(usize) -> i128| {
+        let money = total.numbers.iter().enumerate().filter(|(_, n)| n.money);
+        money.map(|(at, _)| of(at).unsigned_abs()).max().unwrap_or_default()
+    };
+    let mut all = Vec::new();
+    for (insurance, mut lines) in by_insurance {
+        lines.sort_by_cached_key(|l| {
+            (Reverse(largest(&|at| l.old[at] - l.ready[at])), Reverse(largest(&|at| l.old[at])), l.by.clone())
+        });
+        let others = lines.split_off(most.min(lines.len()));
+        all.extend(lines);
+        all.extend(rest(insurance, &others));
+    }
+    all
+}
+
+/// All of some lines in one; none of none.
+fn rest(insurance: String, lines: &[TotalLine]) -> Option<TotalLine> {
+    let sum = |of: fn(&TotalLine) -> &Vec<i128>| -> Option<Vec<i128>> {
+        lines
+            .iter()
+            .map(|l| of(l).clone())
+            .reduce(|sum, more| sum.iter().zip(more).map(|(a, b)| a + b).collect())
+    };
+    let (by, by_title) = (REST.to_owned(), lines.len().to_string());
+    let [old, ready, held_back] = [sum(|l| &l.old)?, sum(|l| &l.ready)?, sum(|l| &l.held_back)?];
+    Some(TotalLine { insurance, by, by_title, old, ready, held_back })
 }

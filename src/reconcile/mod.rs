@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub use error::ReconcileError;
 
 use crate::artifacts::{Boundary, Cell, KnownDifference, KnownRow, Line, Reconciliation, Totals, Unit};
-use crate::measures::{LEFT_OUT, Measure, boundary, side, unit_digits};
+use crate::measures::{LEFT_OUT, Measure, PLACED, boundary, side, unit_digits};
 
 /// Cells listed of one line.
 const CELLS: usize = 100;
@@ -144,6 +144,7 @@ fn compare(
         .collect();
     let mut done = Vec::new();
     let mut totals = Totals::default();
+    let lines = place(lines);
     for ((table, measure), mut cells) in lines {
         if meeting.boundary == boundary::RAW_MAPPED
             && let Some(column) = measure.strip_prefix("e4:")
@@ -167,6 +168,32 @@ fn compare(
         lines: done,
         totals,
     })
+}
+
+/// Of money that is counted by its rows only this is told: in how many cells it can be compared, and in how many it stands at the same rows. A
+/// cell whose sum differs already says so itself.
+fn place(lines: Lines<'_>) -> Lines<'_> {
+    let (placed, mut all): (Lines<'_>, Lines<'_>) =
+        lines.into_iter().partition(|((_, measure), _)| measure.split(':').next() == Some(PLACED));
+    let sums: BTreeMap<(&str, &str), &BTreeMap<CellKey<'_>, Sum>> = all
+        .iter()
+        .filter_map(|((table, measure), cells)| Some(((*table, measure.strip_prefix("fen:")?), cells)))
+        .collect();
+    let mut judged = Lines::new();
+    for ((table, measure), cells) in placed {
+        let (_, columns) = measure.split_once(':').unwrap_or_default();
+        let adds_up = |at: &CellKey<'_>| {
+            sums.get(&(table, columns)).and_then(|cells| cells.get(at)).and_then(Sum::rest) == Some(0)
+        };
+        let told = |(at, sum): (_, Sum)| {
+            let right = i128::from(sum.rest() == Some(0));
+            (at, Sum { left: 1, right, explained: BTreeMap::new() })
+        };
+        let cells = cells.into_iter().filter(|(at, _)| adds_up(at)).map(told).collect();
+        judged.insert((table, measure), cells);
+    }
+    all.extend(judged);
+    all
 }
 
 /// What a line adds to the totals; fractions of a fen are rounded up, and what is more than 64 bits hold is as much as they hold: the

@@ -12,7 +12,7 @@ use super::Lang;
 use super::number::{self, count};
 use super::words::Words;
 use crate::artifacts::{
-    Boundary, Cell, Line, Reconciliation, TotalColumn, TotalLine, TotalTable, Unit, UnitOfMoney,
+    Boundary, Cell, Line, REST, Reconciliation, TotalColumn, TotalLine, TotalTable, Unit, UnitOfMoney,
 };
 
 /// Cells shown under one line, the worst first; reconciliation.json has up to 100.
@@ -291,9 +291,18 @@ fn total_line<'a>(of: &'a TotalTable, line: &'a TotalLine, words: &Words) -> Tot
     };
     TotalLineView {
         insurance: &line.insurance,
-        by: if line.by.is_empty() { words.say("cell", "none") } else { line.by.clone() },
+        by: total_by(line, words),
         by_title: &line.by_title,
         numbers: of.columns.iter().enumerate().map(cell).collect(),
+    }
+}
+
+/// What tells a line of a total apart, in words where it is none or all others.
+pub(super) fn total_by(line: &TotalLine, words: &Words) -> String {
+    match line.by.as_str() {
+        "" => words.say("cell", "none"),
+        REST => words.say("cell", "rest"),
+        by => by.to_owned(),
     }
 }
 

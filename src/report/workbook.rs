@@ -8,6 +8,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 
 use super::number::{decimal, plain_yuan};
+use super::reconciliation::total_by;
 use super::sheet::{SheetCell, SheetColumn, SheetWriter};
 use super::words::Words;
 use super::{Lang, ReportError};
@@ -86,7 +87,7 @@ fn sheets(of: &Documents<'_>, lang: Lang, words: &Words) -> Vec<Sheet> {
         years(summary, lang),
         balance(of.reconciliation, words),
         known(of.reconciliation, words),
-        totals(summary, lang),
+        totals(summary, lang, words),
         codes(of.coverage),
         empty(summary),
         changed(summary, lang, words),
@@ -383,7 +384,7 @@ fn known(of: &Reconciliation, words: &Words) -> Sheet {
 }
 
 /// Every number of every business total: old = ready + not ready − by rules.
-fn totals(of: &Summary, lang: Lang) -> Sheet {
+fn totals(of: &Summary, lang: Lang, words: &Words) -> Sheet {
     let mut rows = Vec::new();
     for total in &of.totals {
         let title = format!("{} {}", total.id, lang.pick(&total.title_zh, &total.title_en));
@@ -391,7 +392,8 @@ fn totals(of: &Summary, lang: Lang) -> Sheet {
             for (no, column) in total.columns.iter().enumerate() {
                 let value = |n: i128| if column.money { fen(n) } else { number(n) };
                 let at = |numbers: &[i128]| numbers.get(no).copied().unwrap_or(0);
-                let mut row = vec![text(&title), text(&line.insurance), text(&line.by), text(&line.by_title)];
+                let by = if line.by.is_empty() { String::new() } else { total_by(line, words) };
+                let mut row = vec![text(&title), text(&line.insurance), text(by), text(&line.by_title)];
                 row.push(text(lang.pick(&column.title_zh, &column.title_en)));
                 row.extend(
                     [at(&line.old), at(&line.ready), at(&line.held_back), line.by_rules(no)].map(value),

@@ -23,7 +23,9 @@ use crate::engine::{Engine, Joins};
 use crate::national::National;
 use crate::phrase;
 
-const KEYS: [&str; 5] = ["id", "title", "about", "columns", "zero"];
+const KEYS: [&str; 6] = ["id", "title", "about", "columns", "zero", "most"];
+/// Those that a file may leave out.
+const OPTIONAL: [&str; 2] = ["zero", "most"];
 /// Columns that tell lines apart.
 const TOLD: usize = 2;
 /// The names of its first column.
@@ -38,6 +40,8 @@ pub struct Total {
     /// What lines are told apart by besides the insurance.
     pub by: ListColumn,
     pub numbers: Vec<TotalNumber>,
+    /// At most so many lines of an insurance are told apart; none: all.
+    pub most: Option<usize>,
     parsed: Parsed,
 }
 
@@ -70,7 +74,7 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
     let before = reader.faults.len();
     let head = header(&text.text);
     let (values, spans) = values(reader, text, &head, &KEYS);
-    for key in KEYS.iter().filter(|k| **k != "zero" && !values.contains_key(**k)) {
+    for key in KEYS.iter().filter(|k| !OPTIONAL.contains(*k) && !values.contains_key(**k)) {
         reader.fault(text, 0..0, phrase!("rules.no_header_key", key));
     }
     let id = values.get("id").cloned().unwrap_or_default();
@@ -83,9 +87,10 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
     let parsed = sql::parse(&text.text[head.sql.clone()]);
     let parsed = parsed.map_err(|why| reader.fault(text, head.sql.clone(), why)).ok()?;
     let query = version(&parsed, "mapped");
-    for (name, own) in query.reads.iter().zip(&parsed.reads) {
-        match schema_of(national, name) {
-            Some(schema) => planner.know(name, schema),
+    for own in &parsed.reads {
+        let name = named(own, "mapped");
+        match schema_of(national, &name) {
+            Some(schema) => planner.know(&name, schema),
             None => reader.fault(text, 0..0, phrase!("rules.no_national", own)),
         }
     }
@@ -118,9 +123,19 @@ fn total(reader: &mut Reader, text: &Text, national: &National, planner: &mut Pl
     if let Some(zero) = zero.filter(|z| !named[TOLD..].contains(z)) {
         reader.fault(text, 0..0, phrase!("rules.total_zero", zero));
     }
+    let most = most(reader, text, values.get("most"));
     let by = columns.into_iter().nth(1)?;
-    let found = Total { id, title, about, by, numbers, parsed };
+    let found = Total { id, title, about, by, numbers, most, parsed };
     (reader.faults.len() == before).then_some(found)
+}
+
+fn most(reader: &mut Reader, text: &Text, most: Option<&String>) -> Option<usize> {
+    let most = most?;
+    let lines = most.parse().ok().filter(|lines| *lines > 0);
+    if lines.is_none() {
+        reader.fault(text, 0..0, phrase!("rules.total_most", most));
+    }
+    lines
 }
 
 fn money(kind: &DataType) -> Option<bool> {
@@ -133,7 +148,13 @@ fn money(kind: &DataType) -> Option<bool> {
 
 /// The query over one version of every table.
 fn version(parsed: &Parsed, version: &str) -> Parsed {
-    parsed.over(&|name| format!("{version}_{name}"))
+    parsed.over(&|name| named(name, version))
+}
+
+/// A table of that version; one that names its version itself is the same in all.
+fn named(table: &str, version: &str) -> String {
+    let fixed = ["mapped_", "staged_", "rejected_"].iter().any(|own| table.starts_with(own));
+    if fixed { table.to_owned() } else { format!("{version}_{table}") }
 }
 
 impl Total {

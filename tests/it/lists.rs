@@ -76,8 +76,14 @@ pub fn say_what_the_run_says(of: &RunSettings, summary: &Summary, changes: usize
         "rectification",
         "sample",
         "trail",
+        "unit-years",
     ];
     assert_eq!(names, expected);
+    by_unit_and_year(
+        summary,
+        &masked["unit-years"],
+        &all(of, summary, &["differing=1"], false)["unit-years"],
+    );
     assert_eq!((masked["trail"].len(), masked["merges"].len()), (changes, merged));
     let added: u64 = summary.tables.iter().map(|t| t.added).sum();
     let trail_of = |table: &str| ["AE02", "AC30A1", "AC31A1"].contains(&table);
@@ -96,6 +102,34 @@ pub fn say_what_the_run_says(of: &RunSettings, summary: &Summary, changes: usize
     ledgers(&masked);
     personal(of, summary, &masked);
     drawn(of, summary, &masked["sample"]);
+}
+
+/// Months and money by unit, year and kind of person add up to the business total.
+fn by_unit_and_year(summary: &Summary, rows: &Rows, differing: &Rows) {
+    let total = summary.totals.iter().find(|t| t.id == "TOT-10").unwrap();
+    let months = |of: fn(&qianyi::artifacts::TotalLine) -> &Vec<i128>| -> i128 {
+        total.lines.iter().map(|l| of(l)[1]).sum()
+    };
+    for (column, expected) in [
+        ("old_months", months(|l| &l.old)),
+        ("ready_months", months(|l| &l.ready)),
+        ("held_months", months(|l| &l.held_back)),
+    ] {
+        assert_eq!(i128::from(sum(rows, column)), expected, "{column}");
+    }
+    let fen = |of: fn(&qianyi::artifacts::TotalLine) -> &Vec<i128>| -> i128 {
+        total.lines.iter().map(|l| of(l)[2] + of(l)[3]).sum()
+    };
+    let money = |column: &str| -> i128 {
+        rows.iter().map(|r| r[column].replace(['.', ','], "").parse::<i128>().unwrap()).sum()
+    };
+    assert_eq!((money("old_money"), money("ready_money")), (fen(|l| &l.old), fen(|l| &l.ready)));
+    let differs = |r: &&BTreeMap<String, String>| {
+        r["old_months"] != r["ready_months"] || r["old_money"] != r["ready_money"]
+    };
+    assert_eq!(differing.len(), rows.iter().filter(differs).count());
+    assert!(!differing.is_empty() && differing.len() < rows.len());
+    assert!(rows.iter().all(|r| r.contains_key("year") && r.contains_key("unit")));
 }
 
 /// Ledgers: by unit it is what it is row by row.

@@ -13,6 +13,7 @@ mod compact;
 mod config;
 mod conformance;
 mod cutover;
+mod damages;
 mod decisions;
 mod demo;
 mod drift;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::mapping;
 use qianyi::measures::{
-    ContentDigest, Counted, MAX_CELLS, Measure, MeasureError, RawSide, ReadAmount, boundary, count,
+    ContentDigest, Counted, MAX_CELLS, Measure, MeasureError, RawSide, ReadAmount, RowOrder, boundary, count,
     layer1_measures, raw_side, read_measures, side, write_measures,
 };
 use qianyi::national;
@@ -288,7 +288,7 @@ fn what_is_too_large_for_any_amount_is_a_read_error_and_not_a_difference() {
     let after = raw(&dir.path().join("typed.parquet"), vec![decimals("JE", 16, 2, &[Some(123), None, None])]);
     let column =
         ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
-    let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
+    let measures = layer1_measures("s.T", &[before], &[after], &[column], RowOrder::Kept).unwrap();
     let all =
         reconcile(&Sides { run: "r0001", measures: &measures, known: &[], as_of: "2021-05-31" }).unwrap();
     assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
@@ -314,7 +314,7 @@ fn what_lies_beside_its_column_counts_where_it_is_read_to_the_fen() {
     let after = raw(&dir.path().join("typed.parquet"), vec![read]);
     let column =
         ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
-    let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
+    let measures = layer1_measures("s.T", &[before], &[after], &[column], RowOrder::Kept).unwrap();
     let all =
         reconcile(&Sides { run: "r0001", measures: &measures, known: &[], as_of: "2021-05-31" }).unwrap();
     assert_eq!((all.totals.unexplained_rows, all.totals.unexplained_fen), (0, 0), "{measures:#?}");
@@ -337,7 +337,7 @@ fn fine_columns_are_summed_exactly_and_cut_off_once() {
     let after = raw(&dir.path().join("typed.parquet"), vec![decimals("JE", 16, 2, &fen)]);
     let column =
         ReadAmount { legacy: "JE".to_owned(), typed: "JE".to_owned(), unit: qianyi::functions::Unit::Yuan };
-    let measures = layer1_measures("s.T", &[before], &[after], &[column]).unwrap();
+    let measures = layer1_measures("s.T", &[before], &[after], &[column], RowOrder::Kept).unwrap();
     let of = |side: &str| measures.iter().find(|m| m.side == side && m.measure == "e4:JE").unwrap().value;
     assert_eq!((of("raw"), of("mapped")), (3 * 123_456_780_000 + 2, 3 * 123_456_780_000));
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use qianyi::artifacts::TotalTable;
+use qianyi::artifacts::{REST, TotalLine, TotalTable};
 use qianyi::dataset::PartInfo;
 use qianyi::engine::{Engine, EngineSettings};
 use qianyi::national::National;
 use qianyi::pipeline::{RuleSettings, RunSettings, finished};
 use qianyi::rules::{self, Facts, RuleBook, RuleFiles, total_sums};
 
+use crate::support::copy_folder;
 use crate::support::demo::{as_of, city, folder, ran, run_settings};
 use crate::support::rows::{Row, part};
 
@@ -127,6 +128,19 @@ fn accounts_ledgers_arrears_benefits_and_states_add_up_what_the_rows_say() {
     };
     let paid = [arrived("101", "0", "1"), arrived("101", "2", "1"), arrived("102", "0", "0")];
     assert_eq!(bench.sums("TOT-09", &[("AC43", &paid)]), [line("110", "101", &[2, 2, 4_000, 1_600])]);
+    let units: Vec<Own> = [("7", "00000007", "甲厂")]
+        .map(|(id, number, name)| vec![("AAB001", id), ("AAB999", number), ("AAB004", name)])
+        .to_vec();
+    let of_unit = |unit: &'static str| [arrived("101", "0", "1"), vec![("AAB001", unit)]].concat();
+    let paid = [of_unit("7"), of_unit("7"), of_unit("8"), arrived("101", "0", "1")];
+    assert_eq!(
+        bench.sums("TOT-10", &[("AC43", &paid), ("AB01", &units)]),
+        [
+            line("110", "", &[1, 2, 2_000, 800]),
+            line("110", "00000007 甲厂", &[2, 4, 4_000, 1_600]),
+            line("110", "8", &[1, 2, 2_000, 800])
+        ]
+    );
     assert_eq!(bench.sums("TOT-08", &[("IC10", &[vec![("AAE116", "1")]])]), [line("110", "1", &[1])]);
 }
 
@@ -151,6 +165,7 @@ fn a_file_that_cannot_be_added_up_is_refused_with_its_line() {
         ("insurance = 险种 / insurance; ", "", "insurance comes first"),
         ("count(*) AS n", "'1' AS n", "n is neither"),
         ("n = 数 / n\n", "n = 数 / n\n-- zero: m\n", "there is no number `m`"),
+        ("n = 数 / n\n", "n = 数 / n\n-- most: some\n", "not `some`"),
         ("GROUP BY", "GROUP", "TOT-01.sql"),
     ] {
         let refused = with(&whole.replace(from, to)).unwrap_err();
@@ -158,8 +173,40 @@ fn a_file_that_cannot_be_added_up_is_refused_with_its_line() {
     }
 }
 
-fn sum(total: &TotalTable, column: usize, of: fn(&qianyi::artifacts::TotalLine) -> &Vec<i128>) -> i128 {
+fn sum(total: &TotalTable, column: usize, of: fn(&TotalLine) -> &Vec<i128>) -> i128 {
     total.lines.iter().map(|l| of(l)[column]).sum()
+}
+
+/// Units add up to what kinds of persons do; with a few lines told apart the others are one, and what differs most comes first.
+fn by_unit(of: &RunSettings, kinds: &TotalTable, units: &TotalTable) {
+    for column in 0..4 {
+        let sides: [fn(&TotalLine) -> &Vec<i128>; 3] = [|l| &l.old, |l| &l.ready, |l| &l.held_back];
+        for side in sides {
+            assert_eq!(sum(kinds, column, side), sum(units, column, side), "{column}");
+        }
+    }
+    assert!(units.lines.len() > 6 && units.lines.iter().all(|l| l.by != REST), "{}", units.lines.len());
+    let sql = of.workdir.join("sql");
+    copy_folder(&of.rules.as_ref().unwrap().folder, &sql);
+    let file = sql.join("totals/TOT-10.sql");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("-- most: 50", "-- most: 2")).unwrap();
+    let mut few = RunSettings { config_digest: "few".to_owned(), ..of.clone() };
+    few.rules.as_mut().unwrap().folder = sql;
+    let summary = ran(&few);
+    let found = summary.totals.iter().find(|t| t.id == "TOT-10").unwrap();
+    for column in 0..4 {
+        assert_eq!(sum(found, column, |l| &l.old), sum(units, column, |l| &l.old));
+    }
+    let of_pension: Vec<&TotalLine> = found.lines.iter().filter(|l| l.insurance == "110").collect();
+    let whole = units.lines.iter().filter(|l| l.insurance == "110").count();
+    assert_eq!((of_pension.len(), of_pension[2].by.as_str()), (3, REST));
+    assert_eq!(of_pension[2].by_title, (whole - 2).to_string());
+    let differs = |l: &TotalLine| (2..4).map(|c| (l.old[c] - l.ready[c]).unsigned_abs()).max().unwrap();
+    let worst = units.lines.iter().filter(|l| l.insurance == "110").map(differs).max().unwrap();
+    assert!(worst > 0 && differs(of_pension[0]) == worst && differs(of_pension[1]) <= worst);
+    let page = std::fs::read_to_string(finished(&of.workdir, None).unwrap().dir.page()).unwrap();
+    assert!(page.contains("（其余合计，个数）"));
 }
 
 #[test]
@@ -190,6 +237,7 @@ fn the_totals_of_a_city_are_those_of_its_tables_and_stand_on_page_workbook_and_t
         assert!(old > 0 && [old, ready] == figures, "{id} {old} {ready} {figures:?}");
     }
     assert!(total("TOT-06").lines.iter().any(|l| l.by == "1" && l.by_title == "正常参保"));
+    by_unit(&of, total("TOT-09"), total("TOT-10"));
     let page = std::fs::read_to_string(finished(&workdir, None).unwrap().dir.page()).unwrap();
     assert!(page.contains("每月待遇") && page.contains("id=\"TOT-07\""));
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_qianyi"));

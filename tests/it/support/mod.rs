@@ -1,6 +1,7 @@
 //! What the tests share: reading datasets as text, and comparing findings with the truth that the fixture planted.
 
 pub mod cases;
+pub mod damage;
 pub mod demo;
 pub mod extracts;
 pub mod legacy;
