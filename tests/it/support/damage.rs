@@ -64,6 +64,15 @@ pub fn whole(part: &Path) -> RecordBatch {
     concat_batches(&schema, &batches).unwrap()
 }
 
+/// Writes a batch as a Parquet file of any writer in place of a part, which may have other names; nothing is synced.
+pub fn put(part: &Path, batch: &RecordBatch) {
+    let _ = std::fs::remove_file(part);
+    let file = std::fs::File::create_new(part).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
 fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
     usize::try_from(rng.next_u64() % n as u64).unwrap()
 }
