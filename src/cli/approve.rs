@@ -53,7 +53,7 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
         return Err(Usage::NoProposals { given, nearest }.into());
     }
     if chosen.iter().all(|b| b.ids.is_empty()) {
-        return Err(contested(&chosen).into());
+        return Err(nothing_left(&chosen).into());
     }
     chosen.retain(|b| !b.ids.is_empty());
     let person = may(&settings.people)?;
@@ -83,24 +83,30 @@ pub fn approve(context: &Context, args: &ApproveArgs) -> Result<Ended, Failure> 
     Ok(Ended::Done)
 }
 
-/// People have decided otherwise about every field for which a rule proposes a value.
-fn contested(all: &[&ProposedBatch]) -> Usage {
-    let by: BTreeSet<&str> = all.iter().flat_map(|b| b.contested.keys().map(String::as_str)).collect();
-    Usage::Contested {
-        rule: all.first().map(|b| b.rule.clone()).unwrap_or_default(),
-        proposals: all.iter().map(|b| b.rows).sum(),
-        batches: by.into_iter().collect::<Vec<_>>().join(", "),
+/// Why nothing of what a rule proposes can be approved: people have decided otherwise, or somebody has approved it.
+fn nothing_left(all: &[&ProposedBatch]) -> Usage {
+    let names = |of: fn(&ProposedBatch) -> &BTreeMap<String, u64>| -> String {
+        let by: BTreeSet<&str> = all.iter().flat_map(|b| of(b).keys().map(String::as_str)).collect();
+        by.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let rule = all.first().map(|b| b.rule.clone()).unwrap_or_default();
+    let proposals = all.iter().map(|b| b.rows).sum();
+    match names(|b| &b.contested) {
+        none if none.is_empty() => Usage::Approved { rule, proposals, batches: names(|b| &b.approved) },
+        batches => Usage::Contested { rule, proposals, batches },
     }
 }
 
-/// Proposals about whose fields people have decided otherwise, a line a rule and batch.
+/// Proposals that nobody can approve any more, a line a rule and batch.
 fn left_out(words: &Words, all: &[&ProposedBatch]) -> String {
     let line = |b: &&ProposedBatch| {
-        let one = |(by, n): (&String, &u64)| {
-            let text = words.say("approve", "contested").replace("{batch}", by);
+        let said = [("contested", &b.contested), ("approved", &b.approved)];
+        let all = said.into_iter().flat_map(|(word, by)| by.iter().map(move |(by, n)| (word, by, n)));
+        let one = |(word, by, n): (&str, &String, &u64)| {
+            let text = words.say("approve", word).replace("{batch}", by);
             format!("{} {}: {}\n", b.rule, b.table, text.replace("{n}", &out::grouped(*n)))
         };
-        b.contested.iter().map(one).collect::<String>()
+        all.map(one).collect::<String>()
     };
     all.iter().map(line).collect()
 }

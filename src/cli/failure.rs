@@ -72,6 +72,9 @@ pub enum Usage {
     #[error("{}", said!("CLI-015", rule, proposals, batches))]
     #[diagnostic(code("CLI-015"), help("{}", hint!("CLI-015", batches)))]
     Contested { rule: String, proposals: u64, batches: String },
+    #[error("{}", said!("CLI-018", rule, proposals, batches))]
+    #[diagnostic(code("CLI-018"), help("{}", hint!("CLI-018")))]
+    Approved { rule: String, proposals: u64, batches: String },
     #[error("{}", said!("CLI-016", given))]
     #[diagnostic(code("CLI-016"), help("{}", hint!("CLI-016", known)))]
     NoDepartment { given: String, known: String },

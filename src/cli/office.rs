@@ -111,7 +111,7 @@ impl Office<'_> {
         let words = self.context.words()?;
         let items = worklist_rows(&run, &input.book, &state, &ItemFilter::default())?;
         let mut round = told(of);
-        round.province += items.iter().map(|i| i.province).sum::<u64>();
+        round.province = items.iter().map(|i| i.province).sum::<u64>();
         round.stale = items.iter().map(|i| i.stale).sum();
         let again = FindingFilter { state: Some("reopened".to_owned()), ..FindingFilter::default() };
         each_finding(&run, &engine, &national, &again, |f| {
@@ -184,7 +184,7 @@ fn told(of: &Summary) -> OfficeRound {
         reopened: total.reopened,
         waived: total.waived,
         repaired: of.cleaning.iter().map(|r| r.repaired).sum(),
-        province: of.cleaning.iter().map(|r| r.to_province).sum(),
+        province: 0,
         stale: 0,
         unexplained_rows: of.unexplained_rows,
         unexplained_fen: of.unexplained_fen,

@@ -263,13 +263,15 @@ fn stands(words: &Words, rows: &[WorklistRow]) -> String {
         left("wrong"),
         right("open"),
         right("handed_out"),
+        right("first"),
         right("decided"),
         right("waived"),
         right("province"),
         right("stale"),
     ];
     let row = |r: &WorklistRow| {
-        let numbers = [r.open, r.handed_out, r.decided, r.waived, r.province, r.stale].map(out::grouped);
+        let numbers =
+            [r.open, r.handed_out, r.first, r.decided, r.waived, r.province, r.stale].map(out::grouped);
         let title = words.lang().pick(&r.title_zh, &r.title_en).to_owned();
         [words.say("department", &r.department), r.rule.clone(), title].into_iter().chain(numbers).collect()
     };

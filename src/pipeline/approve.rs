@@ -41,6 +41,8 @@ pub struct ProposedBatch {
     pub samples: Vec<ProposedSample>,
     /// Proposals for fields about which people have decided otherwise, by the batch of their decision: they are approved by nobody.
     pub contested: BTreeMap<String, u64>,
+    /// Proposals that are approved already, by their batch: the next run makes them.
+    pub approved: BTreeMap<String, u64>,
     /// What can be approved.
     #[serde(skip)]
     pub ids: Vec<u128>,
@@ -49,7 +51,7 @@ pub struct ProposedBatch {
 impl ProposedBatch {
     /// Proposals that can be approved.
     pub fn open(&self) -> u64 {
-        self.rows - self.contested.values().sum::<u64>()
+        self.rows - self.contested.values().chain(self.approved.values()).sum::<u64>()
     }
 }
 
@@ -104,6 +106,7 @@ pub(super) fn found_batches(
     let mut all: BTreeMap<(String, String), ProposedBatch> = BTreeMap::new();
     let mut leaving: BTreeMap<(String, String), HashSet<u128>> = BTreeMap::new();
     let decided = decided_fields(state, book)?;
+    let approved = state.approved()?;
     for item in Item::ALL {
         each(left_parts(&of.found(item.text()))?, |batch, row| {
             let text = |name: &str| cell(batch, name, row).unwrap_or_default();
@@ -128,7 +131,10 @@ pub(super) fn found_batches(
                 Some(said) if rule.effect == Effect::Change => {
                     *of_rule.contested.entry(said.place.clone()).or_default() += 1;
                 }
-                _ => of_rule.ids.push(id),
+                _ => match approved.get(&id) {
+                    Some(by) => *of_rule.approved.entry(batch_name(by.batch)).or_default() += 1,
+                    None => of_rule.ids.push(id),
+                },
             }
             if matches!(rule.effect, Effect::Exclude | Effect::Merge) {
                 let rows = leaving.entry((rule.id.clone(), rule.table.clone())).or_default();
@@ -211,6 +217,7 @@ fn nothing_proposed(rule: &Rule) -> ProposedBatch {
         sums: BTreeMap::new(),
         samples: Vec::new(),
         contested: BTreeMap::new(),
+        approved: BTreeMap::new(),
         ids: Vec::new(),
     }
 }

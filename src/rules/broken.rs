@@ -1,4 +1,5 @@
-//! What row rules would find in rows once they are corrected, and do not find there now (RULES 5).
+//! What row rules would find in rows once they are corrected: what they do not find there now, or what still keeps the row out in a corrected
+//! field (RULES 5).
 //!
 //! Always: corrections are made, and rules asked, by the code that a run has. Only rules of severity B or E that repair nothing by themselves count.
 //! Must not know: who corrects, or what becomes of a correction.
@@ -44,9 +45,11 @@ pub struct Broken {
     pub skey: Option<String>,
     pub rule: String,
     pub column: String,
+    /// Whether it keeps the row out.
+    pub blocks: bool,
 }
 
-/// What rules would find in the rows, and do not find there now.
+/// What rules would find in the rows, and do not find there now; in a field that is corrected nothing may keep the row out.
 ///
 /// # Errors
 /// `RUL-1…`, `ENG-…`, `DAT-…`, `DUR-001`.
@@ -73,8 +76,16 @@ pub fn broken(of: &BrokenOf<'_>) -> Result<BTreeSet<Broken>, RuleError> {
     let corrected = correct(&item, &mut Reasons::default())?;
     let mut then = found_in(&CleanItem { tables: &corrected.tables, ..item }, of.table)?;
     durable::remove_dir_all(of.scratch)?;
-    then.retain(|one| !known.contains(one));
+    let fields: BTreeSet<[&str; 4]> =
+        of.corrections.iter().map(|c| field(&c.key, &c.source, c.skey.as_deref(), &c.column)).collect();
+    let corrects =
+        |one: &Broken| fields.contains(&field(&one.key, &one.source, one.skey.as_deref(), &one.column));
+    then.retain(|one| one.blocks && corrects(one) || !known.contains(one));
     Ok(then)
+}
+
+fn field<'a>(key: &'a str, source: &'a str, skey: Option<&'a str>, column: &'a str) -> [&'a str; 4] {
+    [key, source, skey.unwrap_or_default(), column]
 }
 
 /// What the row rules of every work item find in a table.
@@ -106,6 +117,7 @@ fn found_in(of: &CleanItem<'_>, table: &str) -> Result<BTreeSet<Broken>, RuleErr
             skey: skeys.is_valid(row).then(|| value(&skeys, row)),
             rule: value(&rules, row),
             column: value(&columns, row),
+            blocks: Severity::named(levels.value(row)) == Some(Severity::Blocks),
         }));
     }
     Ok(all)

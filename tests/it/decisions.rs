@@ -81,6 +81,10 @@ fn a_field_has_one_value_whoever_signs_first() {
     assert_eq!((proposed.rows, proposed.open(), proposed.contested["b0001"]), (men, men - 1, 1));
     let shown = office.said(&["approve", "X-05", "--lang", "en"]).1;
     assert!(shown.contains("X-05 AC01: 1 left out"), "{shown}");
+    // Before, the same could be approved again, and undoing one of the batches undid nothing.
+    let again = batch(&office, "X-05", false);
+    assert_eq!((again.open(), again.ids.len(), again.approved["b0002"]), (0, 0, men - 1));
+    assert!(shown.contains(&format!("X-05 AC01: {} approved by b0002 already", men - 1)), "{shown}");
     // What an approved batch gives another value, a decision does not.
     let mut late = clean.clone();
     fill(&mut late[3], &filled("采纳建议", "", "证-3", ""));
@@ -114,6 +118,24 @@ fn a_field_has_one_value_whoever_signs_first() {
         }
     }
     assert_eq!(after, [1, men - 1]);
+}
+
+/// A row of which a rule of severity B says that a field keeps it out.
+const BLOCKED: &str = "-- title: 不得入库 / keeps rows out\n-- advice: 核对档案 / look into the file\n-- severity: B\n-- department: 养老\n\
+-- evidence: 身份证复印件\n-- basis: test\n-- table: AC01\n-- repair: V\n-- column: AAC006\n-- effect: none\n\
+SELECT p._key FROM AC01 AS p WHERE p.AAC006 <> DATE '1970-01-01'\n";
+
+/// Before, what had put a field on the list was no reason to refuse a value that is as wrong.
+#[test]
+fn a_correction_that_still_keeps_its_row_out_is_refused() {
+    let office = Office::new(&[("correct/X-01", BLOCKED)]);
+    office.run();
+    let mut rows = exported(&office, "X-01");
+    fill(&mut rows[1], &filled("填写更正值", "1971-02-03", "证-1", ""));
+    fill(&mut rows[2], &filled("填写更正值", "1970-01-01", "证-2", ""));
+    let (mistakes, came) = imported(&office, &rows);
+    assert_eq!((mistakes, &came["batch"]), (told([("L2", "breaks")]), &Value::Null));
+    assert_eq!(came["mistakes"][0]["with"][0], "X-01");
 }
 
 /// Before, a birth in 2150 was taken: it has the type of its column.

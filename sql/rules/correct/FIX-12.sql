@@ -14,11 +14,12 @@ SELECT p._key,
        CASE WHEN p.AAC007 > as_of() THEN '参加工作日期晚于抽取日'
             WHEN p.AAC006 > as_of() THEN '出生日期晚于抽取日'
             WHEN p.AAE138 > as_of() THEN '死亡日期晚于抽取日'
+            WHEN p.AAE138 < p.AAC006 THEN '死亡日期早于出生日期'
             WHEN p.AAC049 > date_period(as_of()) OR p.BAC033 > as_of() THEN '首次参保晚于抽取日'
             WHEN p.AAE206 > date_period(as_of()) THEN '建账年月晚于抽取日'
             ELSE '首次参保早于参加工作' END AS _evidence
 FROM AC01 AS p
 -- A date and a period are compared by the month (9.7).
-WHERE p.AAC007 > as_of() OR p.AAC006 > as_of() OR p.AAE138 > as_of() OR p.BAC033 > as_of()
+WHERE p.AAC007 > as_of() OR p.AAC006 > as_of() OR p.AAE138 > as_of() OR p.AAE138 < p.AAC006 OR p.BAC033 > as_of()
    OR p.AAC049 > date_period(as_of()) OR p.AAE206 > date_period(as_of())
    OR p.AAC049 < date_period(p.AAC007) OR date_period(p.BAC033) < date_period(p.AAC007)

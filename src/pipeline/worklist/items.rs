@@ -302,12 +302,18 @@ impl Shown<'_> {
     fn titled<'v>(&self, table: &Table, values: impl Iterator<Item = (&'v String, &'v String)>) -> String {
         let one = |(code, value): (&String, &String)| {
             let column = table.column(code)?;
-            let shown = self.value(&table.name, code, Some(value.clone()))?;
-            let list = column.codes.as_ref().and_then(|list| self.national.codes.get(list));
-            let name = list.and_then(|l| l.codes.get(&shown)).map(|c| format!(" {}", c.name));
-            Some(format!("{} {shown}{}", column.title, name.unwrap_or_default()))
+            let shown = self.named(table, code, Some(value.clone()))?;
+            Some(format!("{} {shown}", column.title))
         };
         values.filter_map(one).collect::<Vec<_>>().join(PART)
+    }
+
+    /// A value of a column, a code with its name: `110 企业职工基本养老保险`.
+    fn named(&self, table: &Table, code: &str, value: Option<String>) -> Option<String> {
+        let shown = self.value(&table.name, code, value)?;
+        let list = table.column(code).and_then(|c| self.national.codes.get(c.codes.as_ref()?));
+        let name = list.and_then(|l| l.codes.get(&shown)).map(|c| format!(" {}", c.name));
+        Some(format!("{shown}{}", name.unwrap_or_default()))
     }
 
     /// The row: by what people know it, then where it lies in the legacy database.
@@ -333,14 +339,14 @@ impl Shown<'_> {
             _ if id && rule.effect == Effect::Merge => self.told(table, whose),
             _ => String::new(),
         };
-        if told.is_empty() { self.value(&table.name, &line.column, line.before.clone()) } else { Some(told) }
+        if told.is_empty() { self.named(table, &line.column, line.before.clone()) } else { Some(told) }
     }
 
     /// What is proposed.
     pub(super) fn proposed(&self, rule: &Rule, table: &Table, line: &Line, whose: &Whose) -> Option<String> {
         match rule.effect {
             Effect::None | Effect::Change | Effect::Exclude => {
-                self.value(&table.name, &line.column, line.after.clone())
+                self.named(table, &line.column, line.after.clone())
             }
             Effect::Merge => {
                 let told = self.told(table, whose.survivor.as_deref()?);

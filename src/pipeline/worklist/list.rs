@@ -22,11 +22,13 @@ pub struct WorklistRow {
     pub open: u64,
     /// On a list that has not come back.
     pub handed_out: u64,
+    /// Decided by three people, and to be decided alike by three others.
+    pub first: u64,
     /// Decided; the next run applies it.
     pub decided: u64,
     /// It is so, and stays until a day.
     pub waived: u64,
-    /// The province is asked.
+    /// The province decides: by its rule, or because somebody sent it there.
     pub province: u64,
     /// Decided once, about another value than the one that stands now: to be decided again.
     pub stale: u64,
@@ -88,7 +90,8 @@ pub fn worklist_rows(
     state: &State,
     filter: &ItemFilter,
 ) -> Result<Vec<WorklistRow>, RunError> {
-    let decided = by_item(decided(state, book, of.as_of()?)?.in_force);
+    let Decided { in_force, first } = decided(state, book, of.as_of()?)?;
+    let decided = by_item(in_force);
     let findings: BTreeSet<String> = decided
         .values()
         .filter(|(_, d)| d.kind != DecisionKind::Waive)
@@ -100,7 +103,7 @@ pub fn worklist_rows(
     each_line(
         &of.dir,
         book,
-        &[Outcome::ToVerify],
+        &[Outcome::ToVerify, Outcome::ToProvince],
         |rule| filter.takes(rule),
         |line| {
             let id = line.id();
@@ -112,6 +115,8 @@ pub fn worklist_rows(
                 Some(DecisionKind::Adopt | DecisionKind::Correct) => &mut row.decided,
                 Some(DecisionKind::Waive) => &mut row.waived,
                 Some(DecisionKind::Province) => &mut row.province,
+                None if first.contains_key(&id) => &mut row.first,
+                None if line.outcome == Outcome::ToProvince => &mut row.province,
                 None if findings.contains(&line.finding()) => &mut row.stale,
                 None if handed.contains(&id) => &mut row.handed_out,
                 None => &mut row.open,
