@@ -215,16 +215,20 @@ fn changed(column: &ArrayRef, row: usize, kind: Kind) -> Option<ArrayRef> {
             Some(Arc::new(Date32Array::from(values)))
         }
         (DataType::Int32, Kind::SwappedYear) if column.is_valid(row) => {
-            let mut values: Vec<Option<i32>> = column.as_primitive::<Int32Type>().iter().collect();
-            let digits = turned(&values[row]?.to_string())?;
-            values[row] = Some(digits.parse().unwrap());
-            Some(Arc::new(Int32Array::from(values)))
+            let own = column.as_primitive::<Int32Type>();
+            let other = turned(&own.value(row).to_string())?.parse().unwrap();
+            let value =
+                |at: usize| if at == row { Some(other) } else { own.is_valid(at).then(|| own.value(at)) };
+            Some(Arc::new((0..own.len()).map(value).collect::<Int32Array>()))
         }
         (DataType::Utf8, _) => {
-            let mut values: Vec<Option<String>> =
-                column.as_string::<i32>().iter().map(|v| v.map(str::to_owned)).collect();
-            values[row] = text(values[row].as_deref(), kind)?;
-            Some(Arc::new(StringArray::from(values)))
+            let own = column.as_string::<i32>();
+            let other = text(own.is_valid(row).then(|| own.value(row)), kind)?;
+            let value = |at: usize| match at == row {
+                true => other.as_deref(),
+                false => own.is_valid(at).then(|| own.value(at)),
+            };
+            Some(Arc::new((0..own.len()).map(value).collect::<StringArray>()))
         }
         _ => None,
     }
