@@ -1,6 +1,6 @@
 //! `qianyi approve`: what waits for approval, its approval by somebody who may, and its undoing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use qianyi::clock;
 use qianyi::config::{Person, Role};
