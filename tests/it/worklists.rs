@@ -118,7 +118,7 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     assert_eq!((clean.len() as u64, clean[0].len()), (men + 1, 22));
     let names = |of: &[Vec<String>]| of[1..].iter().filter(|r| r[4].contains('*')).count() as u64;
     assert!(names(&clean) > men / 2);
-    assert!(clean[1..].iter().all(|r| r[8] == "1" && r[9] == "2"), "current and proposed value");
+    assert!(clean[1..].iter().all(|r| r[8] == "1 男" && r[9] == "2 女"), "current and proposed value");
     let clear = rows(&std::fs::read(office.export("X-01", &["--csv", "--reveal"])).unwrap());
     assert_eq!(names(&clear), 0);
     assert_eq!(office.list("X-01"), counts([("handed_out", men)]));
@@ -165,7 +165,7 @@ fn decisions_go_out_and_come_back_and_the_next_run_applies_them() {
     assert_eq!((sent.len(), &province["items"], cell("上报经办")), (2, &1.into(), "张经办"));
     assert_eq!(
         (cell("请示事项"), cell("拟办意见")),
-        ("“性别 AAC004”可否由“1”改为“2”", "拟改为“2”; 核对档案")
+        ("“性别 AAC004”可否由“1 男”改为“2 女”", "拟改为“2 女”; 核对档案")
     );
     others(&office);
     let second = office.run();
