@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
@@ -142,7 +142,10 @@ pub fn find_rows(path: &Path, wanted: &[(&str, &str)]) -> Result<Vec<FoundRow>, 
     let (mut at, mut places) = (0, Vec::new());
     for batch in build(path, of.with_row_groups(groups.clone()).with_projection(mask))? {
         let batch = batch?;
-        let is = |row: usize| wanted.iter().all(|(name, value)| holds(&batch, name, row, value));
+        let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+        let columns: Vec<_> = wanted.iter().map(|(name, value)| (text(name), *value)).collect();
+        let holds = |c: &StringArray, row: usize, value: &str| c.is_valid(row) && c.value(row) == value;
+        let is = |row: usize| columns.iter().all(|(c, value)| c.is_some_and(|c| holds(c, row, value)));
         places.extend((0..batch.num_rows()).filter(|row| is(*row)).map(|row| at + row));
         at += batch.num_rows();
     }
@@ -161,11 +164,6 @@ pub fn find_rows(path: &Path, wanted: &[(&str, &str)]) -> Result<Vec<FoundRow>, 
         }
     }
     Ok(found)
-}
-
-fn holds(batch: &RecordBatch, name: &str, row: usize, value: &str) -> bool {
-    let column = batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-    column.is_some_and(|c| c.is_valid(row) && c.value(row) == value)
 }
 
 /// The row groups that may have rows in which columns have these values; none: the part lacks a column.

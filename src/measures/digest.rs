@@ -49,13 +49,13 @@ impl ContentDigest {
     }
 
     /// Counts a row.
-    pub(super) fn count(&mut self, bucket: usize, digest: u128) {
+    pub(crate) fn count(&mut self, bucket: usize, digest: u128) {
         self.rows[bucket] += 1;
         self.sums[bucket] = self.sums[bucket].wrapping_add(digest);
     }
 
     /// Buckets in which another one has other rows, in groups of about so many rows of both.
-    pub(super) fn differing(&self, other: &Self, rows: u64) -> Vec<Vec<usize>> {
+    pub(crate) fn differing(&self, other: &Self, rows: u64) -> Vec<Vec<usize>> {
         let differs = |at: &usize| self.rows[*at] != other.rows[*at] || self.sums[*at] != other.sums[*at];
         let (mut groups, mut group, mut held) = (Vec::new(), Vec::new(), 0);
         for at in (0..BUCKETS).filter(differs) {

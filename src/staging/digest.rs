@@ -11,66 +11,22 @@ use super::load::{Rows, key, origin_of};
 use super::server::Server;
 use super::{Shared, StagingError, ddl, row};
 use crate::artifacts::{RehearsalKind, RehearsalProblem, RehearsalRow};
+use crate::measures::ContentDigest;
 
-const BUCKETS: usize = 256;
 /// Rows of differing buckets that are looked at in one pass over both sides: 80 bytes each.
 const PASS_ROWS: u64 = 1_000_000;
 /// Rows of a kind that are named in a problem; all are counted.
 const NAMED: usize = 1_000;
 
-/// Rows and sum mod 2¹²⁸ of the digests of rows, by the first byte of the digest of their key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Buckets {
-    rows: Vec<u64>,
-    sums: Vec<u128>,
-}
-
-impl Default for Buckets {
-    fn default() -> Self {
-        Self { rows: vec![0; BUCKETS], sums: vec![0; BUCKETS] }
-    }
+/// Counts a binary row, whose key stands in these fields.
+pub(super) fn count(of: &mut ContentDigest, row: &[u8], key: &[usize]) {
+    // What is no row has a digest as well, which no row has.
+    let (key, digest) = row::digests(row, key).unwrap_or((0, 1));
+    of.count(bucket(key), digest);
 }
 
 fn bucket(key: u128) -> usize {
     usize::from(key.to_be_bytes()[0])
-}
-
-impl Buckets {
-    /// Adds a binary row, whose key stands in these fields.
-    pub(super) fn add(&mut self, row: &[u8], key: &[usize]) {
-        // What is no row has a digest as well, which no row has.
-        let (key, digest) = row::digests(row, key).unwrap_or((0, 1));
-        self.rows[bucket(key)] += 1;
-        self.sums[bucket(key)] = self.sums[bucket(key)].wrapping_add(digest);
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.rows.iter_mut().zip(&other.rows).for_each(|(a, b)| *a += b);
-        self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a = a.wrapping_add(*b));
-    }
-
-    pub(super) fn rows(&self) -> u64 {
-        self.rows.iter().sum()
-    }
-
-    /// Buckets that differ, in groups of about [`PASS_ROWS`] rows of both sides.
-    fn differing(&self, other: &Self) -> Vec<Vec<usize>> {
-        let differs = |at: &usize| self.rows[*at] != other.rows[*at] || self.sums[*at] != other.sums[*at];
-        let (mut groups, mut group, mut rows) = (Vec::new(), Vec::new(), 0);
-        for at in (0..BUCKETS).filter(differs) {
-            let own = self.rows[at] + other.rows[at];
-            if !group.is_empty() && rows + own > PASS_ROWS {
-                groups.push(std::mem::take(&mut group));
-                rows = 0;
-            }
-            rows += own;
-            group.push(at);
-        }
-        if !group.is_empty() {
-            groups.push(group);
-        }
-        groups
-    }
 }
 
 /// The query of all rows of a table, in the national columns' order.
@@ -81,13 +37,13 @@ fn all_rows(of: &Shared, table: usize) -> String {
 }
 
 /// The digests of a table as the server gives its rows back.
-async fn given_back(of: &Shared, server: &Server, table: usize) -> Result<Buckets, StagingError> {
+async fn given_back(of: &Shared, server: &Server, table: usize) -> Result<ContentDigest, StagingError> {
     let session = server.session().await?;
-    let mut found = Buckets::default();
+    let mut found = ContentDigest::default();
     let what = format!("reading {} back", of.tables[table].name);
     session
         .copy_out(&what, &all_rows(of, table), |row| {
-            found.add(row, of.key(table));
+            count(&mut found, row, of.key(table));
             Ok(())
         })
         .await?;
@@ -99,7 +55,7 @@ pub(super) async fn work(
     of: Arc<Shared>,
     server: Server,
     queue: Arc<Mutex<VecDeque<usize>>>,
-    done: tokio::sync::mpsc::UnboundedSender<(usize, Buckets)>,
+    done: tokio::sync::mpsc::UnboundedSender<(usize, ContentDigest)>,
 ) -> Result<(), StagingError> {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     while let Some(table) = next() {
@@ -125,11 +81,11 @@ pub(super) async fn differences(
     server: &Server,
     table: usize,
     parts: &[PathBuf],
-    sent: &Buckets,
-    given: &Buckets,
+    sent: &ContentDigest,
+    given: &ContentDigest,
 ) -> Result<Vec<RehearsalProblem>, StagingError> {
     let mut kinds: BTreeMap<RehearsalKind, (u64, Vec<RehearsalRow>)> = BTreeMap::new();
-    for group in sent.differing(given) {
+    for group in sent.differing(given, PASS_ROWS) {
         let wanted = |key: u128| group.contains(&bucket(key));
         let mut pairs: HashMap<u128, Pair> = HashMap::new();
         staged_rows(of, table, parts, |row, _| {

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{AsArray, RecordBatch};
 
-use super::digest::Buckets;
+use super::digest;
 use super::server::{Copied, Server};
 use super::{Shared, StagingError, ddl, row};
 use crate::artifacts::{RehearsalKind, RehearsalProblem, RehearsalRow};
 use crate::dataset::{PartReader, read_part, row_count};
 use crate::mask;
+use crate::measures::ContentDigest;
 use crate::national::Table;
 
 /// So many refused rows of a part are named; the search for one more takes as long as for the first.
@@ -33,7 +34,7 @@ pub(super) struct Part {
 pub(super) struct PartLoaded {
     pub table: usize,
     pub rows: u64,
-    pub sent: Buckets,
+    pub sent: ContentDigest,
     pub problem: Option<RehearsalProblem>,
 }
 
@@ -59,18 +60,25 @@ pub(super) async fn work(
 async fn load(of: &Shared, server: &Server, part: &Part) -> Result<PartLoaded, StagingError> {
     let table = &of.tables[part.table];
     let session = server.session().await?;
-    let mut sent = Buckets::default();
+    let mut sent = ContentDigest::default();
     let mut rows = Rows::open(table, &part.path, 0, u64::MAX)?;
     let what = format!("loading {}", table.name);
     let copied = session
-        .copy_in(&what, &copy(of, table), |buffer| rows.next(buffer, |row| sent.add(row, of.key(part.table))))
+        .copy_in(&what, &copy(of, table), |buffer| {
+            rows.next(buffer, |row| digest::count(&mut sent, row, of.key(part.table)))
+        })
         .await?;
     match copied {
         Copied::Done => Ok(PartLoaded { table: part.table, rows: sent.rows(), sent, problem: None }),
         Copied::Refused(message) => {
             drop(session);
             let problem = refused(of, server, part, message).await?;
-            Ok(PartLoaded { table: part.table, rows: 0, sent: Buckets::default(), problem: Some(problem) })
+            Ok(PartLoaded {
+                table: part.table,
+                rows: 0,
+                sent: ContentDigest::default(),
+                problem: Some(problem),
+            })
         }
     }
 }

@@ -30,12 +30,11 @@ pub use ddl::loaded;
 pub use error::StagingError;
 
 use self::checks::Holds;
-use self::digest::Buckets;
 use self::load::{Part, PartLoaded};
 use self::server::{Server, Session};
 use crate::artifacts::{Rehearsal, RehearsalProblem, RehearsalRow, RehearsedTable};
 use crate::failpoint;
-use crate::measures::Measure;
+use crate::measures::{ContentDigest, Measure};
 use crate::national::{National, Table};
 use crate::progress::Progress;
 use crate::sql_ident::{literal, quote};
@@ -252,7 +251,7 @@ impl Rehearsing<'_> {
     }
 
     /// Loads every part; the digests of what was sent, by table.
-    async fn load(&self, found: &mut Rehearsal) -> Result<Vec<Buckets>, StagingError> {
+    async fn load(&self, found: &mut Rehearsal) -> Result<Vec<ContentDigest>, StagingError> {
         let parts = |(table, staged): (usize, &StagedTable)| {
             staged.parts.iter().map(move |path| Part { table, path: path.clone() }).collect::<Vec<_>>()
         };
@@ -266,7 +265,7 @@ impl Rehearsing<'_> {
             workers.spawn(load::work(self.shared.clone(), self.server.clone(), queue.clone(), send.clone()));
         }
         drop(send);
-        let mut sent = vec![Buckets::default(); self.staged.len()];
+        let mut sent = vec![ContentDigest::default(); self.staged.len()];
         while let Some(part) = receive.recv().await {
             let PartLoaded { table, rows, sent: of_part, problem } = part;
             sent[table].merge(&of_part);
@@ -352,7 +351,7 @@ impl Rehearsing<'_> {
     /// Compares every table: columns, then rows.
     async fn compare(
         &self,
-        sent: &[Buckets],
+        sent: &[ContentDigest],
         found: &mut Rehearsal,
         measures: &mut Vec<Measure>,
     ) -> Result<(), StagingError> {
@@ -370,7 +369,7 @@ impl Rehearsing<'_> {
             ));
         }
         drop(send);
-        let mut given = vec![Buckets::default(); self.staged.len()];
+        let mut given = vec![ContentDigest::default(); self.staged.len()];
         while let Some((at, buckets)) = receive.recv().await {
             self.progress.rows(buckets.rows());
             given[at] = buckets;
